@@ -1,0 +1,106 @@
+// Package connector holds the contract between the reconciler and whatever carries the
+// connections: a membership core, a mesh of its own, or three plain callbacks.
+package connector
+
+import (
+	"context"
+	"errors"
+
+	"github.com/goconvoke/convoke/peer"
+)
+
+// Connector makes, drops and lists connections to peers. One reconciler drives it; its
+// rules:
+//
+//   - Connect and Disconnect are idempotent: nil when the peer is, or is not, connected already.
+//   - Calls for different peers run at once (8 dials at most). One peer has one call at a time.
+//   - Every call returns soon after its ctx is done. One that does not is left running and named
+//     in the log; it holds up nobody else.
+//   - A panic is an error of that one call.
+//   - List returns who is connected now, whoever caused it, without this node itself. An error
+//     means "unknown": nothing is dialled or dropped in that round. It never means "nobody".
+//   - Addresses that List returns are in the form of [peer.Addr].
+type Connector interface {
+	Connect(ctx context.Context, p peer.Peer) error
+	Disconnect(ctx context.Context, p peer.Peer) error
+	List(ctx context.Context) ([]peer.Peer, error)
+}
+
+// Connect may return these, wrapped or plain; any other error is retried with a backoff.
+var (
+	// ErrSelf says that the address is this node's own. It is never dialled again.
+	ErrSelf = errors.New("the address is this node's own")
+	// ErrForeign says that the node there belongs to another cluster. It is dialled at the
+	// longest backoff and warned of once.
+	ErrForeign = errors.New("the node belongs to another cluster")
+)
+
+// A Connector may have any of the following methods too.
+type (
+	// Runner is a connector with a life of its own (a listener, goroutines). The supervisor calls
+	// Run when it starts and cancels ctx after everything else has stopped. Run blocks until
+	// then; an earlier return is a crash and is restarted after a backoff.
+	Runner interface {
+		Run(ctx context.Context) error
+	}
+
+	// Notifier wakes the reconciler at once when the list may have changed. The channel has a
+	// buffer of one, is sent to without blocking and is never closed.
+	Notifier interface{ Changes() <-chan struct{} }
+
+	// Leaver says goodbye. The supervisor calls Leave on the way out, after the strategies
+	// have stopped and before Run is cancelled.
+	Leaver interface {
+		Leave(ctx context.Context) error
+	}
+
+	// Gossiper tells whether the connector spreads its members by itself. If so, a few
+	// contacts suffice, liveness is its own affair, and peers are by default never pruned.
+	Gossiper interface{ Gossips() bool }
+
+	// SelfReporter tells under which names and addresses this node can be reached, the preferred one
+	// first; empty while that is unknown. An unspecified host ("0.0.0.0:7946", "[::]:7946")
+	// says that the port is known and the host is whichever the receiver sees.
+	SelfReporter interface{ Self() []peer.Peer }
+)
+
+// The types of the three callbacks; a configuration file may name them one by one.
+type (
+	ConnectFunc    func(ctx context.Context, p peer.Peer) error
+	DisconnectFunc func(ctx context.Context, p peer.Peer) error
+	ListFunc       func(ctx context.Context) ([]peer.Peer, error)
+)
+
+// Funcs makes a connector of three plain callbacks. ConnectFunc and ListFunc are required;
+// without a DisconnectFunc nobody is ever dropped.
+type Funcs struct {
+	ConnectFunc    ConnectFunc
+	DisconnectFunc DisconnectFunc
+	ListFunc       ListFunc
+}
+
+var errNoCallback = errors.New("connector.Funcs: no such callback")
+
+// Connect calls ConnectFunc.
+func (f Funcs) Connect(ctx context.Context, p peer.Peer) error {
+	if f.ConnectFunc == nil {
+		return errNoCallback
+	}
+	return f.ConnectFunc(ctx, p)
+}
+
+// Disconnect calls DisconnectFunc, if there is one.
+func (f Funcs) Disconnect(ctx context.Context, p peer.Peer) error {
+	if f.DisconnectFunc == nil {
+		return nil
+	}
+	return f.DisconnectFunc(ctx, p)
+}
+
+// List calls ListFunc.
+func (f Funcs) List(ctx context.Context) ([]peer.Peer, error) {
+	if f.ListFunc == nil {
+		return nil, errNoCallback
+	}
+	return f.ListFunc(ctx)
+}

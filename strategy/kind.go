@@ -1,0 +1,141 @@
+package strategy
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/goconvoke/convoke/internal/strictyaml"
+)
+
+// Kind registers a way to find peers under a name; C is its configuration, a struct with
+// yaml tags. It is plain data: see [NewRegistry].
+type Kind[C any] struct {
+	Name string // as `strategy:` names it in a topology
+	Doc  string // one line for people
+
+	// Default is copied before the configuration is decoded over it. It must not share
+	// pointers, maps or slices that decoding could write to.
+	Default C
+
+	// New makes a strategy. It does no I/O, so that a configuration can be checked
+	// anywhere. C may have a method Validate() error; it is called before New and its
+	// errors may be placed with [At].
+	New func(C, Env) (Strategy, error)
+}
+
+// AnyKind is a [Kind] of any configuration type.
+type AnyKind interface {
+	name() string
+	doc() string
+	configure(config *yaml.Node, src Source) (*Configured, error)
+}
+
+// Source says where a configuration comes from.
+type Source struct {
+	File string // for error messages
+	// LookupEnv resolves ${NAME} in values; nil means that there is no environment.
+	LookupEnv func(name string) (string, bool)
+}
+
+// Configured is a strategy's configuration, decoded, checked and ready to start.
+type Configured struct {
+	Kind   string
+	Config any // the C of the kind
+
+	node *yaml.Node
+	new  func(Env) (Strategy, error)
+}
+
+// New makes the strategy.
+func (c *Configured) New(env Env) (Strategy, error) {
+	s, err := c.new(env.withDefaults())
+	if err != nil {
+		return nil, fmt.Errorf("strategy %s: %w", c.Kind, err)
+	}
+	return s, nil
+}
+
+// Equal reports whether both find the same peers in the same way.
+func (c *Configured) Equal(o *Configured) bool {
+	return c.Kind == o.Kind && reflect.DeepEqual(c.Config, o.Config)
+}
+
+// Node returns the YAML that was decoded, nil if there was none.
+func (c *Configured) Node() *yaml.Node { return c.node }
+
+// At places an error of a Validate method at a key of the configuration, such as "interval" or
+// "hosts[2]", so that it is reported with file, line and column. It returns nil for a nil error.
+func At(key string, err error) error { return strictyaml.At(key, err) }
+
+func (k Kind[C]) name() string { return k.Name }
+func (k Kind[C]) doc() string  { return k.Doc }
+
+func (k Kind[C]) configure(config *yaml.Node, src Source) (*Configured, error) {
+	c := k.Default
+	if err := strictyaml.Decode(config, &c, src.File, src.LookupEnv); err != nil {
+		return nil, err
+	}
+	return &Configured{
+		Kind:   k.Name,
+		Config: c,
+		node:   config,
+		new:    func(env Env) (Strategy, error) { return k.New(c, env) },
+	}, nil
+}
+
+// Registry maps names to kinds. It is immutable; there is no global one.
+type Registry struct{ kinds map[string]AnyKind }
+
+// NewRegistry returns a registry of these kinds. A name that is empty or taken is an error.
+func NewRegistry(kinds ...AnyKind) (*Registry, error) {
+	return (&Registry{}).With(kinds...)
+}
+
+// With returns a registry that knows these kinds too. A name that is empty or taken is an error.
+func (r *Registry) With(kinds ...AnyKind) (*Registry, error) {
+	all := maps.Clone(r.kinds)
+	if all == nil {
+		all = make(map[string]AnyKind, len(kinds))
+	}
+	var errs []error
+	for _, k := range kinds {
+		switch _, taken := all[k.name()]; {
+		case k.name() == "":
+			errs = append(errs, errors.New("a strategy without a name"))
+		case taken:
+			errs = append(errs, fmt.Errorf("two strategies are named %q", k.name()))
+		default:
+			all[k.name()] = k
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return &Registry{all}, nil
+}
+
+// Names returns the names of all kinds, sorted.
+func (r *Registry) Names() []string { return slices.Sorted(maps.Keys(r.kinds)) }
+
+// Doc returns the line of documentation of a kind, "" if there is no such kind.
+func (r *Registry) Doc(name string) string {
+	if k := r.kinds[name]; k != nil {
+		return k.doc()
+	}
+	return ""
+}
+
+// Configure decodes a configuration over the defaults of the named kind and validates it.
+// Every mistake is reported: the error joins one "file:line:col: message" for each. A nil config means the defaults.
+func (r *Registry) Configure(name string, config *yaml.Node, src Source) (*Configured, error) {
+	k := r.kinds[name]
+	if k == nil {
+		return nil, fmt.Errorf("unknown strategy %q%s", name, strictyaml.Hint(name, r.Names()))
+	}
+	return k.configure(config, src)
+}

@@ -1,0 +1,168 @@
+package strategy
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"github.com/goconvoke/convoke/peer"
+)
+
+// Lookup asks a source once. What it returns says how much is known:
+//
+//	(peers, nil)   a complete answer, also when it is empty
+//	(peers, err)   an incomplete answer, if there is at least one peer
+//	(nil, err)     no answer
+type Lookup func(ctx context.Context) ([]peer.Peer, error)
+
+// PollConfig is how often [Poll] looks up. Configurations of polling strategies embed it
+// with `yaml:",inline"`.
+type PollConfig struct {
+	Interval time.Duration `yaml:"interval"` // between two lookups, at least 100ms
+	Timeout  time.Duration `yaml:"timeout"`  // deadline of one lookup, above 0
+}
+
+// DefaultPoll asks every 5 s and gives each lookup 5 s.
+func DefaultPoll() PollConfig {
+	return PollConfig{Interval: 5 * time.Second, Timeout: 5 * time.Second}
+}
+
+const (
+	minInterval   = 100 * time.Millisecond
+	young         = time.Minute // a cold start is where seconds count,
+	youngInterval = time.Second // so a young poller asks this often
+	maxBackoff    = time.Minute
+	jitter        = 0.2 // nodes started together do not ask together
+)
+
+// Validate reports settings that Poll cannot work with.
+func (c PollConfig) Validate() error {
+	switch {
+	case c.Interval < minInterval:
+		return At("interval", fmt.Errorf("%v is below the minimum of %v", c.Interval, minInterval))
+	case c.Timeout <= 0:
+		return At("timeout", fmt.Errorf("%v is not above 0", c.Timeout))
+	}
+	return nil
+}
+
+// Poll makes a strategy of a lookup. It looks up at once, every second during the first
+// minute, then every interval, each time ±20 %; after a lookup without an answer it waits twice as long
+// as before, up to 60 s. Lookups never overlap. One that is deaf to its deadline is reported
+// by Fail when the deadline passes, and awaited before the next; one that panics ends Run with an error.
+func Poll(l Lookup, c PollConfig, env Env) Strategy {
+	env = env.withDefaults()
+	return Func(func(ctx context.Context, out Sink) error {
+		p := poller{lookup: l, config: c, rand: env.Rand, born: time.Now()}
+		return p.run(ctx, out)
+	})
+}
+
+type poller struct {
+	lookup   Lookup
+	config   PollConfig
+	rand     *rand.Rand
+	born     time.Time
+	failures int // lookups without an answer in a row
+}
+
+func (p *poller) run(ctx context.Context, out Sink) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-timer.C:
+		}
+		if err := p.once(ctx, out); err != nil {
+			return err
+		}
+		timer.Reset(p.wait(time.Since(p.born)))
+	}
+}
+
+type answer struct {
+	peers []peer.Peer
+	err   error
+	crash error
+}
+
+// once looks up and tells the sink. It returns an error when ctx is done or the lookup panicked.
+func (p *poller) once(ctx context.Context, out Sink) error {
+	limited, cancel := context.WithTimeout(ctx, p.config.Timeout)
+	defer cancel()
+	done := make(chan answer, 1)
+	go func() { done <- ask(limited, p.lookup) }()
+
+	var a answer
+	select {
+	case a = <-done:
+	case <-limited.Done():
+		a = p.overdue(ctx, done, out)
+	}
+	switch {
+	case a.crash != nil:
+		return a.crash
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case a.err == nil:
+		out.Set(a.peers)
+		p.failures = 0
+	case len(a.peers) > 0:
+		out.Add(a.peers)
+		out.Fail(a.err)
+		p.failures = 0
+	default:
+		out.Fail(a.err)
+		p.failures++
+	}
+	return nil
+}
+
+// overdue waits for a lookup whose deadline has passed. One that does not return soon is
+// reported at once, so that a source that hangs is seen to hang.
+func (p *poller) overdue(ctx context.Context, done <-chan answer, out Sink) answer {
+	grace := time.NewTimer(minInterval)
+	defer grace.Stop()
+	select {
+	case a := <-done:
+		return a
+	case <-grace.C:
+	}
+	if ctx.Err() == nil {
+		out.Fail(fmt.Errorf("lookup is still running past its deadline of %v", p.config.Timeout))
+	}
+	return <-done
+}
+
+// ask calls the lookup; a panic becomes the crash of the answer.
+func ask(ctx context.Context, l Lookup) (a answer) {
+	defer func() {
+		if r := recover(); r != nil {
+			a = answer{crash: fmt.Errorf("lookup panicked: %v\n%s", r, debug.Stack())}
+		}
+	}()
+	peers, err := l(ctx)
+	return answer{peers: peers, err: err}
+}
+
+// wait returns the time until the next lookup of a poller of this age.
+func (p *poller) wait(age time.Duration) time.Duration {
+	d := p.config.Interval
+	if age < young {
+		d = min(d, youngInterval)
+	}
+	for range p.failures {
+		if d = 2 * d; d >= maxBackoff {
+			break
+		}
+	}
+	d += time.Duration((2*p.rand.Float64() - 1) * jitter * float64(d))
+	if p.failures > 0 {
+		d = min(d, maxBackoff)
+	}
+	return d
+}
