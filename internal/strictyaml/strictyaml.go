@@ -1,18 +1,86 @@
-// Package strictyaml decodes YAML and reports every mistake at its place.
+// Package strictyaml decodes YAML strictly and reports every mistake at its place.
+//
+// yaml.v3 forgets strictness inside [yaml.Node.Decode], stops at the first mistake of a
+// value's own decoder, prints values (secrets too) in its errors, and gives no columns. So the walk over
+// mappings, lists and scalars is done here; yaml.v3 parses.
 package strictyaml
 
-import "gopkg.in/yaml.v3"
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
 
-// Decode decodes n over into.
-func Decode(n *yaml.Node, into any, file string, lookupEnv func(string) (string, bool)) error {
-	if n == nil {
-		return nil
+	"gopkg.in/yaml.v3"
+)
+
+// MaxSize is the largest document that is read, in bytes.
+const MaxSize = 4 << 20
+
+// Parse returns the root of the one document in text; an empty document has a nil root.
+// A syntax error is reported as "file:line: message".
+func Parse(file string, text []byte) (*yaml.Node, error) {
+	if len(text) > MaxSize {
+		return nil, fmt.Errorf("%s: larger than %d bytes", file, MaxSize)
 	}
-	return n.Decode(into)
+	dec := yaml.NewDecoder(strings.NewReader(string(text)))
+	var doc yaml.Node
+	switch err := dec.Decode(&doc); {
+	case errors.Is(err, io.EOF):
+		return nil, nil
+	case err != nil:
+		return nil, syntaxError(file, err)
+	}
+	var second yaml.Node
+	if err := dec.Decode(&second); err == nil {
+		return nil, &Error{File: file, Line: second.Line, Col: second.Column, Msg: "a second document; only one is read"}
+	} else if !errors.Is(err, io.EOF) {
+		return nil, syntaxError(file, err)
+	}
+	if doc.Kind != yaml.DocumentNode || len(doc.Content) == 0 {
+		return nil, nil
+	}
+	return doc.Content[0], nil
 }
 
-// At places an error at a key.
-func At(key string, err error) error { return err }
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
-// Hint names the known names.
-func Hint(name string, known []string) string { return "" }
+// syntaxError moves the line out of yaml.v3's message to where editors look for it.
+func syntaxError(file string, err error) error {
+	msg := err.Error()
+	m := yamlLine.FindStringSubmatch(msg)
+	if m == nil {
+		return fmt.Errorf("%s: %s", file, msg)
+	}
+	line, _ := strconv.Atoi(m[1]) // no line gives 0, which is left out
+	return &Error{File: file, Line: line, Msg: msg[len(m[0]):]}
+}
+
+// Decode decodes n over the struct that into points to; a nil n leaves it as it is. Then,
+// if it has a method Validate() error, that is called. lookupEnv resolves ${NAME} in values.
+//
+// All mistakes are reported, joined, one [*Error] each: unknown and duplicate keys, missing values,
+// values of another type, unset variables, and what Validate placed with [At].
+func Decode(n *yaml.Node, into any, file string, lookupEnv func(string) (string, bool)) error {
+	d := newDecoder(file, lookupEnv)
+	if n != nil {
+		d.value(n, reflectTarget(into))
+	}
+	if len(d.errs) == 0 {
+		d.validate(n, into)
+	}
+	return d.err()
+}
+
+// validate calls Validate, if there is one, and places its errors.
+func (d *decoder) validate(n *yaml.Node, into any) {
+	v, ok := into.(interface{ Validate() error })
+	if !ok {
+		return
+	}
+	for _, err := range flatten(v.Validate()) {
+		d.errs = append(d.errs, place(err, n, d.file))
+	}
+}

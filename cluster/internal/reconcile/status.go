@@ -1,0 +1,69 @@
+package reconcile
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/goconvoke/convoke/peer"
+)
+
+// Topology is what the ledger knows of one topology.
+type Topology struct {
+	Wanted    int
+	Connected int  // of those wanted
+	EmptyHeld int  // empty answers in a row that are not believed yet
+	SelfSeen  bool // this node was in an answer
+	Leaving   bool // and no longer is: nobody is dialled
+	Peers     []Peer
+}
+
+// Peer is the state of one peer, of those wanted or still to be dropped.
+type Peer struct {
+	peer.Peer
+	Wanted    bool // by this topology
+	Connected bool
+	Since     time.Time // of Connected; zero if it never was
+	Attempts  int       // dials since it was last seen connected
+	Err       error     // of the last dial
+	Next      time.Time // when the next dial may happen
+	Foreign   bool      // belongs to another cluster
+}
+
+// Topology returns the state of a topology, its peers sorted by address.
+func (l *Ledger) Topology(name string) Topology {
+	t := l.topologies[name]
+	if t == nil {
+		return Topology{}
+	}
+	s := Topology{Wanted: t.wanted, EmptyHeld: t.emptyCalls, SelfSeen: t.selfSeen, Leaving: t.leaving()}
+	for _, f := range t.refs {
+		r := f.row
+		if f.wants && r.connected {
+			s.Connected++
+		}
+		if !f.wants && !r.connected {
+			continue
+		}
+		s.Peers = append(s.Peers, Peer{
+			Peer: r.peer, Wanted: f.wants, Connected: r.connected, Since: r.since,
+			Attempts: r.dial.attempts, Err: r.dial.err, Next: r.dial.next, Foreign: r.dial.foreign,
+		})
+	}
+	slices.SortFunc(s.Peers, func(a, b Peer) int { return cmp.Compare(a.Addr, b.Addr) })
+	return s
+}
+
+// Counts returns how many peers a topology wants and how many of those are connected.
+func (l *Ledger) Counts(name string) (wanted, connected int) {
+	t := l.topologies[name]
+	if t == nil {
+		return 0, 0
+	}
+	for _, f := range t.refs {
+		if f.wants && f.row.connected {
+			connected++
+		}
+	}
+	return t.wanted, connected
+}
