@@ -2,9 +2,11 @@ package strategy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/goconvoke/convoke/peer"
@@ -20,8 +22,12 @@ type Lookup func(ctx context.Context) ([]peer.Peer, error)
 // PollConfig is how often [Poll] looks up. Configurations of polling strategies embed it
 // with `yaml:",inline"`.
 type PollConfig struct {
-	Interval time.Duration `yaml:"interval"` // between two lookups, at least 100ms
+	Interval time.Duration `yaml:"interval"` // between two lookups, 100ms to 50s
 	Timeout  time.Duration `yaml:"timeout"`  // deadline of one lookup, above 0
+
+	// MaxBackoff is the longest wait after lookups without an answer; 0 means 1 minute. The
+	// author of a strategy sets it low where asking costs the source nothing, as with a file.
+	MaxBackoff time.Duration `yaml:"-"`
 }
 
 // DefaultPoll asks every 5 s and gives each lookup 5 s.
@@ -31,27 +37,33 @@ func DefaultPoll() PollConfig {
 
 const (
 	minInterval   = 100 * time.Millisecond
-	young         = time.Minute // a cold start is where seconds count,
-	youngInterval = time.Second // so a young poller asks this often
+	maxInterval   = 50 * time.Second // with its jitter a minute, the longest age of a Set
+	young         = time.Minute      // a cold start is where seconds count,
+	youngInterval = time.Second      // so a young poller asks this often
 	maxBackoff    = time.Minute
 	jitter        = 0.2 // nodes started together do not ask together
 )
 
 // Validate reports settings that Poll cannot work with.
 func (c PollConfig) Validate() error {
+	var errs []error
 	switch {
 	case c.Interval < minInterval:
-		return At("interval", fmt.Errorf("%v is below the minimum of %v", c.Interval, minInterval))
-	case c.Timeout <= 0:
-		return At("timeout", fmt.Errorf("%v is not above 0", c.Timeout))
+		errs = append(errs, At("interval", fmt.Errorf("%v is below the minimum of %v", c.Interval, minInterval)))
+	case c.Interval > maxInterval:
+		errs = append(errs, At("interval", fmt.Errorf("%v is above the maximum of %v", c.Interval, maxInterval)))
 	}
-	return nil
+	if c.Timeout <= 0 {
+		errs = append(errs, At("timeout", fmt.Errorf("%v is not above 0", c.Timeout)))
+	}
+	return errors.Join(errs...)
 }
 
 // Poll makes a strategy of a lookup. It looks up at once, every second during the first
 // minute, then every interval, each time ±20 %; after a lookup without an answer it waits twice as long
 // as before, up to 60 s. Lookups never overlap. One that is deaf to its deadline is reported
 // by Fail when the deadline passes, and awaited before the next; one that panics ends Run with an error.
+// The slice that a lookup returns is copied, so it may be kept and returned again.
 func Poll(l Lookup, c PollConfig, env Env) Strategy {
 	env = env.withDefaults()
 	return Func(func(ctx context.Context, out Sink) error {
@@ -95,7 +107,11 @@ func (p *poller) once(ctx context.Context, out Sink) error {
 	limited, cancel := context.WithTimeout(ctx, p.config.Timeout)
 	defer cancel()
 	done := make(chan answer, 1)
-	go func() { done <- ask(limited, p.lookup) }()
+	go func() {
+		a := answer{crash: errors.New("lookup ended its goroutine")}
+		defer func() { done <- a }()
+		a = ask(limited, p.lookup)
+	}()
 
 	var a answer
 	select {
@@ -109,10 +125,10 @@ func (p *poller) once(ctx context.Context, out Sink) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case a.err == nil:
-		out.Set(a.peers)
+		out.Set(slices.Clone(a.peers))
 		p.failures = 0
 	case len(a.peers) > 0:
-		out.Add(a.peers)
+		out.Add(slices.Clone(a.peers))
 		out.Fail(a.err)
 		p.failures = 0
 	default:
@@ -151,18 +167,22 @@ func ask(ctx context.Context, l Lookup) (a answer) {
 
 // wait returns the time until the next lookup of a poller of this age.
 func (p *poller) wait(age time.Duration) time.Duration {
+	limit := p.config.MaxBackoff
+	if limit <= 0 {
+		limit = maxBackoff
+	}
 	d := p.config.Interval
 	if age < young {
 		d = min(d, youngInterval)
 	}
 	for range p.failures {
-		if d = 2 * d; d >= maxBackoff {
+		if d = 2 * d; d >= limit {
 			break
 		}
 	}
 	d += time.Duration((2*p.rand.Float64() - 1) * jitter * float64(d))
 	if p.failures > 0 {
-		d = min(d, maxBackoff)
+		d = min(d, limit)
 	}
 	return d
 }

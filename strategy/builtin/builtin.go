@@ -1,0 +1,23 @@
+// Package builtin links every strategy of this module.
+package builtin
+
+import (
+	"github.com/goconvoke/convoke/strategy"
+	"github.com/goconvoke/convoke/strategy/hostsfile"
+	"github.com/goconvoke/convoke/strategy/local"
+	"github.com/goconvoke/convoke/strategy/static"
+)
+
+// Registry returns a registry of all strategies of this module. A program that wants few of
+// them makes its own with [strategy.NewRegistry].
+func Registry() *strategy.Registry {
+	r, err := strategy.NewRegistry(
+		hostsfile.Kind,
+		local.Kind,
+		static.Kind,
+	)
+	if err != nil {
+		panic(err) // two of our own share a name
+	}
+	return r
+}

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package hostsfile
+
+const nonblocking = 0

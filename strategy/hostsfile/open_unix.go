@@ -1,0 +1,8 @@
+//go:build unix
+
+package hostsfile
+
+import "syscall"
+
+// nonblocking keeps the opening of a named pipe from waiting for a writer.
+const nonblocking = syscall.O_NONBLOCK

@@ -1,0 +1,92 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package local
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"syscall"
+)
+
+// The name of a registration is never used twice, so whoever removes a dead one cannot hit a fresh one.
+// It appears under a temporary name first and is renamed when it is locked and written.
+var (
+	fileName = regexp.MustCompile(`^node-[0-9]+-[A-Z2-7]{26}\.json$`)
+	tempName = regexp.MustCompile(`^\.node-[0-9]+-[A-Z2-7]{26}\.tmp$`)
+)
+
+// held is a registration that is in the directory as long as it is held.
+type held struct {
+	file *os.File // locked
+	path string
+}
+
+// hold writes a registration and takes its lock.
+func hold(dir string, content []byte) (*held, error) {
+	name := "node-" + strconv.Itoa(os.Getpid()) + "-" + rand.Text()
+	temp, path := filepath.Join(dir, "."+name+".tmp"), filepath.Join(dir, name+".json")
+	f, err := os.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("register: %w", err)
+	}
+	if err := publish(f, temp, path, content); err != nil {
+		return nil, errors.Join(fmt.Errorf("register: %w", err), f.Close(), removed(temp))
+	}
+	return &held{file: f, path: path}, nil
+}
+
+// publish locks the file before anybody can see it under its final name.
+func publish(f *os.File, temp, path string, content []byte) error {
+	if ok, err := lock(f, syscall.LOCK_EX); err != nil || !ok {
+		return errors.Join(fmt.Errorf("lock %s", temp), err)
+	}
+	if _, err := f.Write(content); err != nil {
+		return err
+	}
+	return os.Rename(temp, path)
+}
+
+// inPlace reports whether the file can still be found under its name.
+func (h *held) inPlace() bool {
+	own, err := h.file.Stat()
+	if err != nil {
+		return false
+	}
+	found, err := os.Lstat(h.path)
+	return err == nil && os.SameFile(own, found)
+}
+
+// release removes the registration, then lets go of its lock.
+func (h *held) release() error {
+	return errors.Join(removed(h.path), h.file.Close())
+}
+
+// lock tries to take a lock and reports whether it did; a lock that somebody else holds is no error.
+func lock(f *os.File, how int) (bool, error) {
+	for {
+		err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			return true, nil
+		case errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EWOULDBLOCK):
+			return false, nil
+		default:
+			return false, fmt.Errorf("lock %s: %w", f.Name(), err)
+		}
+	}
+}
+
+// removed removes a file that may be gone already.
+func removed(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
