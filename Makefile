@@ -1,0 +1,51 @@
+# What runs what: see CONTRIBUTING.md. Everything here needs Go and git; "integration" needs Linux too.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := check
+
+GO ?= go
+STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME ?= 60s
+
+# The race detector needs a C compiler.
+RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC | cut -d' ' -f1) >/dev/null 2>&1 && echo -race)
+
+.PHONY: check format tidy vet lint test integration fuzz bench
+
+check: format tidy vet lint test ## everything a change must pass
+
+format:
+	@files=$$(gofmt -l .); \
+	if [ -n "$$files" ]; then echo "gofmt these files (gofmt -w FILE):"; echo "$$files"; exit 1; fi
+
+tidy:
+	$(GO) mod tidy -diff
+
+vet:
+	$(GO) vet ./...
+
+lint:
+	$(STATICCHECK) ./...
+
+test:
+	@[ -n "$(RACE)" ] || echo "no C compiler: the tests run without the race detector"
+	$(GO) test $(RACE) ./...
+
+# Hosts are network namespaces. Without root they are made in a user namespace; what the machine
+# lacks is skipped with a message, or fails with REQUIRE_LABS=1.
+integration:
+	cd integration && $(GO) mod tidy -diff
+	cd integration && $(GO) vet ./...
+	cd integration && $(STATICCHECK) ./...
+	cd integration && $(GO) test -count=1 -parallel 16 -timeout 10m ./...
+
+# Every fuzz target of the tree, one after the other, FUZZTIME each.
+fuzz:
+	@git ls-files --cached --others --exclude-standard '*_test.go' | xargs grep -H -o -E '^func Fuzz[A-Za-z0-9_]+' | \
+	while IFS=: read -r file func; do \
+		echo "== $${func#func } in $$(dirname $$file)"; \
+		(cd $$(dirname $$file) && $(GO) test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) . </dev/null) || exit 1; \
+	done
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...

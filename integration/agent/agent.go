@@ -1,0 +1,166 @@
+// Package agent runs the program cmd/convoke in the hosts of a lab and reads what it tells.
+package agent
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"text/template"
+	"time"
+
+	"github.com/goconvoke/convoke/integration/lab"
+)
+
+const (
+	buildTimeout = 5 * time.Minute  // of cmd/convoke, with an empty build cache
+	stopTimeout  = 20 * time.Second // from SIGTERM to the end of the process
+)
+
+// Spec is the configuration of one agent with one topology.
+type Spec struct {
+	Name      string // of the node
+	Cluster   string // cluster ID
+	Listen    string // host:port
+	Strategy  string
+	Config    string // of the strategy: YAML in one line
+	Connector string
+	Expect    int // nodes, this one included
+}
+
+var file = template.Must(template.New("topology").Parse(`cluster: {{.Cluster}}
+node: {name: {{.Name}}, listen: "{{.Listen}}"}
+topologies:
+  lan:
+    strategy: {{.Strategy}}
+    config: {{.Config}}
+    connector: {{.Connector}}
+    expect: {{.Expect}}
+`))
+
+// Agent is one agent process in a host. Its methods may be called from any goroutine, except
+// those that take a testing.TB.
+type Agent struct {
+	Spec
+	timeline
+
+	child *lab.Child
+}
+
+// Start runs an agent in host i until the test ends. If the test fails, the end of its log is shown.
+func Start(t testing.TB, l *lab.Lab, i int, s Spec) *Agent {
+	t.Helper()
+	program, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	if err := file.Execute(&text, s); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), s.Name+".yaml")
+	if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	a := &Agent{Spec: s}
+	a.changed = make(chan struct{})
+	a.child, err = l.Start(i, nil, a.read, a.note, program, "agent", "-c", path, "-o", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		a.Kill()
+		if t.Failed() {
+			t.Logf("%s, the end of its log:\n%s", s.Name, strings.Join(a.Log(), "\n"))
+		}
+	})
+	return a
+}
+
+// WaitMembers waits until the agent's member list is exactly the given names.
+func (a *Agent) WaitMembers(ctx context.Context, names ...string) error {
+	want := slices.Sorted(slices.Values(names))
+	for {
+		got, changed := a.now()
+		if slices.Equal(got, want) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-a.child.Done():
+			return fmt.Errorf("%s has ended: %v; it saw %v, want %v", a.Name, a.child.Wait(ctx), got, want)
+		case <-ctx.Done():
+			return fmt.Errorf("%s sees %v, want %v: %w", a.Name, got, want, context.Cause(ctx))
+		}
+	}
+}
+
+// Running reports whether the process has not ended.
+func (a *Agent) Running() bool {
+	select {
+	case <-a.child.Done():
+		return false
+	default:
+		return true
+	}
+}
+
+// Kill ends the process without a goodbye, as kill -9 does.
+func (a *Agent) Kill() { a.child.Kill() }
+
+// Pause freezes the process until [Agent.Resume].
+func (a *Agent) Pause() error { return a.child.Signal(syscall.SIGSTOP) }
+
+// Resume lets a paused process go on.
+func (a *Agent) Resume() error { return a.child.Signal(syscall.SIGCONT) }
+
+// Stop asks the process to leave its cluster and waits until it has ended. An exit code other
+// than 0 is an error.
+func (a *Agent) Stop() error {
+	if err := a.child.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("stop %s: %w", a.Name, err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if err := a.child.Wait(ctx); err != nil {
+		return fmt.Errorf("stop %s: %w", a.Name, err)
+	}
+	return nil
+}
+
+// binary builds cmd/convoke, once in a test run.
+var binary = sync.OnceValues(func() (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
+	defer cancel()
+	gomod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOMOD: %w", err)
+	}
+	root := filepath.Dir(filepath.Dir(strings.TrimSpace(string(gomod))))
+	binaryDir, err = os.MkdirTemp("", "convoke-integration-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(binaryDir, "convoke")
+	out, err := exec.CommandContext(ctx, "go", "build", "-C", root, "-buildvcs=false", "-o", path, "./cmd/convoke").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build cmd/convoke: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// binaryDir is where the built program lies, "" before it is built.
+var binaryDir string
+
+// RemoveBinary removes the built program; for the end of TestMain.
+func RemoveBinary() {
+	if binaryDir != "" {
+		_ = os.RemoveAll(binaryDir)
+	}
+}

@@ -1,0 +1,197 @@
+// Package integration runs the real agent on real networks: hosts are network namespaces, nodes are
+// processes, packets are packets.
+package integration
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/goconvoke/convoke/integration/agent"
+	"github.com/goconvoke/convoke/integration/lab"
+)
+
+const (
+	formWithin = 30 * time.Second // for a cluster to form, or to be whole again, on a busy machine
+	lossWithin = 30 * time.Second // for a loss to be noticed
+)
+
+// connectors that every scenario runs with.
+var connectors = []string{"memberlist"}
+
+// wire is how the nodes of a scenario announce themselves and listen.
+type wire struct{ name, config, listen string }
+
+var (
+	ipv4 = wire{"IPv4", "{interfaces: [eth0], ipv6: false}", "0.0.0.0:7946"}
+	ipv6 = wire{"IPv6", "{interfaces: [eth0], ipv4: false}", "[::]:7946"}
+)
+
+func TestMain(m *testing.M) {
+	code := lab.Main(m, map[string]lab.Probe{"flood": flood})
+	agent.RemoveBinary()
+	os.Exit(code)
+}
+
+// everyConnector runs a scenario with each connector, beside the other scenarios.
+func everyConnector(t *testing.T, scenario func(t *testing.T, connector string)) {
+	t.Parallel()
+	for _, c := range connectors {
+		t.Run(c, func(t *testing.T) {
+			t.Parallel()
+			scenario(t, c)
+		})
+	}
+}
+
+// everyWire is everyConnector with IPv4 and with IPv6.
+func everyWire(t *testing.T, scenario func(t *testing.T, connector string, w wire)) {
+	t.Parallel()
+	for _, c := range connectors {
+		for _, w := range []wire{ipv4, ipv6} {
+			t.Run(c+"/"+w.name, func(t *testing.T) {
+				t.Parallel()
+				scenario(t, c, w)
+			})
+		}
+	}
+}
+
+// fleet is a number of agents that shall become one cluster.
+type fleet struct {
+	t      *testing.T
+	lab    *lab.Lab
+	spec   agent.Spec     // of each, but for the name
+	agents []*agent.Agent // by host; nil where none runs
+}
+
+// newFleet makes a fleet without nodes that finds its peers by multicast.
+func newFleet(t *testing.T, l *lab.Lab, connector string, w wire) *fleet {
+	return &fleet{t: t, lab: l, agents: make([]*agent.Agent, l.Hosts()+1), spec: agent.Spec{
+		Cluster: "lab", Listen: w.listen, Strategy: "multicast", Config: w.config, Connector: connector, Expect: 2,
+	}}
+}
+
+// formed starts a node in every host of a new lab and waits until they are one cluster.
+func formed(t *testing.T, hosts int, connector string, w wire) *fleet {
+	t.Helper()
+	f := newFleet(t, lab.New(t, hosts), connector, w)
+	f.spec.Expect = hosts
+	f.start(to(hosts)...)
+	f.whole(formWithin)
+	return f
+}
+
+// start starts a node in each of the hosts; its name is that of the host: h1.
+func (f *fleet) start(hosts ...int) {
+	f.t.Helper()
+	for _, i := range hosts {
+		s := f.spec
+		s.Name = name(i)
+		f.agents[i] = agent.Start(f.t, f.lab, i, s)
+	}
+}
+
+// running returns the hosts that have a living node.
+func (f *fleet) running() []int {
+	var hosts []int
+	for i, a := range f.agents {
+		if a != nil && a.Running() {
+			hosts = append(hosts, i)
+		}
+	}
+	return hosts
+}
+
+// whole waits until every living node sees every other.
+func (f *fleet) whole(within time.Duration) {
+	f.t.Helper()
+	f.see(within, f.running())
+}
+
+// see waits until the nodes in hosts see exactly each other.
+func (f *fleet) see(within time.Duration, hosts []int) {
+	f.t.Helper()
+	ctx, cancel := context.WithTimeoutCause(f.t.Context(), within, fmt.Errorf("not within %v", within))
+	defer cancel()
+	for _, i := range hosts {
+		if err := f.agents[i].WaitMembers(ctx, names(hosts)...); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+// stays fails the test when a living node's member list changes, or a node ends, within d.
+func (f *fleet) stays(d time.Duration) {
+	f.t.Helper()
+	since, hosts := time.Now(), f.running()
+	wait(f.t, d)
+	for _, i := range hosts {
+		if !f.agents[i].Running() {
+			f.t.Errorf("%s has ended", name(i))
+		}
+		for _, e := range f.agents[i].Events(since) {
+			if e.Event == "members" {
+				f.t.Errorf("%s saw a change after %v: %v", name(i), e.At.Sub(since), e.Members)
+			}
+		}
+	}
+}
+
+// settles waits until every living node sees every other and has done so for the time quiet.
+func (f *fleet) settles(quiet, within time.Duration) {
+	f.t.Helper()
+	deadline := time.Now().Add(within)
+	for {
+		f.whole(time.Until(deadline))
+		since := time.Now()
+		wait(f.t, quiet)
+		if !f.changed(since) {
+			return
+		}
+	}
+}
+
+// changed reports whether a living node's member list changed since a moment.
+func (f *fleet) changed(since time.Time) bool {
+	for _, i := range f.running() {
+		for _, e := range f.agents[i].Events(since) {
+			if e.Event == "members" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// wait lets time pass in the real processes; the test ending early ends it.
+func wait(t *testing.T, d time.Duration) {
+	t.Helper()
+	select {
+	case <-time.After(d):
+	case <-t.Context().Done():
+	}
+}
+
+// to returns 1..n.
+func to(n int) []int {
+	hosts := make([]int, n)
+	for i := range hosts {
+		hosts[i] = i + 1
+	}
+	return hosts
+}
+
+func name(host int) string { return fmt.Sprintf("h%d", host) }
+
+func names(hosts []int) []string {
+	var all []string
+	for _, i := range hosts {
+		all = append(all, name(i))
+	}
+	slices.Sort(all)
+	return all
+}
