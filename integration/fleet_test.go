@@ -26,8 +26,8 @@ var connectors = []string{"memberlist"}
 type wire struct{ name, config, listen string }
 
 var (
-	ipv4 = wire{"IPv4", "{interfaces: [eth0], ipv6: false}", "0.0.0.0:7946"}
-	ipv6 = wire{"IPv6", "{interfaces: [eth0], ipv4: false}", "[::]:7946"}
+	ipv4 = wire{"IPv4", `{interfaces: [eth0], ipv6_group: ""}`, "0.0.0.0:7946"}
+	ipv6 = wire{"IPv6", `{interfaces: [eth0], ipv4_group: ""}`, "[::]:7946"}
 )
 
 func TestMain(m *testing.M) {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/goconvoke/convoke/integration/lab"
 )
 
 const (
@@ -19,14 +21,14 @@ const (
 func TestJunkOnTheGroupHarmsNobody(t *testing.T) {
 	const packets = 10_000
 	everyWire(t, func(t *testing.T, connector string, w wire) {
-		f := formed(t, 4, connector, w)
-		f.agents[4].Kill()
-		f.see(lossWithin, []int{1, 2, 3})
+		f := newFleet(t, lab.New(t, 5), connector, w)
+		f.start(1, 2, 3)
+		f.whole(formWithin)
 		group := group4
 		if w == ipv6 {
 			group = group6
 		}
-		junk, err := f.lab.Probe(4, func(s string) { t.Log(s) }, "flood", group, fmt.Sprint(packets))
+		junk, err := f.lab.Probe(5, func(s string) { t.Log(s) }, "flood", group, fmt.Sprint(packets))
 		if err != nil {
 			t.Fatal(err)
 		}
