@@ -1,0 +1,135 @@
+package strategytest
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func checkPartial(tb testing.TB, s Subject) {
+	src := setup(tb, s)
+	if src.Partial == nil {
+		tb.Skip("the source has no incomplete answer")
+	}
+	some := src.Peers[:1]
+	src.Partial(some, errScripted)
+	r := start(tb, s.make(tb, src))
+	calls := r.within(s.deadline(), "an Add of the known part and a Fail", func(calls []Call) bool {
+		return Has(Add)(calls) && Has(Fail)(calls)
+	})
+	for _, c := range calls {
+		if c.Method == Add && !slices.Equal(Addrs(c.Peers), Addrs(some)) {
+			tb.Errorf("%v, want the known part: %v", c, Addrs(some))
+		}
+	}
+	pass(time.Minute)
+	r.stays()
+	sound(tb, r.Calls())
+	noSet(tb, r.Calls(), "a part of the answer was missing")
+}
+
+func checkBroken(tb testing.TB, s Subject) {
+	src := setup(tb, s)
+	if src.Break == nil {
+		tb.Skip("the source cannot break")
+	}
+	src.Break(errScripted)
+	failsInTime(tb, s, src, "the source was broken")
+}
+
+func checkHang(tb testing.TB, s Subject) {
+	src := setup(tb, s)
+	if src.Hang == nil {
+		tb.Skip("the source cannot hang")
+	}
+	src.Hang()
+	r := failsInTime(tb, s, src, "the source hung")
+	pass(50 * time.Millisecond) // most likely amid a lookup
+	r.stop()
+}
+
+// failsInTime runs against a source that gives no answer: a Fail comes in time and never a Set.
+func failsInTime(tb testing.TB, s Subject, src *Source, while string) *running {
+	tb.Helper()
+	r := start(tb, s.make(tb, src))
+	r.within(s.deadline(), "a Fail while "+while, Has(Fail))
+	pass(3 * time.Minute)
+	r.stays()
+	sound(tb, r.Calls())
+	noSet(tb, r.Calls(), while)
+	return r
+}
+
+// noSet reports a Set, and an Add of nobody, among calls that came without a complete answer.
+func noSet(tb testing.TB, calls []Call, while string) {
+	tb.Helper()
+	for _, c := range calls {
+		switch {
+		case c.Method == Set:
+			tb.Fatalf("%v while %s; no answer is not an answer", c, while)
+		case c.Method == Add && len(c.Peers) == 0:
+			tb.Fatalf("an Add of nobody while %s", while)
+		}
+	}
+}
+
+func checkKeeps(tb testing.TB, s Subject) {
+	src, r := answered(tb, s)
+	if src.Break == nil {
+		tb.Skip("the source cannot break")
+	}
+	synctest.Wait()
+	src.Break(errScripted)
+	fails := count(r.Calls(), Fail)
+	since := len(r.Calls())
+	r.within(s.recovery(), "a Fail after the source broke", func(calls []Call) bool { return count(calls, Fail) > fails })
+	pass(3 * time.Minute)
+	r.stays()
+	noSet(tb, r.Calls()[since:], "the source was broken")
+	since = len(r.Calls())
+	src.Answer(src.Peers[1:])
+	r.within(s.recovery(), "a Set after the source was mended", func(calls []Call) bool {
+		return setOf(src.Peers[1:])(calls[since:])
+	})
+}
+
+func checkGarbage(tb testing.TB, s Subject) {
+	src, r := answered(tb, s)
+	if src.Garbage == nil {
+		tb.Skip("the source cannot give garbage")
+	}
+	synctest.Wait()
+	src.Garbage()
+	since := len(r.Calls())
+	pass(s.recovery())
+	r.stays()
+	calls := r.Calls()[since:]
+	sound(tb, calls)
+	for _, c := range calls {
+		if c.Method == Set && !setOf(src.Peers)([]Call{c}) {
+			tb.Fatalf("%v made of garbage, want the last answer to stand: %v", c, Addrs(src.Peers))
+		}
+	}
+}
+
+func checkPanic(tb testing.TB, s Subject) {
+	src := setup(tb, s)
+	if src.Panic == nil {
+		tb.Skip("the source has no way to panic in the hands of the strategy")
+	}
+	src.Panic()
+	r := start(tb, s.make(tb, src))
+	deadline := time.After(s.deadline())
+	for !r.returned() && !Has(Fail)(r.Calls()) {
+		select {
+		case <-deadline:
+			tb.Fatalf("neither a crash nor a Fail within %v of a panic", s.deadline())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	if r.returned() && r.err == nil && r.panicked == nil {
+		tb.Errorf("Run returned without an error after a panic")
+	}
+	noSet(tb, r.Calls(), "the source panicked")
+}

@@ -1,0 +1,240 @@
+package strategytest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/goconvoke/convoke/peer"
+	"github.com/goconvoke/convoke/strategy"
+)
+
+// setup makes the source of a rule, with its defaults filled in.
+func setup(tb testing.TB, s Subject) *Source {
+	tb.Helper()
+	src := s.Setup(tb)
+	if src == nil || src.Answer == nil {
+		tb.Fatalf("Setup gave no source that can answer")
+	}
+	if src.Peers == nil {
+		src.Peers = []peer.Peer{{Addr: "10.0.0.1:7946"}, {Addr: "10.0.0.2:7946"}, {Addr: "10.0.0.3:7946"}}
+	}
+	if len(src.Peers) < 2 {
+		tb.Fatalf("the source has %d Peers, want two or more", len(src.Peers))
+	}
+	return src
+}
+
+func (s Subject) deadline() time.Duration {
+	if s.Deadline > 0 {
+		return s.Deadline
+	}
+	return defaultDeadline
+}
+
+func (s Subject) recovery() time.Duration {
+	if s.Recovery > 0 {
+		return s.Recovery
+	}
+	return defaultRecovery
+}
+
+// configure decodes a configuration for the kind.
+func configure(s Subject, config string) (*strategy.Configured, error) {
+	reg, err := strategy.NewRegistry(s.Kind)
+	if err != nil {
+		return nil, err
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(config), &doc); err != nil {
+		return nil, err
+	}
+	var node *yaml.Node
+	if len(doc.Content) > 0 {
+		node = doc.Content[0]
+	}
+	return reg.Configure(reg.Names()[0], node, strategy.Source{File: "strategytest.yaml"})
+}
+
+// make makes the strategy that asks src.
+func (s Subject) make(tb testing.TB, src *Source) strategy.Strategy {
+	tb.Helper()
+	c, err := configure(s, src.Config)
+	if err != nil {
+		tb.Fatalf("the good configuration is refused: %v", err)
+	}
+	st, err := c.New(src.Env)
+	if err != nil {
+		tb.Fatalf("New with the good configuration: %v", err)
+	}
+	return st
+}
+
+// running is a Run under observation.
+type running struct {
+	*Sink
+	tb     testing.TB
+	cancel context.CancelFunc
+	done   chan struct{} // closed when Run has returned
+
+	// Owned by the goroutine of Run until done is closed.
+	err      error
+	panicked any
+}
+
+// start starts a Run. It is ended and awaited when the test ends.
+func start(tb testing.TB, st strategy.Strategy) *running {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{Sink: new(Sink), tb: tb, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(r.done)
+		defer func() { r.panicked = recover() }()
+		r.err = st.Run(ctx, r.Sink)
+	}()
+	tb.Cleanup(r.stop)
+	return r
+}
+
+// stop ends the Run and waits for its return, which must be soon.
+func (r *running) stop() {
+	r.cancel()
+	select {
+	case <-r.done:
+	case <-time.After(returnsWithin):
+		r.tb.Errorf("Run has not returned %v after its context ended", returnsWithin)
+	}
+}
+
+// returned reports whether Run has returned.
+func (r *running) returned() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// crash describes an early return of Run.
+func (r *running) crash() string {
+	if r.panicked != nil {
+		return fmt.Sprintf("panic: %v", r.panicked)
+	}
+	return fmt.Sprintf("error: %v", r.err)
+}
+
+// stays reports a Run that returned although its context has not ended.
+func (r *running) stays() {
+	r.tb.Helper()
+	if r.returned() {
+		r.tb.Fatalf("Run returned before its context ended, with %s", r.crash())
+	}
+}
+
+// within waits for cond and reports what it waited for when that does not come in time.
+func (r *running) within(d time.Duration, what string, cond func([]Call) bool) []Call {
+	r.tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	calls, err := r.WaitFor(ctx, cond)
+	if err != nil {
+		r.tb.Fatalf("%s: not within %v; the sink was called: %s", what, d, brief(calls))
+	}
+	return calls
+}
+
+// pass lets fake time pass and everybody act.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// brief returns the last calls for a message.
+func brief(calls []Call) string {
+	if len(calls) == 0 {
+		return "never"
+	}
+	const most = 8
+	var all []string
+	for _, c := range calls[max(0, len(calls)-most):] {
+		all = append(all, c.String())
+	}
+	if len(calls) > most {
+		all = append([]string{fmt.Sprintf("(%d more)", len(calls)-most)}, all...)
+	}
+	return strings.Join(all, ", ")
+}
+
+// setOf returns a condition: the newest Set names exactly these peers.
+func setOf(peers []peer.Peer) func([]Call) bool {
+	want := Addrs(peers)
+	return func(calls []Call) bool {
+		for _, c := range slices.Backward(calls) {
+			if c.Method == Set {
+				return slices.Equal(Addrs(c.Peers), want)
+			}
+		}
+		return false
+	}
+}
+
+// sound reports addresses that are not canonical or named twice in one call, and a Fail without an error.
+func sound(tb testing.TB, calls []Call) {
+	tb.Helper()
+	for _, c := range calls {
+		if c.Method == Fail && c.Err == nil {
+			tb.Errorf("Fail was called without an error")
+		}
+		seen := make(map[string]bool)
+		for _, p := range c.Peers {
+			if canonical, err := peer.Addr(p.Addr); err != nil || canonical != p.Addr {
+				tb.Errorf("%s: address %q is not canonical; pass it through peer.Addr", c.Method, p.Addr)
+			}
+			if seen[p.Addr] {
+				tb.Errorf("%s: address %q is there twice", c.Method, p.Addr)
+			}
+			seen[p.Addr] = true
+		}
+	}
+}
+
+// goroutines returns the stacks of the goroutines of this bubble by their number.
+func goroutines() map[string]string {
+	buf := make([]byte, 1<<20)
+	buf = buf[:runtime.Stack(buf, true)]
+	var bubble string
+	all := make(map[string]string)
+	for i, stack := range bytes.Split(buf, []byte("\n\n")) {
+		head, _, _ := strings.Cut(string(stack), "\n")
+		_, b, _ := strings.Cut(head, "synctest bubble ")
+		b = strings.TrimRight(b, "]:")
+		b, _, _ = strings.Cut(b, ",")
+		if i == 0 {
+			bubble = b // the caller's own
+		}
+		if b == bubble {
+			number, _, _ := strings.Cut(strings.TrimPrefix(head, "goroutine "), " ")
+			all[number] = string(stack)
+		}
+	}
+	return all
+}
+
+// leaked returns the stacks of the goroutines that are there now and were not before.
+func leaked(before map[string]string) []string {
+	var stacks []string
+	for number, stack := range goroutines() {
+		if _, old := before[number]; !old {
+			stacks = append(stacks, stack)
+		}
+	}
+	return stacks
+}
