@@ -1,0 +1,214 @@
+package memberlist
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/peer"
+)
+
+const (
+	leaveTimeout = 5 * time.Second  // when the ctx of Leave has no deadline
+	maxLeave     = 10 * time.Second // even if it allows more
+)
+
+// Connect joins the cluster of a peer. A name is resolved here and its addresses are tried in
+// order until one answers; the error tells of each. It returns [connector.ErrSelf] when all of
+// them are our own, and [connector.ErrForeign] with the name of the other cluster.
+func (c *Connector) Connect(ctx context.Context, p peer.Peer) error {
+	target, err := peer.Addr(p.Addr)
+	if err != nil {
+		return fmt.Errorf("join: %w", err)
+	}
+	s, err := c.current()
+	if err != nil {
+		return err
+	}
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.life, cancel)()
+
+	addrs, err := c.targets(ctx, target)
+	if err != nil {
+		return fmt.Errorf("join %s: %w", target, err)
+	}
+	return s.joinAny(ctx, target, addrs)
+}
+
+// targets returns the addresses behind a host:port.
+func (c *Connector) targets(ctx context.Context, hostport string) ([]netip.AddrPort, error) {
+	host, text, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return nil, err
+	}
+	ips, err := c.resolve(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]netip.AddrPort, len(ips))
+	for i, ip := range ips {
+		all[i] = netip.AddrPortFrom(ip, uint16(port))
+	}
+	return all, nil
+}
+
+// joinAny joins through the first address that answers; finding ourselves does not count.
+func (s *session) joinAny(ctx context.Context, target string, addrs []netip.AddrPort) error {
+	var errs []error
+	for _, addr := range addrs {
+		err := s.joinOne(ctx, addr)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, connector.ErrSelf):
+			continue
+		case len(addrs) > 1:
+			err = fmt.Errorf("%s: %w", addr, err)
+		}
+		errs = append(errs, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if len(errs) == 0 {
+		return fmt.Errorf("join %s: %w", target, connector.ErrSelf)
+	}
+	return fmt.Errorf("join %s: %w", target, errors.Join(errs...))
+}
+
+// joinOne joins through one address, unless a living member has it already.
+func (s *session) joinOne(ctx context.Context, addr netip.AddrPort) error {
+	switch {
+	case s.isSelf(addr):
+		return connector.ErrSelf
+	case s.members.has(addr):
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case addr.Addr().Zone() != "":
+		return errors.New("memberlist cannot carry the zone of a link-local address")
+	}
+	// memberlist passes the name before the slash to the transport, unseen by anybody else.
+	name := "join-" + strconv.FormatUint(s.tries.Add(1), 10)
+	try := &attempt{ctx: ctx, addr: addr}
+	defer s.transport.begin(name, try)()
+	n, err := s.list.Join([]string{name + "/" + addr.String()})
+	if err == nil && n == 1 {
+		return nil
+	}
+	return explain(ctx, try, err)
+}
+
+// explain makes the error of a join tell what happened and, where we know it, what to do.
+func explain(ctx context.Context, try *attempt, err error) error {
+	conn := try.conn
+	switch {
+	case conn != nil && conn.self.Load():
+		return connector.ErrSelf
+	case conn != nil && conn.foreign:
+		return fmt.Errorf("it answered as cluster %s: %w", quote(conn.label), connector.ErrForeign)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case try.dialErr != nil:
+		return try.dialErr
+	case err == nil:
+		return errors.New("memberlist joined nobody")
+	}
+	text := oneLine(err)
+	if hint := keyHint(text); hint != "" {
+		return errors.New(hint)
+	}
+	if conn != nil && conn.lastErr != nil {
+		return streamError(conn.lastErr)
+	}
+	return errors.New(text)
+}
+
+// streamError explains a stream that broke after it was opened.
+func streamError(err error) error {
+	var late net.Error
+	switch {
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("it hung up without an answer; it is no memberlist node, or one of another cluster: %w", err)
+	case errors.As(err, &late) && late.Timeout():
+		return fmt.Errorf("no answer within %v: %w", tcpTimeout, err)
+	}
+	return err
+}
+
+// keyHint recognises the errors of two nodes whose keys differ.
+func keyHint(text string) string {
+	switch {
+	case strings.Contains(text, "no installed keys could decrypt"):
+		return "it encrypts with another key: give all nodes of the cluster the same keys"
+	case strings.Contains(text, "remote state is encrypted and encryption is not configured"):
+		return "it encrypts and this node has no keys: give all nodes of the cluster the same keys"
+	case strings.Contains(text, "encryption is configured but remote state is not encrypted"):
+		return "it does not encrypt and this node does: give all nodes of the cluster the same keys"
+	}
+	return ""
+}
+
+// oneLine returns the text of the first error in what Join returns, cleaned and without the address.
+func oneLine(err error) string {
+	if many, ok := err.(interface{ WrappedErrors() []error }); ok {
+		if all := many.WrappedErrors(); len(all) > 0 {
+			err = all[0]
+		}
+	}
+	text := clean([]byte(err.Error()))
+	if strings.HasPrefix(text, "failed to join ") {
+		if _, rest, ok := strings.Cut(text, ": "); ok {
+			text = rest
+		}
+	}
+	return text
+}
+
+// Leave tells the members that this node leaves on purpose, and returns when they were
+// told or ctx is done. Until Run is called anew the other methods return errors.
+func (c *Connector) Leave(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("leave: %w", err)
+	}
+	c.mu.Lock()
+	s := c.session
+	c.mu.Unlock()
+	if s == nil || !s.leaving() {
+		return nil // there is nothing to leave
+	}
+	timeout := leaveTimeout
+	if end, ok := ctx.Deadline(); ok {
+		timeout = min(maxLeave, max(time.Millisecond, time.Until(end)))
+	}
+	done := make(chan error, 1)
+	go func() { // awaited by session.close
+		defer s.calls.Done()
+		done <- s.list.Leave(timeout)
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			return fmt.Errorf("leave: no member confirmed it within %v", timeout)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("leave: %w", ctx.Err())
+	}
+}

@@ -1,0 +1,147 @@
+package memberlist
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+const (
+	quiet    = 10 * time.Second // between two lines of one kind
+	maxKinds = 128              // of lines that are remembered
+	maxLine  = 1024             // bytes of a line of memberlist's
+)
+
+// damper writes to a log and holds back what repeats: other nodes must not be able to flood
+// it. It is the io.Writer behind memberlist's logger.
+type damper struct {
+	log hclog.Logger
+	std io.Writer // infers levels
+
+	mu    sync.Mutex
+	kinds map[string]*kind
+}
+
+type kind struct {
+	last time.Time // when a line of it was written
+	held int       // lines since then
+}
+
+func newDamper(log hclog.Logger) *damper {
+	return &damper{
+		log:   log,
+		std:   log.StandardWriter(&hclog.StandardLoggerOptions{InferLevels: true}),
+		kinds: make(map[string]*kind),
+	}
+}
+
+// warn logs a handled mishap, at most once in a while for each message.
+func (d *damper) warn(msg string, pairs ...any) {
+	if held, ok := d.allow(msg); ok {
+		if held > 0 {
+			pairs = append(pairs, "held_back", held)
+		}
+		d.log.Warn(msg, pairs...)
+	}
+}
+
+// clash logs that two nodes carry one name, at most once in a while for each pair.
+func (d *damper) clash(name, one, other string) {
+	if _, ok := d.allow("clash " + name + " " + one + " " + other); ok {
+		d.log.Error("two nodes carry the same name, give each its own",
+			"member", name, "addr", one, "other_addr", other)
+	}
+}
+
+// Write takes one line of memberlist's logger.
+func (d *damper) Write(p []byte) (int, error) {
+	line := clean(p)
+	switch {
+	case strings.HasPrefix(line, "[DEBUG]"):
+		if !d.log.IsDebug() {
+			return len(p), nil
+		}
+	case strings.Contains(line, "Conflicting address for"):
+		return len(p), nil // clash says it better
+	default:
+		held, ok := d.allow(kindOf(line))
+		if !ok {
+			return len(p), nil
+		}
+		if held > 0 {
+			line += fmt.Sprintf(" (and %d lines like it)", held)
+		}
+	}
+	_, err := io.WriteString(d.std, line)
+	return len(p), err
+}
+
+// allow reports whether a line of this kind may be written, and how many were held back before it.
+func (d *damper) allow(name string) (held int, ok bool) {
+	now := time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k := d.kinds[name]
+	if k == nil && len(d.kinds) >= maxKinds {
+		d.purgeLocked(now)
+		if len(d.kinds) >= maxKinds {
+			name = "" // all further kinds share one
+			k = d.kinds[name]
+		}
+	}
+	if k == nil {
+		d.kinds[name] = &kind{last: now}
+		return 0, true
+	}
+	if now.Sub(k.last) < quiet {
+		k.held++
+		return 0, false
+	}
+	held = k.held
+	*k = kind{last: now}
+	return held, true
+}
+
+func (d *damper) purgeLocked(now time.Time) {
+	for name, k := range d.kinds {
+		if now.Sub(k.last) >= quiet {
+			delete(d.kinds, name)
+		}
+	}
+}
+
+// clean makes a line of memberlist's fit for our log: one line, bounded, without the prefix
+// that the name of the logger repeats. Its errors become warnings, because it goes on after each of them.
+func clean(p []byte) string {
+	if len(p) > maxLine {
+		p = p[:maxLine]
+	}
+	line := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.TrimSpace(string(p)))
+	for _, level := range []string{"[ERR] ", "[ERROR] "} {
+		if rest, ok := strings.CutPrefix(line, level); ok {
+			line = "[WARN] " + rest
+		}
+	}
+	return strings.Replace(line, "] memberlist: ", "] ", 1)
+}
+
+// kindOf returns what lines that differ in numbers and addresses alone have in common.
+func kindOf(line string) string {
+	kind := strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) {
+			return r
+		}
+		return -1
+	}, line)
+	return kind[:min(len(kind), 48)]
+}

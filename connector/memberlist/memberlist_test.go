@@ -1,0 +1,496 @@
+package memberlist
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/memberlist"
+
+	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/peer"
+)
+
+// patience is how long a test waits for something that must happen.
+const patience = 30 * time.Second
+
+// node is a connector that runs.
+type node struct {
+	*Connector
+	logs *lines
+	stop func() // ends Run and waits for it; more than once is fine
+}
+
+// start runs a connector on a free port of 127.0.0.1, with probes that are quick, and stops it
+// when the test ends.
+func start(t *testing.T, name string, change func(*Config)) *node {
+	t.Helper()
+	n := prepare(t, name, change)
+	n.run(t)
+	n.waitBound(t)
+	return n
+}
+
+// prepare makes a connector that does not run yet.
+func prepare(t *testing.T, name string, change func(*Config)) *node {
+	t.Helper()
+	logs := &lines{}
+	conf := Config{
+		Name:      name,
+		ClusterID: "test",
+		Listen:    "127.0.0.1:0",
+		Profile:   Local,
+		Log:       hclog.New(&hclog.LoggerOptions{Output: logs, Level: hclog.Debug}),
+	}
+	if change != nil {
+		change(&conf)
+	}
+	c, err := New(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.first = 10 * time.Millisecond
+	c.tune = func(m *memberlist.Config) {
+		m.ProbeInterval, m.ProbeTimeout = 200*time.Millisecond, 100*time.Millisecond
+		m.GossipInterval = 20 * time.Millisecond
+		m.SuspicionMult, m.SuspicionMaxTimeoutMult = 2, 1
+	}
+	return &node{Connector: c, logs: logs}
+}
+
+func (n *node) run(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- n.Run(ctx) }()
+	n.stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-ended:
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("Run() = %v, want the end of its ctx", err)
+			}
+		case <-time.After(patience):
+			t.Error("Run did not return")
+		}
+	})
+	t.Cleanup(n.stop)
+}
+
+func (n *node) waitBound(t *testing.T) {
+	t.Helper()
+	eventually(t, "the listener is bound", func() bool {
+		_, err := n.List(t.Context())
+		return err == nil
+	})
+}
+
+// peer returns the node as a strategy would report it.
+func (n *node) peer() peer.Peer { return peer.Peer{Addr: n.Self()[0].Addr} }
+
+// sees waits until the node lists exactly these members.
+func (n *node) sees(t *testing.T, others ...*node) {
+	t.Helper()
+	want := make(map[peer.Peer]bool)
+	for _, o := range others {
+		want[o.Self()[0]] = true
+	}
+	eventually(t, fmt.Sprintf("%s sees %v", n.config.Name, want), func() bool {
+		got, err := n.List(t.Context())
+		if err != nil || len(got) != len(want) {
+			return false
+		}
+		for _, p := range got {
+			if !want[p] {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func (n *node) join(t *testing.T, p peer.Peer) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	return n.Connect(ctx, p)
+}
+
+func (n *node) mustJoin(t *testing.T, p peer.Peer) {
+	t.Helper()
+	if err := n.join(t, p); err != nil {
+		t.Fatalf("Connect(%v) = %v", p, err)
+	}
+}
+
+// eventually waits for a condition. It looks again after a while; a real socket has no fake clock.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	late := time.After(patience)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-late:
+			t.Fatalf("did not happen within %v: %s", patience, what)
+		case <-tick.C:
+		}
+	}
+}
+
+// lines collects a log.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) count(part string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), part)
+}
+
+func TestTwoNodesJoin(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		keys [][]byte
+	}{
+		{"without keys", nil},
+		{"with keys", [][]byte{make([]byte, 32)}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			keys := func(conf *Config) { conf.Keys = c.keys }
+			a, b := start(t, "a", keys), start(t, "b", keys)
+			a.mustJoin(t, b.peer())
+			a.sees(t, b)
+			b.sees(t, a)
+			a.mustJoin(t, b.peer()) // is a member already
+			b.mustJoin(t, a.peer())
+		})
+	}
+}
+
+func TestThreeNodesMeetThroughOneContact(t *testing.T) {
+	a, b, c := start(t, "a", nil), start(t, "b", nil), start(t, "c", nil)
+	b.mustJoin(t, a.peer())
+	c.mustJoin(t, a.peer())
+	a.sees(t, b, c)
+	b.sees(t, a, c)
+	c.sees(t, a, b)
+}
+
+func TestAnotherClusterIsRefusedBothWays(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		key1, key2 [][]byte
+	}{
+		{"without keys", nil, nil},
+		{"with the same key", [][]byte{make([]byte, 16)}, [][]byte{make([]byte, 16)}},
+		{"with a key on one side", [][]byte{make([]byte, 16)}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := start(t, "a", func(conf *Config) { conf.ClusterID, conf.Keys = "red", c.key1 })
+			b := start(t, "b", func(conf *Config) { conf.ClusterID, conf.Keys = "blue", c.key2 })
+			for _, way := range []struct {
+				from, to *node
+				other    string
+			}{{a, b, `"blue"`}, {b, a, `"red"`}} {
+				err := way.from.join(t, way.to.peer())
+				if !errors.Is(err, connector.ErrForeign) || !strings.Contains(err.Error(), way.other) {
+					t.Errorf("Connect = %v, want ErrForeign that names %s", err, way.other)
+				}
+				way.from.sees(t)
+				if way.to.logs.count("a node of another cluster called") != 1 {
+					t.Error("the called node did not log its caller once")
+				}
+			}
+		})
+	}
+}
+
+func TestNodesWithoutALabelAreForeign(t *testing.T) {
+	a := start(t, "a", nil)
+	conf := memberlist.DefaultLocalConfig()
+	conf.Name, conf.BindAddr, conf.BindPort = "bare", "127.0.0.1", 0
+	conf.LogOutput = &lines{}
+	bare, err := memberlist.Create(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = bare.Shutdown() }()
+	if n, err := bare.Join([]string{a.peer().Addr}); err == nil || n != 0 {
+		t.Errorf("a bare memberlist joined: %d, %v", n, err)
+	}
+	err = a.join(t, peer.Peer{Addr: bare.LocalNode().Address()})
+	if err == nil || !strings.Contains(err.Error(), "another cluster") {
+		t.Errorf("Connect to a bare memberlist = %v, want a hint at another cluster", err)
+	}
+	a.sees(t)
+}
+
+func TestBareMemberlistOfTheClusterJoins(t *testing.T) {
+	a := start(t, "a", nil)
+	conf := memberlist.DefaultLocalConfig()
+	conf.Name, conf.BindAddr, conf.BindPort, conf.Label = "bare", "127.0.0.1", 0, "test"
+	conf.LogOutput = &lines{}
+	bare, err := memberlist.Create(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = bare.Shutdown() }()
+	if _, err := bare.Join([]string{a.peer().Addr}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the bare node is listed", func() bool {
+		got, _ := a.List(t.Context())
+		return len(got) == 1 && got[0] == peer.Peer{Addr: bare.LocalNode().Address(), ID: "bare"}
+	})
+}
+
+func TestWrongKeyIsNamed(t *testing.T) {
+	key := func(b byte) func(*Config) {
+		return func(c *Config) { c.Keys = [][]byte{append(make([]byte, 31), b)} }
+	}
+	one, two, none := start(t, "one", key(1)), start(t, "two", key(2)), start(t, "none", nil)
+	for _, c := range []struct {
+		from, to *node
+		want     string
+	}{
+		{one, two, "it encrypts with another key"},
+		{one, none, "it does not encrypt and this node does"},
+		{none, one, "it encrypts and this node has no keys"},
+	} {
+		err := c.from.join(t, c.to.peer())
+		if err == nil || errors.Is(err, connector.ErrForeign) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("Connect from %s to %s = %v, want %q", c.from.config.Name, c.to.config.Name, err, c.want)
+		}
+		c.from.sees(t)
+	}
+}
+
+func TestSelfIsRecognised(t *testing.T) {
+	a := start(t, "a", nil)
+	all := start(t, "all", func(c *Config) { c.Listen = "0.0.0.0:0" })
+	port := func(n *node) uint16 { return netip.MustParseAddrPort(n.peer().Addr).Port() }
+	for _, c := range []struct {
+		name string
+		node *node
+		host string
+	}{
+		{"the bound address", a, "127.0.0.1"},
+		{"a name of it", a, "localhost"},
+		{"the unspecified address", a, "0.0.0.0"},
+		{"another address of the host", all, "127.0.0.2"},
+		{"a name, all interfaces", all, "localhost"},
+	} {
+		c.node.names = loopback{}
+		err := c.node.join(t, peer.Peer{Addr: fmt.Sprintf("%s:%d", c.host, port(c.node))})
+		if !errors.Is(err, connector.ErrSelf) {
+			t.Errorf("%s: Connect to %s = %v, want ErrSelf", c.name, c.host, err)
+		}
+		c.node.sees(t)
+	}
+}
+
+// A second address that nothing on this host knows of leads to ourselves all the same: the
+// stream that comes in is the one that went out.
+func TestSelfIsRecognisedByItsOwnStream(t *testing.T) {
+	for _, keys := range [][][]byte{nil, {make([]byte, 32)}} {
+		a := start(t, "a", func(c *Config) { c.Keys = keys })
+		s, err := a.current()
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr := s.bound()
+		s.host, s.port, s.public = netip.MustParseAddr("192.0.2.1"), 1, netip.MustParseAddrPort("192.0.2.1:1")
+		if err := a.join(t, peer.Peer{Addr: addr.String()}); !errors.Is(err, connector.ErrSelf) {
+			t.Errorf("Connect to ourselves = %v, want ErrSelf", err)
+		}
+		a.sees(t)
+	}
+}
+
+func TestNameWithSelfAndAnotherJoinsTheOther(t *testing.T) {
+	a := start(t, "a", func(c *Config) { c.Listen = "127.0.0.2:0" })
+	port := netip.MustParseAddrPort(a.peer().Addr).Port()
+	b := start(t, "b", func(c *Config) { c.Listen = fmt.Sprintf("127.0.0.3:%d", port) })
+	a.names = loopback{"127.0.0.2", "127.0.0.4", "127.0.0.3"}
+	a.mustJoin(t, peer.Peer{Addr: fmt.Sprintf("everybody:%d", port)})
+	a.sees(t, b)
+}
+
+// loopback resolves every name to these addresses, 127.0.0.1 if there are none.
+type loopback []string
+
+func (l loopback) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
+	if len(l) == 0 {
+		l = loopback{"127.0.0.1"}
+	}
+	var all []netip.Addr
+	for _, s := range l {
+		all = append(all, netip.MustParseAddr("::ffff:"+s))
+	}
+	return all, nil
+}
+
+func TestPortInUseIsRetried(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := taken.Addr().String()
+	n := prepare(t, "a", func(c *Config) { c.Listen = addr })
+	n.run(t)
+	want := "listen " + addr + " (tcp): address already in use"
+	eventually(t, want, func() bool {
+		_, err := n.List(t.Context())
+		return err != nil && err.Error() == want
+	})
+	if err := n.join(t, peer.Peer{Addr: "127.0.0.1:1"}); err == nil || err.Error() != want {
+		t.Errorf("Connect = %v, want %q", err, want)
+	}
+	if got := n.Self(); len(got) != 1 || got[0].Addr != addr {
+		t.Errorf("Self() = %v before the bind, want the configured address", got)
+	}
+	if err := taken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	n.waitBound(t)
+	if tries, ok := n.logs.count("cannot listen"), n.logs.count("listening:"); tries != 1 || ok != 1 {
+		t.Errorf("logged %d failures and %d successes, want one of each", tries, ok)
+	}
+	start(t, "b", nil).mustJoin(t, n.peer())
+}
+
+func TestRestartUnderTheSameNameAndANewPort(t *testing.T) {
+	a, b := start(t, "a", nil), start(t, "b", nil)
+	b.mustJoin(t, a.peer())
+	a.sees(t, b)
+	b.stop() // without a goodbye, as after a crash
+	again := start(t, "b", nil)
+	again.mustJoin(t, a.peer())
+	a.sees(t, again)
+	again.sees(t, a)
+}
+
+func TestLeaveIsSeenAtOnce(t *testing.T) {
+	a, b := start(t, "a", nil), start(t, "b", nil)
+	a.tune = nil
+	b.mustJoin(t, a.peer())
+	a.sees(t, b)
+	drain(a.Changes())
+	if err := b.Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-a.Changes():
+	case <-time.After(patience):
+		t.Error("Changes did not wake when a member left")
+	}
+	a.sees(t)
+	if _, err := b.List(t.Context()); !errors.Is(err, errLeft) {
+		t.Errorf("List after Leave = %v, want %v", err, errLeft)
+	}
+}
+
+func drain(ch <-chan struct{}) {
+	select {
+	case <-ch:
+	default:
+	}
+}
+
+func TestConnectToABlackHoleEndsWithItsContext(t *testing.T) {
+	hole, err := net.Listen("tcp", "127.0.0.1:0") // accepts and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hole.Close()
+	a := start(t, "a", nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	err = a.Connect(ctx, peer.Peer{Addr: hole.Addr().String()})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Connect = %v, want its deadline", err)
+	}
+	if took := time.Since(begin); took > tcpTimeout/2 {
+		t.Errorf("Connect returned after %v, want soon after its deadline", took)
+	}
+}
+
+func TestStopEndsAConnectToABlackHole(t *testing.T) {
+	hole, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hole.Close()
+	a := start(t, "a", nil)
+	called := make(chan error, 1)
+	go func() { called <- a.Connect(context.Background(), peer.Peer{Addr: hole.Addr().String()}) }()
+	if _, err := hole.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	a.stop()
+	if took := time.Since(begin); took > tcpTimeout/2 {
+		t.Errorf("Run ended after %v, want it at once", took)
+	}
+	if err := <-called; err == nil {
+		t.Error("Connect succeeded")
+	}
+}
+
+func TestTwoNodesOfOneNameAreLoggedOnce(t *testing.T) {
+	a, b, twin := start(t, "a", nil), start(t, "b", nil), start(t, "b", nil)
+	b.mustJoin(t, a.peer())
+	a.sees(t, b)
+	if err := twin.join(t, a.peer()); err != nil {
+		t.Log(err)
+	}
+	const line = "two nodes carry the same name, give each its own"
+	eventually(t, line, func() bool { return a.logs.count("[ERROR] "+line) > 0 })
+	if err := twin.join(t, a.peer()); err != nil {
+		t.Log(err)
+	}
+	if got := a.logs.count("addr=" + b.peer().Addr + " other_addr=" + twin.peer().Addr); got != 1 {
+		t.Errorf("the pair was logged %d times, want once", got)
+	}
+	if got := a.logs.count("Conflicting address"); got != 0 {
+		t.Errorf("memberlist's own line was logged %d times", got)
+	}
+}
+
+func TestRunsAgainAfterItEnded(t *testing.T) {
+	a, b := start(t, "a", nil), start(t, "b", nil)
+	if err := a.Run(t.Context()); !errors.Is(err, errRunning) {
+		t.Errorf("a second Run = %v, want %v", err, errRunning)
+	}
+	if err := a.Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.stop()
+	if _, err := a.List(t.Context()); !errors.Is(err, errNotRunning) {
+		t.Errorf("List after the end = %v, want %v", err, errNotRunning)
+	}
+	if a.Memberlist() != nil {
+		t.Error("Memberlist() is not nil after the end")
+	}
+	a.run(t)
+	a.waitBound(t)
+	a.mustJoin(t, b.peer())
+	a.sees(t, b)
+}
