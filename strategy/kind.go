@@ -40,6 +40,8 @@ type Source struct {
 	File string // for error messages
 	// LookupEnv resolves ${NAME} in values; nil means that there is no environment.
 	LookupEnv func(name string) (string, bool)
+	// At is where the strategy is named, for mistakes that have no place of their own; or nil.
+	At *yaml.Node
 }
 
 // Configured is a strategy's configuration, decoded, checked and ready to start.
@@ -77,15 +79,28 @@ func (k Kind[C]) doc() string  { return k.Doc }
 
 func (k Kind[C]) configure(config *yaml.Node, src Source) (*Configured, error) {
 	c := k.Default
-	if err := strictyaml.Decode(config, &c, src.File, src.LookupEnv); err != nil {
+	if err := strictyaml.Decode(config, &c, src.File, src.LookupEnv, src.At); err != nil {
 		return nil, err
 	}
+	made := k.configured(c)
+	made.node = config
+	return made, nil
+}
+
+// Configure makes a configuration in Go instead of YAML, with the same checks.
+func (k Kind[C]) Configure(c C) (*Configured, error) {
+	if err := strictyaml.Decode(nil, &c, "strategy "+k.Name, nil, nil); err != nil {
+		return nil, err
+	}
+	return k.configured(c), nil
+}
+
+func (k Kind[C]) configured(c C) *Configured {
 	return &Configured{
 		Kind:   k.Name,
 		Config: c,
-		node:   config,
 		new:    func(env Env) (Strategy, error) { return k.New(c, env) },
-	}, nil
+	}
 }
 
 // Registry maps names to kinds. It is immutable; there is no global one.
@@ -135,7 +150,7 @@ func (r *Registry) Doc(name string) string {
 func (r *Registry) Configure(name string, config *yaml.Node, src Source) (*Configured, error) {
 	k := r.kinds[name]
 	if k == nil {
-		return nil, fmt.Errorf("unknown strategy %q%s", name, strictyaml.Hint(name, r.Names()))
+		return nil, strictyaml.Errorf(src.File, src.At, "unknown strategy %q%s", name, strictyaml.Hint(name, r.Names()))
 	}
 	return k.configure(config, src)
 }

@@ -23,19 +23,21 @@ type decoder struct {
 	depth  int
 	nodes  int
 	errs   []error
+	bad    map[*yaml.Node]bool // what errs are about
 }
 
 func newDecoder(file string, lookup func(string) (string, bool)) *decoder {
 	if lookup == nil {
 		lookup = func(string) (string, bool) { return "", false }
 	}
-	return &decoder{file: file, lookup: lookup}
+	return &decoder{file: file, lookup: lookup, bad: make(map[*yaml.Node]bool)}
 }
 
 func (d *decoder) err() error { return Join(d.errs...) }
 
 func (d *decoder) errorf(n *yaml.Node, format string, args ...any) {
 	d.errs = append(d.errs, Errorf(d.file, n, format, args...))
+	d.bad[n] = true
 }
 
 // reflectTarget returns what a pointer points to. Anything else is a mistake of our own.

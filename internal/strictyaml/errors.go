@@ -90,28 +90,3 @@ func flatten(err error) []error {
 	}
 	return all
 }
-
-// place gives an error of Validate the position of the key it names, or of the nearest
-// value around it when the file leaves that key out.
-func place(err error, n *yaml.Node, file string) error {
-	var k *keyError
-	if !errors.As(err, &k) {
-		return Errorf(file, n, "%v", err)
-	}
-	return Errorf(file, nearest(n, k.key), "%v", err)
-}
-
-// nearest walks down a key path and returns the deepest node of it that exists.
-func nearest(n *yaml.Node, path string) *yaml.Node {
-	if n == nil {
-		return nil
-	}
-	for _, step := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
-		next := Child(n, step)
-		if next == nil {
-			break
-		}
-		n = next
-	}
-	return n
-}

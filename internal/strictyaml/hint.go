@@ -20,10 +20,15 @@ func Hint(name string, known []string) string {
 			best, distance = k, d
 		}
 	}
-	list := slices.Clone(known)
-	slices.Sort(list)
 	if distance > max(2, len(best)/3) && !strings.HasSuffix(name, best) && !strings.HasSuffix(best, name) {
-		return fmt.Sprintf(" (known: %s)", strings.Join(list, ", "))
+		return Known(known)
 	}
-	return fmt.Sprintf("; did you mean %q? (known: %s)", best, strings.Join(list, ", "))
+	return fmt.Sprintf("; did you mean %q?%s", best, Known(known))
+}
+
+// Known lists names in brackets, sorted.
+func Known(names []string) string {
+	list := slices.Clone(names)
+	slices.Sort(list)
+	return fmt.Sprintf(" (known: %s)", strings.Join(list, ", "))
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,28 +60,58 @@ func syntaxError(file string, err error) error {
 }
 
 // Decode decodes n over the struct that into points to; a nil n leaves it as it is. Then,
-// if it has a method Validate() error, that is called. lookupEnv resolves ${NAME} in values.
+// if it has a method Validate() error, that is called. lookupEnv resolves ${NAME} in values;
+// at is where mistakes are placed that n has no place for.
 //
 // All mistakes are reported, joined, one [*Error] each: unknown and duplicate keys, missing values,
 // values of another type, unset variables, and what Validate placed with [At].
-func Decode(n *yaml.Node, into any, file string, lookupEnv func(string) (string, bool)) error {
+func Decode(n *yaml.Node, into any, file string, lookupEnv func(string) (string, bool), at *yaml.Node) error {
 	d := newDecoder(file, lookupEnv)
 	if n != nil {
 		d.value(n, reflectTarget(into))
 	}
-	if len(d.errs) == 0 {
-		d.validate(n, into)
+	if n == nil {
+		n = at
 	}
+	d.validate(n, into)
 	return d.err()
 }
 
-// validate calls Validate, if there is one, and places its errors.
+// validate calls Validate, if there is one, and places its errors. Those about a value that
+// could not even be decoded are left out: they would speak of its default.
 func (d *decoder) validate(n *yaml.Node, into any) {
 	v, ok := into.(interface{ Validate() error })
 	if !ok {
 		return
 	}
 	for _, err := range flatten(v.Validate()) {
-		d.errs = append(d.errs, place(err, n, d.file))
+		path := d.path(n, err)
+		if slices.ContainsFunc(path, func(n *yaml.Node) bool { return d.bad[n] }) {
+			continue
+		}
+		var at *yaml.Node
+		if len(path) > 0 {
+			at = path[len(path)-1]
+		}
+		d.errs = append(d.errs, Errorf(d.file, at, "%v", err))
 	}
+}
+
+// path returns the values from n down to the key that an error names, as far as they exist.
+func (d *decoder) path(n *yaml.Node, err error) []*yaml.Node {
+	var k *keyError
+	if n == nil {
+		return nil
+	}
+	path := []*yaml.Node{n}
+	if !errors.As(err, &k) {
+		return path
+	}
+	for _, step := range strings.FieldsFunc(k.key, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
+		if n = Child(n, step); n == nil {
+			break
+		}
+		path = append(path, n)
+	}
+	return path
 }

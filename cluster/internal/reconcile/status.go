@@ -67,3 +67,9 @@ func (l *Ledger) Counts(name string) (wanted, connected int) {
 	}
 	return t.wanted, connected
 }
+
+// Leaving reports whether this node is missing from the answers that once named it.
+func (l *Ledger) Leaving(name string) bool {
+	t := l.topologies[name]
+	return t != nil && t.leaving()
+}

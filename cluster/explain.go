@@ -1,0 +1,31 @@
+package cluster
+
+import (
+	"fmt"
+
+	"github.com/goconvoke/convoke/internal/strictyaml"
+)
+
+// Setting is one effective value of a configuration.
+type Setting struct {
+	Key    string `json:"key"`    // "topologies.lab.config.hosts[0]"
+	Value  string `json:"value"`  // as text; secrets are hidden
+	Origin string `json:"origin"` // "default", "file:line:col" or "file:line:col from ${NAME}"
+}
+
+// Explain lists every setting in force and where it came from, in the order of the file.
+func (c *Config) Explain() []Setting {
+	all := strictyaml.Explain("", *c, c.root, c.file)
+	for _, t := range c.Topologies {
+		key := fmt.Sprintf("topologies.%s", t.Name)
+		all = append(all, strictyaml.Explain(key, t, t.node, c.file)...)
+		if t.Config != nil {
+			all = append(all, strictyaml.Explain(key+".config", t.Config.Config, t.Config.Node(), c.file)...)
+		}
+	}
+	settings := make([]Setting, len(all))
+	for i, s := range all {
+		settings[i] = Setting(s)
+	}
+	return settings
+}

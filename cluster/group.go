@@ -1,0 +1,207 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/goconvoke/convoke/cluster/internal/reconcile"
+	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/peer"
+)
+
+const (
+	listTimeout = 10 * time.Second
+	dialTimeout = 10 * time.Second
+	roundGap    = 50 * time.Millisecond // least time between rounds, so that news come in batches
+)
+
+// group is the reconciler of all topologies that share a list of connected peers. The
+// supervisor's mu guards it, apart from what never changes.
+type group struct {
+	s       *Supervisor
+	name    string
+	base    connector.Connector // nil if callbacks stand for all of it
+	list    connector.ListFunc
+	gossips bool
+	wake    chan struct{} // of one: a round is due
+
+	ledger  *reconcile.Ledger
+	listing bool // a List that is deaf to its deadline still runs
+	listErr error
+	members int // peers in the last list
+}
+
+// groupKey names the list that a topology's peers are compared with.
+func (s *Supervisor) groupKey(t Topology) string {
+	if t.List != "" {
+		return "list " + t.List
+	}
+	return "connector " + s.connectorName(t)
+}
+
+func (s *Supervisor) connectorName(t Topology) string {
+	if t.Connector != "" {
+		return t.Connector
+	}
+	return s.defaultConnector
+}
+
+func (s *Supervisor) connectorOf(t Topology) connector.Connector {
+	return s.connectors[s.connectorName(t)]
+}
+
+// groupOf returns the reconciler of a topology, a new one if it is the first. mu is held.
+func (s *Supervisor) groupOf(t Topology) *group {
+	key := s.groupKey(t)
+	if g := s.groups[key]; g != nil {
+		return g
+	}
+	g := &group{s: s, name: key, base: s.connectorOf(t), list: s.lists[t.List], wake: make(chan struct{}, 1)}
+	if g.list == nil {
+		g.list = g.base.List
+	}
+	if gossiper, ok := g.base.(connector.Gossiper); ok {
+		g.gossips = gossiper.Gossips()
+	}
+	g.ledger = reconcile.New(g.gossips, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+	s.groups[key] = g
+	ctx := s.ctx
+	s.tasks.start("reconciler of "+key, func() { g.run(ctx) })
+	return g
+}
+
+func (g *group) wakeUp() {
+	select {
+	case g.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run reconciles when something changed, and every 10 s ±20 % anyhow.
+func (g *group) run(ctx context.Context) {
+	var changes <-chan struct{}
+	if n, ok := g.base.(connector.Notifier); ok {
+		changes = n.Changes()
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-g.wake:
+		case <-changes:
+		}
+		started := time.Now()
+		next := g.round(ctx)
+		// What comes in meanwhile is dealt with together; a round that takes long is
+		// followed by a longer rest.
+		timer.Reset(max(roundGap, 4*time.Since(started)))
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		timer.Reset(next)
+	}
+}
+
+// round lists, compares, and starts what the comparison asks for. It returns the time to the next one.
+func (g *group) round(ctx context.Context) time.Duration {
+	pause := jitter(reconcile.Interval)
+	connected, err := g.connected(ctx)
+	if ctx.Err() != nil {
+		return pause
+	}
+	self := g.ownAddresses()
+
+	g.s.mu.Lock()
+	defer g.s.mu.Unlock()
+	g.noteList(err)
+	if err != nil {
+		return pause
+	}
+	now := time.Now()
+	g.members = len(connected)
+	g.ledger.SetSelf(self)
+	plan := g.ledger.Round(connected, now)
+	g.announce(plan)
+	for _, c := range plan.Dial {
+		g.startDial(ctx, c)
+	}
+	for _, c := range plan.Drop {
+		g.startDrop(ctx, c)
+	}
+	g.s.notifyReady()
+	if !plan.Next.IsZero() {
+		pause = min(pause, plan.Next.Sub(now))
+	}
+	return pause
+}
+
+var errListing = errors.New("the last call for the list has not returned yet")
+
+// connected asks the connector who is connected.
+func (g *group) connected(ctx context.Context) ([]peer.Peer, error) {
+	g.s.mu.Lock()
+	listing := g.listing
+	g.s.mu.Unlock()
+	if listing {
+		return nil, errListing
+	}
+	connected, err := call(g.s, ctx, listTimeout, g.name+": list", g.list)
+	var deaf *errDeaf
+	if errors.As(err, &deaf) {
+		g.s.mu.Lock()
+		g.listing = true
+		g.s.mu.Unlock()
+		g.s.tasks.start(g.name+": late list", func() {
+			<-deaf.done
+			g.s.mu.Lock()
+			g.listing = false
+			g.s.mu.Unlock()
+			g.wakeUp()
+		})
+	}
+	return connected, err
+}
+
+// ownAddresses returns every address under which this node may find itself in an answer.
+func (g *group) ownAddresses() []peer.Peer {
+	var self []peer.Peer
+	err := guard(func() error { self = g.s.self(g.base); return nil })
+	if err != nil {
+		g.s.log.Error("connector cannot tell this node's addresses", "connector", g.name, "error", err)
+	}
+	return expandSelf(self)
+}
+
+// noteList records whether the list could be had. mu is held.
+func (g *group) noteList(err error) {
+	switch {
+	case err != nil && g.listErr == nil:
+		g.s.log.Warn("connector cannot list its peers; nothing is dialled or dropped", "connector", g.name, "error", err)
+	case err == nil && g.listErr != nil:
+		g.s.log.Info("connector lists its peers again", "connector", g.name)
+	}
+	g.listErr = err
+}
+
+// announce tells who came and who went. mu is held.
+func (g *group) announce(plan reconcile.Plan) {
+	for _, p := range plan.Up {
+		g.s.log.Info("peer connected", "connector", g.name, "peer", p)
+		g.s.emit(Event{Kind: PeerConnected, Connector: g.name, Peer: p})
+	}
+	for _, p := range plan.Down {
+		g.s.log.Info("peer lost", "connector", g.name, "peer", p)
+		g.s.emit(Event{Kind: PeerLost, Connector: g.name, Peer: p})
+	}
+}
+
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+}
