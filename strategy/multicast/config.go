@@ -1,0 +1,156 @@
+package multicast
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goconvoke/convoke/peer"
+	"github.com/goconvoke/convoke/strategy"
+)
+
+// DefaultPort is the UDP port of the groups and of seeds without one.
+const DefaultPort = 45892
+
+const (
+	maxKeys  = 8
+	maxSeeds = 64
+)
+
+// Config says where heartbeats are sent and how often. All nodes of a cluster need the same
+// groups, port, broadcast and keys, and similar intervals.
+type Config struct {
+	// IPv4Group is the IPv4 multicast group; default 233.252.1.32, "" turns IPv4 off.
+	IPv4Group string `yaml:"ipv4_group"`
+	// IPv6Group is the IPv6 multicast group; default ff12::6c63 (link-local, transient), "" turns
+	// IPv6 off. A host without IPv6 is no error.
+	IPv6Group string `yaml:"ipv6_group"`
+	// Port is the UDP port to send to and to listen on, 1 to 65535; default 45892. Nodes on one host share it.
+	Port int `yaml:"port"`
+	// Interfaces to use, each by name ("eth0"), address ("10.0.0.7") or network ("10.0.0.0/8");
+	// default: all that are up, can multicast and are neither point-to-point nor loopback, and
+	// loopback if there is no other.
+	Interfaces []string `yaml:"interfaces"`
+	// TTL is how many routers a multicast may pass plus one (the hop limit in IPv6), 1 to 255; default 1.
+	TTL int `yaml:"ttl"`
+	// Interval between two heartbeats, each ±50 %; 100ms to 30s, default 2s.
+	Interval time.Duration `yaml:"interval"`
+	// ExpireAfter is the silence after which a peer is gone; at least 2 intervals and at most 10m,
+	// default (0) 5 intervals.
+	ExpireAfter time.Duration `yaml:"expire_after"`
+	// Rescan is how often the interfaces are looked at for changes; 1s to 10m, default 15s.
+	Rescan time.Duration `yaml:"rescan"`
+	// Keys of 32 bytes, base64, at most 8. The first seals, all open, so that keys can be changed
+	// one by one; default none: packets are plain and anybody on the network can join.
+	Keys []strategy.Key `yaml:"keys"`
+	// Seeds are hosts, with or without a port, that get every heartbeat by unicast as well, at most 64; default none.
+	Seeds []string `yaml:"seeds"`
+	// Broadcast sends IPv4 broadcasts instead of multicasts, for networks that drop those; default false.
+	Broadcast bool `yaml:"broadcast"`
+}
+
+// DefaultConfig returns the settings of a node that names none.
+func DefaultConfig() Config {
+	return Config{
+		IPv4Group: "233.252.1.32",
+		IPv6Group: "ff12::6c63",
+		Port:      DefaultPort,
+		TTL:       1,
+		Interval:  2 * time.Second,
+		Rescan:    15 * time.Second,
+	}
+}
+
+// expiry is the silence after which a peer is gone.
+func (c Config) expiry() time.Duration {
+	if c.ExpireAfter == 0 {
+		return 5 * c.Interval
+	}
+	return c.ExpireAfter
+}
+
+// Validate reports every setting that cannot work, placed at its key.
+func (c Config) Validate() error {
+	var errs []error
+	at := func(key string, err error) { errs = append(errs, strategy.At(key, err)) }
+	at("ipv4_group", checkGroup(c.IPv4Group, v4))
+	at("ipv6_group", checkGroup(c.IPv6Group, v6))
+	if c.IPv4Group == "" && c.IPv6Group == "" && !c.Broadcast {
+		at("ipv4_group", errors.New("both groups are empty, so nothing can be heard; set at least one"))
+	}
+	at("port", within(c.Port, 1, 65535))
+	at("ttl", within(c.TTL, 1, 255))
+	at("interval", within(c.Interval, 100*time.Millisecond, 30*time.Second))
+	at("rescan", within(c.Rescan, time.Second, 10*time.Minute))
+	if c.ExpireAfter != 0 {
+		at("expire_after", within(c.ExpireAfter, 2*c.Interval, 10*time.Minute))
+	}
+	for i, name := range c.Interfaces {
+		if strings.TrimSpace(name) == "" {
+			at(fmt.Sprintf("interfaces[%d]", i), errors.New("is empty; name an interface, an address or a network"))
+		} else if _, err := netip.ParsePrefix(name); err != nil && strings.Contains(name, "/") {
+			at(fmt.Sprintf("interfaces[%d]", i), fmt.Errorf("%q is not a network such as 10.0.0.0/8", name))
+		}
+	}
+	at("keys", atMost(len(c.Keys), maxKeys))
+	at("seeds", atMost(len(c.Seeds), maxSeeds))
+	for i, s := range c.Seeds {
+		_, err := c.seed(s)
+		at(fmt.Sprintf("seeds[%d]", i), err)
+	}
+	return errors.Join(errs...)
+}
+
+func checkGroup(group string, f family) error {
+	if group == "" {
+		return nil
+	}
+	a, err := netip.ParseAddr(group)
+	if err != nil || !a.IsMulticast() || a.Zone() != "" || familyOf(a) != f {
+		example := [families]string{"233.252.1.32", "ff12::6c63"}[f]
+		return fmt.Errorf("%q is not an %v multicast address such as %s", group, f, example)
+	}
+	return nil
+}
+
+func within[T int | time.Duration](v, low, high T) error {
+	if v < low || v > high {
+		return fmt.Errorf("%v is not within %v and %v", v, low, high)
+	}
+	return nil
+}
+
+func atMost(n, limit int) error {
+	if n > limit {
+		return fmt.Errorf("has %d entries, at most %d are allowed", n, limit)
+	}
+	return nil
+}
+
+// groups returns the groups in use; an invalid address stands for a family without one.
+func (c Config) groups() (g [families]netip.Addr) {
+	g[v4], _ = netip.ParseAddr(c.IPv4Group) // an empty one stays invalid; Validate has seen the others
+	g[v6], _ = netip.ParseAddr(c.IPv6Group)
+	return g
+}
+
+// uses reports whether a family is switched on.
+func (c Config) uses(f family) bool {
+	return c.groups()[f].IsValid() || f == v4 && c.Broadcast
+}
+
+// seed returns the canonical host:port of an entry of Seeds.
+func (c Config) seed(s string) (string, error) {
+	if _, _, err := net.SplitHostPort(s); err != nil {
+		s = net.JoinHostPort(strings.Trim(s, "[]"), strconv.Itoa(c.Port))
+	}
+	addr, err := peer.Addr(s)
+	if err != nil {
+		return "", fmt.Errorf("%w; want a host or host:port", err)
+	}
+	return addr, nil
+}

@@ -1,0 +1,175 @@
+package multicast
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+const (
+	silence      = 15 * time.Second // without any foreign packet, an operator is told
+	silenceAgain = 10 * time.Minute // and told again
+)
+
+// Diagnosis says what a run has sent and heard, to explain why nobody is found.
+type Diagnosis struct {
+	Since      time.Time         // start of the run
+	At         time.Time         // of this snapshot
+	Interfaces []string          // in use now, "eth0 (ipv4)"
+	Targets    []string          // groups, broadcasts and seeds that heartbeats go to
+	Sent       uint64            // datagrams
+	Received   map[string]uint64 // datagrams by verdict: "accepted", or why they were dropped
+	Peers      int               // alive now
+	Announced  bool              // this node knew its own address and announced it
+}
+
+// String returns the diagnosis as one line for people, with a hint where the figures give one.
+func (d Diagnosis) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d peers heard in %v on %s, sending to %s: %d packets sent, %d accepted",
+		d.Peers, d.At.Sub(d.Since).Round(time.Second), list(d.Interfaces, "no interface"), list(d.Targets, "nobody"),
+		d.Sent, d.Received[accepted.String()])
+	if r := d.rejected(); r != "" {
+		b.WriteString(", dropped " + r)
+	}
+	if hint := d.Hint(); hint != "" {
+		b.WriteString("; " + hint)
+	}
+	return b.String()
+}
+
+func list(names []string, none string) string {
+	if len(names) == 0 {
+		return none
+	}
+	return strings.Join(names, ", ")
+}
+
+// rejected lists the reasons for which packets were dropped: "3 key, 12 own".
+func (d Diagnosis) rejected() string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(d.Received)) {
+		if name != accepted.String() {
+			parts = append(parts, fmt.Sprintf("%d %s", d.Received[name], name))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// hints tell what a reason for dropping packets most likely means, the most telling first.
+var hints = []struct {
+	verdict verdict
+	hint    string
+}{
+	{badKey, "others use another key: compare keys"},
+	{badPlain, "others send without a key: set the same keys on every node"},
+	{badSkew, "clocks differ by more than 5 minutes: synchronise them"},
+	{badVersion, "others run a release with another packet version"},
+	{badCluster, "others have another cluster ID: compare cluster"},
+	{stale, "two nodes use one name: give each its own"},
+	{badDestination, "packets arrive by other interfaces or groups: check interfaces"},
+	{libcluster, "only libcluster nodes are heard: they cannot be joined"},
+}
+
+// Hint returns what the figures suggest to do, "" when peers are heard or nothing stands out.
+func (d Diagnosis) Hint() string {
+	if d.Peers > 0 {
+		return ""
+	}
+	for _, h := range hints {
+		if d.Received[h.verdict.String()] > 0 {
+			return h.hint
+		}
+	}
+	switch {
+	case len(d.Interfaces) == 0:
+		return "no interface can be used: connect one or name one under interfaces"
+	case !d.Announced:
+		return "this node does not know its own address yet, so it announces nothing"
+	case d.Sent > 0 && d.Received[own.String()] == 0:
+		return "not even own packets come back: a firewall on this host drops UDP to the port"
+	}
+	return "is the port open, does the network carry multicasts, does another node run? Else list seeds"
+}
+
+// Diagnose returns what the latest run has sent and heard; it is zero before the first.
+func (s *Strategy) Diagnose() Diagnosis {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.latest
+	d.Interfaces, d.Targets = slices.Clone(d.Interfaces), slices.Clone(d.Targets)
+	if s.screen != nil {
+		d.Received = s.screen.tally()
+	}
+	return d
+}
+
+// publish makes a diagnosis the latest.
+func (r *runner) publish(d Diagnosis) {
+	r.strategy.mu.Lock()
+	defer r.strategy.mu.Unlock()
+	r.strategy.latest = d
+}
+
+func (r *runner) diagnosis(now time.Time) Diagnosis {
+	d := Diagnosis{
+		Since:     r.born,
+		At:        now,
+		Sent:      r.sender.sent,
+		Received:  r.station.screen.tally(),
+		Peers:     len(r.table.nodes),
+		Announced: r.sender.announced,
+	}
+	for f := range family(families) {
+		l := &r.station.links[f]
+		for _, name := range slices.Sorted(maps.Keys(l.joined)) {
+			d.Interfaces = append(d.Interfaces, fmt.Sprintf("%s (%v)", name, f))
+		}
+		switch group := r.config.groups()[f]; {
+		case len(l.joined) == 0:
+		case r.config.Broadcast && f == v4:
+			d.Targets = append(d.Targets, fmt.Sprintf("broadcast:%d", r.config.Port))
+		default:
+			d.Targets = append(d.Targets, fmt.Sprintf("[%v]:%d", group, r.config.Port))
+		}
+	}
+	d.Targets = append(d.Targets, r.config.Seeds...)
+	return d
+}
+
+// watch decides when an operator must hear of silence. The log stays bounded whatever is received.
+type watch struct {
+	next   time.Time
+	last   time.Time // a foreign packet was accepted; the start at first
+	warned bool
+}
+
+func newWatch(now time.Time) watch { return watch{next: now.Add(silence), last: now} }
+
+// heard notes a packet of a peer.
+func (w *watch) heard(log hclog.Logger, now time.Time) {
+	if w.warned {
+		w.warned = false
+		log.Info("peers are heard again", "elapsed", now.Sub(w.last))
+	}
+	w.last = now
+	if at := now.Add(silence); at.Before(w.next) {
+		w.next = at
+	}
+}
+
+// look warns if nobody was heard for a while, and plans the next look.
+func (w *watch) look(log hclog.Logger, d Diagnosis, now time.Time) {
+	if quiet := now.Sub(w.last); quiet < silence {
+		w.next = w.last.Add(silence)
+		return
+	}
+	w.warned = true
+	w.next = now.Add(silenceAgain)
+	log.Warn("nobody heard", "elapsed", now.Sub(w.last).Round(time.Second), "interfaces", d.Interfaces,
+		"targets", d.Targets, "sent", d.Sent, "rejected", d.rejected(), "hint", d.Hint())
+}

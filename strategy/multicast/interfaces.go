@@ -1,0 +1,149 @@
+package multicast
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+// Interface is a network interface as it was when the host was asked.
+type Interface struct {
+	Index int
+	Name  string
+	Flags net.Flags
+	Addrs []netip.Prefix // unicast, unmapped, without zones
+}
+
+func (i Interface) up() bool {
+	return i.Flags&net.FlagUp != 0 && i.Flags&net.FlagRunning != 0
+}
+
+func (i Interface) loopback() bool { return i.Flags&net.FlagLoopback != 0 }
+
+// addr returns the address to send from, invalid if the interface has none of the family. In
+// IPv6 that is the link-local one, which every interface has.
+func (i Interface) addr(f family) netip.Addr {
+	var first netip.Addr
+	for _, p := range i.Addrs {
+		a := p.Addr()
+		if familyOf(a) != f {
+			continue
+		}
+		if f == v4 || a.IsLinkLocalUnicast() {
+			return a
+		}
+		if !first.IsValid() {
+			first = a
+		}
+	}
+	return first
+}
+
+// broadcasts returns the directed broadcast addresses of the interface's IPv4 networks.
+func (i Interface) broadcasts() []netip.Addr {
+	var all []netip.Addr
+	for _, p := range i.Addrs {
+		if !p.Addr().Is4() || p.Bits() > 30 {
+			continue
+		}
+		b := p.Addr().As4()
+		for bit := p.Bits(); bit < 32; bit++ {
+			b[bit/8] |= 1 << (7 - bit%8)
+		}
+		all = append(all, netip.AddrFrom4(b))
+	}
+	return all
+}
+
+// matches reports whether a setting names the interface, by name, address or network.
+func (i Interface) matches(setting string) bool {
+	if i.Name == setting {
+		return true
+	}
+	if network, err := netip.ParsePrefix(setting); err == nil {
+		return slices.ContainsFunc(i.Addrs, func(p netip.Prefix) bool { return network.Contains(p.Addr()) })
+	}
+	addr, err := netip.ParseAddr(setting)
+	return err == nil && slices.ContainsFunc(i.Addrs, func(p netip.Prefix) bool { return p.Addr() == addr.Unmap().WithZone("") })
+}
+
+// same reports whether a membership of the group on i still holds on o.
+func (i Interface) same(o Interface) bool {
+	return i.Index == o.Index && slices.Equal(i.Addrs, o.Addrs)
+}
+
+// able reports whether heartbeats of a family can be sent by the interface.
+func (i Interface) able(f family, broadcast bool) bool {
+	if !i.up() || !i.addr(f).IsValid() {
+		return false
+	}
+	if i.loopback() {
+		return f == v4 // Linux delivers on loopback though it lacks the flags, but not in IPv6
+	}
+	if broadcast && f == v4 {
+		return i.Flags&net.FlagBroadcast != 0
+	}
+	return i.Flags&net.FlagMulticast != 0
+}
+
+// choose returns the interfaces to use for a family, of all that the host has.
+func choose(all []Interface, c Config, f family) []Interface {
+	if !c.uses(f) {
+		return nil
+	}
+	var named, usual, loopback []Interface
+	for _, i := range all {
+		switch {
+		case !i.able(f, c.Broadcast):
+		case slices.ContainsFunc(c.Interfaces, i.matches):
+			named = append(named, i)
+		case i.loopback():
+			loopback = append(loopback, i)
+		case i.Flags&net.FlagPointToPoint == 0:
+			usual = append(usual, i)
+		}
+	}
+	switch {
+	case len(c.Interfaces) > 0:
+		return named
+	case len(usual) > 0:
+		return usual
+	}
+	return loopback
+}
+
+// missing reports settings that name no interface able to carry any family.
+func missing(all []Interface, c Config) []error {
+	var errs []error
+	for _, setting := range c.Interfaces {
+		found := slices.ContainsFunc(all, func(i Interface) bool {
+			return i.matches(setting) &&
+				(c.uses(v4) && i.able(v4, c.Broadcast) || c.uses(v6) && i.able(v6, c.Broadcast))
+		})
+		if !found {
+			errs = append(errs, fmt.Errorf("interface %s is absent, down, or cannot multicast; this host has %s",
+				setting, describe(all)))
+		}
+	}
+	return errs
+}
+
+// describe lists interfaces for people.
+func describe(all []Interface) string {
+	if len(all) == 0 {
+		return "no interfaces"
+	}
+	names := make([]string, 0, len(all))
+	for _, i := range all {
+		name := i.Name
+		if !i.up() {
+			name += " (down)"
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, ", ")
+}

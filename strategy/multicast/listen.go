@@ -1,0 +1,93 @@
+package multicast
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/goconvoke/convoke/strategy"
+)
+
+// Heard is one datagram as [Listen] reports it. What could not be read is zero.
+type Heard struct {
+	At         time.Time
+	From       netip.AddrPort
+	Interface  string // name, "" if unknown
+	Family     string // "ipv4" or "ipv6"
+	Size       int    // bytes; one over [MaxPacket] stands for all that are longer
+	Verdict    string // "accepted", or why a node would drop it
+	Cluster    bool   // it carries the hash of our cluster ID
+	Node       string // name of the sender, "" if it has none
+	Addrs      []string
+	Generation int64 // start of the sender, nanoseconds since 1970
+	Seq        uint64
+	Goodbye    bool
+}
+
+// Listen reports every datagram that arrives at the port, with the verdict that a node with this
+// configuration and cluster ID would reach, until ctx is done. It sends nothing. each is called by one
+// goroutine; while it runs, nothing is received. Sockets that fail are reopened; the error is that of ctx, or says that
+// nothing could be opened at all.
+func Listen(ctx context.Context, c Config, env strategy.Env, each func(Heard)) error {
+	s, err := New(c, env)
+	if err != nil {
+		return err
+	}
+	return s.listen(ctx, each)
+}
+
+func (s *Strategy) listen(ctx context.Context, each func(Heard)) error {
+	log := s.env.Log
+	if log == nil {
+		log = hclog.NewNullLogger()
+	}
+	st := newStation(s.config, s.network, log, newScreen(s.config, s.codec, 0))
+	st.everything = true
+	defer st.close()
+	st.maintain(time.Now())
+	if errs, deaf := st.faults(); deaf {
+		return errors.Join(errs...)
+	}
+	timer := time.NewTimer(time.Until(st.next()))
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case a := <-st.arrivals:
+			each(st.describe(&a))
+		case b := <-st.broken:
+			if st.lose(b, time.Now()) {
+				log.Warn("socket lost", "error", b.err)
+			}
+		case <-timer.C:
+			st.maintain(time.Now())
+		}
+		timer.Reset(time.Until(st.next()))
+	}
+}
+
+func (s *station) describe(a *arrival) Heard {
+	p := &a.packet
+	return Heard{
+		At:         a.time,
+		From:       a.from,
+		Interface:  s.name(a.iface),
+		Family:     a.family.String(),
+		Size:       a.size,
+		Verdict:    a.verdict.String(),
+		Cluster:    slices.Contains(ofCluster, a.verdict),
+		Node:       p.Node,
+		Addrs:      p.Addrs,
+		Generation: p.Generation,
+		Seq:        p.Seq,
+		Goodbye:    p.goodbye(),
+	}
+}
+
+// ofCluster are the verdicts that only a packet with the right cluster hash gets.
+var ofCluster = []verdict{accepted, own, badKey, badPlain, badReplay, badSkew, badRate, full, badDestination, malformed, stale}

@@ -1,0 +1,64 @@
+// Package multicast finds peers that announce themselves on the local network: every node sends
+// small heartbeats to a multicast group (or by broadcast, or to listed seeds) and reports
+// whom it hears. It needs no server and no list of addresses.
+//
+// A peer is reported at the first packet, forgotten after five missed heartbeats or at its
+// goodbye. Packets carry the hash of the cluster ID and, with keys, are sealed and protected
+// against replay. Whatever else arrives at the port is dropped at a small constant cost and counted.
+package multicast
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/goconvoke/convoke/strategy"
+)
+
+// Kind registers this strategy.
+var Kind = strategy.Kind[Config]{
+	Name:    "multicast",
+	Doc:     "nodes announce themselves by UDP multicast, broadcast or to seeds",
+	Default: DefaultConfig(),
+	New:     func(c Config, env strategy.Env) (strategy.Strategy, error) { return New(c, env) },
+}
+
+// Strategy announces this node and reports the nodes it hears. Its Run may be called again
+// after it returned; [Strategy.Diagnose] tells about the latest.
+type Strategy struct {
+	config  Config
+	env     strategy.Env
+	codec   *codec
+	network network
+
+	mu     sync.Mutex
+	latest Diagnosis
+	screen *screen
+}
+
+// New makes a strategy. It opens nothing. The fields of env that it uses (all but Topology) must be set; they
+// are when it is called through a registry.
+func New(c Config, env strategy.Env) (*Strategy, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if env.ClusterID == "" {
+		return nil, errors.New("the cluster ID is empty; set `cluster:` so that clusters on one network stay apart")
+	}
+	codec, err := newCodec(env.ClusterID, c.Keys)
+	if err != nil {
+		return nil, err
+	}
+	return &Strategy{config: c, env: env, codec: codec, network: kernel{}}, nil
+}
+
+// Run announces and listens until ctx is done; then it says goodbye, which takes under a second.
+// It returns earlier, with a permanent error, only where the platform lacks multicast.
+func (s *Strategy) Run(ctx context.Context, out strategy.Sink) error {
+	r := newRunner(s, rand.Uint64()|1) // 0 stands for nobody
+	s.mu.Lock()
+	s.screen = r.station.screen
+	s.mu.Unlock()
+	return r.run(ctx, out)
+}

@@ -1,0 +1,82 @@
+package multicast
+
+import "time"
+
+const (
+	maxWindows = 4 * maxPeers // senders whose windows are kept: also of those that left a while ago
+	maxSkew    = 5 * time.Minute
+)
+
+// window remembers which of the last 64 packets of one sender were heard.
+type window struct {
+	last   uint64 // highest sequence number heard
+	seen   uint64 // bit i: last-i was heard
+	gone   bool   // a goodbye was heard: nothing comes after it
+	active time.Time
+}
+
+// admit reports whether seq is new, and marks it as heard.
+func (w *window) admit(seq uint64) bool {
+	switch {
+	case w.gone || seq == 0:
+		return false
+	case seq > w.last:
+		if shift := seq - w.last; shift < 64 {
+			w.seen = w.seen<<shift | 1
+		} else {
+			w.seen = 1
+		}
+		w.last = seq
+		return true
+	case w.last-seq >= 64:
+		return false
+	}
+	bit := uint64(1) << (w.last - seq)
+	fresh := w.seen&bit == 0
+	w.seen |= bit
+	return fresh
+}
+
+// windows holds the replay windows of all senders, at most maxWindows. A window is kept for keep
+// after its last packet. With keys that is as long as a recorded packet would still pass the check of
+// its time, so that nobody can bring a node back from the dead.
+type windows struct {
+	keep  time.Duration
+	of    map[uint64]*window // by instance
+	swept time.Time
+}
+
+func newWindows(keep time.Duration) *windows {
+	return &windows{keep: keep, of: make(map[uint64]*window)}
+}
+
+// admit judges a packet by its sender and sequence number.
+func (ws *windows) admit(p *packet, now time.Time) verdict {
+	w := ws.of[p.Instance]
+	if w == nil {
+		ws.sweep(now)
+		if len(ws.of) >= maxWindows {
+			return full
+		}
+		w = &window{}
+		ws.of[p.Instance] = w
+	}
+	if !w.admit(p.Seq) {
+		return badReplay
+	}
+	w.active, w.gone = now, p.goodbye()
+	return accepted
+}
+
+// sweep forgets silent senders, at most once a second.
+func (ws *windows) sweep(now time.Time) {
+	if now.Sub(ws.swept) < time.Second {
+		return
+	}
+	ws.swept = now
+	for instance, w := range ws.of {
+		if now.Sub(w.active) > ws.keep {
+			delete(ws.of, instance)
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package multicast
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goconvoke/convoke/peer"
+)
+
+const (
+	answerGap  = time.Second // least time between two answers to one address
+	maxAnswers = 256         // addresses remembered for that; when full nobody new is answered for a while
+)
+
+// sender sends heartbeats. It belongs to the goroutine of the runner.
+type sender struct {
+	strategy   *Strategy
+	station    *station
+	instance   uint64
+	generation int64
+	seq        uint64
+	sent       uint64 // datagrams
+	announced  bool   // somebody may know us
+
+	node    string   // as sent last
+	addrs   []string // as sent last
+	selfErr error    // why this node cannot be announced as it is
+
+	seeds    []netip.AddrPort
+	seedErrs []error
+	answered map[netip.AddrPort]time.Time
+}
+
+// identify asks who this node is. It reports false while that is unknown.
+func (s *sender) identify() bool {
+	s.node, s.addrs, s.selfErr = "", nil, nil
+	for _, p := range s.strategy.env.Self() {
+		if s.node == "" {
+			s.node = p.ID
+		}
+		addr := p.Addr
+		if port, ok := strings.CutPrefix(addr, ":"); ok {
+			addr = "[::]:" + port // a listener on all addresses of both families
+		}
+		canonical, err := peer.Addr(addr)
+		if err != nil {
+			s.selfErr = fmt.Errorf("own %w; it is not announced", err)
+			continue
+		}
+		if len(s.addrs) < maxAddrs && !slices.Contains(s.addrs, canonical) {
+			s.addrs = append(s.addrs, canonical)
+		}
+	}
+	if err := checkNode(s.node); err != nil {
+		s.selfErr, s.addrs = fmt.Errorf("own %w; this node is not announced", err), nil
+	}
+	return len(s.addrs) > 0
+}
+
+// packet makes the next packet.
+func (s *sender) packet(flags byte, now time.Time) *packet {
+	s.seq++
+	p := &packet{
+		Instance:   s.instance,
+		Generation: s.generation,
+		Seq:        s.seq,
+		Time:       now.UnixNano(),
+		Flags:      flags,
+		Node:       s.node,
+		Addrs:      s.addrs,
+	}
+	p.fit()
+	return p
+}
+
+// beat sends one heartbeat by every interface and to every seed. It reports false while there is nothing to announce.
+func (s *sender) beat(now time.Time) bool {
+	if !s.identify() {
+		return false
+	}
+	s.announced = true
+	s.everywhere(0, now)
+	return true
+}
+
+// goodbye tells everybody that this node leaves.
+func (s *sender) goodbye(now time.Time) { s.everywhere(flagGoodbye, now) }
+
+func (s *sender) everywhere(flags byte, now time.Time) {
+	for f := range family(families) {
+		l := &s.station.links[f]
+		if l.socket == nil {
+			continue
+		}
+		clear(l.sendErr)
+		for _, i := range l.joined {
+			s.byInterface(f, i, flags, now)
+		}
+	}
+	if flags&flagGoodbye == 0 {
+		flags |= flagHello
+	}
+	for _, to := range s.seeds {
+		s.to(to, flags, now)
+	}
+}
+
+// byInterface sends to the group, or as broadcasts to the networks of an interface.
+func (s *sender) byInterface(f family, i Interface, flags byte, now time.Time) {
+	c := s.station.config
+	targets := []netip.Addr{c.groups()[f]}
+	if c.Broadcast && f == v4 {
+		if targets = i.broadcasts(); len(targets) == 0 {
+			targets = []netip.Addr{limitedBroadcast}
+		}
+	}
+	for _, t := range targets {
+		if f == v6 {
+			t = t.WithZone(i.Name)
+		}
+		err := s.send(f, i, netip.AddrPortFrom(t, uint16(c.Port)), s.packet(flags, now))
+		if err != nil {
+			s.station.links[f].sendErr[i.Name] = fmt.Errorf("send to %v by %s: %w", t, i.Name, err)
+			s.station.hurry(now)
+		}
+	}
+}
+
+// to sends to one address. That fails without notice where there is no socket of the family:
+// the seed may have other addresses.
+func (s *sender) to(addr netip.AddrPort, flags byte, now time.Time) {
+	f := familyOf(addr.Addr())
+	if l := &s.station.links[f]; l.socket != nil {
+		if err := s.send(f, Interface{}, addr, s.packet(flags, now)); err != nil && len(l.joined) > 0 {
+			l.sendErr[addr.String()] = fmt.Errorf("send to %v: %w", addr, err)
+		}
+	}
+}
+
+func (s *sender) send(f family, i Interface, to netip.AddrPort, p *packet) error {
+	b := s.strategy.codec.encode(make([]byte, 0, MaxPacket), p)
+	if err := s.station.links[f].socket.Send(b, i, to); err != nil {
+		return err
+	}
+	s.sent++
+	return nil
+}
+
+// answer sends a heartbeat to who asked for one, at most one a second to each.
+func (s *sender) answer(to netip.AddrPort, now time.Time) {
+	for addr, at := range s.answered {
+		if now.Sub(at) >= answerGap {
+			delete(s.answered, addr)
+		}
+	}
+	if _, just := s.answered[to]; just || len(s.answered) >= maxAnswers || !s.identify() {
+		return
+	}
+	if s.answered == nil {
+		s.answered = make(map[netip.AddrPort]time.Time)
+	}
+	s.answered[to] = now
+	s.announced = true
+	s.to(to, 0, now)
+}
+
+// isSelf reports whether a packet is of this very node though of another run: when a reload hands
+// over, two runs overlap, and after a crash the last packets of the run before may still arrive.
+func (s *sender) isSelf(a *arrival) bool {
+	p := &a.packet
+	return p.Node != "" && p.Node == s.node && slices.Equal(p.Addrs, s.addrs) && s.station.sourceIsLocal(a.from.Addr())
+}
+
+// faults returns what keeps this node from reaching all that it should.
+func (s *sender) faults() []error {
+	errs := slices.Clone(s.seedErrs)
+	if s.selfErr != nil {
+		errs = append(errs, s.selfErr)
+	}
+	return errs
+}
+
+// hurry brings the next look at the interfaces forward: one of them does not work.
+func (s *station) hurry(now time.Time) {
+	if soon := now.Add(eagerRescan); soon.Before(s.scanAt) {
+		s.scanAt = soon
+	}
+}

@@ -1,0 +1,234 @@
+package multicast
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/goconvoke/convoke/peer"
+)
+
+const (
+	maxPeers = 1024
+	// holdBack is how long a new peer that prefers the other family waits for being heard by that,
+	// so that it is not reported under two addresses one after the other.
+	holdBack = 300 * time.Millisecond
+)
+
+// table holds the nodes that are heard, one entry each. It belongs to one goroutine.
+type table struct {
+	expire time.Duration
+	nodes  map[string]*entry // by name, or by instance for a node without one
+}
+
+type entry struct {
+	instance   uint64
+	generation int64
+	seq        uint64 // highest so far
+	node       string
+	addrs      []string // as announced
+	heard      time.Time
+	first      time.Time
+	paths      [families]path
+	reported   peer.Peer // zero until it was told
+}
+
+// path is how a node is reached by the family that it was heard on.
+type path struct {
+	addr  string // "" if nothing announced is usable
+	heard time.Time
+}
+
+// news is what a packet changed.
+type news struct {
+	verdict verdict
+	fresh   bool        // a node, or a new life of one, that was not known
+	report  []peer.Peer // new, or at a new address
+	gone    bool        // a node said goodbye
+}
+
+func newTable(expire time.Duration) *table {
+	return &table{expire: expire, nodes: make(map[string]*entry)}
+}
+
+// hear takes a packet that passed the screen. zone names the interface it came in by.
+func (t *table) hear(p *packet, d *datagram, zone string, now time.Time) news {
+	key := nodeKey(p)
+	e := t.nodes[key]
+	if e != nil && now.Sub(e.heard) >= t.expire {
+		e = nil // whatever life it was of
+		delete(t.nodes, key)
+	}
+	switch {
+	case e != nil && e.instance != p.Instance && !p.newer(e.generation, e.instance):
+		return news{verdict: stale}
+	case p.goodbye():
+		delete(t.nodes, key)
+		return news{gone: e != nil}
+	case e == nil && len(t.nodes) >= maxPeers:
+		if t.purge(now); len(t.nodes) >= maxPeers {
+			return news{verdict: full}
+		}
+	}
+	fresh := e == nil || e.instance != p.Instance
+	if fresh {
+		reported := peer.Peer{}
+		if e != nil {
+			reported = e.reported
+		}
+		e = &entry{instance: p.Instance, generation: p.Generation, node: p.Node, first: now, reported: reported}
+		t.nodes[key] = e
+	}
+	e.hear(p, d, zone, now, t.expire)
+	n := news{fresh: fresh}
+	if q, ok := e.change(now, t.expire); ok {
+		n.report = []peer.Peer{q}
+	}
+	return n
+}
+
+// nodeKey tells nodes apart; the zero byte keeps instances from meeting names.
+func nodeKey(p *packet) string {
+	if p.Node != "" {
+		return p.Node
+	}
+	return "\x00" + strconv.FormatUint(p.Instance, 16)
+}
+
+func (e *entry) hear(p *packet, d *datagram, zone string, now time.Time, expire time.Duration) {
+	e.heard = now
+	if p.Seq > e.seq {
+		if e.seq = p.Seq; !slices.Equal(e.addrs, p.Addrs) {
+			e.addrs, e.paths = p.Addrs, [families]path{}
+		}
+	}
+	next := reach(e.addrs, d.from.Addr(), zone)
+	next.heard = now
+	// A node heard by two interfaces has two sources; the first one stays while it is heard at all.
+	if old := e.paths[d.family]; old.addr != "" && old.addr != next.addr && now.Sub(old.heard) < expire {
+		return
+	}
+	e.paths[d.family] = next
+}
+
+// reach returns the first announced address that is usable by who heard it from this source.
+func reach(addrs []string, from netip.Addr, zone string) path {
+	f := familyOf(from)
+	var other string
+	for _, a := range addrs {
+		ap, err := netip.ParseAddrPort(a)
+		if err != nil {
+			return path{addr: a} // a name: either family may serve
+		}
+		ip := ap.Addr()
+		switch {
+		case ip.IsUnspecified():
+			if ip.Is6() || f == v4 {
+				return path{addr: dialable(from, zone, ap.Port())}
+			}
+		case ip.IsMulticast(), ip.IsLoopback() && !from.IsLoopback():
+		case familyOf(ip) != f:
+			if other == "" && !ip.IsLinkLocalUnicast() {
+				other = a
+			}
+		default:
+			return path{addr: dialable(ip, zone, ap.Port())}
+		}
+	}
+	return path{addr: other} // the last resort
+}
+
+// dialable writes an address; a link-local one gets the zone in which it is valid here.
+func dialable(ip netip.Addr, zone string, port uint16) string {
+	if ip = ip.WithZone(""); ip.Is6() && ip.IsLinkLocalUnicast() {
+		ip = ip.WithZone(zone)
+	}
+	return netip.AddrPortFrom(ip, port).String()
+}
+
+// prefers returns the family of the first announced address, false if that is a name or "[::]".
+func (e *entry) prefers() (family, bool) {
+	if len(e.addrs) == 0 {
+		return v4, false
+	}
+	ap, err := netip.ParseAddrPort(e.addrs[0])
+	if err != nil || ap.Addr() == netip.IPv6Unspecified() {
+		return v4, false
+	}
+	return familyOf(ap.Addr()), true
+}
+
+// pick returns the address to report, "" if there is none, or not yet.
+func (e *entry) pick(now time.Time, expire time.Duration) string {
+	alive := func(f family) bool {
+		return e.paths[f].addr != "" && now.Sub(e.paths[f].heard) < expire
+	}
+	want, sure := e.prefers()
+	if sure && alive(want) {
+		return e.paths[want].addr
+	}
+	for f := range family(families) {
+		if alive(f) && e.paths[f].addr == e.reported.Addr {
+			return e.reported.Addr // whichever came first stays
+		}
+	}
+	if sure && e.paths[1-want].addr != e.addrs[0] && now.Sub(e.first) < holdBack {
+		return ""
+	}
+	for f := range family(families) {
+		if alive(f) {
+			return e.paths[f].addr
+		}
+	}
+	return ""
+}
+
+// change returns the peer to report if it differs from what was reported last.
+func (e *entry) change(now time.Time, expire time.Duration) (peer.Peer, bool) {
+	addr := e.pick(now, expire)
+	if addr == "" {
+		return peer.Peer{}, false
+	}
+	q := peer.Peer{Addr: addr, ID: e.node}
+	changed := q != e.reported
+	e.reported = q
+	return q, changed
+}
+
+// purge drops the nodes that fell silent.
+func (t *table) purge(now time.Time) {
+	for key, e := range t.nodes {
+		if now.Sub(e.heard) >= t.expire {
+			delete(t.nodes, key)
+		}
+	}
+}
+
+// changes returns the peers whose address has become known, or another, by the passing of time.
+func (t *table) changes(now time.Time) []peer.Peer {
+	var all []peer.Peer
+	for _, e := range t.nodes {
+		if q, ok := e.change(now, t.expire); ok {
+			all = append(all, q)
+		}
+	}
+	return all
+}
+
+// live drops the nodes that fell silent and returns all others, sorted by name and address.
+func (t *table) live(now time.Time) []peer.Peer {
+	t.purge(now)
+	var all []peer.Peer
+	for _, e := range t.nodes {
+		e.change(now, t.expire)
+		if e.reported.Addr != "" {
+			all = append(all, e.reported)
+		}
+	}
+	slices.SortFunc(all, func(a, b peer.Peer) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Addr, b.Addr))
+	})
+	return all
+}
