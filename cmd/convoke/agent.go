@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/cobra"
+
+	"github.com/goconvoke/convoke/cluster"
+	"github.com/goconvoke/convoke/connector/memberlist"
+)
+
+// agentFlags are the flags of the agent.
+type agentFlags struct {
+	config, node, listen, logLevel string
+	as                             format
+}
+
+func newAgent() *cobra.Command {
+	var f agentFlags
+	c := &cobra.Command{
+		Use:   "agent -c FILE",
+		Short: "Run a node until it is told to stop",
+		Long: `agent joins the cluster that the file describes and stays in it until SIGTERM or SIGINT;
+then it says goodbye to the others and exits with 0. A second signal ends it at once.
+SIGHUP, and a change of the file, reload it; a file with mistakes is refused and changes nothing.
+
+stdout gets one line for every change of the member list: text, or with -o json one object a line.
+The log goes to stderr.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return agent(c, f) },
+	}
+	configFlag(c, &f.config)
+	formatFlag(c, &f.as)
+	c.Flags().StringVar(&f.node, "node", "", "`name` of this node, instead of node.name in the file")
+	c.Flags().StringVar(&f.listen, "listen", "", "`host:port` to listen on, instead of node.listen in the file")
+	c.Flags().StringVar(&f.logLevel, "log-level", "info", "trace, debug, info, warn or error")
+	return c
+}
+
+// agent runs a node until the context of the command is done.
+func agent(c *cobra.Command, f agentFlags) error {
+	level := hclog.LevelFromString(f.logLevel)
+	if level == hclog.NoLevel {
+		return fmt.Errorf("--log-level %q: want trace, debug, info, warn or error", f.logLevel)
+	}
+	config, err := load(f.config)
+	if err != nil {
+		return err
+	}
+	if f.node != "" {
+		config.Node.Name = f.node
+	}
+	if f.listen != "" {
+		config.Node.Listen = f.listen
+	}
+	if err := servable(config); err != nil {
+		return failed(fmt.Errorf("%s: %w", f.config, err))
+	}
+	log := hclog.New(&hclog.LoggerOptions{Name: "convoke", Level: level, Output: c.ErrOrStderr()})
+	return failed(runNode(c.Context(), config, newPrinter(c.OutOrStdout(), config.Node.Name, f.as), log))
+}
+
+// servable refuses settings that the agent's connector cannot honour: to ignore them would leave
+// a node less safe than its file says.
+func servable(c *cluster.Config) error {
+	if c.Node.TLS != (cluster.TLS{}) {
+		return errors.New("node.tls: the connector memberlist has no TLS; use node.keys to encrypt")
+	}
+	return nil
+}
+
+// runNode runs the supervisor, and tells the printer what changes, until ctx is done.
+func runNode(ctx context.Context, config *cluster.Config, out *printer, log hclog.Logger) error {
+	ml, err := memberlist.New(memberlist.Config{
+		Name:      config.Node.Name,
+		ClusterID: config.Cluster,
+		Listen:    config.Node.Listen,
+		Advertise: config.Node.Advertise,
+		Keys:      keys(config),
+		Log:       log.Named("memberlist"),
+	})
+	if err != nil {
+		return err
+	}
+	c := share(ml)
+	s, err := cluster.New(config, cluster.WithLogger(log), cluster.WithConnector(connectorName, c), cluster.WithReload())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	out.started(config.Cluster)
+	events := s.Events(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { c.pass(ctx) })
+	wg.Go(func() { watchMembers(ctx, config.Node.Name, c, out) })
+	wg.Go(func() {
+		for e := range events {
+			out.event(e)
+		}
+	})
+	err = s.Run(ctx)
+	if ctx.Err() != nil {
+		err = nil // it was told to stop
+	}
+	cancel()
+	wg.Wait()
+	return err
+}

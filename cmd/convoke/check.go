@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goconvoke/convoke/cluster"
+)
+
+func newCheck() *cobra.Command {
+	var connectors, callbacks []string
+	c := &cobra.Command{
+		Use:   "check FILE...",
+		Short: "Report every mistake in topology files, without a network",
+		Long: `check reads each file as the agent would and reports every mistake as file:line:col.
+It asks no network, so it can run anywhere. Files written for a program of one's own may name
+connectors and callbacks that the agent lacks: name them with --connector and --callback.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, files []string) error {
+			v := vocabulary()
+			v.Connectors = append(v.Connectors, connectors...)
+			v.Connect, v.Disconnect, v.List = callbacks, callbacks, callbacks
+			return check(c, files, v)
+		},
+	}
+	c.Flags().StringSliceVar(&connectors, "connector", nil, "further connector `name` that a file may use (repeatable)")
+	c.Flags().StringSliceVar(&callbacks, "callback", nil, "callback `name` that a file may use (repeatable)")
+	return c
+}
+
+// check reports on all files before it fails.
+func check(c *cobra.Command, files []string, v cluster.Vocabulary) error {
+	var bad bool
+	for _, file := range files {
+		config, err := cluster.Load(file, v)
+		if err != nil {
+			fmt.Fprintln(c.ErrOrStderr(), err)
+			bad = true
+			continue
+		}
+		fmt.Fprintf(c.OutOrStdout(), "%s: ok (%s)\n", file, count(len(config.Topologies), "topology", "topologies"))
+	}
+	if bad {
+		return errSaid
+	}
+	return nil
+}
+
+// count writes a number with its noun.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// result is what one command line gave.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// convoke runs one command line in this process.
+func convoke(t *testing.T, args ...string) result {
+	t.Helper()
+	return convokeContext(t, t.Context(), args...)
+}
+
+func convokeContext(t *testing.T, ctx context.Context, args ...string) result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := run(ctx, args, &stdout, &stderr)
+	return result{code, stdout.String(), stderr.String()}
+}
+
+// write puts a file into a fresh directory and returns its path.
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestUsageErrorsExitWith2AndSayWhatIsWanted(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"no command", nil, "a command is missing"},
+		{"an unknown command", []string{"chek"}, `unknown command "chek"; did you mean "check"?`},
+		{"nothing like a command", []string{"zzzzzzzz"}, "want agent, check, addrs, explain, listen or version"},
+		{"an unknown flag", []string{"explain", "--fast"}, "unknown flag: --fast"},
+		{"check without a file", []string{"check"}, "requires at least 1 arg"},
+		{"explain without a file", []string{"explain"}, "which file? say -c FILE"},
+		{"agent without a file", []string{"agent"}, "which file? say -c FILE"},
+		{"a format that does not exist", []string{"explain", "-o", "xml"}, "want text or json"},
+		{"two topologies", []string{"addrs", "-c", "x", "a", "b"}, "accepts at most 1 arg"},
+		{"a timeout of nothing", []string{"addrs", "-c", "x", "--timeout", "0s"}, "--timeout 0s is not above 0"},
+		{"a log level that does not exist", []string{"agent", "-c", "x", "--log-level", "loud"}, `--log-level "loud"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := convoke(t, c.args...)
+			if got.code != exitUsage || !strings.Contains(got.stderr, c.want) || got.stdout != "" {
+				t.Errorf("convoke %v = %+v, want exit code 2, %q on stderr and nothing on stdout", c.args, got, c.want)
+			}
+		})
+	}
+}
+
+func TestHelpNamesEveryCommand(t *testing.T) {
+	got := convoke(t, "--help")
+	if got.code != exitOK {
+		t.Fatalf("exit code %d, want 0", got.code)
+	}
+	for _, name := range []string{"agent", "check", "addrs", "explain", "listen", "version"} {
+		if !strings.Contains(got.stdout, "\n  "+name+" ") {
+			t.Errorf("the help lacks %q:\n%s", name, got.stdout)
+		}
+	}
+}
+
+func TestVersionPrintsOneLine(t *testing.T) {
+	got := convoke(t, "version")
+	if got.code != exitOK || !strings.HasPrefix(got.stdout, "convoke ") || strings.Count(got.stdout, "\n") != 1 {
+		t.Errorf("version = %+v, want one line that starts with convoke", got)
+	}
+}
