@@ -95,6 +95,7 @@ func (l *Ledger) Dropped(addr string, err error, now time.Time) {
 	}
 	r.dropping = false
 	if err != nil {
+		l.dropped = max(0, l.dropped-1)
 		r.dial.attempts++
 		r.dial.next = now.Add(l.backoff(r.dial.attempts))
 		r.dial.err = err

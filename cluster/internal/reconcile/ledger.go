@@ -43,8 +43,9 @@ type Ledger struct {
 	ids      map[string]idSeen // IDs in the last list
 	inFlight int               // dials that run
 
-	dropWindow time.Time // start of the current batch of drops
+	dropWindow time.Time // the first drop of the current batch
 	dropped    int       // drops within it
+	dropBase   int       // connected peers at its start: what the fraction is of
 
 	// Buffers of Round, kept between rounds.
 	due, gone []*row

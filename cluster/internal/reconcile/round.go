@@ -126,7 +126,10 @@ func (l *Ledger) dial(plan *Plan, most int) {
 // drop picks those to disconnect: who moved at once, the others under the rules of pruning.
 func (l *Ledger) drop(plan *Plan, managed int, now time.Time) {
 	if now.Sub(l.dropWindow) >= Interval {
-		l.dropWindow, l.dropped = now, 0
+		l.dropped = 0
+	}
+	if l.dropped == 0 {
+		l.dropWindow, l.dropBase = now, managed
 	}
 	l.noteArrived()
 	for _, r := range l.gone {
@@ -135,7 +138,7 @@ func (l *Ledger) drop(plan *Plan, managed int, now time.Time) {
 		}
 		if !l.moved(r) {
 			fraction, ok := r.prunable(now)
-			if !ok || l.dropped >= max(1, int(fraction*float64(managed+l.dropped))) {
+			if !ok || l.dropped >= max(1, int(fraction*float64(l.dropBase))) {
 				continue
 			}
 			l.dropped++
