@@ -32,7 +32,7 @@ func TestACablePulledAndPluggedInAgain(t *testing.T) {
 		f.see(lossWithin, []int{1, 2})
 		f.see(lossWithin, []int{3})
 		f.lab.Cable(3, true)
-		f.whole(formWithin)
+		f.settles(5*time.Second, formWithin)
 	})
 }
 
@@ -45,7 +45,7 @@ func TestANodeKilledComesBackUnderItsName(t *testing.T) {
 		f.whole(formWithin)
 		f.agents[3].Kill()
 		f.start(3) // before anybody noticed
-		f.whole(formWithin)
+		f.settles(5*time.Second, formWithin)
 	})
 }
 

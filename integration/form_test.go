@@ -25,6 +25,16 @@ func TestFiveHostsFormOneCluster(t *testing.T) {
 	})
 }
 
+func TestHostsWithoutIPv4FormOneCluster(t *testing.T) {
+	everyConnector(t, func(t *testing.T, connector string) {
+		w := ipv6
+		w.config = "{interfaces: [eth0]}" // IPv4 is switched on, as by default, and there is none
+		f := newFleet(t, lab.NewIPv6Only(t, 3), connector, w)
+		f.start(to(3)...)
+		f.whole(formWithin)
+	})
+}
+
 // The target is 2 s; the bound only catches what is broken, on any machine.
 func TestTimeToForm(t *testing.T) {
 	const runs, bound = 10, 10 * time.Second

@@ -134,8 +134,12 @@ func (a *Agent) Stop() error {
 	return nil
 }
 
-// binary builds cmd/convoke, once in a test run.
+// binary builds cmd/convoke, once in a test run. CONVOKE_BINARY in the environment names a program to
+// use instead: a release, or one built with the race detector.
 var binary = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv("CONVOKE_BINARY"); path != "" {
+		return filepath.Abs(path)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
 	defer cancel()
 	gomod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()

@@ -25,15 +25,28 @@ const commandTimeout = 20 * time.Second
 // Lab is a network of hosts 1..N on one switch. Its methods fail the test when the
 // network cannot be changed, so they are called from the test's own goroutine.
 type Lab struct {
-	t    testing.TB
-	name string // unique on this machine, see run.go
-	n    int
+	t        testing.TB
+	name     string // unique on this machine, see run.go
+	n        int
+	ipv6Only bool
 }
 
 // New makes a lab of n hosts and removes it when the test ends. A machine that cannot have
 // one skips the test; with REQUIRE_LABS=1 in the environment that is a failure.
 func New(t testing.TB, n int) *Lab {
 	t.Helper()
+	return build(t, &Lab{t: t, n: n})
+}
+
+// NewIPv6Only is [New] with hosts that have no IPv4 address.
+func NewIPv6Only(t testing.TB, n int) *Lab {
+	t.Helper()
+	return build(t, &Lab{t: t, n: n, ipv6Only: true})
+}
+
+func build(t testing.TB, l *Lab) *Lab {
+	t.Helper()
+	n := l.n
 	if n < 1 || n > MaxHosts {
 		t.Fatalf("lab: %d hosts, want 1..%d", n, MaxHosts)
 	}
@@ -44,7 +57,7 @@ func New(t testing.TB, n int) *Lab {
 	if err != nil {
 		Missing(t, "network namespaces: %v", err)
 	}
-	l := &Lab{t: t, name: name, n: n}
+	l.name = name
 	if err := l.addNamespaces(); err != nil {
 		removeNamespaces(name)
 		Missing(t, "network namespaces: %v", err)
@@ -52,7 +65,7 @@ func New(t testing.TB, n int) *Lab {
 	t.Cleanup(l.close)
 	l.batch(l.switchName(), l.switchCommands())
 	for i := 1; i <= n; i++ {
-		l.batch(l.Host(i), hostCommands(l, i))
+		l.batch(l.Host(i), l.hostCommands(i))
 	}
 	return l
 }
@@ -63,7 +76,7 @@ func (l *Lab) Hosts() int { return l.n }
 // Host returns the name of the namespace of host i.
 func (l *Lab) Host(i int) string { return fmt.Sprintf("%s-h%d", l.name, i) }
 
-// IP returns the IPv4 address of host i.
+// IP returns the IPv4 address of host i, unless it is IPv6 only.
 func (l *Lab) IP(i int) string { return fmt.Sprintf("10.99.0.%d", i) }
 
 // IP6 returns the IPv6 address of host i.
@@ -173,15 +186,17 @@ func (l *Lab) switchCommands() string {
 
 // hostCommands gives host i its addresses. The link-local one is set by hand too: an address
 // that the kernel generates is tentative, and mute, for its first two seconds.
-func hostCommands(l *Lab, i int) string {
-	return fmt.Sprintf(`link set lo up
+func (l *Lab) hostCommands(i int) string {
+	commands := fmt.Sprintf(`link set lo up
 link set eth0 addrgenmode none
-addr add %s/24 dev eth0
 addr add %s/64 dev eth0 nodad
 addr add fe80::%x/64 dev eth0 nodad
 link set eth0 up
-route add default dev eth0
-`, l.IP(i), l.IP6(i), i)
+`, l.IP6(i), i)
+	if !l.ipv6Only {
+		commands += fmt.Sprintf("addr add %s/24 dev eth0\nroute add default dev eth0\n", l.IP(i))
+	}
+	return commands
 }
 
 func (l *Lab) batch(namespace, commands string) {

@@ -124,11 +124,18 @@ func heard(all []*ears) string {
 }
 
 func TestMulticastCrossesTheSwitchUntilItIsCut(t *testing.T) {
-	for _, network := range []string{"udp4", "udp6"} {
-		t.Run(network, func(t *testing.T) {
+	for _, c := range []struct {
+		name, network string
+		newLab        func(testing.TB, int) *Lab
+	}{
+		{"IPv4", "udp4", New},
+		{"IPv6", "udp6", New},
+		{"IPv6 only", "udp6", NewIPv6Only},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			l := New(t, 4)
-			all := startChatter(t, l, network)
+			l := c.newLab(t, 4)
+			all := startChatter(t, l, c.network)
 			const everybody = "1:2,3,4 2:1,3,4 3:1,2,4 4:1,2,3"
 			wantHeard(t, all, everybody)
 			l.Partition([]int{1, 2}, []int{3, 4})
