@@ -18,6 +18,7 @@ package strategytest
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,9 +76,28 @@ func Run(t *testing.T, s Subject) {
 	t.Helper()
 	for _, r := range rules {
 		t.Run(r.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { r.check(t, s) })
+			var inside skipper
+			synctest.Test(t, func(t *testing.T) {
+				inside.TB = t
+				r.check(&inside, s)
+			})
+			if inside.reason != "" {
+				t.Skip(inside.reason)
+			}
 		})
 	}
+}
+
+// skipper carries the reason of a skip out of the bubble.
+type skipper struct {
+	testing.TB
+	reason string
+}
+
+// Skip skips the rest of the rule.
+func (s *skipper) Skip(args ...any) {
+	s.reason = fmt.Sprint(args...)
+	s.SkipNow()
 }
 
 // rule is one promise that a strategy makes.
