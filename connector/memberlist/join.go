@@ -104,6 +104,11 @@ func (s *session) joinOne(ctx context.Context, addr netip.AddrPort) error {
 	case addr.Addr().Zone() != "":
 		return errors.New("memberlist cannot carry the zone of a link-local address")
 	}
+	return s.exchange(ctx, addr)
+}
+
+// exchange swaps the full state with the node at an address; that is what memberlist's Join does.
+func (s *session) exchange(ctx context.Context, addr netip.AddrPort) error {
 	// memberlist passes the name before the slash to the transport, unseen by anybody else.
 	name := "join-" + strconv.FormatUint(s.tries.Add(1), 10)
 	try := &attempt{ctx: ctx, addr: addr}

@@ -21,9 +21,14 @@ const maxName = 255
 // lock, so they touch this table and nothing else; and the nodes that memberlist.Members returns change
 // under their reader's hands, so nobody asks it.
 type members struct {
-	self    string // name of this node
-	changed func() // must not block
+	self    string         // name of this node
+	public  netip.AddrPort // address of this node
+	changed func()         // must not block
 	log     *damper
+
+	// taken is signalled when a member that we exchanged state with believes our name to live
+	// at another address: it will refuse ours. The buffer of one holds a signal until it is read.
+	taken chan struct{}
 
 	mu    sync.Mutex
 	alive map[string]netip.AddrPort // by name, without this node
@@ -33,6 +38,7 @@ var (
 	_ memberlist.EventDelegate    = (*members)(nil)
 	_ memberlist.AliveDelegate    = (*members)(nil)
 	_ memberlist.ConflictDelegate = (*members)(nil)
+	_ memberlist.MergeDelegate    = (*members)(nil)
 )
 
 // NotifyJoin takes a node in.
@@ -60,6 +66,40 @@ func (m *members) NotifyAlive(n *memberlist.Node) error {
 // NotifyConflict logs that two nodes carry one name.
 func (m *members) NotifyConflict(existing, other *memberlist.Node) {
 	m.log.clash(quote(existing.Name), existing.Address(), other.Address())
+}
+
+// NotifyMerge looks for our own name in what another node believes. After a restart at a new
+// address the cluster refuses it until it has found our former self dead; memberlist would not ask again
+// before its next full exchange.
+func (m *members) NotifyMerge(believed []*memberlist.Node) error {
+	for _, n := range believed {
+		if n.Name != m.self || n.State == memberlist.StateDead || n.State == memberlist.StateLeft {
+			continue
+		}
+		if addr, err := addrPortOf(n); err != nil || addr == m.public {
+			continue
+		}
+		m.log.warn("the name of this node is taken by another address, asking again", "member", m.self, "addr", n.Address())
+		m.askAgain()
+	}
+	return nil
+}
+
+func (m *members) askAgain() {
+	select {
+	case m.taken <- struct{}{}:
+	default:
+	}
+}
+
+// any returns the address of some living member.
+func (m *members) any() (netip.AddrPort, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, addr := range m.alive { // in random order
+		return addr, true
+	}
+	return netip.AddrPort{}, false
 }
 
 func (m *members) put(n *memberlist.Node) {

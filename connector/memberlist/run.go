@@ -140,6 +140,7 @@ func (c *Connector) bind(ctx context.Context) (*session, error) {
 		_ = s.transport.Shutdown()
 		return nil, fmt.Errorf("start on %s: %w", s.bound(), err)
 	}
+	s.tasks.Go(func() { s.keepName(c.wait) })
 	return s, nil
 }
 
@@ -161,7 +162,7 @@ func (c *Connector) listConfig(s *session, logger *log.Logger) *memberlist.Confi
 	conf.DeadNodeReclaimTime = reclaim
 	conf.EnableCompression = false // costs more than it saves on packets this small; what others compress is read
 	conf.Logger, conf.LogOutput = logger, nil
-	conf.Events, conf.Alive, conf.Conflict = s.members, s.members, s.members
+	conf.Events, conf.Alive, conf.Conflict, conf.Merge = s.members, s.members, s.members, s.members
 	if len(c.config.Keys) > 0 {
 		// The keys were checked by New; the ring copies nothing secret into errors.
 		conf.Keyring, _ = memberlist.NewKeyring(c.config.Keys, c.config.Keys[0])

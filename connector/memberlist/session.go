@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/memberlist"
 )
@@ -21,6 +22,7 @@ type session struct {
 	tries     atomic.Uint64  // names the attempts
 	life      context.Context
 	end       context.CancelFunc
+	tasks     sync.WaitGroup // goroutines that end with life
 
 	mu      sync.Mutex
 	closing bool
@@ -33,6 +35,8 @@ func newSession(c *Connector, public netip.AddrPort, host netip.Addr, port uint1
 	return &session{
 		members: &members{
 			self:    c.config.Name,
+			public:  public,
+			taken:   make(chan struct{}, 1),
 			changed: c.notify,
 			log:     c.log,
 			alive:   make(map[string]netip.AddrPort),
@@ -87,12 +91,41 @@ func (s *session) leaving() bool {
 	return true
 }
 
+// keepName exchanges state with a member again and again while the cluster believes our name
+// to live elsewhere. wait gives the pause after so many exchanges.
+func (s *session) keepName(wait func(int) time.Duration) {
+	for n := 1; ; n++ {
+		select {
+		case <-s.life.Done():
+			return
+		case <-s.members.taken:
+		}
+		select {
+		case <-s.life.Done():
+			return
+		case <-time.After(wait(n)):
+		}
+		addr, ok := s.members.any()
+		if !ok || s.enter() != nil {
+			continue
+		}
+		if s.exchange(s.life, addr) != nil {
+			s.members.askAgain()
+		}
+		s.calls.Done()
+		if len(s.members.taken) == 0 {
+			n = 0
+		}
+	}
+}
+
 // close ends every call, memberlist and the listeners, and waits for them.
 func (s *session) close() {
 	s.mu.Lock()
 	s.closing = true
 	s.mu.Unlock()
 	s.end()
+	s.tasks.Wait()
 	s.calls.Wait() // memberlist panics when Leave meets Shutdown
 	_ = s.list.Shutdown()
 	_ = s.transport.Shutdown() // waits also when somebody else shut the list down
