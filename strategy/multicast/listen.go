@@ -33,6 +33,9 @@ type Heard struct {
 // goroutine; while it runs, nothing is received. Sockets that fail are reopened; the error is that of ctx, or says that
 // nothing could be opened at all.
 func Listen(ctx context.Context, c Config, env strategy.Env, each func(Heard)) error {
+	if env.ClusterID == "" {
+		return errNoCluster
+	}
 	s, err := New(c, env)
 	if err != nil {
 		return err

@@ -24,6 +24,8 @@ var Kind = strategy.Kind[Config]{
 	New:     func(c Config, env strategy.Env) (strategy.Strategy, error) { return New(c, env) },
 }
 
+var errNoCluster = errors.New("the cluster ID is empty; set `cluster:` so that clusters on one network stay apart")
+
 // Strategy announces this node and reports the nodes it hears. Its Run may be called again
 // after it returned; [Strategy.Diagnose] tells about the latest.
 type Strategy struct {
@@ -43,9 +45,6 @@ func New(c Config, env strategy.Env) (*Strategy, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if env.ClusterID == "" {
-		return nil, errors.New("the cluster ID is empty; set `cluster:` so that clusters on one network stay apart")
-	}
 	codec, err := newCodec(env.ClusterID, c.Keys)
 	if err != nil {
 		return nil, err
@@ -54,8 +53,11 @@ func New(c Config, env strategy.Env) (*Strategy, error) {
 }
 
 // Run announces and listens until ctx is done; then it says goodbye, which takes under a second.
-// It returns earlier, with a permanent error, only where the platform lacks multicast.
+// It returns earlier, with a permanent error, only where the platform lacks multicast or the cluster ID is empty.
 func (s *Strategy) Run(ctx context.Context, out strategy.Sink) error {
+	if s.env.ClusterID == "" {
+		return strategy.Permanent(errNoCluster)
+	}
 	r := newRunner(s, rand.Uint64()|1) // 0 stands for nobody
 	s.mu.Lock()
 	s.screen = r.station.screen

@@ -231,9 +231,9 @@ func (r *runner) report(now time.Time) {
 	ripe := now.Sub(r.born) >= r.config.Interval+r.config.expiry()
 	switch {
 	case len(faults) == 0 && ripe:
-		r.out.Set(slices.Clone(live))
-	case !deaf:
-		r.out.Add(slices.Clone(live))
+		r.out.Set(live)
+	case len(live) > 0 && !deaf, len(faults) == 0:
+		r.out.Add(live) // nobody so far: still a sign of life
 	}
 	if len(faults) > 0 {
 		r.out.Fail(errors.Join(faults...))

@@ -57,13 +57,16 @@ func (s *sender) identify() bool {
 	if err := checkNode(s.node); err != nil {
 		s.selfErr, s.addrs = fmt.Errorf("own %w; this node is not announced", err), nil
 	}
+	p := packet{Node: s.node, Addrs: s.addrs}
+	p.fit()
+	s.addrs = p.Addrs
 	return len(s.addrs) > 0
 }
 
 // packet makes the next packet.
 func (s *sender) packet(flags byte, now time.Time) *packet {
 	s.seq++
-	p := &packet{
+	return &packet{
 		Instance:   s.instance,
 		Generation: s.generation,
 		Seq:        s.seq,
@@ -72,8 +75,6 @@ func (s *sender) packet(flags byte, now time.Time) *packet {
 		Node:       s.node,
 		Addrs:      s.addrs,
 	}
-	p.fit()
-	return p
 }
 
 // beat sends one heartbeat by every interface and to every seed. It reports false while there is nothing to announce.
@@ -171,7 +172,7 @@ func (s *sender) answer(to netip.AddrPort, now time.Time) {
 // over, two runs overlap, and after a crash the last packets of the run before may still arrive.
 func (s *sender) isSelf(a *arrival) bool {
 	p := &a.packet
-	return p.Node != "" && p.Node == s.node && slices.Equal(p.Addrs, s.addrs) && s.station.sourceIsLocal(a.from.Addr())
+	return len(p.Addrs) > 0 && p.Node == s.node && slices.Equal(p.Addrs, s.addrs) && s.station.sourceIsLocal(a.from.Addr())
 }
 
 // faults returns what keeps this node from reaching all that it should.
