@@ -27,7 +27,8 @@ type Config struct {
 	// Topologies are the clusters to form, in the order of the file.
 	Topologies []Topology `yaml:"-"`
 
-	file  string // "" unless read from a file
+	file  string // what error messages call it
+	path  string // where Load read it, else ""
 	names Vocabulary
 	root  *yaml.Node
 }
@@ -117,7 +118,7 @@ func Load(path string, names Vocabulary) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.file = path
+	c.path = path
 	return c, nil
 }
 
@@ -141,7 +142,7 @@ func Parse(file string, text []byte, names Vocabulary) (*Config, error) {
 	if err := strictyaml.Join(p.errs...); err != nil {
 		return nil, err
 	}
-	c.names, c.root = names, root
+	c.file, c.names, c.root = file, names, root
 	return c, nil
 }
 

@@ -43,7 +43,7 @@ type fileStamp struct {
 
 func (s *Supervisor) stampOfConfig() fileStamp {
 	s.mu.Lock()
-	path := s.config.file
+	path := s.config.path
 	s.mu.Unlock()
 	info, err := os.Stat(path)
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *Supervisor) stampOfConfig() fileStamp {
 // reloadConfig applies the file. Mistakes leave everything as it is.
 func (s *Supervisor) reloadConfig() {
 	s.mu.Lock()
-	path, names := s.config.file, s.config.names
+	path, names := s.config.path, s.config.names
 	s.mu.Unlock()
 	c, err := Load(path, names)
 	if err == nil {

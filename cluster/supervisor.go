@@ -65,7 +65,7 @@ func New(c *Config, opts ...Option) (*Supervisor, error) {
 	if err := s.check(c); err != nil {
 		return nil, err
 	}
-	if s.reload && c.file == "" {
+	if s.reload && c.path == "" {
 		return nil, errors.New("reload needs a configuration that was read from a file")
 	}
 	s.config = c
