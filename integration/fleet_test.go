@@ -23,11 +23,23 @@ const (
 var connectors = []string{"memberlist"}
 
 // wire is how the nodes of a scenario announce themselves and listen.
-type wire struct{ name, config, listen string }
+type wire struct {
+	name, config string
+	listen       func(l *lab.Lab, host int) string
+}
+
+func anyAddress(*lab.Lab, int) string      { return "0.0.0.0:7946" }
+func anyAddress6(*lab.Lab, int) string     { return "[::]:7946" }
+func address6(l *lab.Lab, host int) string { return "[" + l.IP6(host) + "]:7946" }
 
 var (
-	ipv4 = wire{"IPv4", `{interfaces: [eth0], ipv6_group: ""}`, "0.0.0.0:7946"}
-	ipv6 = wire{"IPv6", `{interfaces: [eth0], ipv4_group: ""}`, "[::]:7946"}
+	// ipv4 and ipv6 announce and talk in one family only.
+	ipv4 = wire{"IPv4", `{interfaces: [eth0], ipv6_group: ""}`, anyAddress}
+	ipv6 = wire{"IPv6", `{interfaces: [eth0], ipv4_group: ""}`, address6}
+	// mixed announces on IPv6 alone, from hosts whose preferred address may be one of IPv4.
+	mixed = wire{"IPv6Announcing", `{interfaces: [eth0], ipv4_group: ""}`, anyAddress6}
+	// defaults is what a user gets who sets nothing.
+	defaults = wire{"Defaults", "{}", anyAddress6}
 )
 
 func TestMain(m *testing.M) {
@@ -47,11 +59,11 @@ func everyConnector(t *testing.T, scenario func(t *testing.T, connector string))
 	}
 }
 
-// everyWire is everyConnector with IPv4 and with IPv6.
-func everyWire(t *testing.T, scenario func(t *testing.T, connector string, w wire)) {
+// everyWire is everyConnector with IPv4, with IPv6 and with more wires.
+func everyWire(t *testing.T, scenario func(t *testing.T, connector string, w wire), more ...wire) {
 	t.Parallel()
 	for _, c := range connectors {
-		for _, w := range []wire{ipv4, ipv6} {
+		for _, w := range append([]wire{ipv4, ipv6}, more...) {
 			t.Run(c+"/"+w.name, func(t *testing.T) {
 				t.Parallel()
 				scenario(t, c, w)
@@ -64,14 +76,15 @@ func everyWire(t *testing.T, scenario func(t *testing.T, connector string, w wir
 type fleet struct {
 	t      *testing.T
 	lab    *lab.Lab
-	spec   agent.Spec     // of each, but for the name
+	wire   wire
+	spec   agent.Spec     // of each, but for the name and where it listens
 	agents []*agent.Agent // by host; nil where none runs
 }
 
 // newFleet makes a fleet without nodes that finds its peers by multicast.
 func newFleet(t *testing.T, l *lab.Lab, connector string, w wire) *fleet {
-	return &fleet{t: t, lab: l, agents: make([]*agent.Agent, l.Hosts()+1), spec: agent.Spec{
-		Cluster: "lab", Listen: w.listen, Strategy: "multicast", Config: w.config, Connector: connector, Expect: 2,
+	return &fleet{t: t, lab: l, wire: w, agents: make([]*agent.Agent, l.Hosts()+1), spec: agent.Spec{
+		Cluster: "lab", Strategy: "multicast", Config: w.config, Connector: connector, Expect: 2,
 	}}
 }
 
@@ -90,7 +103,7 @@ func (f *fleet) start(hosts ...int) {
 	f.t.Helper()
 	for _, i := range hosts {
 		s := f.spec
-		s.Name = name(i)
+		s.Name, s.Listen = name(i), f.wire.listen(f.lab, i)
 		f.agents[i] = agent.Start(f.t, f.lab, i, s)
 	}
 }

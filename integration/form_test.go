@@ -22,14 +22,12 @@ func TestFiveHostsFormOneCluster(t *testing.T) {
 			}
 			f.whole(lossWithin) // who says goodbye is gone for the others at once
 		}
-	})
+	}, mixed, defaults)
 }
 
 func TestHostsWithoutIPv4FormOneCluster(t *testing.T) {
 	everyConnector(t, func(t *testing.T, connector string) {
-		w := ipv6
-		w.config = "{interfaces: [eth0]}" // IPv4 is switched on, as by default, and there is none
-		f := newFleet(t, lab.NewIPv6Only(t, 3), connector, w)
+		f := newFleet(t, lab.NewIPv6Only(t, 3), connector, defaults)
 		f.start(to(3)...)
 		f.whole(formWithin)
 	})
@@ -80,8 +78,8 @@ func TestAHostsFileEditedAtRunTimeBringsANodeIn(t *testing.T) {
 		f.start(1, 2)
 		f.whole(formWithin)
 
-		alone := newFleet(t, l, connector, ipv4) // knows nobody: only the others can call it
-		alone.spec.Strategy, alone.spec.Config = "static", "{hosts: []}"
+		alone := newFleet(t, l, connector, ipv4) // knows itself: only the others can call it
+		alone.spec.Strategy, alone.spec.Config = "static", "{hosts: ["+l.IP(3)+":7946]}"
 		alone.spec.Expect = 1
 		alone.start(3)
 		f.agents[3] = alone.agents[3]

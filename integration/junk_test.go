@@ -25,7 +25,7 @@ func TestJunkOnTheGroupHarmsNobody(t *testing.T) {
 		f.start(1, 2, 3)
 		f.whole(formWithin)
 		group := group4
-		if w == ipv6 {
+		if w.name == ipv6.name {
 			group = group6
 		}
 		junk, err := f.lab.Probe(5, func(s string) { t.Log(s) }, "flood", group, fmt.Sprint(packets))
