@@ -56,7 +56,7 @@ func checkNew(tb testing.TB, s Subject) {
 	}
 	synctest.Wait()
 	before, began := goroutines(), time.Now()
-	for _, e := range []strategy.Env{env, {Resolver: resolver}} {
+	for _, e := range []strategy.Env{env, {Resolver: resolver, Topology: "bogus", ClusterID: "bogus"}} {
 		if _, err := c.New(e); err != nil {
 			tb.Errorf("New without a source: %v; a configuration must be checkable anywhere", err)
 		}

@@ -1,0 +1,268 @@
+package builtin_test
+
+import (
+	"context"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/goconvoke/convoke/peer"
+	"github.com/goconvoke/convoke/strategy"
+	"github.com/goconvoke/convoke/strategy/builtin"
+	"github.com/goconvoke/convoke/strategy/strategytest"
+)
+
+// The states of a source.
+const (
+	complete = "complete answer" // of 10.0.0.1:1 and 10.0.0.2:1
+	nothing  = "nothing there"
+	part     = "part missing" // 10.0.0.1:1 is known
+	broken   = "error"
+	hang     = "hang"
+	garbage  = "garbage"
+	panics   = "panic"
+)
+
+const both = "Set(10.0.0.1:1 10.0.0.2:1)"
+
+// contract is the failure contract: what the sink of each strategy is told in each state of its source,
+// from a start in that state as well as after a complete answer, which stands then. Errors and repetitions are left
+// out. "refused" means that the configuration is, "crash" that Run returns, so that it is restarted; a
+// state that is not listed does not exist for the strategy.
+//
+// The rows of multicast, whose source is a network, stand in its own package.
+var contract = []struct {
+	strategy string
+	setup    func(tb testing.TB) world
+	want     map[string]string
+}{
+	{"static", staticWorld, map[string]string{
+		complete: both,
+		nothing:  "refused",
+		part:     "Add(10.0.0.1:1) Fail",
+		broken:   "Fail",
+		hang:     "Fail",
+		garbage:  "refused",
+		panics:   "crash",
+	}},
+	{"hostsfile", fileWorld, map[string]string{ // reads all or nothing; a file neither hangs nor panics
+		complete: both,
+		nothing:  "Set()",
+		broken:   "Fail",
+		garbage:  "Fail",
+	}},
+	{"local", localWorld, map[string]string{ // a directory does not hang
+		complete: both,
+		nothing:  "Set()",
+		part:     "Add(10.0.0.1:1) Fail",
+		broken:   "Fail",
+		garbage:  "Add(10.0.0.1:1 10.0.0.2:1) Fail",
+		panics:   "crash",
+	}},
+}
+
+// world is a source with a configuration that leads to it.
+type world struct {
+	config string
+	env    strategy.Env
+	states map[string]func()
+	bad    map[string]string // configurations of states that are refused
+}
+
+func TestFailureContract(t *testing.T) {
+	for _, row := range contract {
+		for state, want := range row.want {
+			t.Run(row.strategy+"/"+state+"/from the start", func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					if got := told(t, row.strategy, row.setup(t), "", state); got != want {
+						t.Errorf("the sink was told %s, want %s", got, want)
+					}
+				})
+			})
+			t.Run(row.strategy+"/"+state+"/after an answer", func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					if got := told(t, row.strategy, row.setup(t), complete, state); got != want {
+						t.Errorf("the sink was told %s, want %s", got, want)
+					}
+				})
+			})
+		}
+	}
+}
+
+// told runs a strategy for 5 minutes on a source in a state, if before is set after 2 minutes in
+// that one, and returns what the sink was told in the last state.
+func told(t *testing.T, name string, w world, before, state string) string {
+	t.Helper()
+	config, refused := w.bad[state]
+	if !refused {
+		config = w.config
+	}
+	c, err := configure(t, name, config)
+	if err != nil {
+		return "refused"
+	}
+	st, err := c.New(w.env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before == "" {
+		w.states[state]()
+	} else {
+		w.states[before]()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	sink, done := new(strategytest.Sink), make(chan struct{})
+	var crash bool
+	go func() {
+		defer close(done)
+		err := st.Run(ctx, sink)
+		crash = err != nil && ctx.Err() == nil
+	}()
+	since := 0
+	if before != "" {
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if got := strategytest.Summary(sink.Calls()); got != both {
+			t.Fatalf("the sink was told %s at first, want %s", got, both)
+		}
+		since = len(sink.Calls())
+		w.states[state]()
+	}
+	time.Sleep(5 * time.Minute)
+	synctest.Wait()
+	calls := sink.Calls()[since:]
+	cancel()
+	<-done
+	if crash {
+		return strings.TrimSpace(strategytest.Summary(calls) + " crash")
+	}
+	return strategytest.Summary(calls)
+}
+
+func configure(t *testing.T, name, config string) (*strategy.Configured, error) {
+	t.Helper()
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(config), &doc); err != nil {
+		t.Fatal(err)
+	}
+	return builtin.Registry().Configure(name, doc.Content[0], strategy.Source{File: "contract.yaml"})
+}
+
+func staticWorld(testing.TB) world {
+	const one, two = "one.test", "two.test"
+	r := new(strategytest.Resolver)
+	answer := func() {
+		r.Answer(one, netip.MustParseAddr("10.0.0.1"))
+		r.Answer(two, netip.MustParseAddr("10.0.0.2"))
+	}
+	return world{
+		config: "hosts: [one.test:1, two.test:1]",
+		env:    strategy.Env{Resolver: r},
+		states: map[string]func(){
+			complete: answer,
+			part:     func() { answer(); r.ServFail(two) },
+			broken:   func() { r.ServFail(one); r.NotFound(two) },
+			hang:     func() { r.Hang(one); r.Hang(two) },
+			panics:   func() { answer(); r.Panic(two) },
+		},
+		bad: map[string]string{nothing: "hosts: []", garbage: "hosts: [one.test:1, 'not a host']"},
+	}
+}
+
+func fileWorld(tb testing.TB) world {
+	path := filepath.Join(tb.TempDir(), "hosts")
+	write := func(content string) func() { return func() { put(tb, path, content) } }
+	return world{
+		config: "path: " + path,
+		states: map[string]func(){
+			complete: write("10.0.0.1:1\n10.0.0.2:1\n"),
+			nothing:  write("# nobody\n"),
+			broken:   func() { must(tb, os.RemoveAll(path)) },
+			garbage:  write("10.0.0.1:1\n\x00\n"),
+		},
+	}
+}
+
+// localWorld has other nodes on the machine: real ones, in this process.
+func localWorld(tb testing.TB) world {
+	root := filepath.Join(tb.TempDir(), "convoke")
+	self := []peer.Peer{{Addr: "10.0.0.9:1"}}
+	leave := func() {}
+	tb.Cleanup(func() { leave() })
+	nodes := func(addrs ...string) {
+		leave()
+		leave = join(tb, root, addrs)
+	}
+	file := func(name string) string {
+		dirs, err := filepath.Glob(filepath.Join(root, "*"))
+		must(tb, err)
+		return filepath.Join(dirs[0], name)
+	}
+	two := func() { nodes("10.0.0.1:1", "10.0.0.2:1") }
+	return world{
+		config: "dir: " + root,
+		env: strategy.Env{ClusterID: "orders", Self: func() []peer.Peer {
+			if self == nil {
+				panic("told to")
+			}
+			return slices.Clone(self)
+		}},
+		states: map[string]func(){
+			complete: two,
+			nothing:  func() { nodes() },
+			part:     func() { nodes("10.0.0.1:1"); must(tb, os.Mkdir(file("two.json"), 0o700)) },
+			broken:   func() { two(); leave(); must(tb, os.Chmod(root, 0o777)) }, //nolint:gosec // this is the mistake
+			garbage:  func() { two(); put(tb, file("other.json"), "{") },
+			panics:   func() { two(); self = nil },
+		},
+	}
+}
+
+// join runs a node at each address, waits until they have met and returns how to end them.
+func join(tb testing.TB, root string, addrs []string) (leave func()) {
+	tb.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var ends []chan struct{}
+	for _, addr := range addrs {
+		c, err := builtin.Registry().Configure("local", &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{
+			{Kind: yaml.ScalarNode, Value: "dir"}, {Kind: yaml.ScalarNode, Value: root},
+		}}, strategy.Source{})
+		must(tb, err)
+		st, err := c.New(strategy.Env{ClusterID: "orders", Self: func() []peer.Peer { return []peer.Peer{{Addr: addr}} }})
+		must(tb, err)
+		end := make(chan struct{})
+		ends = append(ends, end)
+		go func() {
+			defer close(end)
+			_ = st.Run(ctx, new(strategytest.Sink)) // it ends with the context
+		}()
+	}
+	synctest.Wait()
+	return func() {
+		cancel()
+		for _, end := range ends {
+			<-end
+		}
+	}
+}
+
+func put(tb testing.TB, path, content string) {
+	tb.Helper()
+	must(tb, os.WriteFile(path+".new", []byte(content), 0o600))
+	must(tb, os.Rename(path+".new", path))
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
