@@ -298,9 +298,9 @@ func (s *station) name(index int) string {
 	return ""
 }
 
-// heard notes that a peer was heard by an interface.
+// heard notes that a peer was heard by an interface that is in use; unicasts come in by others too.
 func (s *station) heard(iface string) {
-	if iface != "" {
+	if s.serves(iface) {
 		s.heardVia[iface] = true
 	}
 }
