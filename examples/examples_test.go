@@ -118,7 +118,7 @@ func TestEmbedServesWhenTheOtherCopyIsFound(t *testing.T) {
 // serve starts a copy; the end of the test interrupts it and wants it to end well.
 func serve(t *testing.T, name, dir string, ready chan<- string) {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(bin, "embed"), "embed/topology.yaml")
+	cmd := exec.Command(filepath.Join(bin, "embed"), "-config", "embed/topology.yaml", "-for", "1m")
 	cmd.Env = append(os.Environ(), "EMBED_NODE="+name, "EMBED_DIR="+dir)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"sync"
+	"syscall"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
@@ -60,6 +63,9 @@ func agent(c *cobra.Command, f agentFlags) error {
 	if err := servable(config); err != nil {
 		return failed(fmt.Errorf("%s: %w", f.config, err))
 	}
+	hangup := make(chan os.Signal, 1) // never read: it keeps a SIGHUP before the supervisor listens from ending the process
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	log := hclog.New(&hclog.LoggerOptions{Name: "convoke", Level: level, Output: c.ErrOrStderr()})
 	return failed(runNode(c.Context(), config, newPrinter(c.OutOrStdout(), config.Node.Name, f.as), log))
 }

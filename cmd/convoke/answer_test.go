@@ -37,7 +37,18 @@ func TestFirstAnswerTellsHowMuchTheStrategyKnew(t *testing.T) {
 			out.Fail(errors.New("page 2 is missing"))
 			return wait(ctx)
 		}, answerPartial, []peer.Peer{a, b}, "page 2 is missing"},
-		{"an incomplete one that is completed at once", func(ctx context.Context, out strategy.Sink) error {
+		{"peers one by one, some of them again and again", func(ctx context.Context, out strategy.Sink) error {
+			for _, some := range [][]peer.Peer{nil, {a}, {a, b}, {a, b}} {
+				out.Add(some)
+				time.Sleep(2 * time.Second)
+			}
+			return wait(ctx)
+		}, answerPartial, []peer.Peer{a, b}, ""},
+		{"nobody so far", func(ctx context.Context, out strategy.Sink) error {
+			out.Add(nil)
+			return wait(ctx)
+		}, answerPartial, nil, ""},
+		{"an incomplete one that is completed", func(ctx context.Context, out strategy.Sink) error {
 			out.Add([]peer.Peer{a})
 			out.Set([]peer.Peer{a, b})
 			return wait(ctx)

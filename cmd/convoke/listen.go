@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goconvoke/convoke/cluster"
+	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/multicast"
 )
@@ -84,7 +86,11 @@ func listen(ctx context.Context, clusterID string, topologies []cluster.Topology
 				return
 			}
 			log := hclog.New(&hclog.LoggerOptions{Name: "listen", Level: hclog.Warn, Output: stderr})
-			env := strategy.Env{Log: log, Topology: t.Name, ClusterID: clusterID}
+			env := strategy.Env{
+				Log: log, Topology: t.Name, ClusterID: clusterID,
+				Self: func() []peer.Peer { return nil },
+				Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+			}
 			err := multicast.Listen(ctx, config, env, func(h multicast.Heard) { e.hear(t.Name, h) })
 			if err != nil && ctx.Err() == nil {
 				errs[i] = fmt.Errorf("topology %s: %w", t.Name, err)

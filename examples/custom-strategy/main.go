@@ -55,10 +55,15 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	return show(s, file, m.added)
+}
+
+// show writes the file twice and waits each time until the new peer is connected.
+func show(s *cluster.Supervisor, file string, added <-chan peer.Peer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
+	defer func() { cancel(); <-ended }()
 
 	for _, text := range []string{
 		`[{"addr": "10.0.0.1:7946", "id": "first"}]`,
@@ -69,14 +74,12 @@ func run() error {
 		}
 		fmt.Println("the file says ", text)
 		select {
-		case p := <-m.added:
+		case p := <-added:
 			fmt.Println("connected to  ", p)
-		case err := <-ended:
-			return errors.Join(errors.New("the supervisor ended early"), err)
+		case <-ctx.Done():
+			return errors.New("the peer was not connected within 20 s")
 		}
 	}
-	cancel()
-	<-ended
 	return nil
 }
 
