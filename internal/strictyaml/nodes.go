@@ -106,7 +106,7 @@ func (f *fields) collect(v reflect.Value) {
 // fieldName reads a yaml tag by the rules of yaml.v3.
 func fieldName(f reflect.StructField) (name string, inline, skip bool) {
 	tag := f.Tag.Get("yaml")
-	if tag == "-" || !f.IsExported() {
+	if tag == "-" || !f.IsExported() && !f.Anonymous {
 		return "", false, true
 	}
 	name, flags, _ := strings.Cut(tag, ",")

@@ -1,0 +1,51 @@
+package cluster
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/goconvoke/convoke/peer"
+)
+
+func TestWhySaysWhatWasAskedWhoFailsAndWhatIsAwaited(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	before := func(d time.Duration) time.Time { return now.Add(-d) }
+	failing := func(addr string) PeerStatus {
+		return PeerStatus{Peer: peer.Peer{Addr: addr}, Wanted: true, Err: errors.New("refused"), Next: now.Add(4 * time.Second)}
+	}
+	for _, c := range []struct {
+		status TopologyStatus
+		want   string
+	}{
+		{
+			TopologyStatus{Strategy: "static", Wanted: 2, LastSet: before(3 * time.Second), Connected: 1, Expect: 3, MinPeers: 2, Peers: []PeerStatus{failing("a:1")}},
+			"static answered 3s ago, 2 peers found; a:1: refused (next try in 4s); 1 connected, waiting for 3 of 3 nodes",
+		},
+		{
+			TopologyStatus{Strategy: "multicast"},
+			"multicast gave no complete answer yet, 0 peers found; 0 connected, waiting for a complete answer",
+		},
+		{
+			TopologyStatus{Strategy: "dns", Err: errors.New("SERVFAIL"), Wanted: 1, LastSet: before(2 * time.Minute), Connected: 1, Ready: true},
+			"dns fails (SERVFAIL), last complete answer 2m0s ago, 1 peer found; 1 connected",
+		},
+		{
+			TopologyStatus{Strategy: "dns", State: Failed, Err: errors.New("no such thing"), MinPeers: 1},
+			"dns cannot work here: no such thing; 0 connected, waiting for 1 peer",
+		},
+		{
+			TopologyStatus{Strategy: "s", LastSet: now, EmptyHeld: 2, Leaving: true, ListErr: errors.New("not bound"), Connector: "memberlist", Handover: errors.New("new one fails")},
+			"s answered 0s ago, 0 peers found; 2 answers empty since, not believed yet; the changed configuration waits for its first answer: new one fails; " +
+				"connector memberlist cannot tell who is connected: not bound; this node is no longer in the answers, so it dials nobody; 0 connected, waiting for a complete answer",
+		},
+		{
+			TopologyStatus{Strategy: "s", LastSet: now, Wanted: 5, MinPeers: 5, Peers: []PeerStatus{failing("a:1"), failing("b:1"), failing("c:1"), failing("d:1"), failing("e:1")}},
+			"s answered 0s ago, 5 peers found; a:1: refused (next try in 4s); b:1: refused (next try in 4s); c:1: refused (next try in 4s); 2 more fail; 0 connected, waiting for 5 peers",
+		},
+	} {
+		if got := why(c.status, now); got != c.want {
+			t.Errorf("why =\n%s\nwant\n%s", got, c.want)
+		}
+	}
+}
