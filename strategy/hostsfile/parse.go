@@ -78,6 +78,9 @@ func parseLine(raw []byte, port int) (string, error) {
 
 // address returns the canonical host:port of a host with or without a port.
 func address(s string, port int) (string, error) {
+	if strings.Contains(s, "..") {
+		return "", fmt.Errorf("%q has two dots in a row, which no host name has", s)
+	}
 	host, bare := hostOnly(s)
 	if !bare {
 		return peer.Addr(s)

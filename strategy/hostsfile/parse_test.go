@@ -64,6 +64,8 @@ func TestParseNamesTheLineOfAMistake(t *testing.T) {
 		{"empty atom", "''.", []string{"not one host"}},
 		{"unclosed bracket", "[fd00::1", []string{"want host:port"}},
 		{"control character", "a\x00b:1", []string{`'\x00'`}},
+		{"empty label", "a..b:1", []string{"two dots"}},
+		{"two final dots", "a..:1", []string{"two dots"}},
 		{"long line", strings.Repeat("a", maxLine+1), []string{"longer than 1024 bytes"}},
 		{"several", "a:1\nb\nc:1\nd:0", []string{"dir/hosts:2: ", "dir/hosts:4: "}},
 	} {
