@@ -1,0 +1,255 @@
+package connectortest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/peer"
+)
+
+// stranger is a peer that nobody ever connected; the address is reserved for documentation.
+var stranger = peer.Peer{Addr: "192.0.2.77:7946", ID: "stranger"}
+
+func connects(r *rig) {
+	r.start()
+	r.connect()
+}
+
+func connectsOnce(r *rig) {
+	r.start()
+	p := r.connect()
+	if err := r.connectTo(p); err != nil {
+		r.Errorf("second Connect(%v) = %v, want nil", p, err)
+	}
+	if n := r.listed(p); n != 1 {
+		r.Errorf("%v is listed %d times after two Connects, want once", p, n)
+	}
+}
+
+func connectHonoursContext(r *rig) {
+	r.start()
+	p := r.ask("Hanging", r.s.Hanging, silentPeer)
+	ctx, cancel := context.WithTimeout(r.Context(), 50*time.Millisecond)
+	defer cancel()
+	var err error
+	if !r.within(soon, func() { err = r.c.Connect(ctx, p) }) {
+		r.Fatalf("Connect(%v) has not returned %v after its ctx was done", p, soon)
+	}
+	if err == nil {
+		r.Errorf("Connect(%v), which never answers, = nil, want an error", p)
+	}
+}
+
+func refused(r *rig) {
+	r.start()
+	p := r.ask("Refused", r.s.Refused, closedPort)
+	if err := r.connectTo(p); err == nil {
+		r.Errorf("Connect(%v), which refuses, = nil, want an error", p)
+	}
+	if r.listed(p) != 0 {
+		r.Errorf("%v is listed although it refused", p)
+	}
+}
+
+func ownAddress(r *rig) {
+	r.start()
+	self := r.self()
+	if len(self) == 0 {
+		r.Skipf("Subject.Self is nil and the connector reports no address of its own")
+	}
+	if err := r.connectTo(self[0]); !errors.Is(err, connector.ErrSelf) {
+		r.Errorf("Connect(%v), the own address, = %v, want ErrSelf", self[0], err)
+	}
+	if r.listed(self[0]) != 0 {
+		r.Errorf("the own address %v is listed", self[0])
+	}
+}
+
+func foreign(r *rig) {
+	r.start()
+	p := r.ask("Foreign", r.s.Foreign, nil)
+	if err := r.connectTo(p); !errors.Is(err, connector.ErrForeign) {
+		r.Errorf("Connect(%v), of another cluster, = %v, want ErrForeign", p, err)
+	}
+	if r.listed(p) != 0 {
+		r.Errorf("%v of another cluster is listed", p)
+	}
+}
+
+func disconnectsOnce(r *rig) {
+	r.start()
+	p := r.connect()
+	for _, which := range []string{"first", "second"} {
+		if err := r.c.Disconnect(r.Context(), p); err != nil {
+			r.Errorf("%s Disconnect(%v) = %v, want nil", which, p, err)
+		}
+	}
+	if !r.gossips() {
+		r.eventually(fmt.Sprintf("%v is not listed after Disconnect", p), func() bool { return r.listed(p) == 0 })
+	}
+}
+
+func disconnectUnknown(r *rig) {
+	r.start()
+	if err := r.c.Disconnect(r.Context(), stranger); err != nil {
+		r.Errorf("Disconnect(%v), which was never connected, = %v, want nil", stranger, err)
+	}
+}
+
+func listWithoutSelf(r *rig) {
+	r.start()
+	if r.s.Peer != nil {
+		r.connect()
+	}
+	self := r.self()
+	if len(self) == 0 {
+		r.Skipf("Subject.Self is nil and the connector reports no address of its own")
+	}
+	for _, p := range self {
+		if r.listed(p) != 0 {
+			r.Errorf("List() holds this node, %v", p)
+		}
+	}
+}
+
+func listCanonical(r *rig) {
+	r.start()
+	r.connect()
+	r.connect()
+	seen := make(map[string]bool)
+	for _, p := range r.list() {
+		if addr, err := peer.Addr(p.Addr); err != nil || addr != p.Addr {
+			r.Errorf("List() holds %q, want it as peer.Addr writes it: %q, %v", p.Addr, addr, err)
+		}
+		if seen[p.Addr] {
+			r.Errorf("List() holds %s twice", p.Addr)
+		}
+		seen[p.Addr] = true
+	}
+}
+
+func doneContext(r *rig) {
+	r.start()
+	ctx, cancel := context.WithCancel(r.Context())
+	cancel()
+	for _, c := range calls(r.c, ctx, stranger) {
+		if !r.within(soon, c.run) {
+			r.Errorf("%s has not returned %v after its ctx was done", c.name, soon)
+		}
+	}
+}
+
+// atOnce is for the race detector, and for a connector that locks itself up.
+func atOnce(r *rig) {
+	r.start()
+	peers := []peer.Peer{r.peer(), r.peer(), r.peer(), r.peer()}
+	all := func() {
+		var wg sync.WaitGroup
+		for _, p := range peers {
+			wg.Go(func() {
+				for range 3 {
+					_ = r.connectTo(p)
+					_, _ = r.c.List(r.Context())
+					_ = r.c.Disconnect(r.Context(), p)
+				}
+				if err := r.connectTo(p); err != nil {
+					r.Errorf("Connect(%v) among others = %v", p, err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	if !r.within(r.s.Patience, all) {
+		r.Fatalf("calls at once have not returned within %v", r.s.Patience)
+	}
+	for _, p := range peers {
+		r.eventually(fmt.Sprintf("%v is listed", p), func() bool { return r.listed(p) == 1 })
+	}
+}
+
+func wakesOnJoin(r *rig) {
+	changes := r.changes()
+	r.start()
+	p := r.peer()
+	settle(changes)
+	if err := r.connectTo(p); err != nil {
+		r.Fatalf("Connect(%v) = %v", p, err)
+	}
+	r.woken(changes, "a peer came")
+}
+
+func wakesOnLoss(r *rig) {
+	changes := r.changes()
+	if r.s.Drop == nil {
+		r.Skipf("Subject.Drop is nil")
+	}
+	r.start()
+	p := r.connect()
+	settle(changes)
+	r.s.Drop(r, r.c, p)
+	r.woken(changes, "a peer went")
+	r.eventually(fmt.Sprintf("%v is not listed after it went", p), func() bool { return r.listed(p) == 0 })
+}
+
+// changes returns the channel of a notifier; others skip the check.
+func (r *rig) changes() <-chan struct{} {
+	r.Helper()
+	n, ok := r.c.(connector.Notifier)
+	if !ok {
+		r.Skipf("the connector has no method Changes")
+		return nil
+	}
+	return n.Changes()
+}
+
+func (r *rig) woken(changes <-chan struct{}, when string) {
+	r.Helper()
+	select {
+	case _, open := <-changes:
+		if !open {
+			r.Errorf("Changes is closed, want it open for ever")
+		}
+	case <-time.After(r.s.Patience):
+		r.Errorf("Changes did not wake within %v when %s", r.s.Patience, when)
+	}
+}
+
+// settle takes a wake-up that waits already.
+func settle(changes <-chan struct{}) {
+	select {
+	case <-changes:
+	default:
+	}
+}
+
+// call is one method call on a connector.
+type call struct {
+	name string
+	run  func()
+}
+
+// calls returns a call of every method that c has, optional ones too.
+func calls(c connector.Connector, ctx context.Context, p peer.Peer) []call {
+	all := []call{
+		{"Connect", func() { _ = c.Connect(ctx, p) }},
+		{"Disconnect", func() { _ = c.Disconnect(ctx, p) }},
+		{"List", func() { _, _ = c.List(ctx) }},
+	}
+	if n, ok := c.(connector.Notifier); ok {
+		all = append(all, call{"Changes", func() { n.Changes() }})
+	}
+	if g, ok := c.(connector.Gossiper); ok {
+		all = append(all, call{"Gossips", func() { g.Gossips() }})
+	}
+	if s, ok := c.(connector.SelfReporter); ok {
+		all = append(all, call{"Self", func() { s.Self() }})
+	}
+	if l, ok := c.(connector.Leaver); ok {
+		all = append(all, call{"Leave", func() { _ = l.Leave(ctx) }}, call{"Leave again", func() { _ = l.Leave(ctx) }})
+	}
+	return all
+}

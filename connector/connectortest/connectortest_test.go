@@ -1,0 +1,387 @@
+package connectortest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/peer"
+)
+
+const (
+	ownAddr     = "10.0.0.1:7946"
+	foreignAddr = "10.9.9.9:7946"
+	refusedAddr = "10.8.8.8:7946"
+	hangingAddr = "10.7.7.7:7946"
+)
+
+var errDown = errors.New("not running")
+
+// living is a connector that keeps all rules: a mesh with a life.
+type living struct {
+	*Mesh
+	up atomic.Bool
+}
+
+func newLiving() *living {
+	l := &living{Mesh: NewMesh()}
+	l.Refuse(ownAddr, connector.ErrSelf)
+	l.Refuse(foreignAddr, connector.ErrForeign)
+	l.Refuse(refusedAddr, errors.New("refused"))
+	l.Hang(hangingAddr)
+	return l
+}
+
+func (l *living) Run(ctx context.Context) error {
+	l.up.Store(true)
+	defer l.up.Store(false)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (l *living) Connect(ctx context.Context, p peer.Peer) error {
+	if !l.up.Load() {
+		return errDown
+	}
+	return l.Mesh.Connect(ctx, p)
+}
+
+func (l *living) List(ctx context.Context) ([]peer.Peer, error) {
+	if !l.up.Load() {
+		return nil, errDown
+	}
+	return l.Mesh.List(ctx)
+}
+
+func (l *living) Self() []peer.Peer { return []peer.Peer{{Addr: ownAddr}} }
+
+func (l *living) Leave(context.Context) error { return nil }
+
+// subject makes a subject of a connector around a living one.
+func subject(wrap func(*living) connector.Connector) Subject {
+	var mesh *living
+	at := func(addr string) func(testing.TB, connector.Connector) peer.Peer {
+		return func(testing.TB, connector.Connector) peer.Peer { return peer.Peer{Addr: addr} }
+	}
+	next := 0
+	return Subject{
+		New: func(testing.TB) connector.Connector {
+			mesh = newLiving()
+			return wrap(mesh)
+		},
+		Peer: func(testing.TB, connector.Connector) peer.Peer {
+			next++
+			return peer.Peer{Addr: fmt.Sprintf("10.1.0.%d:7946", next)}
+		},
+		Drop:    func(_ testing.TB, _ connector.Connector, p peer.Peer) { mesh.Lose(p.Addr) },
+		Foreign: at(foreignAddr),
+		Hanging: at(hangingAddr),
+		Refused: at(refusedAddr),
+		Bubble:  true,
+	}
+}
+
+func TestLivingMeshPasses(t *testing.T) {
+	Run(t, subject(func(l *living) connector.Connector { return l }))
+}
+
+func TestMeshPasses(t *testing.T) {
+	s := subject(func(l *living) connector.Connector { return l.Mesh })
+	s.Self = func(testing.TB, connector.Connector) peer.Peer { return peer.Peer{Addr: ownAddr} }
+	Run(t, s)
+}
+
+// broken overrides single methods of a connector that keeps all rules.
+type broken struct {
+	*living
+	connect    func(context.Context, peer.Peer) error
+	disconnect func(context.Context, peer.Peer) error
+	list       func(context.Context) ([]peer.Peer, error)
+	run        func(context.Context) error
+	leave      func(context.Context) error
+	changes    chan struct{}
+}
+
+func (b *broken) Connect(ctx context.Context, p peer.Peer) error {
+	if b.connect != nil {
+		return b.connect(ctx, p)
+	}
+	return b.living.Connect(ctx, p)
+}
+
+func (b *broken) Disconnect(ctx context.Context, p peer.Peer) error {
+	if b.disconnect != nil {
+		return b.disconnect(ctx, p)
+	}
+	return b.living.Disconnect(ctx, p)
+}
+
+func (b *broken) List(ctx context.Context) ([]peer.Peer, error) {
+	if b.list != nil {
+		return b.list(ctx)
+	}
+	return b.living.List(ctx)
+}
+
+func (b *broken) Run(ctx context.Context) error {
+	if b.run != nil {
+		return b.run(ctx)
+	}
+	return b.living.Run(ctx)
+}
+
+func (b *broken) Leave(ctx context.Context) error {
+	if b.leave != nil {
+		return b.leave(ctx)
+	}
+	return nil
+}
+
+func (b *broken) Changes() <-chan struct{} {
+	if b.changes != nil {
+		return b.changes
+	}
+	return b.living.Changes()
+}
+
+// with appends peers to what a good List returns.
+func (b *broken) with(more ...peer.Peer) func(context.Context) ([]peer.Peer, error) {
+	return func(ctx context.Context) ([]peer.Peer, error) {
+		all, err := b.living.List(ctx)
+		if err == nil {
+			all = append(all, more...)
+		}
+		return all, err
+	}
+}
+
+// empty is the mistake that costs most: unknown given out as nobody.
+func (b *broken) empty(ctx context.Context) ([]peer.Peer, error) {
+	all, err := b.living.List(ctx)
+	if err != nil {
+		return nil, nil
+	}
+	return all, nil
+}
+
+// succeed makes Connect to an address succeed in name only.
+func (b *broken) succeed(addr string) func(context.Context, peer.Peer) error {
+	return func(ctx context.Context, p peer.Peer) error {
+		if p.Addr == addr {
+			return nil
+		}
+		return b.living.Connect(ctx, p)
+	}
+}
+
+// defects lists ways to break rules, and the check that must notice each.
+var defects = []struct {
+	check, name, want string
+	do                func(*broken)
+}{
+	{"Connect connects", "Connect fails", "Connect(", func(b *broken) {
+		b.connect = func(context.Context, peer.Peer) error { return errDown }
+	}},
+	{"Connect connects", "Connect does nothing", "is listed after Connect", func(b *broken) {
+		b.connect = func(context.Context, peer.Peer) error { return nil }
+	}},
+	{"Connect is idempotent", "a second Connect fails", "second Connect", func(b *broken) {
+		b.connect = func(ctx context.Context, p peer.Peer) error {
+			if slices.ContainsFunc(b.Connected(), func(q peer.Peer) bool { return q.Addr == p.Addr }) {
+				return errors.New("connected already")
+			}
+			return b.living.Connect(ctx, p)
+		}
+	}},
+	{"Connect returns soon after its ctx is done", "Connect is deaf", "has not returned", func(b *broken) {
+		b.connect = func(_ context.Context, p peer.Peer) error { return b.living.Connect(slow(), p) }
+	}},
+	{"Connect returns soon after its ctx is done", "a hanging Connect succeeds", "want an error", func(b *broken) {
+		b.connect = b.succeed(hangingAddr)
+	}},
+	{"Connect to a refused address is an error", "a refusal is swallowed", "want an error", func(b *broken) {
+		b.connect = b.succeed(refusedAddr)
+	}},
+	{"Connect to a refused address is an error", "the refusing peer is listed", "although it refused", func(b *broken) {
+		b.list = b.with(peer.Peer{Addr: refusedAddr})
+	}},
+	{"Connect to the own address is ErrSelf", "self is joined", "want ErrSelf", func(b *broken) {
+		b.connect = b.succeed(ownAddr)
+	}},
+	{"Connect to the own address is ErrSelf", "self is listed", "the own address", func(b *broken) {
+		b.list = b.with(peer.Peer{Addr: ownAddr})
+	}},
+	{"Connect to another cluster is ErrForeign", "strangers are joined", "want ErrForeign", func(b *broken) {
+		b.connect = b.succeed(foreignAddr)
+	}},
+	{"Connect to another cluster is ErrForeign", "the foreign peer is listed", "of another cluster is listed", func(b *broken) {
+		b.list = b.with(peer.Peer{Addr: foreignAddr})
+	}},
+	{"Disconnect is idempotent", "a second Disconnect fails", "second Disconnect", func(b *broken) {
+		b.disconnect = func(ctx context.Context, p peer.Peer) error {
+			if len(b.Connected()) == 0 {
+				return errors.New("not connected")
+			}
+			return b.living.Disconnect(ctx, p)
+		}
+	}},
+	{"Disconnect is idempotent", "Disconnect does nothing", "is not listed after Disconnect", func(b *broken) {
+		b.disconnect = func(context.Context, peer.Peer) error { return nil }
+	}},
+	{"Disconnect of an unknown peer is no error", "an unknown peer is an error", "never connected", func(b *broken) {
+		b.disconnect = func(context.Context, peer.Peer) error { return errors.New("who?") }
+	}},
+	{"List is without this node", "self is listed", "holds this node", func(b *broken) {
+		b.list = b.with(peer.Peer{Addr: ownAddr})
+	}},
+	{"List is canonical and names nobody twice", "an address is not canonical", "as peer.Addr writes it", func(b *broken) {
+		b.list = b.with(peer.Peer{Addr: "[::ffff:10.0.0.9]:1"})
+	}},
+	{"List is canonical and names nobody twice", "a peer is listed twice", "twice", func(b *broken) {
+		b.list = b.with(peer.Peer{Addr: "10.0.0.9:1"}, peer.Peer{Addr: "10.0.0.9:1"})
+	}},
+	{"every call returns when its ctx is done already", "Disconnect is deaf", "Disconnect has not returned", func(b *broken) {
+		b.disconnect = func(context.Context, peer.Peer) error { <-slow().Done(); return nil }
+	}},
+	{"every call returns when its ctx is done already", "List is deaf", "List has not returned", func(b *broken) {
+		b.list = func(ctx context.Context) ([]peer.Peer, error) {
+			if ctx.Err() != nil {
+				<-slow().Done()
+			}
+			return b.living.List(ctx)
+		}
+	}},
+	{"calls at once are safe", "calls at once lock up", "have not returned", func(b *broken) {
+		b.disconnect = func(context.Context, peer.Peer) error { <-slow().Done(); return nil }
+	}},
+	{"Changes wakes when a peer comes", "Changes is silent", "did not wake", func(b *broken) {
+		b.changes = make(chan struct{}, 1)
+	}},
+	{"Changes wakes when a peer comes", "Changes is closed", "is closed", func(b *broken) {
+		b.changes = make(chan struct{})
+		close(b.changes)
+	}},
+	{"Changes wakes when a peer goes", "Changes is silent", "did not wake", func(b *broken) {
+		b.changes = make(chan struct{}, 1)
+	}},
+	{"Changes wakes when a peer goes", "the lost peer stays listed", "not listed after it went", func(b *broken) {
+		b.list = func(ctx context.Context) ([]peer.Peer, error) {
+			all, err := b.living.List(ctx)
+			if err == nil && len(all) == 0 && b.Count(OpConnect) > 0 {
+				all = []peer.Peer{b.Calls()[firstConnect(b.Calls())].Peer}
+			}
+			return all, err
+		}
+	}},
+	{"List is an error before Run", "unknown is nobody", "unknown is not empty", func(b *broken) { b.list = b.empty }},
+	{"List is an error after Run", "unknown is nobody", "unknown is not empty", func(b *broken) {
+		var ran atomic.Bool
+		b.list = func(ctx context.Context) ([]peer.Peer, error) {
+			ran.Store(ran.Load() || b.up.Load())
+			if ran.Load() {
+				return b.empty(ctx)
+			}
+			return b.living.List(ctx)
+		}
+	}},
+	{"no method panics before Run", "Leave panics", "Leave before Run panicked", func(b *broken) {
+		b.leave = func(context.Context) error { panic("leave before start") }
+	}},
+	{"no method panics after Run", "Leave panics", "Leave after Run panicked", func(b *broken) {
+		b.leave = func(context.Context) error { panic("leave after shutdown") }
+	}},
+	{"no method panics after Run", "Connect succeeds", "want an error", func(b *broken) {
+		b.connect = func(ctx context.Context, p peer.Peer) error { return b.Mesh.Connect(ctx, p) }
+	}},
+	{"Run blocks until its ctx is done", "Run returns at once", "before its ctx was done", func(b *broken) {
+		b.run = func(context.Context) error { b.up.Store(true); return nil }
+	}},
+	{"Run blocks until its ctx is done", "Run is deaf", "has not returned", func(b *broken) {
+		b.run = func(context.Context) error { return b.living.Run(slow()) }
+	}},
+	{"Run leaves no goroutine behind", "a goroutine stays", "goroutines are left", func(b *broken) {
+		b.run = func(ctx context.Context) error {
+			go func() { <-slow().Done() }()
+			return b.living.Run(ctx)
+		}
+	}},
+}
+
+// slow returns a context that ends long after the suite has lost its patience, so that the bubble can end too.
+func slow() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(4*time.Minute, cancel)
+	return ctx
+}
+
+func firstConnect(all []Call) int {
+	return slices.IndexFunc(all, func(c Call) bool { return c.Op == OpConnect })
+}
+
+func TestSuiteNoticesEveryDefect(t *testing.T) {
+	for _, d := range defects {
+		t.Run(d.check+"/"+d.name, func(t *testing.T) {
+			s := subject(func(l *living) connector.Connector {
+				b := &broken{living: l}
+				d.do(b)
+				return b
+			})
+			c := checkNamed(t, d.check)
+			inBubble(t, s, func(t *testing.T) {
+				failures := record(t, func(tb testing.TB) { c.run(newRig(tb, s)) })
+				time.Sleep(time.Hour) // fake: what is slow ends, or the bubble would not
+				if !strings.Contains(failures, d.want) {
+					t.Errorf("the check reported %q, want something with %q", failures, d.want)
+				}
+			})
+		})
+	}
+}
+
+func TestEveryCheckHasADefectItNotices(t *testing.T) {
+	for _, c := range checks() {
+		if !slices.ContainsFunc(defects, func(d struct {
+			check, name, want string
+			do                func(*broken)
+		}) bool {
+			return d.check == c.name
+		}) {
+			t.Errorf("no defect proves that %q can fail", c.name)
+		}
+	}
+}
+
+func TestNilFunctionsSkipWithTheirName(t *testing.T) {
+	s := subject(func(l *living) connector.Connector { return l })
+	s.Peer, s.Drop, s.Foreign, s.Hanging, s.Refused = nil, nil, nil, nil, nil
+	for check, want := range map[string]string{
+		"Connect connects":                           "Subject.Peer is nil",
+		"Changes wakes when a peer goes":             "Subject.Drop is nil",
+		"Connect to another cluster is ErrForeign":   "Subject.Foreign is nil",
+		"Connect returns soon after its ctx is done": "Subject.Hanging is nil",
+		"Connect to a refused address is an error":   "Subject.Refused is nil",
+	} {
+		c := checkNamed(t, check)
+		inBubble(t, s, func(t *testing.T) {
+			if got := record(t, func(tb testing.TB) { c.run(newRig(tb, s)) }); got != "skip: "+want+"\n" {
+				t.Errorf("%s reported %q, want a skip with %q", check, got, want)
+			}
+		})
+	}
+}
+
+func checkNamed(t *testing.T, name string) check {
+	t.Helper()
+	all := checks()
+	i := slices.IndexFunc(all, func(c check) bool { return c.name == name })
+	if i < 0 {
+		t.Fatalf("there is no check %q", name)
+	}
+	return all[i]
+}
