@@ -5,6 +5,7 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/hostsfile"
 	"github.com/goconvoke/convoke/strategy/local"
+	"github.com/goconvoke/convoke/strategy/multicast"
 	"github.com/goconvoke/convoke/strategy/static"
 )
 
@@ -14,6 +15,7 @@ func Registry() *strategy.Registry {
 	r, err := strategy.NewRegistry(
 		hostsfile.Kind,
 		local.Kind,
+		multicast.Kind,
 		static.Kind,
 	)
 	if err != nil {

@@ -113,11 +113,11 @@ func told(t *testing.T, name string, w world, before, state string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if before == "" {
-		w.states[state]()
-	} else {
-		w.states[before]()
+	began := state
+	if before != "" {
+		began = before
 	}
+	w.states[began]()
 	ctx, cancel := context.WithCancel(context.Background())
 	sink, done := new(strategytest.Sink), make(chan struct{})
 	var crash bool
@@ -138,13 +138,13 @@ func told(t *testing.T, name string, w world, before, state string) string {
 	}
 	time.Sleep(5 * time.Minute)
 	synctest.Wait()
-	calls := sink.Calls()[since:]
+	summary := strategytest.Summary(sink.Calls()[since:])
 	cancel()
 	<-done
 	if crash {
-		return strings.TrimSpace(strategytest.Summary(calls) + " crash")
+		summary += " crash"
 	}
-	return strategytest.Summary(calls)
+	return strings.TrimSpace(summary)
 }
 
 func configure(t *testing.T, name, config string) (*strategy.Configured, error) {

@@ -67,9 +67,9 @@ func TestAFileThatAppearsIsReadWithinTheInterval(t *testing.T) {
 	})
 }
 
-func TestEveryWayOfChangingAFileIsSeen(t *testing.T) {
-	old := time.Now().Add(-time.Hour) // a file that has settled
-	for name, change := range map[string]func(t *testing.T, dir string){
+// changes are ways to turn the file with 10.0.0.1:1 into one with 10.0.0.2:1.
+func changes(old time.Time) map[string]func(t *testing.T, dir string) {
+	return map[string]func(t *testing.T, dir string){
 		"written in place": func(t *testing.T, dir string) {
 			if err := os.WriteFile(filepath.Join(dir, "hosts"), []byte("10.0.0.2:1\n"), 0o600); err != nil {
 				t.Fatal(err)
@@ -90,7 +90,12 @@ func TestEveryWayOfChangingAFileIsSeen(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-	} {
+	}
+}
+
+func TestEveryWayOfChangingAFileIsSeen(t *testing.T) {
+	old := time.Now().Add(-time.Hour) // a file that has settled
+	for name, change := range changes(old) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				dir := t.TempDir()

@@ -56,3 +56,24 @@ func TestAFileJustWrittenIsReadOnceMore(t *testing.T) {
 		}
 	}
 }
+
+func TestASettledFileReplacedByOneOfSameSizeAndTimeIsReadAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hosts")
+	old := time.Now().Add(-time.Hour)
+	r := &reader{config: Config{Path: path}}
+	for _, want := range []string{"10.0.0.1:1", "10.0.0.2:1"} {
+		if err := os.WriteFile(path+".new", []byte(want), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path+".new", old, old); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+		peers, err := r.lookup(context.Background())
+		if err != nil || len(peers) != 1 || peers[0].Addr != want {
+			t.Errorf("lookup = %v, %v, want %s", peers, err, want)
+		}
+	}
+}

@@ -210,3 +210,29 @@ func TestADirectoryWithTooManyFilesIsReported(t *testing.T) {
 		t.Errorf("scan = %v, want an error", err)
 	}
 }
+
+func TestARegistrationOfAnotherClusterIsNobodyHere(t *testing.T) {
+	dir := t.TempDir() // as if two IDs had one hash
+	if err := locked(`{"version":1,"cluster":"other","addrs":["a:1"]}`)(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := locked(`{"version":1,"cluster":"orders","addrs":["B.:1"]}`)(dir); err != nil {
+		t.Fatal(err)
+	}
+	alive, err := scan(dir, "orders")
+	if err != nil || len(alive) != 1 || alive[0].Addrs[0] != "b:1" {
+		t.Errorf("scan = %v, %v, want the node of this cluster at b:1", alive, err)
+	}
+}
+
+func TestHoldReportsADirectoryThatIsGone(t *testing.T) {
+	if _, err := hold(filepath.Join(t.TempDir(), "gone"), nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("hold = %v, want that the directory is gone", err)
+	}
+}
+
+func TestARegistrationThatIsTooLargeIsNotWritten(t *testing.T) {
+	if _, err := (registration{Name: strings.Repeat("n", maxFile)}).bytes(); err == nil || !strings.Contains(err.Error(), "above the maximum") {
+		t.Errorf("bytes = %v, want an error", err)
+	}
+}
