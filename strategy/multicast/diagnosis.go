@@ -3,16 +3,10 @@ package multicast
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/hashicorp/go-hclog"
-)
-
-const (
-	silence      = 15 * time.Second // without any foreign packet, an operator is told
-	silenceAgain = 10 * time.Minute // and told again
 )
 
 // Diagnosis says what a run has sent and heard, to explain why nobody is found.
@@ -80,12 +74,12 @@ func (d Diagnosis) Hint() string {
 	if d.Peers > 0 {
 		return ""
 	}
-	for _, h := range hints {
-		if d.Received[h.verdict.String()] > 0 {
-			return h.hint
-		}
+	if cause := d.cause(); cause != "" {
+		return cause
 	}
 	switch {
+	case d.Received[accepted.String()] > 0:
+		return "peers were heard before; none of them is now"
 	case len(d.Interfaces) == 0:
 		return "no interface can be used: connect one or name one under interfaces"
 	case !d.Announced:
@@ -94,6 +88,16 @@ func (d Diagnosis) Hint() string {
 		return "not even own packets come back: a firewall on this host drops UDP to the port"
 	}
 	return "is the port open, does the network carry multicasts, does another node run? Else list seeds"
+}
+
+// cause returns what the most telling reason for dropping packets means, "" if there was none.
+func (d Diagnosis) cause() string {
+	for _, h := range hints {
+		if d.Received[h.verdict.String()] > 0 {
+			return h.hint
+		}
+	}
+	return ""
 }
 
 // Diagnose returns what the latest run has sent and heard; it is zero before the first.
@@ -134,42 +138,9 @@ func (r *runner) diagnosis(now time.Time) Diagnosis {
 		case r.config.Broadcast && f == v4:
 			d.Targets = append(d.Targets, fmt.Sprintf("broadcast:%d", r.config.Port))
 		default:
-			d.Targets = append(d.Targets, fmt.Sprintf("[%v]:%d", group, r.config.Port))
+			d.Targets = append(d.Targets, netip.AddrPortFrom(group, uint16(r.config.Port)).String())
 		}
 	}
 	d.Targets = append(d.Targets, r.config.Seeds...)
 	return d
-}
-
-// watch decides when an operator must hear of silence. The log stays bounded whatever is received.
-type watch struct {
-	next   time.Time
-	last   time.Time // a foreign packet was accepted; the start at first
-	warned bool
-}
-
-func newWatch(now time.Time) watch { return watch{next: now.Add(silence), last: now} }
-
-// heard notes a packet of a peer.
-func (w *watch) heard(log hclog.Logger, now time.Time) {
-	if w.warned {
-		w.warned = false
-		log.Info("peers are heard again", "elapsed", now.Sub(w.last))
-	}
-	w.last = now
-	if at := now.Add(silence); at.Before(w.next) {
-		w.next = at
-	}
-}
-
-// look warns if nobody was heard for a while, and plans the next look.
-func (w *watch) look(log hclog.Logger, d Diagnosis, now time.Time) {
-	if quiet := now.Sub(w.last); quiet < silence {
-		w.next = w.last.Add(silence)
-		return
-	}
-	w.warned = true
-	w.next = now.Add(silenceAgain)
-	log.Warn("nobody heard", "elapsed", now.Sub(w.last).Round(time.Second), "interfaces", d.Interfaces,
-		"targets", d.Targets, "sent", d.Sent, "rejected", d.rejected(), "hint", d.Hint())
 }

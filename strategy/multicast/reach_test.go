@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
@@ -197,6 +198,51 @@ func TestSilenceIsExplainedOnceAndItsEndToo(t *testing.T) {
 	})
 }
 
+func TestNodesThatShareANameAreWarnedOf(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lan) {
+		a := l.host(1).run(t, DefaultConfig(), "a", "0.0.0.0:7946")
+		l.host(2).run(t, DefaultConfig(), "b", "0.0.0.0:7946")
+		time.Sleep(time.Millisecond)
+		l.host(3).run(t, DefaultConfig(), "b", "0.0.0.0:7946")
+		time.Sleep(5 * time.Minute)
+		wantView(t, a, peer.Peer{ID: "b", Addr: "10.0.1.3:7946"})
+		if text := a.log.String(); strings.Count(text, "two nodes use one name") != 1 || !strings.Contains(text, "10.0.1.2") {
+			t.Errorf("the log lacks one warning about the second b:\n%s", text)
+		}
+	})
+}
+
+func TestPacketsOfTheClusterThatAreDroppedAreWarnedOfOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lan) {
+		_, _, a, _ := pair(t, l, DefaultConfig())
+		keyed := DefaultConfig()
+		keyed.Keys = []strategy.Key{testKey(1)}
+		l.host(3).run(t, keyed, "c", "0.0.0.0:7946")
+		time.Sleep(5 * time.Minute)
+		if text := a.log.String(); strings.Count(text, "packets of this cluster were dropped") != 1 {
+			t.Errorf("the log lacks one warning about the node with a key:\n%s", text)
+		}
+	})
+}
+
+func TestTheLogIsBoundedWhateverIsSent(t *testing.T) {
+	bubble(t, func(t *testing.T, l *lan) {
+		a := l.host(1).run(t, DefaultConfig(), "a", "0.0.0.0:7946")
+		synctest.Wait()
+		codec, before := testCodec(t, "orders"), len(a.log.String())
+		for second := range uint64(10) {
+			for i := range uint64(maxRate) {
+				n := second*maxRate + i + 1
+				l.inject(codec.encode(nil, &packet{Instance: n << 8, Seq: 1, Generation: int64(n), Node: "x", Addrs: []string{"10.0.1.9:1"}}))
+			}
+			time.Sleep(time.Second)
+		}
+		if n := len(a.log.String()) - before; n > 10*4096 {
+			t.Errorf("%d bytes logged in 10s, want 4 KiB a second at most", n)
+		}
+	})
+}
+
 func TestHintsNameTheLikelyCause(t *testing.T) {
 	for _, c := range []struct {
 		d    Diagnosis
@@ -205,6 +251,7 @@ func TestHintsNameTheLikelyCause(t *testing.T) {
 		{Diagnosis{Peers: 1}, ""},
 		{Diagnosis{Received: map[string]uint64{"plain": 1}}, "without a key"},
 		{Diagnosis{Received: map[string]uint64{"cluster": 1, "key": 1}}, "another key"},
+		{Diagnosis{Received: map[string]uint64{"accepted": 1}}, "heard before"},
 		{Diagnosis{}, "no interface"},
 		{Diagnosis{Interfaces: []string{"eth0"}}, "does not know its own address"},
 		{Diagnosis{Interfaces: []string{"eth0"}, Announced: true, Sent: 9}, "firewall on this host"},

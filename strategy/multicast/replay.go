@@ -11,14 +11,14 @@ const (
 type window struct {
 	last   uint64 // highest sequence number heard
 	seen   uint64 // bit i: last-i was heard
-	gone   bool   // a goodbye was heard: nothing comes after it
+	gone   bool   // a goodbye was heard: nothing else comes after it
 	active time.Time
 }
 
 // admit reports whether seq is new, and marks it as heard.
 func (w *window) admit(seq uint64) bool {
 	switch {
-	case w.gone || seq == 0:
+	case seq == 0:
 		return false
 	case seq > w.last:
 		if shift := seq - w.last; shift < 64 {
@@ -61,7 +61,7 @@ func (ws *windows) admit(p *packet, now time.Time) verdict {
 		w = &window{}
 		ws.of[p.Instance] = w
 	}
-	if !w.admit(p.Seq) {
+	if w.gone && !p.goodbye() || !w.admit(p.Seq) {
 		return badReplay
 	}
 	w.active, w.gone = now, p.goodbye()

@@ -36,6 +36,7 @@ type runner struct {
 	watch    watch // for what an operator must hear of
 
 	born     time.Time
+	sound    time.Time // since when nothing kept a peer from being heard
 	beatAt   time.Time // next heartbeat
 	reportAt time.Time // next repetition of the answer
 	settleAt time.Time // when a peer that is held back is looked at again; zero: none is
@@ -56,6 +57,7 @@ func newRunner(s *Strategy, instance uint64) *runner {
 		table:    newTable(s.config.expiry()),
 		seeds:    make(chan seedsAnswer),
 		born:     now,
+		sound:    now,
 		beatAt:   now,
 		reportAt: now,
 		burst:    now,
@@ -200,16 +202,19 @@ func (r *runner) hear(a *arrival) {
 	n := r.table.hear(&a.packet, &a.datagram, iface, a.time)
 	if n.verdict != accepted {
 		r.station.screen.recount(n.verdict)
+		if n.verdict == stale {
+			r.watch.namesake(r.log, a)
+		}
 		return
 	}
 	r.station.heard(iface)
 	r.watch.heard(r.log, a.time)
 	if n.fresh {
-		r.log.Info("peer heard", "peer", a.packet.Node, "addr", a.from.String(), "generation", a.packet.Generation)
+		r.watch.say(r.log, a.time, "peer heard", "peer", a.packet.Node, "addr", a.from.String(), "generation", a.packet.Generation)
 		r.burstNow(a.time)
 	}
 	if n.gone {
-		r.log.Info("peer said goodbye", "peer", a.packet.Node, "addr", a.from.String())
+		r.watch.say(r.log, a.time, "peer said goodbye", "peer", a.packet.Node, "addr", a.from.String())
 		r.report(a.time)
 	}
 	if len(n.report) > 0 {
@@ -222,15 +227,18 @@ func (r *runner) hear(a *arrival) {
 	}
 }
 
-// report repeats the answer: a complete one when every peer had the time to be heard, and nothing
-// is broken by which one could have been heard.
+// report repeats the answer: a complete one when every peer had the time to be heard since anything
+// was broken by which one could have been heard.
 func (r *runner) report(now time.Time) {
 	faults, deaf := r.station.faults()
 	faults = append(faults, r.sender.faults()...)
 	live := r.table.live(now)
-	ripe := now.Sub(r.born) >= r.config.Interval+r.config.expiry()
+	if len(faults) > 0 || r.station.shaken {
+		r.sound, r.station.shaken = now, false
+	}
+	ripe := now.Sub(r.sound) >= r.config.Interval+r.config.expiry()
 	switch {
-	case len(faults) == 0 && ripe:
+	case ripe:
 		r.out.Set(live)
 	case len(live) > 0 && !deaf, len(faults) == 0:
 		r.out.Add(live) // nobody so far: still a sign of life
@@ -238,7 +246,9 @@ func (r *runner) report(now time.Time) {
 	if len(faults) > 0 {
 		r.out.Fail(errors.Join(faults...))
 	}
-	r.publish(r.diagnosis(now))
+	d := r.diagnosis(now)
+	r.watch.refusals(r.log, d, now)
+	r.publish(d)
 }
 
 // goodbye tells the others that this node leaves, thrice because a packet may be lost.

@@ -284,10 +284,17 @@ func TestABrokenSocketIsReportedAndReopened(t *testing.T) {
 		if f, ok := last(a.since(before), "fail"); !ok || !errors.Is(f.err, errCut) {
 			t.Fatalf("calls %v, want a Fail that wraps %v", a.since(before), errCut)
 		}
-		time.Sleep(5 * time.Second)
-		if c, _ := last(a.since(before), "set"); !cmp.Equal(c.peers, []peer.Peer{peerB}) {
-			t.Errorf("last Set(%v) after the socket was reopened, want b", c.peers)
+		time.Sleep(10 * time.Second)
+		if c, ok := last(a.since(before), "set"); ok {
+			t.Errorf("Set(%v) before all peers had the time to be heard again", c.peers)
 		}
+		time.Sleep(settled)
+		for _, c := range a.since(before) {
+			if c.kind == "set" && !cmp.Equal(c.peers, []peer.Peer{peerB}) {
+				t.Errorf("Set(%v) after the socket was reopened, want b", c.peers)
+			}
+		}
+		wantView(t, a, peerB)
 	})
 }
 
@@ -349,7 +356,7 @@ func TestAHostWithoutInterfacesSaysSoAndWorksOnceItHasOne(t *testing.T) {
 			t.Errorf("last failure %v, want it to name the interface that is down", f.err)
 		}
 		h.setUp("eth0", true)
-		time.Sleep(3 * time.Second)
+		time.Sleep(settled)
 		wantView(t, a, peerB)
 	})
 }
@@ -366,8 +373,18 @@ func TestAnInterfaceThatWasDownIsJoinedAgain(t *testing.T) {
 		if f, ok := last(a.since(before), "fail"); !ok || !strings.Contains(f.err.Error(), "eth0 is down") {
 			t.Errorf("last failure %v, want it to say that eth0 is down", f.err)
 		}
+		up := a.count()
 		ha.setUp("eth0", true)
 		time.Sleep(3 * time.Second)
+		if c, _ := last(a.since(up), "add"); !cmp.Equal(c.peers, []peer.Peer{peerB}) {
+			t.Errorf("last Add(%v) 3s after the interface came back, want b", c.peers)
+		}
+		time.Sleep(settled)
+		for _, c := range a.since(up) {
+			if c.kind == "set" && !cmp.Equal(c.peers, []peer.Peer{peerB}) {
+				t.Errorf("Set(%v) after the interface came back, want b", c.peers)
+			}
+		}
 		wantView(t, a, peerB)
 	})
 }
@@ -410,7 +427,7 @@ func TestOneOfTwoInterfacesDownMakesTheAnswerIncomplete(t *testing.T) {
 			t.Errorf("Add(%v) and Fail(%v), want those still heard and the reason", add.peers, fail.err)
 		}
 		h.change(func() { delete(h.sendErr, "eth1") })
-		time.Sleep(5 * time.Second)
+		time.Sleep(settled + 3*time.Second)
 		if _, ok := last(a.since(before), "set"); !ok {
 			t.Error("no Set after eth1 was mended")
 		}

@@ -15,7 +15,7 @@ import (
 const (
 	minBackoff = time.Second
 	maxBackoff = 30 * time.Second
-	// eagerRescan is how soon the interfaces are looked at again while none can be used.
+	// eagerRescan is how soon the interfaces are looked at again while none can be used, or one is missed.
 	eagerRescan = time.Second
 	// lostMemory is how long an interface by which peers were heard, and which is gone, keeps answers
 	// incomplete. After that its absence is how this host is now.
@@ -36,6 +36,7 @@ type station struct {
 	scanAt   time.Time
 	lost     map[string]time.Time // interfaces gone, by which peers were heard: since when
 	heardVia map[string]bool
+	shaken   bool // a membership by which peers were heard ended, or a socket broke, since this was last cleared
 
 	arrivals   chan arrival // accepted ones, or all if everything is set
 	broken     chan breakage
@@ -136,7 +137,7 @@ func (s *station) scan(now time.Time) {
 		s.screen.serve(chosen, all)
 	}
 	s.scanAt = now.Add(s.config.Rescan)
-	if len(s.links[v4].chosen)+len(s.links[v6].chosen) == 0 {
+	if len(s.lost) > 0 || len(s.links[v4].chosen)+len(s.links[v6].chosen) == 0 {
 		s.scanAt = now.Add(min(eagerRescan, s.config.Rescan))
 	}
 }
@@ -235,6 +236,7 @@ func (s *station) leave(l *link, f family, i Interface) {
 	if !s.config.Broadcast || f == v6 {
 		_ = l.socket.Leave(i) // the interface may be gone, and the membership with it
 	}
+	s.shaken = s.shaken || s.heardVia[i.Name]
 	delete(l.joined, i.Name)
 	delete(l.sendErr, i.Name)
 	s.log.Info("interface left", "interface", i.Name, "family", f.String())
@@ -245,6 +247,7 @@ func (s *station) lose(b breakage, now time.Time) bool {
 	for f := range s.links {
 		if l := &s.links[f]; l.socket == b.socket {
 			_ = b.socket.Close()
+			s.shaken = true
 			l.fail(fmt.Errorf("%v socket: %w", family(f), b.err), now)
 			return true
 		}

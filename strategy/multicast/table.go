@@ -148,14 +148,18 @@ func dialable(ip netip.Addr, zone string, port uint16) string {
 	return netip.AddrPortFrom(ip, port).String()
 }
 
-// prefers returns the family of the first announced address, false if that is a name or "[::]".
+// prefers returns the family of the first announced address, false if that is a name. "[::]" prefers IPv4:
+// the source of an IPv6 heartbeat is a link-local address, which only neighbours can dial.
 func (e *entry) prefers() (family, bool) {
 	if len(e.addrs) == 0 {
 		return v4, false
 	}
 	ap, err := netip.ParseAddrPort(e.addrs[0])
-	if err != nil || ap.Addr() == netip.IPv6Unspecified() {
+	switch {
+	case err != nil:
 		return v4, false
+	case ap.Addr() == netip.IPv6Unspecified():
+		return v4, true
 	}
 	return familyOf(ap.Addr()), true
 }

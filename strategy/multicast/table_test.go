@@ -46,7 +46,7 @@ func TestTheReportedAddressIsUsableAndStable(t *testing.T) {
 		{"unspecified IPv4", []hearing{{from: "10.0.0.1", addrs: any4}}, 0, []string{"10.0.0.1:1"}},
 		{"unspecified IPv4 heard by IPv6 alone", []hearing{{from: "fe80::1", addrs: any4}}, time.Second, nil},
 		{"unspecified IPv6 heard by IPv4", []hearing{{from: "10.0.0.1", addrs: any6}}, 0, []string{"10.0.0.1:1"}},
-		{"link-local source gets our zone", []hearing{{from: "fe80::1%other", addrs: any6}}, 0, []string{"[fe80::1%eth0]:1"}},
+		{"link-local source gets our zone", []hearing{{from: "fe80::1%other", addrs: any6}}, time.Second, []string{"[fe80::1%eth0]:1"}},
 		{"link-local announced gets our zone", []hearing{{from: "fe80::1", addrs: []string{"[fe80::7]:1"}}}, 0, []string{"[fe80::7%eth0]:1"}},
 		{"a name", []hearing{{from: "fe80::1", addrs: []string{"db.example:1"}}}, 0, []string{"db.example:1"}},
 		{"loopback of another host", []hearing{{from: "10.0.0.1", addrs: []string{"127.0.0.1:1", "10.0.0.1:1"}}}, 0, []string{"10.0.0.1:1"}},
@@ -65,14 +65,14 @@ func TestTheReportedAddressIsUsableAndStable(t *testing.T) {
 		},
 		{"other family alone is reported after a moment", []hearing{{from: "fe80::1", addrs: both}}, time.Second, []string{"[fd00::1]:1"}},
 		{
-			"without preference the first family stays",
+			"on all addresses of both families, IPv4 is dialled",
 			[]hearing{
 				{from: "fd00::1", addrs: any6},
 				{after: 1 * ms, from: "10.0.0.1", seq: 2, addrs: any6},
 				{after: 2000 * ms, from: "10.0.0.1", seq: 3, addrs: any6},
 				{after: 2001 * ms, from: "fd00::1", seq: 4, addrs: any6},
 			},
-			3 * time.Second, []string{"[fd00::1]:1"},
+			3 * time.Second, []string{"10.0.0.1:1"},
 		},
 		{
 			"heard by two interfaces, the first source stays",
