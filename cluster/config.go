@@ -27,8 +27,10 @@ type Config struct {
 	// Topologies are the clusters to form, in the order of the file.
 	Topologies []Topology `yaml:"-"`
 
-	file  string // what error messages call it
-	path  string // where Load read it, else ""
+	file  string    // what error messages call it
+	path  string    // where Load read it, else ""
+	stamp fileStamp // of path, before it was read
+	node  Node      // as the file has it: a program may have changed Node since
 	names Vocabulary
 	root  *yaml.Node
 }
@@ -105,6 +107,7 @@ const (
 // Load reads a configuration file. Every mistake in it is reported: the error joins one
 // "file:line:col: message" for each.
 func Load(path string, names Vocabulary) (*Config, error) {
+	stamp := stampOf(path)
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
@@ -118,7 +121,7 @@ func Load(path string, names Vocabulary) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.path = path
+	c.path, c.stamp = path, stamp
 	return c, nil
 }
 
@@ -142,7 +145,7 @@ func Parse(file string, text []byte, names Vocabulary) (*Config, error) {
 	if err := strictyaml.Join(p.errs...); err != nil {
 		return nil, err
 	}
-	c.file, c.names, c.root = file, names, root
+	c.file, c.names, c.root, c.node = file, names, root, c.Node
 	return c, nil
 }
 

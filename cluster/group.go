@@ -14,6 +14,7 @@ import (
 const (
 	listTimeout = 10 * time.Second
 	dialTimeout = 10 * time.Second
+	startGrace  = 2 * time.Second       // in which a connector that starts may be unable to list
 	roundGap    = 50 * time.Millisecond // least time between rounds, so that news come in batches
 )
 
@@ -21,7 +22,7 @@ const (
 // supervisor's mu guards it, apart from what never changes.
 type group struct {
 	s       *Supervisor
-	name    string
+	name    string              // of the connector or the list, for people
 	base    connector.Connector // nil if callbacks stand for all of it
 	list    connector.ListFunc
 	gossips bool
@@ -30,6 +31,9 @@ type group struct {
 	ledger  *reconcile.Ledger
 	listing bool // a List that is deaf to its deadline still runs
 	listErr error
+	failing time.Time // since when the list cannot be had; zero if it can
+	listed  bool      // it could be had once
+	warned  bool
 	members int // peers in the last list
 }
 
@@ -58,7 +62,11 @@ func (s *Supervisor) groupOf(t Topology) *group {
 	if g := s.groups[key]; g != nil {
 		return g
 	}
-	g := &group{s: s, name: key, base: s.connectorOf(t), list: s.lists[t.List], wake: make(chan struct{}, 1)}
+	name := s.connectorName(t)
+	if t.List != "" {
+		name = t.List
+	}
+	g := &group{s: s, name: name, base: s.connectorOf(t), list: s.lists[t.List], wake: make(chan struct{}, 1)}
 	if g.list == nil {
 		g.list = g.base.List
 	}
@@ -122,7 +130,7 @@ func (g *group) round(ctx context.Context) time.Duration {
 	defer g.s.mu.Unlock()
 	g.noteList(err)
 	if err != nil {
-		return pause
+		return min(pause, g.retryList())
 	}
 	now := time.Now()
 	g.members = len(connected)
@@ -152,13 +160,13 @@ func (g *group) connected(ctx context.Context) ([]peer.Peer, error) {
 	if listing {
 		return nil, errListing
 	}
-	connected, err := call(g.s, ctx, listTimeout, g.name+": list", g.list)
+	connected, err := call(g.s, ctx, listTimeout, "list of "+g.name, g.list)
 	var deaf *errDeaf
 	if errors.As(err, &deaf) {
 		g.s.mu.Lock()
 		g.listing = true
 		g.s.mu.Unlock()
-		g.s.tasks.start(g.name+": late list", func() {
+		g.s.tasks.start("late list of "+g.name, func() {
 			<-deaf.done
 			g.s.mu.Lock()
 			g.listing = false
@@ -179,15 +187,34 @@ func (g *group) ownAddresses() []peer.Peer {
 	return expandSelf(self)
 }
 
-// noteList records whether the list could be had. mu is held.
+// noteList records whether the list could be had. A connector that has only just started may
+// need a moment. mu is held.
 func (g *group) noteList(err error) {
-	switch {
-	case err != nil && g.listErr == nil:
-		g.s.log.Warn("connector cannot list its peers; nothing is dialled or dropped", "connector", g.name, "error", err)
-	case err == nil && g.listErr != nil:
-		g.s.log.Info("connector lists its peers again", "connector", g.name)
-	}
+	now := time.Now()
 	g.listErr = err
+	if err == nil {
+		if g.warned {
+			g.s.log.Info("connector lists its peers again", "connector", g.name)
+		}
+		g.failing, g.listed, g.warned = time.Time{}, true, false
+		return
+	}
+	if g.failing.IsZero() {
+		g.failing = now
+	}
+	if !g.warned && (g.listed || now.Sub(g.failing) >= startGrace) {
+		g.warned = true
+		g.s.log.Warn("connector cannot list its peers; nothing is dialled or dropped", "connector", g.name, "error", err)
+	}
+}
+
+// retryList returns when to ask again for a list that cannot be had: every second while the
+// connector starts. mu is held.
+func (g *group) retryList() time.Duration {
+	if g.listed || time.Since(g.failing) > time.Minute {
+		return reconcile.Interval
+	}
+	return time.Second
 }
 
 // announce tells who came and who went. mu is held.

@@ -17,19 +17,21 @@ func (s *Supervisor) watchConfig(ctx context.Context) {
 	defer signal.Stop(hangup)
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
-	seen := s.stampOfConfig()
+	s.mu.Lock()
+	path, seen := s.config.path, s.config.stamp
+	s.mu.Unlock()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-hangup:
 		case <-ticker.C:
-			if s.stampOfConfig() == seen {
+			if stampOf(path) == seen {
 				continue
 			}
 		}
-		seen = s.stampOfConfig()
-		s.reloadConfig()
+		seen = stampOf(path)
+		s.reloadConfig(path)
 	}
 }
 
@@ -41,22 +43,19 @@ type fileStamp struct {
 	link     string
 }
 
-func (s *Supervisor) stampOfConfig() fileStamp {
-	s.mu.Lock()
-	path := s.config.path
-	s.mu.Unlock()
+func stampOf(path string) fileStamp {
 	info, err := os.Stat(path)
 	if err != nil {
-		return fileStamp{} // the reload says what is wrong
+		return fileStamp{} // reading it says what is wrong
 	}
 	link, _ := os.Readlink(path) // "" unless it is one
 	return fileStamp{info.ModTime(), info.Size(), link}
 }
 
 // reloadConfig applies the file. Mistakes leave everything as it is.
-func (s *Supervisor) reloadConfig() {
+func (s *Supervisor) reloadConfig(path string) {
 	s.mu.Lock()
-	path, names := s.config.path, s.config.names
+	names := s.config.names
 	s.mu.Unlock()
 	c, err := Load(path, names)
 	if err == nil {

@@ -61,7 +61,7 @@ func (s *Supervisor) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	status := Status{Cluster: s.config.Cluster, Node: s.config.Node.Name}
+	status := Status{Cluster: s.config.Cluster, Node: s.node.Name}
 	for _, c := range s.config.Topologies {
 		status.Topologies = append(status.Topologies, s.topologies[c.Name].status(now))
 	}

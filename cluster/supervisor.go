@@ -34,6 +34,7 @@ type Supervisor struct {
 	lists            map[string]connector.ListFunc
 	resolver         strategy.Resolver
 	reload           bool
+	node             Node // as it was at the start
 
 	feed  feed
 	tasks tasks
@@ -68,7 +69,7 @@ func New(c *Config, opts ...Option) (*Supervisor, error) {
 	if s.reload && c.path == "" {
 		return nil, errors.New("reload needs a configuration that was read from a file")
 	}
-	s.config = c
+	s.config, s.node = c, c.Node
 	for _, t := range c.Topologies {
 		s.topologies[t.Name] = newTopology(s, t)
 	}
@@ -194,7 +195,7 @@ func (s *Supervisor) Apply(c *Config) error {
 	if c.Cluster != s.config.Cluster {
 		return strictyaml.Errorf(c.file, c.root, "cluster: a running node cannot change from cluster %q to %q; restart it", s.config.Cluster, c.Cluster)
 	}
-	if !equalNode(c.Node, s.config.Node) {
+	if !equalNode(c.node, s.config.node) {
 		s.log.Warn("settings of the node take effect at its next start")
 	}
 	s.config = c
@@ -241,8 +242,5 @@ func (s *Supervisor) self(c connector.Connector) []peer.Peer {
 	if r, ok := c.(connector.SelfReporter); ok {
 		return r.Self()
 	}
-	s.mu.Lock()
-	node := s.config.Node
-	s.mu.Unlock()
-	return selfOf(node)
+	return selfOf(s.node)
 }

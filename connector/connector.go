@@ -45,7 +45,8 @@ type (
 	}
 
 	// Notifier wakes the reconciler at once when the list may have changed. The channel has a
-	// buffer of one, is sent to without blocking and is never closed.
+	// buffer of one, is sent to without blocking and is never closed. The reconciler is its one
+	// reader.
 	Notifier interface{ Changes() <-chan struct{} }
 
 	// Leaver says goodbye. The supervisor calls Leave on the way out, after the strategies
