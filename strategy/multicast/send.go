@@ -31,6 +31,7 @@ type sender struct {
 
 	seeds    []netip.AddrPort
 	seedErrs []error
+	seedSent error // why no seed could be sent to
 	answered map[netip.AddrPort]time.Time
 }
 
@@ -104,8 +105,23 @@ func (s *sender) everywhere(flags byte, now time.Time) {
 	if flags&flagGoodbye == 0 {
 		flags |= flagHello
 	}
+	s.toSeeds(flags, now)
+}
+
+// toSeeds sends to every address of every seed. It is a failure only when none takes it: a host
+// without IPv6 cannot reach that address of a seed that has both.
+func (s *sender) toSeeds(flags byte, now time.Time) {
+	s.seedSent = nil
+	reached := false
 	for _, to := range s.seeds {
-		s.to(to, flags, now)
+		if err := s.to(to, flags, now); err != nil {
+			s.seedSent = fmt.Errorf("send to seed %v: %w", to, err)
+		} else {
+			reached = true
+		}
+	}
+	if reached {
+		s.seedSent = nil
 	}
 }
 
@@ -130,15 +146,13 @@ func (s *sender) byInterface(f family, i Interface, flags byte, now time.Time) {
 	}
 }
 
-// to sends to one address. That fails without notice where there is no socket of the family:
-// the seed may have other addresses.
-func (s *sender) to(addr netip.AddrPort, flags byte, now time.Time) {
+// to sends to one address.
+func (s *sender) to(addr netip.AddrPort, flags byte, now time.Time) error {
 	f := familyOf(addr.Addr())
-	if l := &s.station.links[f]; l.socket != nil {
-		if err := s.send(f, Interface{}, addr, s.packet(flags, now)); err != nil && len(l.joined) > 0 {
-			l.sendErr[addr.String()] = fmt.Errorf("send to %v: %w", addr, err)
-		}
+	if s.station.links[f].socket == nil {
+		return fmt.Errorf("no %v socket is open", f)
 	}
+	return s.send(f, Interface{}, addr, s.packet(flags, now))
 }
 
 func (s *sender) send(f family, i Interface, to netip.AddrPort, p *packet) error {
@@ -165,7 +179,7 @@ func (s *sender) answer(to netip.AddrPort, now time.Time) {
 	}
 	s.answered[to] = now
 	s.announced = true
-	s.to(to, 0, now)
+	_ = s.to(to, 0, now) // who does not get it asks again
 }
 
 // isSelf reports whether a packet is of this very node though of another run: when a reload hands
@@ -178,8 +192,10 @@ func (s *sender) isSelf(a *arrival) bool {
 // faults returns what keeps this node from reaching all that it should.
 func (s *sender) faults() []error {
 	errs := slices.Clone(s.seedErrs)
-	if s.selfErr != nil {
-		errs = append(errs, s.selfErr)
+	for _, err := range []error{s.selfErr, s.seedSent} {
+		if err != nil {
+			errs = append(errs, err)
+		}
 	}
 	return errs
 }

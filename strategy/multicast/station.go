@@ -71,7 +71,7 @@ type link struct {
 	chosen  []Interface
 	joined  map[string]Interface
 	joinErr map[string]error // by interface
-	sendErr map[string]error // by interface or seed, of the last round
+	sendErr map[string]error // by interface, of the last round
 }
 
 func newStation(c Config, n network, log hclog.Logger, s *screen) *station {
