@@ -30,7 +30,7 @@ type node struct {
 
 // start runs a connector on a free port of 127.0.0.1, with probes that are quick, and stops it
 // when the test ends.
-func start(t *testing.T, name string, change func(*Config)) *node {
+func start(t testing.TB, name string, change func(*Config)) *node {
 	t.Helper()
 	n := prepare(t, name, change)
 	n.run(t)
@@ -39,7 +39,7 @@ func start(t *testing.T, name string, change func(*Config)) *node {
 }
 
 // prepare makes a connector that does not run yet.
-func prepare(t *testing.T, name string, change func(*Config)) *node {
+func prepare(t testing.TB, name string, change func(*Config)) *node {
 	t.Helper()
 	logs := &lines{}
 	conf := Config{
@@ -65,7 +65,7 @@ func prepare(t *testing.T, name string, change func(*Config)) *node {
 	return &node{Connector: c, logs: logs}
 }
 
-func (n *node) run(t *testing.T) {
+func (n *node) run(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -84,7 +84,7 @@ func (n *node) run(t *testing.T) {
 	t.Cleanup(n.stop)
 }
 
-func (n *node) waitBound(t *testing.T) {
+func (n *node) waitBound(t testing.TB) {
 	t.Helper()
 	eventually(t, "the listener is bound", func() bool {
 		_, err := n.List(t.Context())
@@ -131,7 +131,7 @@ func (n *node) mustJoin(t *testing.T, p peer.Peer) {
 }
 
 // eventually waits for a condition. It looks again after a while; a real socket has no fake clock.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	late := time.After(patience)
 	tick := time.NewTicker(2 * time.Millisecond)

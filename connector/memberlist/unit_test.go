@@ -1,0 +1,204 @@
+package memberlist
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/memberlist"
+
+	"github.com/goconvoke/convoke/peer"
+)
+
+func TestNewReportsEveryMistake(t *testing.T) {
+	_, err := New(Config{
+		ClusterID: strings.Repeat("x", 256),
+		Listen:    "10.0.0.1",
+		Advertise: "0.0.0.0",
+		Keys:      [][]byte{make([]byte, 32), make([]byte, 31)},
+		Profile:   "moon",
+	})
+	if err == nil {
+		t.Fatal("New accepted nonsense")
+	}
+	for _, want := range []string{
+		"the name of a node is empty", "the cluster ID has 256 bytes", `listen address "10.0.0.1": want host:port`,
+		`advertised address "0.0.0.0": nobody can dial it`, "key 2 of 2 has 31 bytes", `unknown profile "moon" (known: lan, wan, local)`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("New() = %q, want it to hold %q", err, want)
+		}
+	}
+}
+
+func TestAddressesAreRead(t *testing.T) {
+	for _, c := range []struct{ listen, advertise, wantListen, wantAdvertise, wantErr string }{
+		{":7946", "", "0.0.0.0:7946", "", ""},
+		{"[::]:0", "db-1.example.com", "[::]:0", "db-1.example.com:0", ""},
+		{"127.0.0.1:1", "10.0.0.1:2", "127.0.0.1:1", "10.0.0.1:2", ""},
+		{"127.0.0.1:1", "fd00::1", "127.0.0.1:1", "[fd00::1]:0", ""},
+		{"127.0.0.1:1", "[fd00::1]:5", "127.0.0.1:1", "[fd00::1]:5", ""},
+		{"[fe80::1%eth0]:1", "", "", "", "zone"},
+		{"127.0.0.1:port", "", "", "", "0..65535"},
+		{"127.0.0.1:1", "a b", "", "", "advertised address"},
+	} {
+		listen, err1 := parseListen(c.listen)
+		public, err2 := parseAdvertise(c.advertise)
+		err := errors.Join(err1, err2)
+		if c.wantErr != "" {
+			if err == nil || !strings.Contains(err.Error(), c.wantErr) {
+				t.Errorf("%q, %q: %v, want an error with %q", c.listen, c.advertise, err, c.wantErr)
+			}
+			continue
+		}
+		got := ""
+		if public.host != "" {
+			got = public.String()
+		}
+		if err != nil || listen.String() != c.wantListen || got != c.wantAdvertise {
+			t.Errorf("%q, %q = %v, %v, %v, want %s, %s", c.listen, c.advertise, listen, got, err, c.wantListen, c.wantAdvertise)
+		}
+	}
+}
+
+func TestSelfBeforeAndAfterTheBind(t *testing.T) {
+	n := prepare(t, "a", func(c *Config) { c.Listen, c.Advertise = "0.0.0.0:0", "127.0.0.1" })
+	if got := n.Self(); len(got) != 0 {
+		t.Errorf("Self() = %v before the port is known, want nothing", got)
+	}
+	n.run(t)
+	n.waitBound(t)
+	got := n.Self()
+	if len(got) != 2 || !strings.HasPrefix(got[0].Addr, "127.0.0.1:") || !strings.HasPrefix(got[1].Addr, "0.0.0.0:") || got[0].ID != "a" {
+		t.Errorf("Self() = %v, want the advertised address and the one of all interfaces", got)
+	}
+}
+
+func TestAutomaticAdvertiseIsDialable(t *testing.T) {
+	a := start(t, "a", func(c *Config) { c.Listen = ":0" })
+	b := start(t, "b", nil)
+	b.mustJoin(t, a.peer())
+	b.sees(t, a)
+}
+
+func TestMembersThatNobodyCanDialAreRefused(t *testing.T) {
+	m := &members{self: "me", changed: func() {}, log: newDamper(hclog.NewNullLogger())}
+	ok := memberlist.Node{Name: "n", Addr: net.IPv4(10, 0, 0, 1), Port: 1}
+	if err := m.NotifyAlive(&ok); err != nil {
+		t.Errorf("NotifyAlive(%v) = %v", ok, err)
+	}
+	for _, n := range []memberlist.Node{
+		{Name: "n", Addr: net.IP{1, 2, 3}, Port: 1},
+		{Name: "n", Addr: net.IPv4zero, Port: 1},
+		{Name: "n", Addr: ok.Addr},
+		{Addr: ok.Addr, Port: 1},
+		{Name: strings.Repeat("n", 256), Addr: ok.Addr, Port: 1},
+		{Name: "n\nfake line", Addr: ok.Addr, Port: 1},
+	} {
+		if err := m.NotifyAlive(&n); err == nil {
+			t.Errorf("NotifyAlive(%q at %v:%d) = nil, want an error", n.Name, n.Addr, n.Port)
+		}
+	}
+}
+
+func TestLogIsDampedAndClean(t *testing.T) {
+	out := &lines{}
+	d := newDamper(hclog.New(&hclog.LoggerOptions{Output: out, Level: hclog.Info}))
+	for i := range 1000 {
+		fmt.Fprintf(d, "[ERR] memberlist: discarding packet with unacceptable label: from=10.0.0.%d:%d\n", i%250, i)
+		d.warn("a node of another cluster called", "addr", i)
+	}
+	fmt.Fprintf(d, "[DEBUG] memberlist: Stream connection\n")
+	fmt.Fprintf(d, "[WARN] memberlist: name\n[ERROR] forged \x1b[31m line\n")
+	if got := out.count("\n"); got != 3 {
+		t.Errorf("%d lines were logged, want 3:\n%s", got, out.text.String())
+	}
+	if out.count("[WARN]  discarding packet") != 1 || out.count("\x1b") != 0 {
+		t.Errorf("want one warning and no control characters:\n%s", out.text.String())
+	}
+	for i := range 10 * maxKinds {
+		d.warn("kind " + strings.Repeat("x", i))
+	}
+	if len(d.kinds) > maxKinds+1 {
+		t.Errorf("%d kinds are remembered, want at most %d", len(d.kinds), maxKinds+1)
+	}
+}
+
+func TestReadLabelTakesNothingBeyondTheHeader(t *testing.T) {
+	r := bytes.NewReader(append(labelHeader("blue"), "rest"...))
+	label, err := readLabel(r)
+	rest, _ := io.ReadAll(r)
+	if err != nil || label != "blue" || string(rest) != "rest" {
+		t.Errorf("readLabel = %q, %v, leaves %q", label, err, rest)
+	}
+	for _, s := range []string{"", "\xf4", "\xf4\x05blue", "x"} {
+		if _, err := readLabel(strings.NewReader(s)); err == nil {
+			t.Errorf("readLabel(%q) = nil, want an error", s)
+		}
+	}
+}
+
+// Whoever dials the port may send anything, or nothing, and must not cost more than one stream.
+func TestNonsenseFromOutsideIsHarmless(t *testing.T) {
+	a, b := start(t, "a", nil), start(t, "b", nil)
+	for _, s := range []string{"", "\xf4", "\xf4\x00", "\xf4\x04test", "\xf4\x04test\x06\xff\xff\xff\xff", "\xf4\x04test\x0a\xff\xff\xff\xff", "GET / HTTP/1.0\r\n\r\n"} {
+		conn, err := net.Dial("tcp", a.peer().Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		_, _ = io.WriteString(conn, s)
+		_ = conn.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, conn)
+		_ = conn.Close()
+	}
+	b.mustJoin(t, a.peer())
+	a.sees(t, b)
+}
+
+// An address that answers with what it was sent is not another cluster.
+func TestEchoIsNotForeign(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if conn, err := l.Accept(); err == nil {
+			_, _ = io.Copy(conn, conn)
+			_ = conn.Close()
+		}
+	}()
+	a := start(t, "a", nil)
+	err = a.join(t, peer.Peer{Addr: l.Addr().String()})
+	if err == nil || strings.Contains(err.Error(), "answered as cluster") {
+		t.Errorf("Connect to an echo = %v, want an error that is not ErrForeign", err)
+	}
+	<-ended
+}
+
+func TestLeaveWithoutARunIsNothing(t *testing.T) {
+	n := prepare(t, "a", nil)
+	if err := n.Leave(context.Background()); err != nil {
+		t.Errorf("Leave before Run = %v, want nil", err)
+	}
+}
+
+func TestWaitGrowsToItsBound(t *testing.T) {
+	c := &Connector{first: firstWait}
+	for n, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 99: longestWait} {
+		got := c.wait(n)
+		if got < want*8/10 || got > want*12/10 || got > longestWait {
+			t.Errorf("wait(%d) = %v, want %v ±20 %%, at most %v", n, got, want, longestWait)
+		}
+	}
+}
