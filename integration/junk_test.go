@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"regexp"
 	"strconv"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 const (
 	group4, group6 = "233.252.1.32:45892", "[ff12::6c63%eth0]:45892"
+	burst          = 20   // packets a millisecond: a kernel's receive buffer takes them
 	captures       = 4    // real packets taken as models for damaged ones
 	maxPacket      = 9000 // bytes of the longest junk packet: it arrives in fragments
 )
@@ -33,16 +35,43 @@ func TestJunkOnTheGroupHarmsNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer junk.Kill()
+		before := datagrams(t, f.lab, 1)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := junk.Wait(ctx); err != nil {
 			t.Fatalf("flood: %v", err)
+		}
+		if got := datagrams(t, f.lab, 1) - before; got < packets/2 {
+			t.Errorf("h1 took %d datagrams of %d, so this shows little", got, packets)
 		}
 		f.stays(5 * time.Second)
 		f.start(4)
 		f.whole(formWithin)
 	})
 }
+
+// datagrams returns how many UDP datagrams the programs of a host have received.
+func datagrams(t *testing.T, l *lab.Lab, host int) int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), formWithin)
+	defer cancel()
+	out, err := l.Command(ctx, host, "cat", "/proc/net/snmp", "/proc/net/snmp6").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0
+	for _, m := range udpReceived.FindAllStringSubmatch(string(out), -1) {
+		n, err := strconv.Atoi(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += n
+	}
+	return sum
+}
+
+// udpReceived finds the counters of IPv4 (the first in the line of values) and of IPv6.
+var udpReceived = regexp.MustCompile(`(?m)^(?:Udp: |Udp6InDatagrams\s+)(\d+)`)
 
 // flood sends args[1] junk packets to the group args[0]: noise, damaged copies of what is heard
 // there, packets of a neighbouring system, and some too long. Its seed is in its output.
@@ -62,7 +91,12 @@ func flood(args []string) error {
 	}
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
-	for range count {
+	pace := time.NewTicker(time.Millisecond)
+	defer pace.Stop()
+	for i := range count {
+		if i%burst == 0 {
+			<-pace.C
+		}
 		if _, err := conn.WriteToUDP(junkPacket(r, models), group); err != nil {
 			return err
 		}
