@@ -97,6 +97,9 @@ func runNode(ctx context.Context, config *cluster.Config, out *printer, log hclo
 	if err != nil {
 		return err
 	}
+	if config.Node.DataDir != "" {
+		log.Warn("node.data_dir has no effect: this connector keeps nothing across restarts", "connector", connectorName)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	out.started(config.Cluster)
