@@ -64,6 +64,9 @@ func canonicalHost(host string) (string, error) {
 	if len(name) > 253 {
 		return "", fmt.Errorf("the host name is longer than 253 characters")
 	}
+	if strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") || strings.Contains(name, "..") {
+		return "", fmt.Errorf("the host name has an empty part between its dots")
+	}
 	for _, r := range name {
 		if r <= ' ' || r == 0x7f || strings.ContainsRune(`/\:@"'[]`, r) {
 			return "", fmt.Errorf("the host name holds %q", r)

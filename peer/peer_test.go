@@ -37,6 +37,9 @@ func TestAddrRefusesWhatCannotBeDialled(t *testing.T) {
 		{"a:http", `"http" is not a number`},
 		{"a:-1", "port"},
 		{"a b:1", "holds ' '"},
+		{"a..b:1", "empty part"},
+		{"a..:1", "empty part"},
+		{".a:1", "empty part"},
 		{strings.Repeat("a", 254) + ":1", "longer than 253"},
 	} {
 		if got, err := peer.Addr(c.in); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -57,4 +60,19 @@ func TestStringNamesThePeer(t *testing.T) {
 			t.Errorf("%#v.String() = %q, want %q", c.in, got, c.want)
 		}
 	}
+}
+
+func FuzzAddr(f *testing.F) {
+	for _, seed := range []string{"10.0.0.1:1", "[fe80::1%eth0]:80", "DB.:7946", "00..:1", "[::ffff:1.2.3.4]:065535"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		got, err := peer.Addr(in)
+		if err != nil {
+			return
+		}
+		if again, err := peer.Addr(got); err != nil || again != got {
+			t.Errorf("Addr(%q) = %q, and of that %q, %v, want it unchanged", in, got, again, err)
+		}
+	})
 }

@@ -32,6 +32,7 @@ type Kind[C any] struct {
 type AnyKind interface {
 	name() string
 	doc() string
+	complete() bool
 	configure(config *yaml.Node, src Source) (*Configured, error)
 }
 
@@ -74,8 +75,9 @@ func (c *Configured) Node() *yaml.Node { return c.node }
 // "hosts[2]", so that it is reported with file, line and column. It returns nil for a nil error.
 func At(key string, err error) error { return strictyaml.At(key, err) }
 
-func (k Kind[C]) name() string { return k.Name }
-func (k Kind[C]) doc() string  { return k.Doc }
+func (k Kind[C]) name() string   { return k.Name }
+func (k Kind[C]) doc() string    { return k.Doc }
+func (k Kind[C]) complete() bool { return k.New != nil }
 
 func (k Kind[C]) configure(config *yaml.Node, src Source) (*Configured, error) {
 	c := k.Default
@@ -106,12 +108,12 @@ func (k Kind[C]) configured(c C) *Configured {
 // Registry maps names to kinds. It is immutable; there is no global one.
 type Registry struct{ kinds map[string]AnyKind }
 
-// NewRegistry returns a registry of these kinds. A name that is empty or taken is an error.
+// NewRegistry returns a registry of these kinds. A name that is empty or taken, or a kind without New, is an error.
 func NewRegistry(kinds ...AnyKind) (*Registry, error) {
 	return (&Registry{}).With(kinds...)
 }
 
-// With returns a registry that knows these kinds too. A name that is empty or taken is an error.
+// With returns a registry that knows these kinds too. A name that is empty or taken, or a kind without New, is an error.
 func (r *Registry) With(kinds ...AnyKind) (*Registry, error) {
 	all := maps.Clone(r.kinds)
 	if all == nil {
@@ -124,6 +126,8 @@ func (r *Registry) With(kinds ...AnyKind) (*Registry, error) {
 			errs = append(errs, errors.New("a strategy without a name"))
 		case taken:
 			errs = append(errs, fmt.Errorf("two strategies are named %q", k.name()))
+		case !k.complete():
+			errs = append(errs, fmt.Errorf("strategy %q has no New", k.name()))
 		default:
 			all[k.name()] = k
 		}
