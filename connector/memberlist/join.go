@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/goconvoke/convoke/connector"
@@ -20,9 +21,10 @@ const (
 	maxLeave     = 10 * time.Second // even if it allows more
 )
 
-// Connect joins the cluster of a peer. A name is resolved here and its addresses are tried in
-// order until one answers; the error tells of each. It returns [connector.ErrSelf] when all of
-// them are our own, and [connector.ErrForeign] with the name of the other cluster.
+// Connect joins the cluster of a peer. A name is resolved here and those of its addresses that are
+// no members yet are tried in order until one answers: behind a name that stands for many nodes
+// may be the other half of a split. The error tells of each. It returns [connector.ErrSelf] when all
+// of them are our own, and [connector.ErrForeign] with the name of the other cluster.
 func (c *Connector) Connect(ctx context.Context, p peer.Peer) error {
 	target, err := peer.Addr(p.Addr)
 	if err != nil {
@@ -68,10 +70,16 @@ func (c *Connector) targets(ctx context.Context, hostport string) ([]netip.AddrP
 	return all, nil
 }
 
-// joinAny joins through the first address that answers; finding ourselves does not count.
+// joinAny joins through the first new address that answers; finding ourselves does not count. If none
+// does, one that is a member is enough.
 func (s *session) joinAny(ctx context.Context, target string, addrs []netip.AddrPort) error {
 	var errs []error
+	member := false
 	for _, addr := range addrs {
+		if s.members.has(addr) {
+			member = true
+			continue
+		}
 		err := s.joinOne(ctx, addr)
 		switch {
 		case err == nil:
@@ -86,19 +94,20 @@ func (s *session) joinAny(ctx context.Context, target string, addrs []netip.Addr
 			break
 		}
 	}
-	if len(errs) == 0 {
+	switch {
+	case member:
+		return nil
+	case len(errs) == 0:
 		return fmt.Errorf("join %s: %w", target, connector.ErrSelf)
 	}
 	return fmt.Errorf("join %s: %w", target, errors.Join(errs...))
 }
 
-// joinOne joins through one address, unless a living member has it already.
+// joinOne joins through one address.
 func (s *session) joinOne(ctx context.Context, addr netip.AddrPort) error {
 	switch {
 	case s.isSelf(addr):
 		return connector.ErrSelf
-	case s.members.has(addr):
-		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case addr.Addr().Zone() != "":
@@ -149,7 +158,7 @@ func explain(ctx context.Context, try *attempt, err error) error {
 func streamError(err error) error {
 	var late net.Error
 	switch {
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return fmt.Errorf("it hung up without an answer; it is no memberlist node, or one of another cluster: %w", err)
 	case errors.As(err, &late) && late.Timeout():
 		return fmt.Errorf("no answer within %v: %w", tcpTimeout, err)

@@ -332,6 +332,19 @@ func TestNameWithSelfAndAnotherJoinsTheOther(t *testing.T) {
 	a.sees(t, b)
 }
 
+// After a split the name of many nodes must lead to the half that is missing.
+func TestNameWithAMemberAndAnotherJoinsTheOther(t *testing.T) {
+	a, b := start(t, "a", nil), start(t, "b", func(c *Config) { c.Listen = "127.0.0.2:0" })
+	port := netip.MustParseAddrPort(b.peer().Addr).Port()
+	c := start(t, "c", func(c *Config) { c.Listen = fmt.Sprintf("127.0.0.3:%d", port) })
+	a.mustJoin(t, b.peer())
+	a.names = loopback{"127.0.0.2", "127.0.0.3", "127.0.0.4"}
+	everybody := peer.Peer{Addr: fmt.Sprintf("everybody:%d", port)}
+	a.mustJoin(t, everybody)
+	a.sees(t, b, c)
+	a.mustJoin(t, everybody) // 127.0.0.4 refuses; the members are enough
+}
+
 // loopback resolves every name to these addresses, 127.0.0.1 if there are none.
 type loopback []string
 
