@@ -91,6 +91,7 @@ func (c *chorus) set(peers []peer.Peer, junk bool, broken error) {
 
 func (c *chorus) source() *strategytest.Source {
 	s := &strategytest.Source{Config: "interval: 2s", Env: testEnv("self", "0.0.0.0:7946")}
+	s.Env.Rand = nil // each run gets its own
 	s.Answer = func(all []peer.Peer) { c.set(all, false, nil) }
 	s.Empty = func() { c.set(nil, false, nil) }
 	s.Break = func(cause error) { c.set(nil, false, cause) }

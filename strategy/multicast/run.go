@@ -78,7 +78,10 @@ func (r *runner) run(ctx context.Context, out strategy.Sink) error {
 	if len(r.config.Seeds) > 0 {
 		wg.Go(func() { resolveSeeds(limited, r.config, r.strategy.env.Resolver, r.seeds) })
 	}
-	timer := time.NewTimer(0)
+	if err := r.work(time.Now()); err != nil {
+		return err
+	}
+	timer := time.NewTimer(time.Until(r.next()))
 	defer timer.Stop()
 	for {
 		select {

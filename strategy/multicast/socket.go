@@ -92,6 +92,7 @@ type socket4 struct {
 	group net.Addr
 	oob   [oobSize]byte
 	cm    ipv4.ControlMessage
+	tells bool // the platform tells the destination of each datagram
 }
 
 func newSocket4(conn *net.UDPConn, group netip.Addr, ttl int) (*socket4, error) {
@@ -102,7 +103,7 @@ func newSocket4(conn *net.UDPConn, group netip.Addr, ttl int) (*socket4, error) 
 	}
 	// Where the platform lacks these two, the filter of destinations is lost, or nodes
 	// of one host do not hear each other: better than nothing.
-	_ = s.p.SetControlMessage(ipv4.FlagDst|ipv4.FlagInterface, true)
+	s.tells = s.p.SetControlMessage(ipv4.FlagDst|ipv4.FlagInterface, true) == nil
 	_ = s.p.SetMulticastLoopback(true)
 	return s, nil
 }
@@ -116,16 +117,21 @@ func (s *socket4) Leave(i Interface) error {
 }
 
 func (s *socket4) Receive(buf []byte) (datagram, error) {
-	n, oob, _, from, err := s.conn.ReadMsgUDPAddrPort(buf, s.oob[:])
-	if err != nil {
-		return datagram{}, err
+	for {
+		n, oob, _, from, err := s.conn.ReadMsgUDPAddrPort(buf, s.oob[:])
+		if err != nil {
+			return datagram{}, err
+		}
+		d := datagram{data: buf[:n], family: v4, from: unmap(from)}
+		if oob > 0 && s.cm.Parse(s.oob[:oob]) == nil {
+			to, _ := netip.AddrFromSlice(s.cm.Dst)
+			d.to, d.iface = to.Unmap(), s.cm.IfIndex
+		}
+		if s.tells && !d.to.IsValid() {
+			continue // it came before the socket was set up
+		}
+		return d, nil
 	}
-	d := datagram{data: buf[:n], family: v4, from: unmap(from)}
-	if oob > 0 && s.cm.Parse(s.oob[:oob]) == nil {
-		to, _ := netip.AddrFromSlice(s.cm.Dst)
-		d.to, d.iface = to.Unmap(), s.cm.IfIndex
-	}
-	return d, nil
 }
 
 func (s *socket4) Send(b []byte, i Interface, to netip.AddrPort) error {
@@ -151,6 +157,7 @@ type socket6 struct {
 	group net.Addr
 	oob   [oobSize]byte
 	cm    ipv6.ControlMessage
+	tells bool // the platform tells the destination of each datagram
 }
 
 func newSocket6(conn *net.UDPConn, group netip.Addr, hops int) (*socket6, error) {
@@ -159,7 +166,7 @@ func newSocket6(conn *net.UDPConn, group netip.Addr, hops int) (*socket6, error)
 		conn.Close()
 		return nil, fmt.Errorf("set multicast hop limit %d: %w", hops, err)
 	}
-	_ = s.p.SetControlMessage(ipv6.FlagDst|ipv6.FlagInterface, true) // see newSocket4
+	s.tells = s.p.SetControlMessage(ipv6.FlagDst|ipv6.FlagInterface, true) == nil // see newSocket4
 	_ = s.p.SetMulticastLoopback(true)
 	return s, nil
 }
@@ -173,16 +180,21 @@ func (s *socket6) Leave(i Interface) error {
 }
 
 func (s *socket6) Receive(buf []byte) (datagram, error) {
-	n, oob, _, from, err := s.conn.ReadMsgUDPAddrPort(buf, s.oob[:])
-	if err != nil {
-		return datagram{}, err
+	for {
+		n, oob, _, from, err := s.conn.ReadMsgUDPAddrPort(buf, s.oob[:])
+		if err != nil {
+			return datagram{}, err
+		}
+		d := datagram{data: buf[:n], family: v6, from: unmap(from)}
+		if oob > 0 && s.cm.Parse(s.oob[:oob]) == nil {
+			d.to, _ = netip.AddrFromSlice(s.cm.Dst)
+			d.iface = s.cm.IfIndex
+		}
+		if s.tells && !d.to.IsValid() {
+			continue // it came before the socket was set up
+		}
+		return d, nil
 	}
-	d := datagram{data: buf[:n], family: v6, from: unmap(from)}
-	if oob > 0 && s.cm.Parse(s.oob[:oob]) == nil {
-		d.to, _ = netip.AddrFromSlice(s.cm.Dst)
-		d.iface = s.cm.IfIndex
-	}
-	return d, nil
 }
 
 func (s *socket6) Send(b []byte, i Interface, to netip.AddrPort) error {
