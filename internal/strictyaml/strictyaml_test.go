@@ -37,7 +37,6 @@ type everything struct {
 	Volume  level             `yaml:"volume"`
 	Hidden  string            `yaml:"-"`
 	Plain   string
-	unnamed int
 }
 
 func (e *everything) Validate() error {
@@ -99,7 +98,6 @@ func TestMistakesOfValues(t *testing.T) {
 		{"text:", `f:1:6: the value is missing; leave the key out to use the default`},
 		{"list: [{lvel: 1}]", `f:1:9: unknown key "lvel"; did you mean "level"? (known: level)`},
 		{"hidden: x", `f:1:1: unknown key "hidden"`},
-		{"unnamed: 1", `f:1:1: unknown key "unnamed"`},
 		{"text: a\ntext: b", `f:2:1: duplicate key "text" (first at line 1)`},
 		{"? [a]\n: b", `f:1:3: a key must be plain text`},
 		{"<<: 5", `f:1:1: a merge key (<<) needs a mapping or a list of mappings`},
