@@ -116,7 +116,7 @@ func (e *entry) hear(p *packet, d *datagram, zone string, now time.Time, expire 
 // reach returns the first announced address that is usable by who heard it from this source.
 func reach(addrs []string, from netip.Addr, zone string) path {
 	f := familyOf(from)
-	var other string
+	var other, linkLocal string
 	for _, a := range addrs {
 		ap, err := netip.ParseAddrPort(a)
 		if err != nil {
@@ -125,8 +125,12 @@ func reach(addrs []string, from netip.Addr, zone string) path {
 		ip := ap.Addr()
 		switch {
 		case ip.IsUnspecified():
-			if ip.Is6() || f == v4 {
+			switch {
+			case !ip.Is6() && f != v4:
+			case !from.IsLinkLocalUnicast():
 				return path{addr: dialable(from, zone, ap.Port())}
+			case linkLocal == "":
+				linkLocal = dialable(from, zone, ap.Port())
 			}
 		case ip.IsMulticast(), ip.IsLoopback() && !from.IsLoopback():
 		case familyOf(ip) != f:
@@ -136,6 +140,9 @@ func reach(addrs []string, from netip.Addr, zone string) path {
 		default:
 			return path{addr: dialable(ip, zone, ap.Port())}
 		}
+	}
+	if other == "" {
+		other = linkLocal // few connectors can carry a zone
 	}
 	return path{addr: other} // the last resort
 }
