@@ -25,18 +25,18 @@ func (l *level) UnmarshalText(text []byte) error {
 }
 
 type everything struct {
-	inner   `yaml:",inline"`
-	Text    string            `yaml:"text"`
-	Yes     bool              `yaml:"yes"`
-	Small   uint8             `yaml:"small"`
-	Ratio   float64           `yaml:"ratio"`
-	Wait    time.Duration     `yaml:"wait"`
-	List    []inner           `yaml:"list"`
-	Table   map[string]string `yaml:"table"`
-	Maybe   *inner            `yaml:"maybe"`
-	Volume  level             `yaml:"volume"`
-	Hidden  string            `yaml:"-"`
-	Plain   string
+	inner  `yaml:",inline"`
+	Text   string            `yaml:"text"`
+	Yes    bool              `yaml:"yes"`
+	Small  uint8             `yaml:"small"`
+	Ratio  float64           `yaml:"ratio"`
+	Wait   time.Duration     `yaml:"wait"`
+	List   []inner           `yaml:"list"`
+	Table  map[string]string `yaml:"table"`
+	Maybe  *inner            `yaml:"maybe"`
+	Volume level             `yaml:"volume"`
+	Hidden string            `yaml:"-"`
+	Plain  string
 }
 
 func (e *everything) Validate() error {
