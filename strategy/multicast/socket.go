@@ -92,7 +92,7 @@ type socket4 struct {
 	group net.Addr
 	oob   [oobSize]byte
 	cm    ipv4.ControlMessage
-	tells bool // the platform tells the destination of each datagram
+	tells bool // the platform tells the destination and interface of each datagram
 }
 
 func newSocket4(conn *net.UDPConn, group netip.Addr, ttl int) (*socket4, error) {
@@ -127,7 +127,7 @@ func (s *socket4) Receive(buf []byte) (datagram, error) {
 			to, _ := netip.AddrFromSlice(s.cm.Dst)
 			d.to, d.iface = to.Unmap(), s.cm.IfIndex
 		}
-		if s.tells && !d.to.IsValid() {
+		if s.tells && d.iface == 0 {
 			continue // it came before the socket was set up
 		}
 		return d, nil
@@ -157,7 +157,7 @@ type socket6 struct {
 	group net.Addr
 	oob   [oobSize]byte
 	cm    ipv6.ControlMessage
-	tells bool // the platform tells the destination of each datagram
+	tells bool // the platform tells the destination and interface of each datagram
 }
 
 func newSocket6(conn *net.UDPConn, group netip.Addr, hops int) (*socket6, error) {
@@ -190,7 +190,7 @@ func (s *socket6) Receive(buf []byte) (datagram, error) {
 			d.to, _ = netip.AddrFromSlice(s.cm.Dst)
 			d.iface = s.cm.IfIndex
 		}
-		if s.tells && !d.to.IsValid() {
+		if s.tells && d.iface == 0 {
 			continue // it came before the socket was set up
 		}
 		return d, nil
