@@ -48,6 +48,7 @@ func TestTheReportedAddressIsUsableAndStable(t *testing.T) {
 		{"unspecified IPv6 heard by IPv4", []hearing{{from: "10.0.0.1", addrs: any6}}, 0, []string{"10.0.0.1:1"}},
 		{"link-local source gets our zone", []hearing{{from: "fe80::1%other", addrs: any6}}, time.Second, []string{"[fe80::1%eth0]:1"}},
 		{"link-local announced gets our zone", []hearing{{from: "fe80::1", addrs: []string{"[fe80::7]:1"}}}, 0, []string{"[fe80::7%eth0]:1"}},
+		{"an announced address before a link-local source", []hearing{{from: "fe80::1", addrs: []string{"[::]:1", "10.0.0.1:1"}}}, time.Second, []string{"10.0.0.1:1"}},
 		{"a name", []hearing{{from: "fe80::1", addrs: []string{"db.example:1"}}}, 0, []string{"db.example:1"}},
 		{"loopback of another host", []hearing{{from: "10.0.0.1", addrs: []string{"127.0.0.1:1", "10.0.0.1:1"}}}, 0, []string{"10.0.0.1:1"}},
 		{"loopback of this host", []hearing{{from: "127.0.0.1", addrs: []string{"127.0.0.1:1"}}}, 0, []string{"127.0.0.1:1"}},
