@@ -84,6 +84,8 @@ func subject(wrap func(*living) connector.Connector) Subject {
 		Hanging: at(hangingAddr),
 		Refused: at(refusedAddr),
 		Bubble:  true,
+
+		Patience: 5 * time.Second, // fake
 	}
 }
 
@@ -282,9 +284,12 @@ var defects = []struct {
 	{"List is an error before Run", "unknown is nobody", "unknown is not empty", func(b *broken) { b.list = b.empty }},
 	{"List is an error after Run", "unknown is nobody", "unknown is not empty", func(b *broken) {
 		var ran atomic.Bool
+		b.run = func(ctx context.Context) error {
+			ran.Store(true)
+			return b.living.Run(ctx)
+		}
 		b.list = func(ctx context.Context) ([]peer.Peer, error) {
-			ran.Store(ran.Load() || b.up.Load())
-			if ran.Load() {
+			if ran.Load() && !b.up.Load() {
 				return b.empty(ctx)
 			}
 			return b.living.List(ctx)
