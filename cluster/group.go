@@ -93,7 +93,8 @@ func (g *group) run(ctx context.Context) {
 	if n, ok := g.base.(connector.Notifier); ok {
 		changes = n.Changes()
 	}
-	timer := time.NewTimer(0)
+	g.wakeUp()
+	timer := time.NewTimer(reconcile.Interval)
 	defer timer.Stop()
 	for {
 		select {

@@ -81,7 +81,10 @@ type poller struct {
 }
 
 func (p *poller) run(ctx context.Context, out Sink) error {
-	timer := time.NewTimer(0)
+	if err := p.once(ctx, out); err != nil {
+		return err
+	}
+	timer := time.NewTimer(p.wait(0))
 	defer timer.Stop()
 	for {
 		select {
