@@ -64,7 +64,8 @@ type Topology struct {
 	Connect    string `yaml:"connect"`
 	Disconnect string `yaml:"disconnect"`
 	List       string `yaml:"list"`
-	Prune      Prune  `yaml:"prune"`
+	// Prune says when peers are disconnected; its zero value means DefaultPrune.
+	Prune Prune `yaml:"prune"`
 	// Expect is the number of nodes the cluster should have, this one included; 0 = unknown.
 	Expect int `yaml:"expect"`
 	// MinPeers is the number of connected peers from which the topology is ready; 0 means
@@ -159,7 +160,8 @@ func lookupEnv(name string) (string, bool) {
 	return value, set
 }
 
-func defaultNode() Node {
+// DefaultNode returns a node named after its host that listens on all interfaces.
+func DefaultNode() Node {
 	name, err := os.Hostname()
 	if err != nil {
 		name = "" // then the file has to name the node
@@ -235,7 +237,7 @@ func (t *Topology) Validate() error {
 	if t.Prune.After < 0 {
 		at("prune.after", "%v is below 0", t.Prune.After)
 	}
-	if t.Prune.MaxFraction <= 0 || t.Prune.MaxFraction > 1 {
+	if t.Prune != (Prune{}) && t.Prune.MaxFraction <= 0 || t.Prune.MaxFraction > 1 {
 		at("prune.max_fraction", "%v is not above 0 and at most 1", t.Prune.MaxFraction)
 	}
 	if t.Expect < 0 {

@@ -25,6 +25,7 @@ type group struct {
 	name    string              // of the connector or the list, for people
 	base    connector.Connector // nil if callbacks stand for all of it
 	list    connector.ListFunc
+	own     bool // list is base's own, so its changes are for this group to read
 	gossips bool
 	wake    chan struct{} // of one: a round is due
 
@@ -68,7 +69,7 @@ func (s *Supervisor) groupOf(t Topology) *group {
 	}
 	g := &group{s: s, name: name, base: s.connectorOf(t), list: s.lists[t.List], wake: make(chan struct{}, 1)}
 	if g.list == nil {
-		g.list = g.base.List
+		g.list, g.own = g.base.List, true
 	}
 	if gossiper, ok := g.base.(connector.Gossiper); ok {
 		g.gossips = gossiper.Gossips()
@@ -90,7 +91,7 @@ func (g *group) wakeUp() {
 // run reconciles when something changed, and every 10 s ±20 % anyhow.
 func (g *group) run(ctx context.Context) {
 	var changes <-chan struct{}
-	if n, ok := g.base.(connector.Notifier); ok {
+	if n, ok := g.base.(connector.Notifier); ok && g.own {
 		changes = n.Changes()
 	}
 	g.wakeUp()

@@ -25,7 +25,7 @@ func (p *parser) document(root *yaml.Node) *Config {
 	d := struct {
 		Config     `yaml:",inline"`
 		Topologies *yaml.Node `yaml:"topologies"`
-	}{Config: Config{Node: defaultNode()}}
+	}{Config: Config{Node: DefaultNode()}}
 	d.Config.Topologies = nil
 	if err := strictyaml.Decode(root, &d, p.file, p.names.LookupEnv, nil); err != nil {
 		p.errs = append(p.errs, err)

@@ -72,6 +72,9 @@ func (t *topology) join() {
 // prune returns the settings in force for this topology's connector.
 func (t *topology) prune() reconcile.Prune {
 	p := t.settings.Prune
+	if p == (Prune{}) {
+		p = DefaultPrune()
+	}
 	never := p.Mode == pruneNever || p.Mode == "" && t.group.gossips
 	return reconcile.Prune{Never: never, After: p.After, MaxFraction: p.MaxFraction}
 }
