@@ -62,6 +62,9 @@ func (p *parser) topology(key, value *yaml.Node) Topology {
 	}
 	t.Topology.Config = p.strategy(key, &t.Topology, t.Config)
 	p.errs = append(p.errs, t.Topology.checkNames(p.file, p.names))
+	if t.Connector == "" && len(p.names.Connectors) > 0 {
+		t.Connector = p.names.Connectors[0]
+	}
 	return t.Topology
 }
 

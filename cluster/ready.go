@@ -65,10 +65,11 @@ func (s *Supervisor) notifyReady() {
 	for name, t := range s.topologies {
 		if ready := t.isReady(); ready != t.wasReady {
 			t.wasReady = ready
-			kind := TopologyNotReady
+			kind, phrase := TopologyNotReady, "topology is no longer ready"
 			if ready {
-				kind = TopologyReady
+				kind, phrase = TopologyReady, "topology is ready"
 			}
+			s.log.Info(phrase, "topology", name, "why", t.status(time.Now()).Why)
 			s.emit(Event{Kind: kind, Topology: name})
 		}
 	}
