@@ -36,12 +36,11 @@ const both = "Set(10.0.0.1:1 10.0.0.2:1)"
 // from a start in that state as well as after a complete answer, which stands then. Errors and repetitions are left
 // out. "refused" means that the configuration is, "crash" that Run returns, so that it is restarted; a
 // state that is not listed does not exist for the strategy.
-//
-// The rows of multicast, whose source is a network, stand in its own package.
 var contract = []struct {
 	strategy string
 	setup    func(tb testing.TB) world
 	want     map[string]string
+	network  bool // the source is a network, whose sockets stop the clock of a bubble
 }{
 	{"static", staticWorld, map[string]string{
 		complete: both,
@@ -51,13 +50,13 @@ var contract = []struct {
 		hang:     "Fail",
 		garbage:  "refused",
 		panics:   "crash",
-	}},
+	}, false},
 	{"hostsfile", fileWorld, map[string]string{ // reads all or nothing; a file neither hangs nor panics
 		complete: both,
 		nothing:  "Set()",
 		broken:   "Fail",
 		garbage:  "Fail",
-	}},
+	}, false},
 	{"local", localWorld, map[string]string{ // a directory does not hang
 		complete: both,
 		nothing:  "Set()",
@@ -65,20 +64,38 @@ var contract = []struct {
 		broken:   "Fail",
 		garbage:  "Add(10.0.0.1:1 10.0.0.2:1) Fail",
 		panics:   "crash",
-	}},
+	}, false},
+	{"multicast", multicastWorld, map[string]string{ // a network neither hangs nor panics
+		complete: both,
+		nothing:  "Set()",
+		part:     "Add(10.0.0.1:1) Fail",
+		broken:   "Fail",
+		garbage:  both,
+	}, true},
 }
 
 // world is a source with a configuration that leads to it.
 type world struct {
-	config string
-	env    strategy.Env
-	states map[string]func()
-	bad    map[string]string // configurations of states that are refused
+	config  string
+	env     strategy.Env
+	states  map[string]func()
+	configs map[string]string // by state, where config does not lead to it
+}
+
+func (w world) configOf(state string) string {
+	if c, ok := w.configs[state]; ok {
+		return c
+	}
+	return w.config
 }
 
 func TestFailureContract(t *testing.T) {
 	for _, row := range contract {
 		for state, want := range row.want {
+			if row.network {
+				testOnNetwork(t, row.strategy, row.setup, state, want)
+				continue
+			}
 			t.Run(row.strategy+"/"+state+"/from the start", func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					if got := told(t, row.strategy, row.setup(t), "", state); got != want {
@@ -97,14 +114,28 @@ func TestFailureContract(t *testing.T) {
 	}
 }
 
+// testOnNetwork checks a state of a source whose sockets would stop the clock of a bubble.
+func testOnNetwork(t *testing.T, name string, setup func(testing.TB) world, state, want string) {
+	t.Run(name+"/"+state+"/from the start", func(t *testing.T) {
+		if got := toldReal(t, name, setup(t), "", state, want); got != want {
+			t.Errorf("the sink is told %s, want %s", got, want)
+		}
+	})
+	if state == part || state == broken {
+		return // a running node cannot be given another interface list, nor its port be taken
+	}
+	t.Run(name+"/"+state+"/after an answer", func(t *testing.T) {
+		if got := toldReal(t, name, setup(t), complete, state, want); got != want {
+			t.Errorf("the sink is told %s, want %s", got, want)
+		}
+	})
+}
+
 // told runs a strategy for 5 minutes on a source in a state, if before is set after 2 minutes in
 // that one, and returns what the sink was told in the last state.
 func told(t *testing.T, name string, w world, before, state string) string {
 	t.Helper()
-	config, refused := w.bad[state]
-	if !refused {
-		config = w.config
-	}
+	config := w.configOf(state)
 	c, err := configure(t, name, config)
 	if err != nil {
 		return "refused"
@@ -147,7 +178,7 @@ func told(t *testing.T, name string, w world, before, state string) string {
 	return strings.TrimSpace(summary)
 }
 
-func configure(t *testing.T, name, config string) (*strategy.Configured, error) {
+func configure(t testing.TB, name, config string) (*strategy.Configured, error) {
 	t.Helper()
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(config), &doc); err != nil {
@@ -173,7 +204,7 @@ func staticWorld(testing.TB) world {
 			hang:     func() { r.Hang(one); r.Hang(two) },
 			panics:   func() { answer(); r.Panic(two) },
 		},
-		bad: map[string]string{nothing: "hosts: []", garbage: "hosts: [one.test:1, 'not a host']"},
+		configs: map[string]string{nothing: "hosts: []", garbage: "hosts: [one.test:1, 'not a host']"},
 	}
 }
 
