@@ -1,10 +1,12 @@
 package builtin_test
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -30,7 +32,12 @@ const (
 	panics   = "panic"
 )
 
-const both = "Set(10.0.0.1:1 10.0.0.2:1)"
+// The two nodes of a source.
+const (
+	first  = "10.0.0.1:1"
+	second = "10.0.0.2:1"
+	both   = "Set(" + first + " " + second + ")"
+)
 
 // contract is the failure contract: what the sink of each strategy is told in each state of its source,
 // from a start in that state as well as after a complete answer, which stands then. Errors and repetitions are left
@@ -40,9 +47,10 @@ var contract = []struct {
 	strategy string
 	setup    func(tb testing.TB) world
 	want     map[string]string
-	network  bool // the source is a network, whose sockets stop the clock of a bubble
+	real     bool     // the source needs the real clock, see toldInTime
+	atStart  []string // states that nothing can bring about after an answer
 }{
-	{"static", staticWorld, map[string]string{
+	{strategy: "static", setup: staticWorld, want: map[string]string{
 		complete: both,
 		nothing:  "refused",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -50,28 +58,28 @@ var contract = []struct {
 		hang:     "Fail",
 		garbage:  "refused",
 		panics:   "crash",
-	}, false},
-	{"hostsfile", fileWorld, map[string]string{ // reads all or nothing; a file neither hangs nor panics
+	}},
+	{strategy: "hostsfile", setup: fileWorld, want: map[string]string{ // reads all or nothing; a file neither hangs nor panics
 		complete: both,
 		nothing:  "Set()",
 		broken:   "Fail",
 		garbage:  "Fail",
-	}, false},
-	{"local", localWorld, map[string]string{ // a directory does not hang
+	}},
+	{strategy: "local", setup: localWorld, want: map[string]string{ // a directory does not hang
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
 		broken:   "Fail",
 		garbage:  "Add(10.0.0.1:1 10.0.0.2:1) Fail",
 		panics:   "crash",
-	}, false},
-	{"multicast", multicastWorld, map[string]string{ // a network neither hangs nor panics
+	}},
+	{strategy: "multicast", setup: multicastWorld, want: map[string]string{ // a socket neither hangs nor panics
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
 		broken:   "Fail",
 		garbage:  both,
-	}, true},
+	}, real: true, atStart: []string{part, broken}}, // a named interface is absent; the port is another's
 }
 
 // world is a source with a configuration that leads to it.
@@ -79,84 +87,46 @@ type world struct {
 	config  string
 	env     strategy.Env
 	states  map[string]func()
-	configs map[string]string // by state, where config does not lead to it
-}
-
-func (w world) configOf(state string) string {
-	if c, ok := w.configs[state]; ok {
-		return c
-	}
-	return w.config
+	configs map[string]string // instead of config, of states that lie in it
 }
 
 func TestFailureContract(t *testing.T) {
 	for _, row := range contract {
 		for state, want := range row.want {
-			if row.network {
-				testOnNetwork(t, row.strategy, row.setup, state, want)
-				continue
+			run := func(when, before string) {
+				t.Run(row.strategy+"/"+state+"/"+when, func(t *testing.T) {
+					if row.real {
+						t.Parallel()
+						if got := toldInTime(t, row.strategy, row.setup(t), before, state); got != want {
+							t.Errorf("the sink was told %s, want %s", got, want)
+						}
+						return
+					}
+					synctest.Test(t, func(t *testing.T) {
+						if got := toldInBubble(t, row.strategy, row.setup(t), before, state); got != want {
+							t.Errorf("the sink was told %s, want %s", got, want)
+						}
+					})
+				})
 			}
-			t.Run(row.strategy+"/"+state+"/from the start", func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					if got := told(t, row.strategy, row.setup(t), "", state); got != want {
-						t.Errorf("the sink was told %s, want %s", got, want)
-					}
-				})
-			})
-			t.Run(row.strategy+"/"+state+"/after an answer", func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					if got := told(t, row.strategy, row.setup(t), complete, state); got != want {
-						t.Errorf("the sink was told %s, want %s", got, want)
-					}
-				})
-			})
+			run("from the start", "")
+			if !slices.Contains(row.atStart, state) {
+				run("after an answer", complete)
+			}
 		}
 	}
 }
 
-// testOnNetwork checks a state of a source whose sockets would stop the clock of a bubble.
-func testOnNetwork(t *testing.T, name string, setup func(testing.TB) world, state, want string) {
-	t.Run(name+"/"+state+"/from the start", func(t *testing.T) {
-		if got := toldReal(t, name, setup(t), "", state, want); got != want {
-			t.Errorf("the sink is told %s, want %s", got, want)
-		}
-	})
-	if state == part || state == broken {
-		return // a running node cannot be given another interface list, nor its port be taken
-	}
-	t.Run(name+"/"+state+"/after an answer", func(t *testing.T) {
-		if got := toldReal(t, name, setup(t), complete, state, want); got != want {
-			t.Errorf("the sink is told %s, want %s", got, want)
-		}
-	})
-}
-
-// told runs a strategy for 5 minutes on a source in a state, if before is set after 2 minutes in
+// toldInBubble runs a strategy for 5 minutes on a source in a state, if before is set after 2 minutes in
 // that one, and returns what the sink was told in the last state.
-func told(t *testing.T, name string, w world, before, state string) string {
+func toldInBubble(t *testing.T, name string, w world, before, state string) string {
 	t.Helper()
-	config := w.configOf(state)
-	c, err := configure(t, name, config)
-	if err != nil {
+	st := strategyFor(t, name, w, state)
+	if st == nil {
 		return "refused"
 	}
-	st, err := c.New(w.env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	began := state
-	if before != "" {
-		began = before
-	}
-	w.states[began]()
-	ctx, cancel := context.WithCancel(context.Background())
-	sink, done := new(strategytest.Sink), make(chan struct{})
-	var crash bool
-	go func() {
-		defer close(done)
-		err := st.Run(ctx, sink)
-		crash = err != nil && ctx.Err() == nil
-	}()
+	w.states[cmp.Or(before, state)]()
+	sink, end := start(st)
 	since := 0
 	if before != "" {
 		time.Sleep(2 * time.Minute)
@@ -170,20 +140,47 @@ func told(t *testing.T, name string, w world, before, state string) string {
 	time.Sleep(5 * time.Minute)
 	synctest.Wait()
 	summary := strategytest.Summary(sink.Calls()[since:])
-	cancel()
-	<-done
-	if crash {
+	if end() {
 		summary += " crash"
 	}
 	return strings.TrimSpace(summary)
 }
 
-func configure(t testing.TB, name, config string) (*strategy.Configured, error) {
+// strategyFor makes the strategy for a state, nil if its configuration is refused.
+func strategyFor(t *testing.T, name string, w world, state string) strategy.Strategy {
 	t.Helper()
-	var doc yaml.Node
-	if err := yaml.Unmarshal([]byte(config), &doc); err != nil {
-		t.Fatal(err)
+	config, ok := w.configs[state]
+	if !ok {
+		config = w.config
 	}
+	c, err := configure(t, name, config)
+	if err != nil {
+		return nil
+	}
+	st, err := c.New(w.env)
+	must(t, err)
+	return st
+}
+
+// start runs a strategy. The function returned ends it and reports whether it had crashed before.
+func start(st strategy.Strategy) (sink *strategytest.Sink, end func() (crash bool)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	sink = new(strategytest.Sink)
+	crash := make(chan bool, 1)
+	go func() {
+		err := st.Run(ctx, sink)
+		crash <- err != nil && ctx.Err() == nil
+	}()
+	return sink, func() bool {
+		cancel()
+		return <-crash
+	}
+}
+
+func configure(tb testing.TB, name, config string) (*strategy.Configured, error) {
+	tb.Helper()
+	var doc yaml.Node
+	must(tb, yaml.Unmarshal([]byte(config), &doc))
 	return builtin.Registry().Configure(name, doc.Content[0], strategy.Source{File: "contract.yaml"})
 }
 
@@ -230,7 +227,8 @@ func localWorld(tb testing.TB) world {
 	tb.Cleanup(func() { leave() })
 	nodes := func(addrs ...string) {
 		leave()
-		leave = join(tb, root, addrs)
+		leave = join(tb, "local", "dir: "+root, "orders", addrs)
+		synctest.Wait() // until they have met
 	}
 	file := func(name string) string {
 		dirs, err := filepath.Glob(filepath.Join(root, "*"))
@@ -257,17 +255,15 @@ func localWorld(tb testing.TB) world {
 	}
 }
 
-// join runs a node at each address, waits until they have met and returns how to end them.
-func join(tb testing.TB, root string, addrs []string) (leave func()) {
+// join runs a node of a strategy at each address and returns how to end them.
+func join(tb testing.TB, name, config, cluster string, addrs []string) (leave func()) {
 	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var ends []chan struct{}
 	for _, addr := range addrs {
-		c, err := builtin.Registry().Configure("local", &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{
-			{Kind: yaml.ScalarNode, Value: "dir"}, {Kind: yaml.ScalarNode, Value: root},
-		}}, strategy.Source{})
+		c, err := configure(tb, name, config)
 		must(tb, err)
-		st, err := c.New(strategy.Env{ClusterID: "orders", Self: func() []peer.Peer { return []peer.Peer{{Addr: addr}} }})
+		st, err := c.New(strategy.Env{ClusterID: cluster, Self: func() []peer.Peer { return []peer.Peer{{Addr: addr}} }})
 		must(tb, err)
 		end := make(chan struct{})
 		ends = append(ends, end)
@@ -276,7 +272,6 @@ func join(tb testing.TB, root string, addrs []string) (leave func()) {
 			_ = st.Run(ctx, new(strategytest.Sink)) // it ends with the context
 		}()
 	}
-	synctest.Wait()
 	return func() {
 		cancel()
 		for _, end := range ends {

@@ -22,7 +22,7 @@ func checkAnswers(tb testing.TB, s Subject) {
 	r.stays()
 	calls := r.Calls()
 	sound(tb, calls)
-	if n := Count(calls, Fail); n > 0 {
+	if n := count(calls, Fail); n > 0 {
 		tb.Errorf("%d Fails from a source that answers: %s", n, brief(calls))
 	}
 }
@@ -68,7 +68,7 @@ func checkEmpty(tb testing.TB, s Subject) {
 	if last := calls[len(calls)-1]; last.Method != Set || len(last.Peers) > 0 {
 		tb.Errorf("%v for a source without peers, want Set()", last)
 	}
-	if n := Count(r.Calls(), Fail); n > 0 {
+	if n := count(r.Calls(), Fail); n > 0 {
 		tb.Errorf("%d Fails from a source that answers: %s", n, brief(r.Calls()))
 	}
 }

@@ -81,9 +81,9 @@ func checkKeeps(tb testing.TB, s Subject) {
 	}
 	synctest.Wait()
 	src.Break(errScripted)
-	fails := Count(r.Calls(), Fail)
+	fails := count(r.Calls(), Fail)
 	since := len(r.Calls())
-	r.within(s.recovery(), "a Fail after the source broke", func(calls []Call) bool { return Count(calls, Fail) > fails })
+	r.within(s.recovery(), "a Fail after the source broke", func(calls []Call) bool { return count(calls, Fail) > fails })
 	pass(3 * time.Minute)
 	r.stays()
 	noSet(tb, r.Calls()[since:], "the source was broken")

@@ -134,11 +134,11 @@ func (s *Sink) reused() bool {
 
 // Has returns a condition for [Sink.WaitFor]: some call is of method m.
 func Has(m Method) func([]Call) bool {
-	return func(calls []Call) bool { return Count(calls, m) > 0 }
+	return func(calls []Call) bool { return count(calls, m) > 0 }
 }
 
-// Count returns how many calls are of method m.
-func Count(calls []Call, m Method) (n int) {
+// count returns how many calls are of method m.
+func count(calls []Call, m Method) (n int) {
 	for _, c := range calls {
 		if c.Method == m {
 			n++
