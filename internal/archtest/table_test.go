@@ -35,8 +35,8 @@ var table = []rule{
 
 	{pkg: "gossip", ours: []string{"gossip/*", "internal/hostaddr"}, third: []string{hclog}},
 	{pkg: "gossip/core"},
-	{pkg: "gossip/wire", ours: []string{"gossip/core"}},
-	{pkg: "gossip/transport", third: []string{hclog}},
+	{pkg: "gossip/wire", ours: []string{"gossip/core"}, third: []string{"google.golang.org/protobuf/encoding/protowire"}},
+	{pkg: "gossip/transport", third: []string{"github.com/flynn/noise"}},
 	{pkg: "gossip/gossiptest", ours: []string{"gossip/core"}},
 	{pkg: "ring", ours: []string{"gossip"}},
 

@@ -1,0 +1,205 @@
+// Package gossip connects peers through convoke's own membership core: discovery feeds it for life, and one contact
+// is enough, since members spread by gossip.
+package gossip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/gossip"
+	"github.com/goconvoke/convoke/peer"
+)
+
+const (
+	firstWait   = time.Second      // after the first start that failed; doubles,
+	longestWait = 30 * time.Second // up to this, ±20 %
+)
+
+// Connector is a [connector.Connector] on a [gossip.Node]. Its methods may be called in any order and at once; while
+// no node runs they return errors.
+type Connector struct {
+	config  gossip.Config
+	log     hclog.Logger
+	changes chan struct{}
+
+	mu   sync.Mutex
+	node *gossip.Node // nil while none runs
+	why  error        // why none does
+}
+
+var (
+	_ connector.Connector    = (*Connector)(nil)
+	_ connector.Runner       = (*Connector)(nil)
+	_ connector.Notifier     = (*Connector)(nil)
+	_ connector.Leaver       = (*Connector)(nil)
+	_ connector.Gossiper     = (*Connector)(nil)
+	_ connector.SelfReporter = (*Connector)(nil)
+)
+
+var errNotRunning = errors.New("gossip: not running: Run was not called or has ended")
+
+// New checks the configuration. It does no I/O.
+func New(c gossip.Config) (*Connector, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if c.Log == nil {
+		c.Log = hclog.NewNullLogger()
+	}
+	return &Connector{config: c, log: c.Log, changes: make(chan struct{}, 1), why: errNotRunning}, nil
+}
+
+// Run takes part until ctx is done. When it cannot listen it says so once and tries again, after 1 s doubling to 30 s,
+// for ever. When a newer process has this node's name it stops taking part and says so; it does not come back by
+// itself, since the two would drive each other out for ever.
+func (c *Connector) Run(ctx context.Context) error {
+	n, err := c.startUntil(ctx)
+	if err != nil {
+		c.set(nil, errNotRunning)
+		return err
+	}
+	c.set(n, nil)
+	defer n.Stop()
+	for range n.Watch(ctx) {
+		c.notify()
+	}
+	if ctx.Err() == nil && errors.Is(n.Err(), gossip.ErrConflict) {
+		c.set(nil, n.Err())
+		<-ctx.Done()
+	}
+	c.set(nil, errNotRunning)
+	if ctx.Err() == nil && !errors.Is(n.Err(), gossip.ErrStopped) {
+		return n.Err()
+	}
+	<-ctx.Done() // it may have left before
+	return ctx.Err()
+}
+
+// startUntil starts a node, again and again, until it succeeds or ctx is done.
+func (c *Connector) startUntil(ctx context.Context) (*gossip.Node, error) {
+	for wait := firstWait; ; wait = min(2*wait, longestWait) {
+		n, err := gossip.Start(c.config)
+		if err == nil {
+			c.log.Info("listening", "addr", n.Addr())
+			return n, nil
+		}
+		if wait == firstWait {
+			c.log.Warn("cannot listen, trying again", "addr", c.config.Listen, "error", err)
+		}
+		c.set(nil, err)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Duration((0.8 + 0.4*rand.Float64()) * float64(wait))):
+		}
+	}
+}
+
+func (c *Connector) set(n *gossip.Node, why error) {
+	c.mu.Lock()
+	c.node, c.why = n, why
+	c.mu.Unlock()
+	c.notify()
+}
+
+func (c *Connector) notify() {
+	select {
+	case c.changes <- struct{}{}:
+	default: // a wake-up is waiting already
+	}
+}
+
+// current returns the node, or why there is none.
+func (c *Connector) current() (*gossip.Node, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.node == nil {
+		return nil, c.why
+	}
+	return c.node, c.node.Err()
+}
+
+// Connect calls a peer. It returns nil when a node of this cluster answered; the node then links to it, or to those it
+// is linked to.
+func (c *Connector) Connect(ctx context.Context, p peer.Peer) error {
+	n, err := c.current()
+	if err != nil {
+		return err
+	}
+	err = n.Join(ctx, p.Addr)
+	switch {
+	case errors.Is(err, gossip.ErrSelf):
+		return fmt.Errorf("%s: %w", p.Addr, connector.ErrSelf)
+	case errors.Is(err, gossip.ErrForeign):
+		return fmt.Errorf("%w: %w", connector.ErrForeign, err)
+	}
+	return err
+}
+
+// Disconnect does nothing: who is a member is decided by the members alone.
+func (c *Connector) Disconnect(context.Context, peer.Peer) error { return nil }
+
+// List returns the members that are up, without this node.
+func (c *Connector) List(ctx context.Context) ([]peer.Peer, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("list: %w", err)
+	}
+	n, err := c.current()
+	if err != nil {
+		return nil, err
+	}
+	var all []peer.Peer
+	for _, m := range n.View().Members {
+		if m.ID == c.config.Name || m.Status != gossip.Up && m.Status != gossip.Degraded {
+			continue
+		}
+		if addr, err := peer.Addr(m.Addr); err == nil { // what a member says of itself may be anything
+			all = append(all, peer.Peer{Addr: addr, ID: m.ID})
+		}
+	}
+	return all, nil
+}
+
+// Changes wakes the reader when a member came, went or changed.
+func (c *Connector) Changes() <-chan struct{} { return c.changes }
+
+// Gossips returns true: members learn of each other without us.
+func (c *Connector) Gossips() bool { return true }
+
+// Leave says goodbye to all members and ends the node; Run must be called anew to return.
+func (c *Connector) Leave(ctx context.Context) error {
+	n, err := c.current()
+	if err != nil {
+		return nil // nobody to say it to
+	}
+	return n.Leave(ctx)
+}
+
+// Self returns the advertised address, and the one listened on if that is another; nothing while no node runs.
+func (c *Connector) Self() []peer.Peer {
+	n, err := c.current()
+	self := peer.Peer{ID: c.config.Name}
+	if err != nil {
+		return nil
+	}
+	self.Addr = n.Addr()
+	all := []peer.Peer{self}
+	if bound := n.Bound(); bound != self.Addr {
+		all = append(all, peer.Peer{ID: c.config.Name, Addr: bound})
+	}
+	return all
+}
+
+// Node returns what runs underneath, nil while nothing does: for keys, views and whatever else a program needs.
+func (c *Connector) Node() *gossip.Node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.node
+}

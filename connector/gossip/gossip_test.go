@@ -1,0 +1,120 @@
+package gossip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/connector/connectortest"
+	"github.com/goconvoke/convoke/gossip"
+	"github.com/goconvoke/convoke/gossip/transport"
+	"github.com/goconvoke/convoke/peer"
+)
+
+func TestKeepsTheRulesOfAConnector(t *testing.T) {
+	others := make(map[string]*gossip.Node) // by address
+	other := func(tb testing.TB, cluster string) peer.Peer {
+		tb.Helper()
+		name := fmt.Sprint("other-", len(others)+1)
+		n, err := gossip.Start(gossip.Config{Name: name, ClusterID: cluster, Listen: "127.0.0.1:0"})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(n.Stop)
+		others[n.Addr()] = n
+		return peer.Peer{Addr: n.Addr(), ID: name}
+	}
+	connectortest.Run(t, connectortest.Subject{
+		New:     func(tb testing.TB) connector.Connector { return prepare(tb, "127.0.0.1:0") },
+		Peer:    func(tb testing.TB, _ connector.Connector) peer.Peer { return other(tb, "test") },
+		Foreign: func(tb testing.TB, _ connector.Connector) peer.Peer { return other(tb, "another") },
+		Drop:    func(_ testing.TB, _ connector.Connector, p peer.Peer) { others[p.Addr].Stop() },
+	})
+}
+
+func prepare(tb testing.TB, listen string) *Connector {
+	tb.Helper()
+	c, err := New(gossip.Config{Name: "subject", ClusterID: "test", Listen: listen})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
+func TestAPortInUseIsTriedAgain(t *testing.T) {
+	holder, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := prepare(t, holder.Addr().String())
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	await := func(what string, cond func(error) bool) {
+		t.Helper()
+		deadline := time.NewTimer(20 * time.Second)
+		defer deadline.Stop()
+		for {
+			_, err := c.List(ctx)
+			if cond(err) {
+				return
+			}
+			select {
+			case <-c.Changes():
+			case <-deadline.C:
+				t.Fatalf("%s: List says %v", what, err)
+			}
+		}
+	}
+	await("while the port is taken", func(err error) bool { return err != nil && strings.Contains(err.Error(), "address already in use") })
+	_ = holder.Close()
+	await("when it is free", func(err error) bool { return err == nil })
+}
+
+func TestTheOlderOfTwoProcessesStaysOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := transport.NewMemory()
+		config := func(name, host string) gossip.Config {
+			return gossip.Config{Name: name, ClusterID: "test", Listen: host + ":1", Transport: mem.Host(host)}
+		}
+		older, err := New(config("subject", "a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- older.Run(ctx) }()
+		defer func() { cancel(); <-done }()
+		synctest.Wait()
+		join := func(c gossip.Config, addr string) {
+			n, err := gossip.Start(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(n.Stop)
+			if err := n.Join(ctx, addr); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			synctest.Wait()
+		}
+		join(config("third", "b"), "a:1")
+		if peers, err := older.List(ctx); len(peers) != 1 || err != nil {
+			t.Fatalf("List = %v, %v, want the third node", peers, err)
+		}
+		join(config("subject", "c"), "b:1")
+		if _, err := older.List(ctx); !errors.Is(err, gossip.ErrConflict) {
+			t.Errorf("List of the older process: %v, want ErrConflict", err)
+		}
+		if err := older.Connect(ctx, peer.Peer{Addr: "b:1"}); !errors.Is(err, gossip.ErrConflict) {
+			t.Errorf("Connect of the older process: %v, want ErrConflict", err)
+		}
+	})
+}

@@ -1,0 +1,94 @@
+package gossip
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/transport"
+	"github.com/goconvoke/convoke/internal/hostaddr"
+)
+
+// Config says who a node is. Name, ClusterID and Listen are required.
+type Config struct {
+	// Name of this node: unique in the cluster and best kept across restarts, 1 to 255 bytes. With mutual TLS it
+	// must be a name of the certificate.
+	Name string
+	// ClusterID keeps two clusters from merging, 1 to 255 bytes.
+	ClusterID string
+	// Listen is the host:port to listen on; port 0 takes a free one.
+	Listen string
+	// Advertise is the host:port that other nodes dial. "" means the address of Listen or, if that is all
+	// interfaces, the address of the default route.
+	Advertise string
+	// Transport carries the streams; nil means plain TCP.
+	Transport transport.Transport
+	// Tuning is how patient the protocol is; nil means core.DefaultConfig. Its ID, Addr and Generation are filled in.
+	Tuning *core.Config
+	// Log receives what happens; nil discards it.
+	Log hclog.Logger
+}
+
+// Validate reports all that is wrong with c.
+func (c Config) Validate() error {
+	var errs []error
+	if n := len(c.Name); n == 0 || n > core.MaxID {
+		errs = append(errs, fmt.Errorf("the name has %d bytes, want 1 to %d", n, core.MaxID))
+	}
+	if n := len(c.ClusterID); n == 0 || n > core.MaxID {
+		errs = append(errs, fmt.Errorf("the cluster ID has %d bytes, want 1 to %d", n, core.MaxID))
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		errs = append(errs, fmt.Errorf("listen address %q: want host:port", c.Listen))
+	}
+	if c.Advertise != "" {
+		if _, _, err := net.SplitHostPort(c.Advertise); err != nil {
+			errs = append(errs, fmt.Errorf("advertised address %q: want host:port", c.Advertise))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("gossip: %w", err)
+	}
+	return nil
+}
+
+// tuning returns the core's configuration for a node that listens there.
+func (c Config) tuning(bound net.Addr, now time.Time) (core.Config, error) {
+	t := core.DefaultConfig()
+	if c.Tuning != nil {
+		t = *c.Tuning
+	}
+	addr, err := c.advertised(bound)
+	if err != nil {
+		return t, err
+	}
+	t.ID, t.Addr, t.Generation = c.Name, addr, uint64(now.UnixMilli())
+	return t, t.Validate()
+}
+
+// advertised returns the address that others dial.
+func (c Config) advertised(bound net.Addr) (string, error) {
+	host, port, err := net.SplitHostPort(bound.String())
+	if err != nil {
+		return "", err
+	}
+	if c.Advertise != "" {
+		h, p, err := net.SplitHostPort(c.Advertise)
+		if p == "0" {
+			p = port
+		}
+		return net.JoinHostPort(h, p), err
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		out, err := hostaddr.Outbound()
+		if err != nil {
+			return "", fmt.Errorf("advertised address: %w", err)
+		}
+		host = out.String()
+	}
+	return net.JoinHostPort(host, port), nil
+}

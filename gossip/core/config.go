@@ -1,0 +1,78 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config is what one node is and how patient it is. All nodes of a cluster need the same Rings.
+type Config struct {
+	ID         string // name of this node, unique in the cluster, 1 to 255 bytes
+	Addr       string // host:port where others dial it
+	Generation uint64 // of this life: higher than that of any life before; milliseconds since 1970 do
+
+	// Rings is the number K of hash rings; a node holds links to both its neighbours on each. 2 to 8. Each ring costs two
+	// links, and their heartbeats; 4 keep 30 % simultaneous deaths from cutting off a survivor.
+	Rings int
+	// Heartbeat is how long a link may carry nothing before a Beat is sent. 50 ms to 1 m.
+	Heartbeat time.Duration
+	// Silence is the least time without a frame after which a link is closed (T); at least twice Heartbeat, at most
+	// 10 m. Lower detects silent deaths sooner, higher forgives longer freezes. Crashes are seen without it.
+	Silence time.Duration
+	// Coalesce is how long urgent changes wait for company before they are sent on. 1 ms to Relax.
+	Coalesce time.Duration
+	// Relax is how long changes nobody waits for, such as a further link between members that are up, wait for company.
+	// Up to Silence. It is what keeps join storms cheap.
+	Relax time.Duration
+	// Hold is how long a verdict that would take away more than half of the members is held back, since it may be me who
+	// is cut off. 0 to 1 m.
+	Hold time.Duration
+	// DialTimeout bounds a dial; the shell keeps it. 10 ms to 1 m.
+	DialTimeout time.Duration
+	// DialCap is the longest backoff between two calls of an unreachable node; calls never cease. DialTimeout to 10 m.
+	DialCap time.Duration
+	// Tombstone is how long the mark of a deleted key is kept; who lags behind for longer gets the whole record again.
+	// At least Silence, up to 24 h.
+	Tombstone time.Duration
+}
+
+// DefaultConfig returns the settings for a local network; ID, Addr and Generation are left to fill in.
+func DefaultConfig() Config {
+	return Config{
+		Rings: 4, Heartbeat: time.Second, Silence: 5 * time.Second, Coalesce: 10 * time.Millisecond,
+		Relax: 500 * time.Millisecond, Hold: 2 * time.Second, DialTimeout: 3 * time.Second, DialCap: 10 * time.Second,
+		Tombstone: time.Minute,
+	}
+}
+
+// Validate returns all that is wrong with c at once.
+func (c Config) Validate() error {
+	var errs []error
+	if n := len(c.ID); n == 0 || n > MaxID {
+		errs = append(errs, fmt.Errorf("id has %d bytes, want 1 to %d", n, MaxID))
+	}
+	if n := len(c.Addr); n == 0 || n > MaxValue {
+		errs = append(errs, fmt.Errorf("addr has %d bytes, want host:port", n))
+	}
+	if c.Generation == 0 {
+		errs = append(errs, errors.New("generation is 0, want the start time in milliseconds"))
+	}
+	if c.Rings < 2 || c.Rings > maxRings {
+		errs = append(errs, fmt.Errorf("rings is %d, want 2 to %d", c.Rings, maxRings))
+	}
+	within := func(name string, d, lo, hi time.Duration) {
+		if d < lo || d > hi {
+			errs = append(errs, fmt.Errorf("%s is %v, want %v to %v", name, d, lo, hi))
+		}
+	}
+	within("heartbeat", c.Heartbeat, 50*time.Millisecond, time.Minute)
+	within("silence", c.Silence, 2*c.Heartbeat, 10*time.Minute)
+	within("coalesce", c.Coalesce, time.Millisecond, c.Relax)
+	within("relax", c.Relax, c.Coalesce, c.Silence)
+	within("hold", c.Hold, 0, time.Minute)
+	within("dial timeout", c.DialTimeout, 10*time.Millisecond, time.Minute)
+	within("dial cap", c.DialCap, c.DialTimeout, 10*time.Minute)
+	within("tombstone", c.Tombstone, c.Silence, 24*time.Hour)
+	return errors.Join(errs...)
+}

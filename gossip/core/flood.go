@@ -1,0 +1,229 @@
+package core
+
+import (
+	"slices"
+	"time"
+)
+
+// flood pushes changes over the links. Every change goes to every link whose peer has not shown that it has it, so that a
+// connected graph of reliable streams misses nobody. Urgent changes leave after Config.Coalesce. The others, which nobody waits
+// for, leave after Config.Relax, and if they are many only over eager links: those over which the records reached us first, a
+// tree in the manner of Plumtree (Leitão et al., "Epidemic Broadcast Trees", SRDS 2007). What the tree misses is found by the
+// hashes on the heartbeats.
+type flood struct {
+	items    map[*slot]*item
+	order    []*item
+	urgentAt time.Duration
+	relaxAt  time.Duration
+	fresh    time.Duration // when something new last came in
+}
+
+// item is a record with versions not yet pushed.
+type item struct {
+	slot   *slot
+	prev   uint64
+	urgent bool
+	has    []LinkID // links whose peer has the present version
+}
+
+// bulk is the number of relaxed records that make a push a bulk one.
+const bulk = 12
+
+func (f *flood) due() time.Duration {
+	if f.urgentAt == 0 || f.relaxAt != 0 && f.relaxAt < f.urgentAt {
+		return f.relaxAt
+	}
+	return f.urgentAt
+}
+
+// mark notes that a record changed from version prev on, heard from link from (0: by ourselves).
+func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) {
+	f := &c.flood
+	if f.items == nil {
+		f.items = map[*slot]*item{}
+	}
+	it := f.items[t]
+	if it == nil {
+		it = &item{slot: t, prev: prev}
+		f.items[t] = it
+		f.order = append(f.order, it)
+	}
+	it.prev = min(it.prev, prev)
+	it.has = it.has[:0]
+	if from != 0 {
+		it.has = append(it.has, from)
+	}
+	it.urgent = it.urgent || urgent
+	if it.urgent {
+		soonest(&f.urgentAt, c.now()+c.cfg.Coalesce)
+	} else {
+		soonest(&f.relaxAt, c.now()+c.jitter(c.cfg.Relax))
+	}
+}
+
+// has notes that the peer of a link has the present version of a record.
+func (f *flood) has(t *slot, l LinkID) {
+	if it := f.items[t]; it != nil && !slices.Contains(it.has, l) {
+		it.has = append(it.has, l)
+	}
+}
+
+// hurry makes all that waits for company leave now: a member was lost, so any link may matter.
+func (c *Core) hurry() {
+	for _, it := range c.flood.order {
+		it.urgent = true
+		soonest(&c.flood.urgentAt, c.now())
+	}
+}
+
+func (c *Core) flushDue() {
+	f, now := &c.flood, c.now()
+	if f.urgentAt != 0 && now >= f.urgentAt {
+		f.urgentAt = 0
+		c.push(f.take(true), false)
+	}
+	if f.relaxAt != 0 && now >= f.relaxAt {
+		f.relaxAt = 0
+		items := f.take(false)
+		c.push(items, len(items) > bulk)
+	}
+}
+
+// take removes and returns the urgent items, or the others.
+func (f *flood) take(urgent bool) []*item {
+	var out, rest []*item
+	for _, it := range f.order {
+		if it.urgent == urgent {
+			out = append(out, it)
+			delete(f.items, it.slot)
+		} else {
+			rest = append(rest, it)
+		}
+	}
+	f.order = rest
+	return out
+}
+
+// push sends items to all links, or in bulk to the eager ones.
+func (c *Core) push(items []*item, inBulk bool) {
+	if len(items) == 0 {
+		return
+	}
+	if inBulk {
+		c.graftOne()
+	}
+	parts := make([][]RecordDelta, len(items))
+	for i, it := range items {
+		d := it.slot.since(it.prev, it.prev)
+		d.Urgent = it.urgent
+		parts[i] = d.split()
+	}
+	for _, l := range c.links.list {
+		if inBulk && !l.eager {
+			continue
+		}
+		var out []RecordDelta
+		for i, it := range items {
+			own := it.slot == l.peer && l.generation == it.slot.rec.generation // a namesake, though, must hear of it
+			if !own && !slices.Contains(it.has, l.id) {
+				out = append(out, parts[i]...)
+			}
+		}
+		c.sendDelta(l, out)
+	}
+}
+
+// graftOne makes one link eager if none is.
+func (c *Core) graftOne() {
+	for _, l := range c.links.list {
+		if l.eager {
+			return
+		}
+	}
+	if len(c.links.list) > 0 {
+		c.setEager(c.links.list[0], true)
+	}
+}
+
+// sendDelta sends records in frames of at most about maxFrame.
+func (c *Core) sendDelta(l *link, records []RecordDelta) {
+	for len(records) > 0 {
+		n, w := 0, 0
+		for n < len(records) && (n == 0 || w < maxFrame) {
+			w += records[n].weight()
+			n++
+		}
+		c.send(l, &Delta{Records: records[:n:n]})
+		records = records[n:]
+	}
+}
+
+// onDelta takes what a neighbour pushed or answered.
+func (c *Core) onDelta(l *link, d *Delta) {
+	var lack []DigestEntry
+	news := 0
+	for i := range d.Records {
+		r := &d.Records[i]
+		if r.Node == c.self.node {
+			c.hearSelf(r.Generation, r.To)
+			continue
+		}
+		ch, out := c.store.apply(r)
+		switch out {
+		case applied:
+			news++
+			if ch.fresh && ch.slot == l.peer {
+				l.generation = r.Generation // it took a higher one
+			}
+			c.flood.fresh = c.now()
+			c.learn(ch, l, r.Urgent)
+		case old:
+			if ch.slot.rec.generation == r.Generation && ch.slot.rec.version == r.To {
+				c.flood.has(ch.slot, l.id)
+			}
+		case gap:
+			lack = c.lacking(lack, c.store.slot(r.Node))
+		case broken:
+			c.emit(Rejected{Link: l.id, Reason: "delta breaks the format"})
+		}
+	}
+	if len(lack) > 0 {
+		c.send(l, &Digest{Entries: lack})
+	}
+	if l.eager && len(d.Records) > bulk && 2*news < len(d.Records) {
+		c.setEager(l, false)
+	}
+}
+
+// lacking asks for what is missing of a record, at most once in a while: all neighbours show the same gap at once.
+func (c *Core) lacking(lack []DigestEntry, t *slot) []DigestEntry {
+	if t.asked != 0 && c.now()-t.asked < 200*time.Millisecond {
+		return lack
+	}
+	t.asked = c.now()
+	return append(lack, t.digest())
+}
+
+// learn draws the consequences of a change heard from a link. A relayed change is urgent if its writer says so, and if it
+// speaks of a member that is not up here: it may be the link that brings it back.
+func (c *Core) learn(ch change, l *link, urgent bool) {
+	t := ch.slot
+	c.judge.news = true
+	urgent = urgent || ch.fresh || !t.up
+	lost := ch.prev == 0
+	for _, e := range ch.entry {
+		n, ok := linkTo(e)
+		if !ok {
+			urgent = urgent || e.Kind == KindUser || e.Key == MetaLeft
+			continue
+		}
+		p := c.store.slot(n)
+		if e.Deleted {
+			lost = true
+		} else if !p.up {
+			urgent = true
+		}
+	}
+	c.mark(t, ch.prev, l.id, urgent)
+	c.relink(t, lost)
+}

@@ -1,0 +1,128 @@
+package core
+
+// Frame is what travels on a stream between two nodes. The set is closed: Hello and Refuse belong to the handshake, which the
+// transport makes before the core hears of a link; the others are handed to Step as they arrive. Frames are immutable once built:
+// one frame may be on its way to many nodes.
+type Frame interface{ frame() }
+
+// NodeID is the 64-bit hash of a node's name ([HashID]); it stands for the name on the wire.
+type NodeID uint64
+
+// Hello is the first frame on a stream, in both directions. The core neither sends nor takes it: what it said comes in [LinkUp].
+type Hello struct {
+	Protocol   uint16 // version of the protocol the sender speaks, highest
+	Cluster    string // cluster ID; nodes of another one are refused
+	ID         string // name of the sender, 1 to 255 bytes
+	Generation uint64 // of the sender's life
+	Addr       string // host:port where the sender can be dialled
+}
+
+// Refuse ends a handshake and says why, so that both sides can tell.
+type Refuse struct {
+	Reason string // lower case, at most 255 bytes
+}
+
+// Beat is the heartbeat. It is sent when nothing else was for Config.Heartbeat, and at once when one of its flags changes.
+type Beat struct {
+	Hash   uint64 // of all records of the sender
+	Known  uint32 // number of records of the sender
+	Wanted bool   // the sender wants this link on one of its rings
+	Eager  bool   // the sender takes bulk on this link
+}
+
+// NumBuckets is the number of parts the records are divided into to find a difference; a record is in bucket NodeID % 64.
+const NumBuckets = 64
+
+// Buckets says what the sender has, as one hash per bucket. It is answered with a Digest of the buckets that differ.
+type Buckets struct {
+	Hashes [NumBuckets]uint64
+}
+
+// Digest lists records of the sender with their versions. The receiver sends the deltas the sender lacks, and asks in turn, with
+// a Digest of Mask 0, for what it lacks itself.
+type Digest struct {
+	Mask    uint64 // bit b: Entries has every record of bucket b; 0: only the records listed are asked for
+	Entries []DigestEntry
+}
+
+// DigestEntry says which version of a record the sender has; all zero but Node: none.
+type DigestEntry struct {
+	Node       NodeID
+	Generation uint64
+	Version    uint64
+	Floor      uint64
+}
+
+// Delta carries parts of records.
+type Delta struct {
+	Records []RecordDelta
+}
+
+// RecordDelta is what one record gained from version From (excluded) to To (included), oldest first and without a gap. From 0
+// stands for the whole record and replaces an older one.
+type RecordDelta struct {
+	Node       NodeID
+	ID         string // the name; only with From 0, else ""
+	Generation uint64
+	From, To   uint64
+	Floor      uint64  // tombstones up to this version are gone
+	Urgent     bool    // relay at once; otherwise it may wait for company (Config.Relax)
+	Entries    []Entry // ascending versions, all in (From, To]
+}
+
+// Kind is the class of an entry; each kind has its own key space.
+type Kind uint8
+
+// The kinds of entries. An unknown kind is kept and relayed as it is, so that a later protocol can add one.
+const (
+	KindUser Kind = 1 // key and value of the application
+	KindLink Kind = 2 // key: the 8 bytes, big endian, of the NodeID a link is held to; no value
+	KindMeta Kind = 3 // keys of the protocol: MetaAddr, MetaLeft
+)
+
+// Keys of KindMeta.
+const (
+	MetaAddr = "a" // value: host:port where the node can be dialled
+	MetaLeft = "l" // present: the node said goodbye
+)
+
+// Limits of what a record may hold. What exceeds them is refused.
+const (
+	MaxID      = 255     // bytes of a name
+	MaxKey     = 255     // bytes of a key
+	MaxValue   = 1 << 16 // bytes of a value
+	MaxEntries = 16384   // entries of a record, tombstones included
+)
+
+// Entry is one key of a record at the version that wrote it.
+type Entry struct {
+	Kind    Kind
+	Key     string
+	Value   string
+	Version uint64
+	Deleted bool // a tombstone; Value is ""
+}
+
+// Bye announces that the sender closes the stream on purpose.
+type Bye struct {
+	Reason ByeReason
+}
+
+// ByeReason says why a stream is closed on purpose.
+type ByeReason uint8
+
+// Reasons of a Bye.
+const (
+	ByeUnwanted ByeReason = 1 // neither end has a use for the link
+	ByeLeft     ByeReason = 2 // the sender leaves the cluster
+	ByeCrossed  ByeReason = 3 // both had dialled; the other stream stays
+	ByeConflict ByeReason = 4 // another process has this name and a higher generation
+)
+
+func (*Hello) frame()   {}
+func (*Refuse) frame()  {}
+func (*Beat) frame()    {}
+func (*Buckets) frame() {}
+func (*Digest) frame()  {}
+func (*Delta) frame()   {}
+func (*Bye) frame()     {}

@@ -1,0 +1,120 @@
+package core
+
+import "time"
+
+// LinkID names one stream; the shell chooses it and never uses it again. 0 is none.
+type LinkID uint64
+
+// Input is what a shell tells the core: the set is closed.
+type Input interface{ input() }
+
+type (
+	// Tick says that time has passed; due no later than [Core.NextTick].
+	Tick struct{}
+
+	// LinkUp reports a stream whose handshake is over. Attempt is that of the Dial it answers, 0 if the peer dialled.
+	LinkUp struct {
+		Link       LinkID
+		ID         string
+		Generation uint64
+		Addr       string
+		Attempt    uint64
+	}
+
+	// Received hands over a frame, in the order of the stream.
+	Received struct {
+		Link  LinkID
+		Frame Frame
+	}
+
+	// LinkDown reports the end of a stream. It needs not follow a Close.
+	LinkDown struct{ Link LinkID }
+
+	// DialFailed answers a Dial that brought no link. Refused: nobody listens there, so the process is dead.
+	DialFailed struct {
+		Attempt uint64
+		Refused bool
+	}
+
+	// Join adds addresses, host:port, to try in order to enter. They are tried for ever while nobody known lives there.
+	Join struct{ Addrs []string }
+
+	// Set writes an own key, Delete removes one.
+	Set struct{ Key, Value string }
+
+	// Delete removes an own key; nothing happens if it is not there.
+	Delete struct{ Key string }
+
+	// Leave says goodbye and closes all links. A core that left does nothing more.
+	Leave struct{}
+)
+
+func (Tick) input()       {}
+func (LinkUp) input()     {}
+func (Received) input()   {}
+func (LinkDown) input()   {}
+func (DialFailed) input() {}
+func (Join) input()       {}
+func (Set) input()        {}
+func (Delete) input()     {}
+func (Leave) input()      {}
+
+// Output is what a shell has to do, in order: the set is closed.
+type Output interface{ output() }
+
+type (
+	// Send writes a frame to a link. A shell whose queue for the link is full closes the link and reports LinkDown.
+	Send struct {
+		Link  LinkID
+		Frame Frame
+	}
+
+	// Dial asks for a stream. It must be answered by one LinkUp or DialFailed with its Attempt within Config.DialTimeout.
+	// ID is "" where only the address is known.
+	Dial struct {
+		ID, Addr string
+		Attempt  uint64
+	}
+
+	// Close ends a stream: graceful ones after all frames sent before.
+	Close struct {
+		Link     LinkID
+		Graceful bool
+	}
+
+	// Changed says that [Core.View] differs from before.
+	Changed struct{}
+
+	// Judged says that a member became reachable, or ceased to be.
+	Judged struct {
+		ID string
+		Up bool
+	}
+
+	// Conflict says that another process has our name and a higher generation: it is the newer one and stays, this one is to
+	// stop. The core has closed its links and does nothing more.
+	Conflict struct{ Generation uint64 }
+
+	// Renewed says that this node took a higher generation, because the cluster remembered one not below the old. The
+	// shell uses it in handshakes from now on.
+	Renewed struct{ Generation uint64 }
+
+	// Paused says that this process was not running for a while, and that no deadline was moved by it.
+	Paused struct{ For time.Duration }
+
+	// Rejected says that something a peer sent broke a limit or a rule and was dropped.
+	Rejected struct {
+		Link   LinkID
+		Reason string
+	}
+)
+
+func (Send) output()     {}
+func (Dial) output()     {}
+func (Close) output()    {}
+func (Changed) output()  {}
+func (Judged) output()   {}
+func (Conflict) output() {}
+func (Renewed) output()  {}
+func (Paused) output()   {}
+func (Rejected) output() {}

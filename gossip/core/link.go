@@ -1,0 +1,258 @@
+package core
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// link is one stream to a neighbour, at most one per neighbour.
+type link struct {
+	id         LinkID
+	peer       *slot
+	generation uint64
+	ours       bool // we dialled
+	since      time.Duration
+	sent       time.Duration
+	detector   detector
+
+	wanted    bool // it is on one of our rings
+	peerWants bool
+	idleSince time.Duration // when both ceased to want it; 0: not so
+	eager     bool          // takes bulk
+	need      int           // heartbeats to hear before it is published
+	good      int           // heartbeats heard
+
+	beaten    bool // the first heartbeat was heard
+	differ    int  // heartbeats in a row with another hash than ours
+	exchanged time.Duration
+}
+
+// ready tells whether the link may be published.
+func (l *link) ready() bool { return l.good >= l.need }
+
+// links are all the streams of a node and what is published of them.
+type links struct {
+	list      []*link // ascending by ID of the peer: a fixed order makes runs repeat
+	byID      map[LinkID]*link
+	byPeer    map[*slot]*link
+	tendAt    time.Duration
+	publishAt time.Duration
+	published time.Duration // when links were last published
+	urgent    bool          // the next publication must not wait
+}
+
+func newLinks() links {
+	return links{byID: map[LinkID]*link{}, byPeer: map[*slot]*link{}}
+}
+
+func (ls *links) add(l *link) {
+	i, _ := slices.BinarySearchFunc(ls.list, l.peer.node, func(l *link, n NodeID) int { return cmp.Compare(l.peer.node, n) })
+	ls.list = slices.Insert(ls.list, i, l)
+	ls.byID[l.id], ls.byPeer[l.peer] = l, l
+}
+
+func (ls *links) remove(l *link) {
+	ls.list = slices.DeleteFunc(ls.list, func(o *link) bool { return o == l })
+	delete(ls.byID, l.id)
+	delete(ls.byPeer, l.peer)
+}
+
+// linkUp takes a stream into use, or turns it down.
+func (c *Core) linkUp(in LinkUp) {
+	node := HashID(in.ID)
+	t := c.dialled(in, node)
+	if node == c.self.node {
+		c.emit(Close{Link: in.Link})
+		if in.Generation != c.self.rec.generation {
+			c.hearSelf(in.Generation, 0)
+		}
+		return
+	}
+	if t.addr == "" {
+		t.addr = in.Addr
+	}
+	if !c.admit(in, t) {
+		c.turnDown(in, t)
+		return
+	}
+	now := c.now()
+	l := &link{id: in.Link, peer: t, generation: in.Generation, ours: in.Attempt != 0, since: now,
+		detector: newDetector(now, c.cfg.Heartbeat), need: t.flaps.need, wanted: true, peerWants: true,
+		eager: !t.up, exchanged: now}
+	c.links.add(l)
+	if c.store.known == 1 {
+		whole := c.self.since0()
+		c.sendDelta(l, whole)
+	}
+	c.beat(l)
+	if l.ready() {
+		c.linkReady(l)
+	}
+	c.ringSoon(false)
+}
+
+// turnDown closes a new stream; an older process of a name in use hears of the newer one first.
+func (c *Core) turnDown(in LinkUp, t *slot) {
+	bye := &Bye{Reason: ByeCrossed}
+	if t.rec != nil && in.Generation < t.rec.generation {
+		bye.Reason = ByeConflict
+		c.emit(Send{Link: in.Link, Frame: &Delta{Records: []RecordDelta{t.since(0, 0).split()[0]}}})
+	}
+	c.emit(Send{Link: in.Link, Frame: bye})
+	c.emit(Close{Link: in.Link, Graceful: true})
+}
+
+// admit decides whether a new stream takes the place of a link. A peer dials only when it has no link, so its dial means either
+// that both dialled at once, which shows within the time of a dial, or that it lost what we still hold.
+func (c *Core) admit(in LinkUp, t *slot) bool {
+	l := c.links.byPeer[t]
+	if l == nil {
+		return true
+	}
+	crossed := in.Generation == l.generation && c.now()-l.since < c.cfg.DialTimeout
+	switch {
+	case in.Generation < l.generation:
+		return false
+	case crossed && in.Attempt != 0 == l.ours: // the same side twice: the later one is what it believes in
+	case crossed:
+		lower := c.self.node < t.node
+		if (in.Attempt != 0) != lower { // not dialled by the lower ID
+			return false
+		}
+	}
+	c.links.remove(l)
+	c.emit(Close{Link: l.id})
+	return true
+}
+
+// linkReady has a link published: at once if the peer is not up, since then it hangs on this link; else when there is company.
+func (c *Core) linkReady(l *link) {
+	if !l.peer.up {
+		c.publishNow()
+		return
+	}
+	soonest(&c.links.publishAt, max(c.now()+c.cfg.Relax, c.links.published+2*c.cfg.Relax))
+}
+
+func (c *Core) publishNow() {
+	c.links.urgent = true
+	c.links.publishAt = max(1, c.now())
+}
+
+// linkDown notes the end of a stream that neither side announced. The redial precedes the verdict: a link stays published
+// until we know whether the peer can be dialled, since a proxy that resets all streams kills nobody.
+func (c *Core) linkDown(id LinkID) {
+	l := c.links.byID[id]
+	if l == nil {
+		return
+	}
+	c.links.remove(l)
+	call := c.dials.target(l.peer)
+	call.lost = c.self.publishes(l.peer)
+	call.next, call.backoff = c.now(), 0
+	soonest(&c.dials.dueAt, c.now())
+	c.ringSoon(true)
+}
+
+// bye notes that the peer closes a link on purpose.
+func (c *Core) bye(l *link, why ByeReason) {
+	c.links.remove(l)
+	c.emit(Close{Link: l.id})
+	switch why {
+	case ByeCrossed: // the other stream is on its way to us, or here
+		call := c.dials.target(l.peer)
+		call.lost, call.next = c.self.publishes(l.peer), c.now()+c.cfg.DialTimeout
+		soonest(&c.dials.dueAt, call.next)
+	case ByeUnwanted:
+		soonest(&c.links.publishAt, c.now()+c.cfg.Relax)
+	default:
+		c.publishNow()
+	}
+	c.ringSoon(false)
+}
+
+// tendLinks closes silent links, sends heartbeats, and closes links that neither end has wanted for a while.
+func (c *Core) tendLinks() {
+	now := c.now()
+	if now < c.links.tendAt {
+		return
+	}
+	c.links.tendAt = now + c.cfg.Heartbeat/4
+	for _, l := range slices.Clone(c.links.list) {
+		switch {
+		case now-l.detector.heard > l.detector.silence(c.cfg.Silence):
+			c.links.remove(l)
+			c.emit(Close{Link: l.id})
+			call := c.dials.target(l.peer)
+			call.next, call.backoff = now, 0
+			soonest(&c.dials.dueAt, now)
+			c.publishNow()
+			c.ringSoon(true)
+		case c.unwanted(l):
+			c.send(l, &Bye{Reason: ByeUnwanted})
+			c.emit(Close{Link: l.id, Graceful: true})
+			c.links.remove(l)
+			soonest(&c.links.publishAt, now+c.cfg.Relax)
+		case now-l.sent >= c.cfg.Heartbeat:
+			c.beat(l)
+		}
+	}
+	c.sweep()
+}
+
+// unwanted tells whether neither end has wanted a link for five heartbeats, and it is not so new that minds may change.
+func (c *Core) unwanted(l *link) bool {
+	now := c.now()
+	if l.wanted || l.peerWants {
+		l.idleSince = 0
+		return false
+	}
+	if l.idleSince == 0 {
+		l.idleSince = now
+	}
+	return now-l.idleSince > 5*c.cfg.Heartbeat && now-l.since > 5*c.cfg.Heartbeat
+}
+
+func (c *Core) beat(l *link) {
+	c.send(l, &Beat{Hash: c.store.hash, Known: uint32(c.store.known), Wanted: l.wanted, Eager: l.eager})
+}
+
+func (c *Core) setEager(l *link, eager bool) {
+	if l.eager != eager {
+		l.eager = eager
+		c.beat(l)
+	}
+}
+
+// publishDue writes the links that came and went into our record.
+func (c *Core) publishDue() {
+	ls := &c.links
+	if ls.publishAt == 0 || c.now() < ls.publishAt {
+		return
+	}
+	urgent := ls.urgent
+	ls.publishAt, ls.urgent, ls.published = 0, false, c.now()
+	prev, lost := c.self.rec.version, false
+	for _, i := range slices.Clone(c.self.linked) {
+		t := c.store.slots[i]
+		if l := ls.byPeer[t]; l != nil || t.call != nil && t.call.lost {
+			continue
+		}
+		lost = true
+		c.store.write(c.self, Entry{Kind: KindLink, Key: linkKey(t.node), Deleted: true})
+		if urgent {
+			t.flaps.broke(c.now())
+		}
+	}
+	for _, l := range ls.list {
+		if l.ready() && !c.self.publishes(l.peer) {
+			urgent = urgent || !l.peer.up
+			c.store.write(c.self, Entry{Kind: KindLink, Key: linkKey(l.peer.node)})
+		}
+	}
+	if c.self.rec.version != prev {
+		c.wrote(prev, urgent)
+		c.relink(c.self, lost)
+	}
+}

@@ -1,0 +1,161 @@
+package core
+
+import (
+	"slices"
+	"time"
+)
+
+// want is why a node is on the list of those we want a link to.
+type want uint8
+
+const (
+	wantNone  want = iota
+	wantTaken      // it is our predecessor: it dials
+	wantDial       // we dial
+)
+
+// rings is the overlay: on each of K rings the members that are up are ordered by a hash of (ring, ID), and a node holds links
+// to its successor and its predecessor on each. A graph of K random rings is connected and stays so when many nodes die at
+// once (Law and Siu, "Distributed construction of random expander networks", INFOCOM 2003; HyParView keeps such an
+// overlay by shuffling, we need no shuffle since we know all members).
+//
+// In addition one unreachable member per ring between us and our successor is called, another one every DialCap: all of
+// them are some node's to call, nobody calls many, and this is all the healing there is.
+type rings struct {
+	list   []*slot // those wanted now, ascending by index
+	dueAt  time.Duration
+	first  time.Duration // when the first of the changes waiting came
+	turnAt time.Duration // when the unreachable ones take turns
+}
+
+// ringSoon has the neighbours worked out anew: at once if a link was lost; otherwise when nothing has changed for half a second,
+// or after two, since neighbours chosen in the middle of a join storm are gone with the next record.
+func (c *Core) ringSoon(lost bool) {
+	r, now := &c.ring, c.now()
+	if lost {
+		r.dueAt = max(1, now)
+		return
+	}
+	if r.first == 0 {
+		r.first = max(1, now)
+	}
+	if r.dueAt == 0 || r.dueAt > now { // do not put off what is due
+		r.dueAt = max(1, min(now+500*time.Millisecond, r.first+2*time.Second))
+	}
+}
+
+func (c *Core) ringDue() {
+	r, now := &c.ring, c.now()
+	if now >= r.turnAt {
+		r.turnAt = now + c.cfg.DialCap
+		soonest(&r.dueAt, now)
+	}
+	if r.dueAt == 0 || now < r.dueAt {
+		return
+	}
+	r.dueAt, r.first = 0, 0
+	c.rewire(c.neighbours())
+	soonest(&r.dueAt, r.turnAt)
+	soonest(&c.dials.dueAt, now)
+}
+
+// rewire makes the nodes given the wanted ones.
+func (c *Core) rewire(next map[*slot]want) {
+	r, now := &c.ring, c.now()
+	for _, t := range r.list {
+		if next[t] == wantNone {
+			t.want = wantNone
+		}
+	}
+	r.list = r.list[:0]
+	for t, w := range next {
+		if t.want == wantNone {
+			t.wantedAt = now
+		}
+		t.want = w
+		r.list = append(r.list, t)
+	}
+	slices.SortFunc(r.list, func(a, b *slot) int { return a.index - b.index })
+	for _, l := range c.links.list {
+		if w := l.peer.want != wantNone; w != l.wanted {
+			l.wanted = w
+			c.beat(l)
+		}
+	}
+}
+
+// neighbours works out whom we want a link to: up to 2K+1 members everybody, beyond that those beside us on the rings. The
+// predecessor dials, and the lower ID where each precedes the other.
+func (c *Core) neighbours() map[*slot]want {
+	next := map[*slot]want{}
+	few := c.judge.up <= 2*c.cfg.Rings+1
+	if few {
+		c.everybody(next)
+	}
+	preds := map[*slot]bool{}
+	for i := range c.cfg.Rings {
+		succ, pred := c.beside(i)
+		if succ != nil && !few {
+			next[succ] = wantDial
+			preds[pred] = true
+		}
+		if t := c.unreachable(i, succ); t != nil {
+			next[t] = wantDial
+		}
+	}
+	for t := range preds {
+		if next[t] == wantNone || t.node < c.self.node {
+			next[t] = wantTaken
+		}
+	}
+	return next
+}
+
+// everybody makes a small cluster a full mesh: the lower ID dials.
+func (c *Core) everybody(next map[*slot]want) {
+	for _, t := range c.store.slots {
+		if t != c.self && t.up && !t.left {
+			next[t] = wantTaken
+			if c.self.node < t.node {
+				next[t] = wantDial
+			}
+		}
+	}
+}
+
+// beside returns the members next to us on a ring; places count from ours, so the successor has the smallest.
+func (c *Core) beside(ring int) (succ, pred *slot) {
+	var lo, hi uint64
+	for _, t := range c.store.slots {
+		if !t.up || t.left || t == c.self {
+			continue
+		}
+		d := t.place[ring] - c.self.place[ring]
+		if succ == nil || d < lo {
+			succ, lo = t, d
+		}
+		if pred == nil || d > hi {
+			pred, hi = t, d
+		}
+	}
+	return succ, pred
+}
+
+// unreachable returns the member to call between us and our successor on a ring.
+func (c *Core) unreachable(ring int, succ *slot) *slot {
+	var all []*slot
+	for _, t := range c.store.slots {
+		if t.rec == nil || t.up || t.left || t == c.self || t.addr == "" {
+			continue
+		}
+		d := t.place[ring] - c.self.place[ring]
+		if succ == nil || d < succ.place[ring]-c.self.place[ring] {
+			all = append(all, t)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	turn := int(c.now()/c.cfg.DialCap) + ring
+	return all[turn%len(all)]
+}

@@ -1,0 +1,108 @@
+package core
+
+import "time"
+
+// since0 is the whole own record.
+func (t *slot) since0() []RecordDelta { return t.since(0, 0).split() }
+
+// wrote spreads what was written to the own record above version prev.
+func (c *Core) wrote(prev uint64, urgent bool) {
+	c.stale = true
+	c.mark(c.self, prev, 0, urgent)
+}
+
+func (c *Core) setKey(key, value string) {
+	if len(key) == 0 || len(key) > MaxKey || len(value) > MaxValue || len(c.self.rec.entries) >= MaxEntries {
+		c.emit(Rejected{Reason: "own key exceeds a limit"})
+		return
+	}
+	if e, ok := c.self.rec.lookup(KindUser, key); ok && e.Value == value {
+		return
+	}
+	prev := c.self.rec.version
+	c.store.write(c.self, Entry{Kind: KindUser, Key: key, Value: value})
+	c.wrote(prev, true)
+}
+
+func (c *Core) deleteKey(key string) {
+	if _, ok := c.self.rec.lookup(KindUser, key); !ok {
+		return
+	}
+	prev := c.self.rec.version
+	c.store.write(c.self, Entry{Kind: KindUser, Key: key, Deleted: true})
+	c.wrote(prev, true)
+}
+
+// leave says goodbye over all links and closes them; the record says it for those who were not linked to us.
+func (c *Core) leave() {
+	prev := c.self.rec.version
+	c.store.write(c.self, Entry{Kind: KindMeta, Key: MetaLeft})
+	c.wrote(prev, true)
+	c.push(c.flood.take(true), false)
+	c.closeAll(ByeLeft)
+}
+
+func (c *Core) closeAll(why ByeReason) {
+	for _, l := range c.links.list {
+		c.send(l, &Bye{Reason: why})
+		c.emit(Close{Link: l.id, Graceful: true})
+	}
+	c.links = newLinks()
+	c.closed, c.stale = true, true
+}
+
+// maxRaised bounds how often a node takes a higher generation, so that two of one name cannot outbid each other for ever.
+const maxRaised = 3
+
+// hearSelf deals with word of our own record that we did not write. Before the cluster once agreed with us it is our past: a
+// restart with a clock that went back, or without a disk, so we take a generation above it. Afterwards a higher generation is
+// another process with our name that started later; it stays and we go, as the newer one is the one somebody just started.
+func (c *Core) hearSelf(generation, version uint64) {
+	r := c.self.rec
+	if generation < r.generation || generation == r.generation && version <= r.version {
+		return
+	}
+	if c.agreed && generation > r.generation || c.raised >= maxRaised {
+		c.emit(Conflict{Generation: generation})
+		c.closeAll(ByeConflict)
+		return
+	}
+	c.raised++
+	entries := r.entries
+	// Not just one more: the life before this one may have done the same upon the same word, and two lives in one generation
+	// would be two contents under one version.
+	next := generation + 1 + c.rng.Uint64N(1<<16)
+	c.store.begin(c.self, c.cfg.ID, next)
+	for _, e := range entries {
+		if !e.Deleted {
+			c.store.write(c.self, e)
+		}
+	}
+	c.emit(Renewed{Generation: next})
+	c.wrote(0, true)
+}
+
+// sweep forgets tombstones of the own record older than Config.Tombstone. It knows their age from the version that was
+// current then, so it keeps no time per entry.
+func (c *Core) sweep() {
+	now := c.now()
+	if now < c.sweeper.at {
+		return
+	}
+	floor := c.sweeper.version
+	c.sweeper = sweeper{at: now + c.cfg.Tombstone, version: c.self.rec.version}
+	for _, e := range c.self.rec.entries {
+		if e.Deleted && e.Version <= floor {
+			prev := c.self.rec.version
+			c.store.forgetTombstones(c.self, floor)
+			c.wrote(prev, false)
+			return
+		}
+	}
+}
+
+// sweeper remembers the version that was current one Config.Tombstone before the next sweep.
+type sweeper struct {
+	at      time.Duration
+	version uint64
+}

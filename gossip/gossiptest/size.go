@@ -1,0 +1,55 @@
+package gossiptest
+
+import "github.com/goconvoke/convoke/gossip/core"
+
+// size is what a frame takes on a stream, in bytes: a header of four, numbers as varints, strings with their length.
+func size(f core.Frame) int {
+	switch f := f.(type) {
+	case *core.Beat:
+		return header + 8 + varint(uint64(f.Known)) + 1
+	case *core.Buckets:
+		return header + 8*core.NumBuckets
+	case *core.Digest:
+		n := header + 8
+		for _, e := range f.Entries {
+			n += 8 + varint(e.Generation) + varint(e.Version) + varint(e.Floor)
+		}
+		return n
+	case *core.Delta:
+		n := header
+		for i := range f.Records {
+			n += recordSize(&f.Records[i])
+		}
+		return n
+	}
+	return header + 1
+}
+
+// header is the length and the type of a frame.
+const header = 4
+
+func recordSize(d *core.RecordDelta) int {
+	n := 8 + str(d.ID) + varint(d.Generation) + varint(d.From) + varint(d.To-d.From) + varint(d.Floor) + 2
+	last := d.From
+	for _, e := range d.Entries {
+		n += 1 + str(e.Key) + varint(e.Version-last)
+		if !e.Deleted && e.Kind != core.KindLink {
+			n += str(e.Value)
+		}
+		if e.Kind == core.KindLink {
+			n--
+		}
+		last = e.Version
+	}
+	return n
+}
+
+func str(s string) int { return varint(uint64(len(s))) + len(s) }
+
+func varint(v uint64) int {
+	n := 1
+	for ; v >= 0x80; v >>= 7 {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,241 @@
+package gossiptest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/goconvoke/convoke/gossip/core"
+)
+
+// stream is a connection: each direction reliable and ordered, like TCP. What is lost or meets a cut is sent again, later.
+type stream struct {
+	node   [2]*Node // 0 dialled
+	life   [2]int
+	link   [2]core.LinkID
+	closed [2]bool
+	dir    [2]direction // from end i
+}
+
+type direction struct {
+	queue   []packet
+	last    time.Duration
+	backoff time.Duration
+	pumping bool
+}
+
+type packet struct {
+	at    time.Duration
+	frame core.Frame // nil: the end of the stream
+}
+
+func (s *stream) end(n *Node) int {
+	if s.node[1] == n && !(s.node[0] == n) {
+		return 1
+	}
+	return 0
+}
+
+func (s *stream) send(n *Node, f core.Frame) {
+	i, w, b := s.end(n), n.world, size(f)
+	if s.closed[i] {
+		return
+	}
+	kind := fmt.Sprintf("%T", f)[6:]
+	for _, c := range []*Counters{&w.Count, &n.Count} {
+		c.Messages++
+		c.Bytes += b
+	}
+	w.Count.ByKind[kind] += b
+	s.push(i, f)
+}
+
+// push puts a packet on its way; none overtakes another.
+func (s *stream) push(i int, f core.Frame) {
+	w, d := s.node[i].world, &s.dir[i]
+	at := max(d.last, w.Now+w.latency()+w.retransmissions())
+	d.last = at
+	d.queue = append(d.queue, packet{at, f})
+	if !d.pumping {
+		d.pumping = true
+		w.After(at-w.Now, nil, func() { s.pump(i) })
+	}
+}
+
+// pump delivers what has arrived; over a cut it tries again later.
+func (s *stream) pump(i int) {
+	w, d := s.node[i].world, &s.dir[i]
+	from, to := s.node[i], s.node[1-i]
+	d.pumping = false
+	if len(d.queue) == 0 {
+		return
+	}
+	if w.blocked(from, to) {
+		d.backoff = min(max(2*d.backoff, 200*time.Millisecond), 2*time.Second)
+		d.pumping = true
+		if s.closed[0] && s.closed[1] {
+			return
+		}
+		w.After(d.backoff, nil, func() { s.pump(i) })
+		return
+	}
+	d.backoff = 0
+	for len(d.queue) > 0 && d.queue[0].at <= w.Now {
+		p := d.queue[0]
+		d.queue = d.queue[1:]
+		s.deliver(i, p)
+	}
+	if len(d.queue) > 0 {
+		d.pumping = true
+		w.After(d.queue[0].at-w.Now, nil, func() { s.pump(i) })
+	}
+}
+
+func (s *stream) deliver(i int, p packet) {
+	w := s.node[i].world
+	to := s.node[1-i]
+	if to.state == silent {
+		return
+	}
+	if s.closed[1-i] || to.life != s.life[1-i] {
+		if p.frame != nil {
+			s.reset(i) // the host answers: no such stream
+		}
+		return
+	}
+	w.After(0, to, func() { // in the process, once it runs
+		if s.closed[1-i] || to.life != s.life[1-i] || to.state != running {
+			return
+		}
+		if p.frame == nil {
+			s.lose(1 - i)
+			return
+		}
+		to.step(core.Received{Link: s.link[1-i], Frame: p.frame})
+	})
+}
+
+// reset tells end i, if it can be reached, that the other end is gone.
+func (s *stream) reset(i int) {
+	n := s.node[i]
+	w := n.world
+	w.After(w.latency(), n, func() {
+		if !w.blocked(s.node[1-i], n) && !s.closed[i] && n.life == s.life[i] && n.state == running {
+			s.lose(i)
+		}
+	})
+}
+
+// lose makes end i see the end of the stream.
+func (s *stream) lose(i int) {
+	n := s.node[i]
+	s.closed[i] = true
+	delete(n.streams, s.link[i])
+	n.step(core.LinkDown{Link: s.link[i]})
+}
+
+// close closes one end: gracefully after what was sent before, else with a reset.
+func (s *stream) close(n *Node, graceful bool) {
+	i := s.end(n)
+	if n.streams[s.link[1]] == s && s.node[0] == s.node[1] {
+		s.closed[1] = true
+		delete(n.streams, s.link[1])
+	}
+	s.closed[i] = true
+	delete(n.streams, s.link[i])
+	if graceful {
+		s.push(i, nil)
+		return
+	}
+	if !n.world.blocked(n, s.node[1-i]) {
+		s.reset(1 - i)
+	}
+}
+
+func (n *Node) sorted() []*stream {
+	var out []*stream
+	for _, id := range slices.Sorted(maps.Keys(n.streams)) {
+		out = append(out, n.streams[id])
+	}
+	return out
+}
+
+// dial opens a stream: two round trips for TCP and TLS, then the listener's queue.
+func (n *Node) dial(d core.Dial) {
+	w := n.world
+	w.Count.Dials++
+	n.Count.Dials++
+	a := &attempt{from: n, life: n.life, Dial: d}
+	for _, m := range w.Nodes {
+		if m.Addr == d.Addr {
+			a.to = m
+		}
+	}
+	w.After(w.Core.DialTimeout, n, func() { a.fail(false) })
+	a.try(time.Second)
+}
+
+type attempt struct {
+	core.Dial
+	from, to *Node
+	life     int
+	done     bool
+}
+
+func (a *attempt) fail(refused bool) {
+	if !a.done && a.from.life == a.life {
+		a.done = true
+		a.from.step(core.DialFailed{Attempt: a.Attempt, Refused: refused})
+	}
+}
+
+// try sends the first packet; if nothing comes back, again after a second, then after two more.
+func (a *attempt) try(again time.Duration) {
+	w := a.from.world
+	if a.done || a.from.life != a.life {
+		return
+	}
+	switch {
+	case a.to == nil || a.to.state == silent || w.blocked(a.from, a.to) || w.blocked(a.to, a.from):
+		w.After(again, nil, func() { a.try(2 * again) })
+	case a.to.state == dead:
+		w.After(w.latency()+w.latency(), a.from, func() { a.fail(true) })
+	default:
+		d := w.latency() + w.latency() + w.latency() + w.latency() + w.retransmissions() + w.retransmissions()
+		a.to.busy = max(a.to.busy, w.Now+d) + a.to.accept
+		w.After(a.to.busy-w.Now, a.to, a.accepted)
+	}
+}
+
+// accepted ends the handshake at the listener, which learns of the link first.
+func (a *attempt) accepted() {
+	n, m := a.from, a.to
+	w := n.world
+	if a.done || m.state != running || w.blocked(n, m) || w.blocked(m, n) {
+		return // the time of the dial runs out
+	}
+	s := &stream{node: [2]*Node{n, m}, life: [2]int{a.life, m.life}, link: [2]core.LinkID{core.LinkID(w.links + 1), core.LinkID(w.links + 2)}}
+	w.links += 2
+	m.streams[s.link[1]] = s
+	b := 2*header + 60 + len(n.ID) + len(m.ID)
+	w.Count.Bytes += b
+	w.Count.Messages += 2
+	w.Count.ByKind["Hello"] += b
+	up := w.latency()
+	s.dir[1].last = w.Now + up // no frame overtakes the end of the handshake
+	w.After(up, n, func() {
+		if a.done || n.life != a.life || n.state != running {
+			s.closed[0] = true
+			s.reset(1)
+			return
+		}
+		a.done = true
+		if s.closed[0] {
+			return
+		}
+		n.streams[s.link[0]] = s
+		n.step(core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt})
+	})
+	m.step(core.LinkUp{Link: s.link[1], ID: n.ID, Generation: n.generation, Addr: n.Addr})
+}

@@ -1,0 +1,204 @@
+// Package gossip is a membership core: nodes that hold streams to a few neighbours each, and tell from who is reachable
+// over them who is up. What it knows is a [View]; what a node publishes of itself are keys and values of its own.
+//
+// The protocol is in package core, a state machine without side effects; this package is the shell around it, which owns the
+// sockets, the clock and the goroutines.
+package gossip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/transport"
+)
+
+// What a node sees of its cluster; see package core.
+type (
+	View   = core.View
+	Member = core.Member
+	Status = core.Status
+)
+
+// The statuses of a member.
+const (
+	Up       = core.Up
+	Degraded = core.Degraded
+	Down     = core.Down
+	Left     = core.Left
+)
+
+var (
+	// ErrStopped is returned by the methods of a node that has stopped.
+	ErrStopped = errors.New("gossip: the node has stopped")
+	// ErrConflict says that another process has this node's name and started later; this one has stopped.
+	ErrConflict = errors.New("gossip: a newer process has this node's name")
+)
+
+// viewGap is the least time between two views, so that a storm of changes costs few of them.
+const viewGap = 10 * time.Millisecond
+
+// Node takes part in a cluster from [Start] to Stop. Its methods are safe for concurrent use.
+type Node struct {
+	config    Config
+	tuning    core.Config
+	log       hclog.Logger
+	transport transport.Transport
+	listener  net.Listener
+
+	life   context.Context
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+	inputs chan event    // to the loop; unbuffered, so that readers are slowed down by a busy core
+	done   chan struct{} // closed when the loop has ended
+	err    error         // why it ended; read after done
+
+	generation atomic.Uint64
+	view       atomic.Pointer[View]
+	watch      watchers
+	shakes     chan struct{} // slots of inbound handshakes
+	lastLink   atomic.Uint64
+
+	// Owned by the loop.
+	core   *core.Core
+	links  map[core.LinkID]*link
+	viewAt time.Time // when a new view is due; zero: none is
+}
+
+// Start listens and takes part. It knows nobody before Join.
+func Start(c Config) (*Node, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if c.Log == nil {
+		c.Log = hclog.NewNullLogger()
+	}
+	if c.Transport == nil {
+		c.Transport = transport.TCP{}
+	}
+	listener, err := c.Transport.Listen(c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("gossip: %w", err)
+	}
+	now := time.Now()
+	tuning, err := c.tuning(listener.Addr(), now)
+	if err != nil {
+		_ = listener.Close()
+		return nil, fmt.Errorf("gossip: %w", err)
+	}
+	life, cancel := context.WithCancel(context.Background())
+	n := &Node{
+		config: c, tuning: tuning, log: c.Log, transport: c.Transport, listener: listener,
+		life: life, cancel: cancel,
+		inputs: make(chan event), done: make(chan struct{}),
+		shakes: make(chan struct{}, maxHandshakes),
+		core:   core.New(tuning, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), now),
+		links:  make(map[core.LinkID]*link),
+	}
+	n.watch.init()
+	n.generation.Store(tuning.Generation)
+	n.publish()
+	n.tasks.Go(n.accept)
+	n.tasks.Go(n.run)
+	return n, nil
+}
+
+// Addr returns the host:port that other nodes dial.
+func (n *Node) Addr() string { return n.tuning.Addr }
+
+// Bound returns the host:port listened on.
+func (n *Node) Bound() string { return n.listener.Addr().String() }
+
+// View returns what this node knows now. It costs nothing.
+func (n *Node) View() *View { return n.view.Load() }
+
+// Get returns the value of a key that a member published.
+func (n *Node) Get(member, key string) (value string, ok bool) {
+	for i := range n.View().Members {
+		if m := &n.View().Members[i]; m.ID == member {
+			value, ok = m.Keys[key]
+			return value, ok
+		}
+	}
+	return "", false
+}
+
+// Set publishes a key of this node: at most 255 and 65,536 bytes. It returns when the node itself has it.
+func (n *Node) Set(key, value string) error {
+	if len(key) == 0 || len(key) > core.MaxKey {
+		return fmt.Errorf("gossip: the key has %d bytes, want 1 to %d", len(key), core.MaxKey)
+	}
+	if len(value) > core.MaxValue {
+		return fmt.Errorf("gossip: the value has %d bytes, at most %d are possible", len(value), core.MaxValue)
+	}
+	return n.tell(context.Background(), core.Set{Key: key, Value: value})
+}
+
+// Delete withdraws a key of this node; nothing happens if it is not there.
+func (n *Node) Delete(key string) error { return n.tell(context.Background(), core.Delete{Key: key}) }
+
+// event is an input of the core, and the link that a LinkUp is about.
+type event struct {
+	in   core.Input
+	link *link
+}
+
+// tell hands an input to the loop. It returns when that has taken it, the node has stopped, or ctx is done.
+func (n *Node) tell(ctx context.Context, in core.Input) error { return n.tellOf(ctx, event{in: in}) }
+
+func (n *Node) tellOf(ctx context.Context, e event) error {
+	select {
+	case n.inputs <- e:
+		return nil
+	case <-n.life.Done():
+		<-n.done
+		return n.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Leave says goodbye to all members and stops. What could not be sent before ctx is done is given up.
+func (n *Node) Leave(ctx context.Context) error {
+	err := n.tell(ctx, core.Leave{})
+	if err == nil {
+		select {
+		case <-n.done:
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+	}
+	n.Stop()
+	if errors.Is(err, ErrStopped) {
+		return nil
+	}
+	return err
+}
+
+// Stop ends the node without a goodbye and waits for everything it started. It may be called more than once.
+func (n *Node) Stop() {
+	n.cancel()
+	_ = n.listener.Close() // it may be closed already
+	n.tasks.Wait()
+}
+
+// Done is closed when the node has stopped, by itself too: then Err says why.
+func (n *Node) Done() <-chan struct{} { return n.done }
+
+// Err returns why the node has stopped, nil while it runs.
+func (n *Node) Err() error {
+	select {
+	case <-n.done:
+		return n.err
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,186 @@
+package transport
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+
+	"github.com/flynn/noise"
+)
+
+// PSK encrypts streams with keys that all nodes share: the Noise protocol NNpsk0 (https://noiseprotocol.org/noise.html), with
+// X25519, AES-256-GCM and SHA-256. Both sides prove that they hold the key before anything readable is sent; each stream has
+// keys of its own, which the shared key alone does not give away later.
+type PSK struct{ keys [][]byte }
+
+const (
+	pskSize = 32
+	maxKeys = 8
+
+	// A record is a length of 2 bytes, big-endian, and as many bytes of ciphertext, tag included.
+	recordHead = 2
+	recordTag  = 16
+	maxRecord  = 16 << 10 // of plaintext; larger ones are refused
+	maxHello   = 256      // of a handshake message
+)
+
+var pskSuite = noise.NewCipherSuite(noise.DH25519, noise.CipherAESGCM, noise.HashSHA256)
+
+// NewPSK takes 1 to 8 keys of 32 bytes. The first is used to dial, all are accepted, so that keys can be changed node by node.
+func NewPSK(keys ...[]byte) (*PSK, error) {
+	if len(keys) == 0 || len(keys) > maxKeys {
+		return nil, fmt.Errorf("pre-shared keys: %d given, want 1 to %d", len(keys), maxKeys)
+	}
+	for i, k := range keys {
+		if len(k) != pskSize {
+			return nil, fmt.Errorf("pre-shared key %d of %d has %d bytes, want %d", i+1, len(keys), len(k), pskSize)
+		}
+	}
+	return &PSK{keys}, nil
+}
+
+// ErrKey says that the other side does not hold any of our keys.
+var ErrKey = errors.New("the other side has another pre-shared key")
+
+func handshakeState(key []byte, initiator bool) (*noise.HandshakeState, error) {
+	return noise.NewHandshakeState(noise.Config{
+		CipherSuite: pskSuite, Random: rand.Reader, Pattern: noise.HandshakeNN,
+		Initiator: initiator, PresharedKey: key, Prologue: []byte("convoke/1"),
+	})
+}
+
+// Client runs the handshake of who dialled.
+func (p *PSK) Client(ctx context.Context, raw net.Conn) (Conn, error) {
+	return secure(ctx, raw, func() (Conn, error) {
+		hs, err := handshakeState(p.keys[0], true)
+		if err != nil {
+			return nil, err
+		}
+		out, _, _, err := hs.WriteMessage(nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		if err := writeRecord(raw, out); err != nil {
+			return nil, err
+		}
+		in, err := readRecord(raw, maxHello)
+		if errors.Is(err, io.EOF) {
+			return nil, ErrKey // who cannot read our first message closes without a word
+		}
+		if err != nil {
+			return nil, err
+		}
+		_, send, receive, err := hs.ReadMessage(nil, in)
+		if err != nil {
+			return nil, ErrKey
+		}
+		return &pskConn{Conn: raw, send: send, receive: receive}, nil
+	})
+}
+
+// Server runs the handshake of who was dialled.
+func (p *PSK) Server(ctx context.Context, raw net.Conn) (Conn, error) {
+	return secure(ctx, raw, func() (Conn, error) {
+		in, err := readRecord(raw, maxHello)
+		if err != nil {
+			return nil, err
+		}
+		for _, key := range p.keys {
+			hs, err := handshakeState(key, false)
+			if err != nil {
+				return nil, err
+			}
+			if _, _, _, err := hs.ReadMessage(nil, in); err != nil {
+				continue
+			}
+			out, receive, send, err := hs.WriteMessage(nil, nil)
+			if err != nil {
+				return nil, err
+			}
+			if err := writeRecord(raw, out); err != nil {
+				return nil, err
+			}
+			return &pskConn{Conn: raw, send: send, receive: receive}, nil
+		}
+		return nil, ErrKey
+	})
+}
+
+// pskConn seals what is written and opens what is read.
+type pskConn struct {
+	net.Conn
+
+	writing sync.Mutex
+	send    *noise.CipherState // guarded by writing
+
+	reading sync.Mutex
+	receive *noise.CipherState // guarded by reading, as rest
+	rest    []byte             // opened and not read yet
+}
+
+// Proves returns true: who holds the key may go by any name.
+func (c *pskConn) Proves(string) bool { return true }
+
+func (c *pskConn) Write(b []byte) (n int, err error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	for len(b) > 0 {
+		part := b[:min(len(b), maxRecord)]
+		sealed, err := c.send.Encrypt(nil, nil, part)
+		if err != nil {
+			return n, err
+		}
+		if err := writeRecord(c.Conn, sealed); err != nil {
+			return n, err
+		}
+		n += len(part)
+		b = b[len(part):]
+	}
+	return n, nil
+}
+
+func (c *pskConn) Read(b []byte) (int, error) {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	for len(c.rest) == 0 {
+		sealed, err := readRecord(c.Conn, maxRecord+recordTag)
+		if err != nil {
+			return 0, err
+		}
+		if c.rest, err = c.receive.Decrypt(nil, nil, sealed); err != nil {
+			return 0, errors.New("a record was tampered with")
+		}
+	}
+	n := copy(b, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+func writeRecord(w io.Writer, b []byte) error {
+	_, err := w.Write(append(binary.BigEndian.AppendUint16(make([]byte, 0, recordHead+len(b)), uint16(len(b))), b...))
+	return err
+}
+
+func readRecord(r io.Reader, most int) ([]byte, error) {
+	var head [recordHead]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, err
+	}
+	n := int(binary.BigEndian.Uint16(head[:]))
+	if n > most {
+		return nil, fmt.Errorf("a record of %d bytes, at most %d are possible", n, most)
+	}
+	b := make([]byte, n)
+	if _, err := io.ReadFull(r, b); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	return b, nil
+}

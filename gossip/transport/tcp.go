@@ -1,0 +1,49 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"time"
+)
+
+// TCP is a [Transport] over TCP.
+type TCP struct {
+	Security Security // nil means Plain
+}
+
+// keepAlive lets the kernel notice a dead host by itself; the protocol's own heartbeats are faster.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
+
+func (t TCP) security() Security {
+	if t.Security == nil {
+		return Plain{}
+	}
+	return t.Security
+}
+
+// Listen listens on host:port.
+func (t TCP) Listen(addr string) (net.Listener, error) {
+	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
+	return lc.Listen(context.Background(), "tcp", addr) // binding a literal address does not wait
+}
+
+// Secure runs the server's side of the security's handshake.
+func (t TCP) Secure(ctx context.Context, raw net.Conn) (Conn, error) {
+	return t.security().Server(ctx, raw)
+}
+
+// Dial connects and runs the client's side of the security's handshake.
+func (t TCP) Dial(ctx context.Context, addr string) (Conn, error) {
+	d := net.Dialer{KeepAliveConfig: keepAlive}
+	raw, err := d.DialContext(ctx, "tcp", addr)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, fmt.Errorf("dial %s: %w", addr, ErrRefused)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t.security().Client(ctx, raw)
+}

@@ -1,0 +1,260 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/goconvoke/convoke/gossip/core"
+)
+
+// maxReason is the longest reason of a Refuse, in bytes.
+const maxReason = 255
+
+// maxAddr is the longest address, in bytes: a name of 253, a port and brackets.
+const maxAddr = 262
+
+// field is one field of a message.
+type field struct {
+	number protowire.Number
+	kind   protowire.Type
+	value  uint64 // of a varint or of 8 fixed bytes
+	bytes  []byte // of everything that has a length
+}
+
+// uint returns the value as an unsigned number of so many bits.
+func (f *field) uint(bits int) (uint64, error) {
+	if f.kind != protowire.VarintType && f.kind != protowire.Fixed64Type {
+		return 0, fmt.Errorf("field %d is not a number", f.number)
+	}
+	if bits == 64 || f.value < 1<<bits {
+		return f.value, nil
+	}
+	return 0, fmt.Errorf("field %d is larger than %d bits", f.number, bits)
+}
+
+// string returns a copy of the value of at most so many bytes.
+func (f *field) string(most int) (string, error) {
+	if f.kind != protowire.BytesType {
+		return "", fmt.Errorf("field %d is not text", f.number)
+	}
+	if len(f.bytes) > most {
+		return "", fmt.Errorf("field %d has %d bytes, at most %d are possible", f.number, len(f.bytes), most)
+	}
+	return string(f.bytes), nil
+}
+
+// message decodes the value as a message.
+func message[T any](f *field, into *T, set func(*T, *field) error) error {
+	if f.kind != protowire.BytesType {
+		return fmt.Errorf("field %d is not a message", f.number)
+	}
+	return fields(f.bytes, into, set)
+}
+
+// fields calls set for each field of a message.
+func fields[T any](b []byte, into *T, set func(*T, *field) error) error {
+	for len(b) > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		b = b[n:]
+		f := field{number: number, kind: kind}
+		switch kind {
+		case protowire.VarintType:
+			f.value, n = protowire.ConsumeVarint(b)
+		case protowire.Fixed64Type:
+			f.value, n = protowire.ConsumeFixed64(b)
+		case protowire.BytesType:
+			f.bytes, n = protowire.ConsumeBytes(b)
+		default: // of a later version
+			n = protowire.ConsumeFieldValue(number, kind, b)
+		}
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		b = b[n:]
+		if err := set(into, &f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decode decodes a whole frame.
+func decode[T any, P interface {
+	*T
+	core.Frame
+}](b []byte, name string, into P, set func(*T, *field) error) (core.Frame, error) {
+	if err := fields(b, (*T)(into), set); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", errMalformed, name, err)
+	}
+	return into, nil
+}
+
+// The functions below set one field each; a number that is not known is skipped.
+
+func helloField(h *core.Hello, f *field) (err error) {
+	switch f.number {
+	case helloProtocol:
+		var v uint64
+		v, err = f.uint(16)
+		h.Protocol = uint16(v)
+	case helloCluster:
+		h.Cluster, err = f.string(core.MaxID)
+	case helloID:
+		h.ID, err = f.string(core.MaxID)
+	case helloGeneration:
+		h.Generation, err = f.uint(64)
+	case helloAddr:
+		h.Addr, err = f.string(maxAddr)
+	}
+	return err
+}
+
+func refuseField(r *core.Refuse, f *field) (err error) {
+	if f.number == refuseReason {
+		r.Reason, err = f.string(maxReason)
+	}
+	return err
+}
+
+func beatField(b *core.Beat, f *field) (err error) {
+	switch f.number {
+	case beatHash:
+		b.Hash, err = f.uint(64)
+	case beatKnown:
+		var v uint64
+		v, err = f.uint(32)
+		b.Known = uint32(v)
+	case beatWanted:
+		b.Wanted, err = f.bool()
+	case beatEager:
+		b.Eager, err = f.bool()
+	}
+	return err
+}
+
+func (f *field) bool() (bool, error) {
+	v, err := f.uint(64)
+	return v != 0, err
+}
+
+func decodeBuckets(b []byte) (core.Frame, error) {
+	out, found := new(core.Buckets), false
+	err := fields(b, out, func(out *core.Buckets, f *field) error {
+		if f.number != bucketsHashes {
+			return nil
+		}
+		if f.kind != protowire.BytesType || len(f.bytes) != 8*core.NumBuckets {
+			return fmt.Errorf("want %d hashes of 8 bytes", core.NumBuckets)
+		}
+		for i := range out.Hashes {
+			out.Hashes[i] = binary.LittleEndian.Uint64(f.bytes[8*i:])
+		}
+		found = true
+		return nil
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("no hashes")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: buckets: %w", errMalformed, err)
+	}
+	return out, nil
+}
+
+func digestField(d *core.Digest, f *field) (err error) {
+	switch f.number {
+	case digestMask:
+		d.Mask, err = f.uint(64)
+	case digestEntry:
+		var e core.DigestEntry
+		err = message(f, &e, digestEntryField)
+		d.Entries = append(d.Entries, e)
+	}
+	return err
+}
+
+func digestEntryField(e *core.DigestEntry, f *field) (err error) {
+	switch f.number {
+	case entryNode:
+		var v uint64
+		v, err = f.uint(64)
+		e.Node = core.NodeID(v)
+	case entryGeneration:
+		e.Generation, err = f.uint(64)
+	case entryVersion:
+		e.Version, err = f.uint(64)
+	case entryFloor:
+		e.Floor, err = f.uint(64)
+	}
+	return err
+}
+
+func deltaField(d *core.Delta, f *field) error {
+	if f.number != deltaRecord {
+		return nil
+	}
+	var r core.RecordDelta
+	err := message(f, &r, recordField)
+	d.Records = append(d.Records, r)
+	return err
+}
+
+func recordField(r *core.RecordDelta, f *field) (err error) {
+	switch f.number {
+	case recordNode:
+		var v uint64
+		v, err = f.uint(64)
+		r.Node = core.NodeID(v)
+	case recordID:
+		r.ID, err = f.string(core.MaxID)
+	case recordGeneration:
+		r.Generation, err = f.uint(64)
+	case recordFrom:
+		r.From, err = f.uint(64)
+	case recordTo:
+		r.To, err = f.uint(64)
+	case recordFloor:
+		r.Floor, err = f.uint(64)
+	case recordUrgent:
+		r.Urgent, err = f.bool()
+	case recordEntry:
+		var e core.Entry
+		if err = message(f, &e, entryField); err == nil && len(r.Entries) >= core.MaxEntries {
+			err = fmt.Errorf("a record of more than %d entries", core.MaxEntries)
+		}
+		r.Entries = append(r.Entries, e)
+	}
+	return err
+}
+
+func entryField(e *core.Entry, f *field) (err error) {
+	var v uint64
+	switch f.number {
+	case keyKind:
+		v, err = f.uint(8)
+		e.Kind = core.Kind(v)
+	case keyKey:
+		e.Key, err = f.string(core.MaxKey)
+	case keyValue:
+		e.Value, err = f.string(core.MaxValue)
+	case keyVersion:
+		e.Version, err = f.uint(64)
+	case keyDeleted:
+		e.Deleted, err = f.bool()
+	}
+	return err
+}
+
+func byeField(b *core.Bye, f *field) error {
+	if f.number != byeReason {
+		return nil
+	}
+	v, err := f.uint(8)
+	b.Reason = core.ByeReason(v)
+	return err
+}

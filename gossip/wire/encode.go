@@ -1,0 +1,156 @@
+package wire
+
+import (
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/goconvoke/convoke/gossip/core"
+)
+
+// Field numbers. They are never used again for something else.
+const (
+	helloProtocol   = 1
+	helloCluster    = 2
+	helloID         = 3
+	helloGeneration = 4
+	helloAddr       = 5
+
+	refuseReason = 1
+
+	beatHash   = 1
+	beatKnown  = 2
+	beatWanted = 3
+	beatEager  = 4
+
+	bucketsHashes = 1
+
+	digestMask  = 1
+	digestEntry = 2
+
+	entryNode       = 1
+	entryGeneration = 2
+	entryVersion    = 3
+	entryFloor      = 4
+
+	deltaRecord = 1
+
+	recordNode       = 1
+	recordID         = 2
+	recordGeneration = 3
+	recordFrom       = 4
+	recordTo         = 5
+	recordFloor      = 6
+	recordUrgent     = 7
+	recordEntry      = 8
+
+	keyKind    = 1
+	keyKey     = 2
+	keyValue   = 3
+	keyVersion = 4
+	keyDeleted = 5
+
+	byeReason = 1
+)
+
+// Zero values are not written.
+
+func appendVarint(b []byte, field protowire.Number, v uint64) []byte {
+	if v == 0 {
+		return b
+	}
+	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), v)
+}
+
+func appendFixed(b []byte, field protowire.Number, v uint64) []byte {
+	if v == 0 {
+		return b
+	}
+	return protowire.AppendFixed64(protowire.AppendTag(b, field, protowire.Fixed64Type), v)
+}
+
+func appendBool(b []byte, field protowire.Number, v bool) []byte {
+	return appendVarint(b, field, protowire.EncodeBool(v))
+}
+
+func appendString(b []byte, field protowire.Number, s string) []byte {
+	if s == "" {
+		return b
+	}
+	return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), s)
+}
+
+// appendMessage appends a message inside a message, behind its length.
+func appendMessage(b []byte, field protowire.Number, fill func([]byte) []byte) []byte {
+	b = protowire.AppendTag(b, field, protowire.BytesType)
+	inner := fill(nil)
+	return protowire.AppendBytes(b, inner)
+}
+
+func appendHello(b []byte, f *core.Hello) []byte {
+	b = appendVarint(b, helloProtocol, uint64(f.Protocol))
+	b = appendString(b, helloCluster, f.Cluster)
+	b = appendString(b, helloID, f.ID)
+	b = appendVarint(b, helloGeneration, f.Generation)
+	return appendString(b, helloAddr, f.Addr)
+}
+
+func appendRefuse(b []byte, f *core.Refuse) []byte { return appendString(b, refuseReason, f.Reason) }
+
+func appendBeat(b []byte, f *core.Beat) []byte {
+	b = appendFixed(b, beatHash, f.Hash)
+	b = appendVarint(b, beatKnown, uint64(f.Known))
+	b = appendBool(b, beatWanted, f.Wanted)
+	return appendBool(b, beatEager, f.Eager)
+}
+
+func appendBuckets(b []byte, f *core.Buckets) []byte {
+	b = protowire.AppendTag(b, bucketsHashes, protowire.BytesType)
+	b = protowire.AppendVarint(b, 8*core.NumBuckets)
+	for _, h := range f.Hashes {
+		b = protowire.AppendFixed64(b, h)
+	}
+	return b
+}
+
+func appendDigest(b []byte, f *core.Digest) []byte {
+	b = appendFixed(b, digestMask, f.Mask)
+	for i := range f.Entries {
+		e := &f.Entries[i]
+		b = appendMessage(b, digestEntry, func(m []byte) []byte {
+			m = appendFixed(m, entryNode, uint64(e.Node))
+			m = appendVarint(m, entryGeneration, e.Generation)
+			m = appendVarint(m, entryVersion, e.Version)
+			return appendVarint(m, entryFloor, e.Floor)
+		})
+	}
+	return b
+}
+
+func appendDelta(b []byte, f *core.Delta) []byte {
+	for i := range f.Records {
+		b = appendMessage(b, deltaRecord, func(m []byte) []byte { return appendRecord(m, &f.Records[i]) })
+	}
+	return b
+}
+
+func appendRecord(b []byte, r *core.RecordDelta) []byte {
+	b = appendFixed(b, recordNode, uint64(r.Node))
+	b = appendString(b, recordID, r.ID)
+	b = appendVarint(b, recordGeneration, r.Generation)
+	b = appendVarint(b, recordFrom, r.From)
+	b = appendVarint(b, recordTo, r.To)
+	b = appendVarint(b, recordFloor, r.Floor)
+	b = appendBool(b, recordUrgent, r.Urgent)
+	for i := range r.Entries {
+		e := &r.Entries[i]
+		b = appendMessage(b, recordEntry, func(m []byte) []byte {
+			m = appendVarint(m, keyKind, uint64(e.Kind))
+			m = appendString(m, keyKey, e.Key)
+			m = appendString(m, keyValue, e.Value)
+			m = appendVarint(m, keyVersion, e.Version)
+			return appendBool(m, keyDeleted, e.Deleted)
+		})
+	}
+	return b
+}
+
+func appendBye(b []byte, f *core.Bye) []byte { return appendVarint(b, byeReason, uint64(f.Reason)) }

@@ -1,0 +1,152 @@
+// Package wire turns the frames of [core] into bytes and back.
+//
+// A stream is a sequence of frames, each
+//
+//	length  4 bytes, big-endian: of what follows, 1 to the limit of the reader
+//	type    1 byte
+//	fields  as Protocol Buffers encode them (https://protobuf.dev/programming-guides/encoding/)
+//
+// A field that a reader does not know is skipped, and so is a frame of an unknown type: two versions of the protocol
+// understand each other as far as both go. A frame that is malformed, or larger than its reader allows, is an error
+// of that stream; nothing is allocated by a length that was not checked.
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/goconvoke/convoke/gossip/core"
+)
+
+const (
+	// Protocol is the version of the protocol that this package speaks.
+	Protocol = 1
+	// MaxFrame is the largest body of a frame, in bytes, after the handshake.
+	MaxFrame = 1 << 20
+	// MaxHandshake is the largest body of a frame before the sender is known.
+	MaxHandshake = 4 << 10
+
+	headerSize = 4
+)
+
+// The types of frames. Numbers are never used again for something else.
+const (
+	typeHello   = 1
+	typeRefuse  = 2
+	typeBeat    = 3
+	typeBuckets = 4
+	typeDigest  = 5
+	typeDelta   = 6
+	typeBye     = 7
+)
+
+// errMalformed is wrapped by every error about the content of a frame.
+var errMalformed = errors.New("malformed frame")
+
+// Append appends a frame to b. It is an error if the frame breaks a limit.
+func Append(b []byte, f core.Frame) ([]byte, error) {
+	start := len(b)
+	b = append(b, 0, 0, 0, 0)
+	switch f := f.(type) {
+	case *core.Hello:
+		b = appendHello(append(b, typeHello), f)
+	case *core.Refuse:
+		b = appendRefuse(append(b, typeRefuse), f)
+	case *core.Beat:
+		b = appendBeat(append(b, typeBeat), f)
+	case *core.Buckets:
+		b = appendBuckets(append(b, typeBuckets), f)
+	case *core.Digest:
+		b = appendDigest(append(b, typeDigest), f)
+	case *core.Delta:
+		b = appendDelta(append(b, typeDelta), f)
+	case *core.Bye:
+		b = appendBye(append(b, typeBye), f)
+	default:
+		return b[:start], fmt.Errorf("frame of unknown type %T", f)
+	}
+	n := len(b) - start - headerSize
+	if n > MaxFrame {
+		return b[:start], fmt.Errorf("frame of %d bytes, at most %d are possible", n, MaxFrame)
+	}
+	binary.BigEndian.PutUint32(b[start:], uint32(n))
+	return b, nil
+}
+
+// Decode reads the body of one frame: its type and fields. A type that is not known gives nil, nil.
+func Decode(body []byte) (core.Frame, error) {
+	if len(body) == 0 {
+		return nil, fmt.Errorf("%w: empty", errMalformed)
+	}
+	fields := body[1:]
+	switch body[0] {
+	case typeHello:
+		return decode(fields, "hello", new(core.Hello), helloField)
+	case typeRefuse:
+		return decode(fields, "refuse", new(core.Refuse), refuseField)
+	case typeBeat:
+		return decode(fields, "beat", new(core.Beat), beatField)
+	case typeBuckets:
+		return decodeBuckets(fields)
+	case typeDigest:
+		return decode(fields, "digest", new(core.Digest), digestField)
+	case typeDelta:
+		return decode(fields, "delta", new(core.Delta), deltaField)
+	case typeBye:
+		return decode(fields, "bye", new(core.Bye), byeField)
+	}
+	return nil, nil
+}
+
+// Reader reads frames from a stream. It is not safe for concurrent use.
+type Reader struct {
+	r     io.Reader
+	limit uint32
+	head  [headerSize]byte
+	body  []byte
+}
+
+// NewReader returns a reader that accepts bodies up to [MaxHandshake]. The stream should be buffered.
+func NewReader(r io.Reader) *Reader { return &Reader{r: r, limit: MaxHandshake} }
+
+// Trust raises the limit to [MaxFrame]: the sender is known.
+func (r *Reader) Trust() { r.limit = MaxFrame }
+
+// Read returns the next frame of a known type. At the end of the stream, between two frames, it returns io.EOF;
+// within a frame io.ErrUnexpectedEOF. After an error the stream is of no more use.
+func (r *Reader) Read() (core.Frame, error) {
+	for {
+		body, err := r.next()
+		if err != nil {
+			return nil, err
+		}
+		f, err := Decode(body)
+		if err != nil || f != nil {
+			return f, err
+		}
+	}
+}
+
+// next returns the next body, which is valid until the next call.
+func (r *Reader) next() ([]byte, error) {
+	if _, err := io.ReadFull(r.r, r.head[:]); err != nil {
+		return nil, err
+	}
+	n := binary.BigEndian.Uint32(r.head[:])
+	if n == 0 || n > r.limit {
+		return nil, fmt.Errorf("%w: it claims %d bytes, 1 to %d are allowed", errMalformed, n, r.limit)
+	}
+	if uint32(cap(r.body)) < n {
+		r.body = make([]byte, n)
+	}
+	r.body = r.body[:n]
+	if _, err := io.ReadFull(r.r, r.body); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	return r.body, nil
+}
