@@ -26,6 +26,14 @@ func settle(t testing.TB, n int, seed uint64) (*World, *Watch) {
 	return w, v
 }
 
+// none fails if anybody ceased to be up to anybody.
+func none(t *testing.T, v *Watch) {
+	t.Helper()
+	if len(v.Deaths) > 0 {
+		t.Errorf("%d false deaths, want none", len(v.Deaths))
+	}
+}
+
 func partition(t *testing.T, n int) {
 	for seed := range uint64(3) {
 		w, v := settle(t, n, seed)
@@ -43,6 +51,9 @@ func partition(t *testing.T, n int) {
 		ok := w.Run(30*time.Second, v.Complete)
 		heal := w.Now - at
 		w.Run(5*time.Second, nil)
+		if !ok || heal > 12*time.Second {
+			t.Errorf("healed: %v after %v, want at most 12 s", ok, heal)
+		}
 		t.Logf("partition of 60 s: both sides know after %v, healed: %v after %v, %s per member in 5 s", split, ok, heal, per(n, w.Count.Bytes-b))
 	}
 }
@@ -66,6 +77,7 @@ func loss(t *testing.T, n int) {
 		w.Loss = p
 		b, d := w.Count.Bytes, w.Count.Dials
 		w.Run(60*time.Second, nil)
+		none(t, v)
 		t.Logf("loss %2.0f %%: %d false deaths in 60 s, %d B/s, %.3f dials/s per member", p*100, len(v.Deaths), (w.Count.Bytes-b)/n/60, float64(w.Count.Dials-d)/float64(n)/60)
 	}
 }
@@ -76,6 +88,7 @@ func stall(t *testing.T, n int) {
 		w.Nodes[i].Stall(3 * time.Second)
 	}
 	w.Run(30*time.Second, nil)
+	none(t, v)
 	t.Logf("%d of %d stall for 3 s: %d deaths", n/4, n, len(v.Deaths))
 }
 
@@ -95,6 +108,7 @@ func oneWay(t *testing.T, n int) {
 	}
 	b := w.Count.Bytes
 	w.Run(60*time.Second, nil)
+	none(t, v)
 	t.Logf("a quarter of the links cut one way for 60 s: %d deaths, %d B/s; links %v", len(v.Deaths), (w.Count.Bytes-b)/n/60, w.degrees())
 }
 
@@ -114,6 +128,9 @@ func mass(t *testing.T, n int) {
 				false1++
 			}
 		}
+	}
+	if false1 > 0 {
+		t.Errorf("%d false deaths among the survivors", false1)
 	}
 	t.Logf("30 %% die at once, 5 seeds: known by all after at most %v, %d false deaths", worst, false1)
 }

@@ -36,13 +36,22 @@ func figures(t *testing.T, n int) {
 	w.Run(30*time.Second-w.Now, nil)
 	t.Logf("join storm, 30 s: %s per member; %.1f dials; %v; links %v; false deaths %d", per(n, w.Count.Bytes),
 		float64(w.Count.Dials)/float64(n), kinds(w, n), w.degrees(), len(v.Deaths))
+	if got := w.Count.Bytes / n; got > 100_000 || len(v.Deaths) > 0 {
+		t.Errorf("join storm: %d bytes per member, %d false deaths; want at most 100 KB and none", got, len(v.Deaths))
+	}
 	b, m := w.Count.Bytes, w.Count.Messages
 	w.Run(60*time.Second, nil)
 	t.Logf("idle: %.0f B/s, %.1f messages/s per member", float64(w.Count.Bytes-b)/float64(n)/60, float64(w.Count.Messages-m)/float64(n)/60)
+	if got := (w.Count.Bytes - b) / n / 60; got > 144 {
+		t.Errorf("idle: %d B/s per member, want at most 144", got)
+	}
 	t.Logf("crash: last knows after %v", deaths(t, w, v, 3, (*Node).Crash))
 	t.Logf("silent death: last knows after %v", deaths(t, w, v, 4, (*Node).Vanish))
-	last := updates(w, 100)
+	last := updates(w, 1000)
 	t.Logf("update at the last member: median %v, worst %v", last[len(last)/2], last[len(last)-1])
+	if last[len(last)-1] > 3*time.Second {
+		t.Errorf("an update took %v, want none later than 3 s", last[len(last)-1])
+	}
 	b = w.Count.Bytes
 	updates(w, 100)
 	t.Logf("cost of an update: %d B per member", (w.Count.Bytes-b)/n/100)
