@@ -72,6 +72,7 @@ func (s *Schedule) heal() error {
 			s.restart(n)
 		}
 	}
+	s.discover()
 	at := w.Now
 	for !w.Agreed() {
 		if w.Now-at > HealBound(w.Core) {
@@ -83,6 +84,22 @@ func (s *Schedule) heal() error {
 	}
 	s.Healed = w.Now - at
 	return nil
+}
+
+// discover tells those that know nobody where somebody lives: the addresses they were started with may all belong to members
+// that left, and nobody calls one that said goodbye.
+func (s *Schedule) discover() {
+	for _, n := range s.w.Nodes {
+		if !n.Running() || len(n.Core.View().Members) > 1 {
+			continue
+		}
+		for _, m := range s.w.Nodes {
+			if m != n && m.Running() {
+				n.Do(core.Join{Addrs: []string{m.Addr}})
+				break
+			}
+		}
+	}
 }
 
 func (s *Schedule) restart(n *Node) { n.Restart(s.rng.IntN(2) == 0, s.w.Nodes[0].Addr, s.any().Addr) }
