@@ -35,6 +35,8 @@ type Config struct {
 	// Tombstone is how long the mark of a deleted key is kept; who lags behind for longer gets the whole record again.
 	// At least Silence, up to 24 h.
 	Tombstone time.Duration
+	// Limits of what others can make this node keep. All nodes of a cluster need the same.
+	Limits Limits
 }
 
 // DefaultConfig returns the settings for a local network; ID, Addr and Generation are left to fill in.
@@ -42,7 +44,7 @@ func DefaultConfig() Config {
 	return Config{
 		Rings: 4, Heartbeat: time.Second, Silence: 5 * time.Second, Coalesce: 10 * time.Millisecond,
 		Relax: 500 * time.Millisecond, Hold: 2 * time.Second, DialTimeout: 3 * time.Second, DialCap: 10 * time.Second,
-		Tombstone: time.Minute,
+		Tombstone: time.Minute, Limits: DefaultLimits(),
 	}
 }
 
@@ -74,5 +76,8 @@ func (c Config) Validate() error {
 	within("dial timeout", c.DialTimeout, 10*time.Millisecond, time.Minute)
 	within("dial cap", c.DialCap, c.DialTimeout, 10*time.Minute)
 	within("tombstone", c.Tombstone, c.Silence, 24*time.Hour)
+	if err := c.Limits.Validate(); err != nil {
+		errs = append(errs, err)
+	}
 	return errors.Join(errs...)
 }

@@ -43,7 +43,7 @@ func New(cfg Config, rng *rand.Rand, now time.Time) *Core {
 	c := &Core{cfg: cfg, rng: rng}
 	step := cfg.Heartbeat / 4
 	c.clock = clock{last: now, promise: step, grace: step}
-	c.store = newStore(cfg.Rings)
+	c.store = newStore(cfg.Limits)
 	c.links = newLinks()
 	c.dials = newDialler()
 	c.self = c.store.slot(HashID(cfg.ID))

@@ -13,6 +13,7 @@ const (
 	old             // we have that, or newer
 	gap             // it begins above what we have: ask
 	broken          // it breaks a rule of the format
+	over            // it breaks a limit
 )
 
 // change is what an applied delta did.
@@ -21,6 +22,7 @@ type change struct {
 	prev  uint64 // version before, 0 if the record was replaced
 	fresh bool   // first record of a node, or of its new life
 	entry []Entry
+	why   string // of a delta that is over
 }
 
 // check tells whether a delta obeys the format. It comes from far away: nothing about it is taken for granted.
@@ -54,7 +56,7 @@ func (s *store) apply(d *RecordDelta) (change, outcome) {
 		if d.From != 0 {
 			return change{}, gap
 		}
-		return s.replace(s.slot(d.Node), d, true), applied
+		return s.replace(d, true)
 	case d.Generation < t.rec.generation || d.To <= t.rec.version:
 		return change{slot: t}, old
 	case t.rec.version < t.rec.floor && d.Floor < t.rec.floor:
@@ -65,20 +67,31 @@ func (s *store) apply(d *RecordDelta) (change, outcome) {
 		if d.From != 0 {
 			return change{slot: t}, gap
 		}
-		return s.replace(t, d, false), applied
+		return s.replace(d, false)
 	}
 	if len(t.rec.entries)+len(d.Entries) > 2*MaxEntries {
 		return change{}, broken
+	}
+	if why := s.excess(t.rec, t.rec, d.Entries); why != "" {
+		return change{why: why}, over
 	}
 	c := change{slot: t, prev: t.rec.version, entry: d.Entries}
 	s.extend(t, d)
 	return c, applied
 }
 
-func (s *store) replace(t *slot, d *RecordDelta, fresh bool) change {
+// replace takes a whole record in the place of an older one, or of none.
+func (s *store) replace(d *RecordDelta, fresh bool) (change, outcome) {
+	t := s.slot(d.Node)
+	if t == nil || t.rec == nil && !s.admits() {
+		return change{why: "too many members"}, over
+	}
+	if why := s.excess(t.rec, nil, d.Entries); why != "" {
+		return change{why: why}, over
+	}
 	s.begin(t, d.ID, d.Generation)
 	s.extend(t, d)
-	return change{slot: t, fresh: fresh, entry: d.Entries}
+	return change{slot: t, fresh: fresh, entry: d.Entries}, applied
 }
 
 func (s *store) extend(t *slot, d *RecordDelta) {

@@ -182,9 +182,13 @@ func (c *Core) onDelta(l *link, d *Delta) {
 				c.flood.has(ch.slot, l.id)
 			}
 		case gap:
-			lack = c.lacking(lack, c.store.slot(r.Node))
+			if t := c.store.slot(r.Node); t != nil {
+				lack = c.lacking(lack, t)
+			}
 		case broken:
 			c.emit(Rejected{Link: l.id, Reason: "delta breaks the format"})
+		case over:
+			c.emit(Rejected{Link: l.id, Reason: ch.why})
 		}
 	}
 	if len(lack) > 0 {
@@ -217,10 +221,10 @@ func (c *Core) learn(ch change, l *link, urgent bool) {
 			urgent = urgent || e.Kind == KindUser || e.Key == MetaLeft
 			continue
 		}
-		p := c.store.slot(n)
+		p := c.store.byNode[n]
 		if e.Deleted {
 			lost = true
-		} else if !p.up {
+		} else if p != nil && !p.up {
 			urgent = true
 		}
 	}

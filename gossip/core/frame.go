@@ -96,10 +96,10 @@ const (
 
 // Entry is one key of a record at the version that wrote it.
 type Entry struct {
-	Kind    Kind
+	Version uint64
 	Key     string
 	Value   string
-	Version uint64
+	Kind    Kind
 	Deleted bool // a tombstone; Value is ""
 }
 

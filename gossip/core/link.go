@@ -61,6 +61,12 @@ func (ls *links) remove(l *link) {
 // linkUp takes a stream into use, or turns it down.
 func (c *Core) linkUp(in LinkUp) {
 	node := HashID(in.ID)
+	if !c.store.room(node) {
+		c.emit(Close{Link: in.Link})
+		c.emit(Rejected{Link: in.Link, Reason: "too many members"})
+		c.dialFailed(DialFailed{Attempt: in.Attempt})
+		return
+	}
 	t := c.dialled(in, node)
 	if node == c.self.node {
 		c.emit(Close{Link: in.Link})

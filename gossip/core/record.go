@@ -46,6 +46,7 @@ type record struct {
 	version    uint64
 	floor      uint64
 	entries    []Entry // ascending versions, one per key
+	size       int     // cost of the entries, in bytes
 	body       uint64  // sum of the hashes of the entries
 }
 
@@ -69,12 +70,14 @@ func (r *record) put(e Entry) (old Entry, replaced bool) {
 		if o := &r.entries[i]; o.Kind == e.Kind && o.Key == e.Key {
 			old, replaced = *o, true
 			r.body -= o.hash()
+			r.size -= o.cost()
 			r.entries = slices.Delete(r.entries, i, i+1)
 			break
 		}
 	}
 	r.entries = append(r.entries, e)
 	r.body += e.hash()
+	r.size += e.cost()
 	return old, replaced
 }
 
@@ -98,6 +101,7 @@ func (r *record) raiseFloor(floor uint64) {
 		gone := e.Deleted && e.Version <= floor
 		if gone {
 			r.body -= e.hash()
+			r.size -= e.cost()
 		}
 		return gone
 	})

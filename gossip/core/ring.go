@@ -123,6 +123,12 @@ func (c *Core) everybody(next map[*slot]want) {
 	}
 }
 
+// distance is how far a node is from us on a ring; places are hashes of ring and node.
+func (c *Core) distance(t *slot, ring int) uint64 {
+	salt := mix(uint64(ring) + 1)
+	return mix(uint64(t.node)^salt) - mix(uint64(c.self.node)^salt)
+}
+
 // beside returns the members next to us on a ring; places count from ours, so the successor has the smallest.
 func (c *Core) beside(ring int) (succ, pred *slot) {
 	var lo, hi uint64
@@ -130,7 +136,7 @@ func (c *Core) beside(ring int) (succ, pred *slot) {
 		if !t.up || t.left || t == c.self {
 			continue
 		}
-		d := t.place[ring] - c.self.place[ring]
+		d := c.distance(t, ring)
 		if succ == nil || d < lo {
 			succ, lo = t, d
 		}
@@ -148,8 +154,8 @@ func (c *Core) unreachable(ring int, succ *slot) *slot {
 		if t.rec == nil || t.up || t.left || t == c.self || t.addr == "" {
 			continue
 		}
-		d := t.place[ring] - c.self.place[ring]
-		if succ == nil || d < succ.place[ring]-c.self.place[ring] {
+		d := c.distance(t, ring)
+		if succ == nil || d < c.distance(succ, ring) {
 			all = append(all, t)
 		}
 	}

@@ -12,7 +12,7 @@ func (c *Core) wrote(prev uint64, urgent bool) {
 }
 
 func (c *Core) setKey(key, value string) {
-	if len(key) == 0 || len(key) > MaxKey || len(value) > MaxValue || len(c.self.rec.entries) >= MaxEntries {
+	if c.CheckSet(key, value) != nil {
 		c.emit(Rejected{Reason: "own key exceeds a limit"})
 		return
 	}

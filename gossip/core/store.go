@@ -14,7 +14,6 @@ type slot struct {
 	addr   string
 	left   bool
 	linked []int // indices of the slots it publishes links to, ascending
-	place  [maxRings]uint64
 
 	up       bool
 	asked    time.Duration // when we last asked for what we lack of it
@@ -43,21 +42,22 @@ type store struct {
 	known   int // slots with a record
 	hash    uint64
 	buckets [NumBuckets]uint64
-	rings   int
+	size    int // of all records, in bytes
+	limits  Limits
 }
 
-func newStore(rings int) store {
-	return store{byNode: map[NodeID]*slot{}, rings: rings}
+func newStore(l Limits) store {
+	return store{byNode: map[NodeID]*slot{}, limits: l}
 }
 
-// slot returns the place of a node, new if need be.
+// slot returns the place of a node, new if need be; nil if there is no room for one more.
 func (s *store) slot(n NodeID) *slot {
 	t := s.byNode[n]
 	if t == nil {
-		t = &slot{index: len(s.slots), node: n}
-		for r := range s.rings {
-			t.place[r] = mix(uint64(n) ^ mix(uint64(r)+1))
+		if len(s.slots) >= slotsPerMember*s.limits.Members {
+			return nil
 		}
+		t = &slot{index: len(s.slots), node: n}
 		s.byNode[n] = t
 		s.slots = append(s.slots, t)
 	}
@@ -78,6 +78,7 @@ func (s *store) begin(t *slot, id string, generation uint64) {
 func (s *store) unhash(t *slot) {
 	if t.rec != nil {
 		h := t.rec.hash(t.node)
+		s.size -= t.rec.size
 		s.hash -= h
 		s.buckets[t.node%NumBuckets] -= h
 	}
@@ -85,6 +86,7 @@ func (s *store) unhash(t *slot) {
 
 func (s *store) rehash(t *slot) {
 	h := t.rec.hash(t.node)
+	s.size += t.rec.size
 	s.hash += h
 	s.buckets[t.node%NumBuckets] += h
 }
@@ -128,7 +130,11 @@ func (s *store) putLink(t *slot, e Entry) {
 	if !ok {
 		return
 	}
-	p := s.slot(n).index
+	to := s.slot(n)
+	if to == nil {
+		return
+	}
+	p := to.index
 	i, found := slices.BinarySearch(t.linked, p)
 	switch {
 	case e.Deleted && found:

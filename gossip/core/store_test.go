@@ -9,7 +9,7 @@ import (
 
 // history is an owner's store and every delta one could cut from it on the way.
 func history(rng *rand.Rand, writes int) (*store, *slot, []RecordDelta) {
-	s := newStore(4)
+	s := newStore(DefaultLimits())
 	t := s.slot(HashID("owner"))
 	s.begin(t, "owner", 7)
 	var deltas []RecordDelta
@@ -43,7 +43,7 @@ func TestStoresConvergeUnderAnyOrderDuplicationAndTruncation(t *testing.T) {
 	for seed := range uint64(500) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		own, o, deltas := history(rng, 1+rng.IntN(40))
-		other := newStore(4)
+		other := newStore(DefaultLimits())
 		for range 3 * len(deltas) {
 			d := truncated(rng, deltas[rng.IntN(len(deltas))])
 			if _, out := other.apply(&d); out == broken {
@@ -130,14 +130,14 @@ func TestBrokenDeltasAreRefused(t *testing.T) {
 		"a value too long":        func(d *RecordDelta) { d.Entries[0].Value = string(make([]byte, MaxValue+1)) },
 		"too many entries":        func(d *RecordDelta) { d.Entries = make([]Entry, MaxEntries+1) },
 	} {
-		s := newStore(4)
+		s := newStore(DefaultLimits())
 		d := good()
 		harm(&d)
 		if _, out := s.apply(&d); out != broken || s.known != 0 {
 			t.Errorf("%s: outcome %d with %d records, want it refused", name, out, s.known)
 		}
 	}
-	s := newStore(4)
+	s := newStore(DefaultLimits())
 	if d := good(); d.check() == false {
 		t.Error("a good delta is refused")
 	} else if _, out := s.apply(&d); out != applied {

@@ -1,0 +1,121 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Limits bound what the others can make a node keep. All nodes of a cluster need the same: what one of them refuses and another
+// takes keeps their hashes apart.
+type Limits struct {
+	// Members is the number of records, those of members that are down or left included. 2 to 32,768.
+	Members int
+	// Record is the size of one record: keys, values and entryCost for each entry, tombstones included. 4 KiB to 64 MiB.
+	Record int
+	// State is the size of all records, at least Record.
+	State int
+}
+
+// DefaultLimits are far above what a healthy cluster needs, and far below what hurts a machine.
+func DefaultLimits() Limits {
+	return Limits{Members: 16384, Record: 1 << 20, State: 256 << 20}
+}
+
+// Validate returns all that is wrong with l at once.
+func (l Limits) Validate() error {
+	var errs []error
+	if l.Members < 2 || l.Members > 1<<15 {
+		errs = append(errs, fmt.Errorf("limit of members is %d, want 2 to %d", l.Members, 1<<15))
+	}
+	if l.Record < 4<<10 || l.Record > 64<<20 {
+		errs = append(errs, fmt.Errorf("limit of a record is %d bytes, want %d to %d", l.Record, 4<<10, 64<<20))
+	}
+	if l.State < l.Record {
+		errs = append(errs, fmt.Errorf("limit of all records is %d bytes, want at least that of one, %d", l.State, l.Record))
+	}
+	return errors.Join(errs...)
+}
+
+// entryCost is what an entry takes besides its key and its value, in bytes.
+const entryCost = 64
+
+func (e *Entry) cost() int { return entryCost + len(e.Key) + len(e.Value) }
+
+// slotsPerMember bounds the places of nodes that are known only from the links of others.
+const slotsPerMember = 4
+
+// admits tells whether a record may be added for a node that has none.
+func (s *store) admits() bool { return s.known < s.limits.Members }
+
+// room tells whether a node has a record, or one may be added for it.
+func (s *store) room(n NodeID) bool {
+	t := s.byNode[n]
+	return t != nil && (t.rec != nil || s.admits()) || t == nil && s.admits() && len(s.slots) < slotsPerMember*s.limits.Members
+}
+
+// excess returns what is wrong with a record that gains entries above a version, "" if nothing is. A record that starts anew is
+// nil: its entries take the place of what there was.
+func (s *store) excess(old, r *record, entries []Entry) string {
+	grown, had := 0, 0
+	if old != nil {
+		had = old.size
+	}
+	have := uint64(0)
+	if r != nil {
+		grown, have = r.size, r.version
+	}
+	for i := range entries {
+		if e := &entries[i]; e.Version > have {
+			grown += e.cost()
+		}
+	}
+	if r != nil && (grown > s.limits.Record || s.size-had+grown > s.limits.State) {
+		grown -= r.replacedBy(entries, have)
+	}
+	switch {
+	case grown > s.limits.Record:
+		return "record too large"
+	case s.size-had+grown > s.limits.State:
+		return "records too large in all"
+	}
+	return ""
+}
+
+// replacedBy is the size of the entries in whose place others above a version come.
+func (r *record) replacedBy(entries []Entry, above uint64) int {
+	type key struct {
+		kind Kind
+		key  string
+	}
+	next := make(map[key]bool, len(entries))
+	for i := range entries {
+		if e := &entries[i]; e.Version > above {
+			next[key{e.Kind, e.Key}] = true
+		}
+	}
+	n := 0
+	for i := range r.entries {
+		if e := &r.entries[i]; next[key{e.Kind, e.Key}] {
+			n += e.cost()
+		}
+	}
+	return n
+}
+
+// CheckSet returns why an own key cannot be written, nil if it can.
+func (c *Core) CheckSet(key, value string) error {
+	switch {
+	case len(key) == 0 || len(key) > MaxKey:
+		return fmt.Errorf("the key has %d bytes, want 1 to %d", len(key), MaxKey)
+	case len(value) > MaxValue:
+		return fmt.Errorf("the value has %d bytes, at most %d are possible", len(value), MaxValue)
+	case len(c.self.rec.entries) >= MaxEntries:
+		return fmt.Errorf("the record has %d entries, at most %d are possible", len(c.self.rec.entries), MaxEntries)
+	}
+	e := []Entry{{Kind: KindUser, Key: key, Value: value, Version: c.self.rec.version + 1}}
+	if why := c.store.excess(c.self.rec, c.self.rec, e); why != "" {
+		return fmt.Errorf("%s: the own record has %d bytes, at most %d are possible, and %d of %d for all records",
+			why, c.self.rec.size, c.store.limits.Record, c.store.size, c.store.limits.State)
+	}
+	return nil
+}
