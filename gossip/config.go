@@ -31,6 +31,15 @@ type Config struct {
 	Tuning *core.Config
 	// Log receives what happens; nil discards it.
 	Log hclog.Logger
+
+	clock func() time.Time // of tests; nil means time.Now
+}
+
+func (c Config) now() time.Time {
+	if c.clock != nil {
+		return c.clock()
+	}
+	return time.Now()
 }
 
 // Validate reports all that is wrong with c.

@@ -4,26 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/transport"
 	"github.com/goconvoke/convoke/gossip/wire"
 )
 
-const (
-	// maxHandshakes bounds the inbound streams that have not said who they are.
-	maxHandshakes = 256
-	// acceptTimeout is how long such a stream may take.
-	acceptTimeout = 5 * time.Second
-)
-
-var (
-	// ErrForeign says that a node belongs to another cluster, or speaks no protocol that we do.
-	ErrForeign = errors.New("gossip: refused")
-	// ErrSelf says that an address is this node's own.
-	ErrSelf = errors.New("gossip: the address is this node's own")
-)
+var errNoHello = errors.New("a frame other than hello came first")
 
 // hello is what this node says of itself.
 func (n *Node) hello() *core.Hello {
@@ -33,147 +21,65 @@ func (n *Node) hello() *core.Hello {
 	}
 }
 
-// call dials an address and shakes hands. The stream is closed if that fails.
+// call dials an address and shakes hands. The stream is closed if that fails. The error is a refusal, with its reason,
+// if it was not the network.
 func (n *Node) call(ctx context.Context, addr string) (*stream, *core.Hello, error) {
+	n.count.dialled.Add(1)
+	s, hello, err := n.reach(ctx, addr)
+	if err == nil {
+		return s, hello, nil
+	}
+	n.count.dialsFailed.Add(1)
+	switch {
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	case errors.Is(err, transport.ErrUntrusted):
+		err = &refusal{untrusted, fmt.Errorf("%w: %w", ErrForeign, err)}
+	case errors.Is(err, transport.ErrHandshake):
+		err = &refusal{badHandshake, err}
+	}
+	return nil, nil, fmt.Errorf("%s: %w", addr, err)
+}
+
+func (n *Node) reach(ctx context.Context, addr string) (*stream, *core.Hello, error) {
 	conn, err := n.transport.Dial(ctx, addr)
 	if err != nil {
 		return nil, nil, err
 	}
-	s := newStream(conn)
+	s := n.newStream(conn)
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
-	hello, err := n.greet(ctx, s)
+	hello, err := n.greet(s)
 	if !stop() && err == nil {
 		err = context.Cause(ctx)
 	}
 	if err != nil {
 		_ = s.Close()
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return nil, nil, fmt.Errorf("%s: %w", addr, err)
+		return nil, nil, err
 	}
 	return s, hello, nil
 }
 
 // greet is the handshake of who dialled.
-func (n *Node) greet(ctx context.Context, s *stream) (*core.Hello, error) {
-	until, _ := ctx.Deadline()
-	_ = s.SetDeadline(until)
-	defer s.SetDeadline(time.Time{})
-	if err := s.write(n.hello()); err != nil {
-		return nil, err
+func (n *Node) greet(s *stream) (*core.Hello, error) {
+	err := s.write(n.hello())
+	var f core.Frame
+	if err == nil {
+		f, err = s.read()
 	}
-	f, err := s.reader.Read()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: no answer to our hello, the other side may want TLS or a pre-shared key: %w", transport.ErrHandshake, err)
 	}
 	switch f := f.(type) {
 	case *core.Hello:
-		if reason := n.objection(s, f); reason != "" {
-			_ = s.write(&core.Refuse{Reason: reason})
-			return nil, fmt.Errorf("%w: %s", ErrForeign, reason)
+		if r := n.objection(s, f); r != nil {
+			_ = s.write(&core.Refuse{Reason: r.Error()})
+			return nil, r
 		}
 		return f, nil
 	case *core.Refuse:
-		return nil, fmt.Errorf("%w by the other side: %q", ErrForeign, f.Reason)
+		return nil, refuse(byPeer, "the other side says %q", f.Reason)
 	}
-	return nil, errors.New("a frame other than hello came first")
-}
-
-// objection returns why we do not want to talk to somebody, "" if we do.
-func (n *Node) objection(s *stream, h *core.Hello) string {
-	switch {
-	case h.Cluster != n.config.ClusterID:
-		return fmt.Sprintf("cluster %q meets cluster %q", n.config.ClusterID, h.Cluster)
-	case h.Protocol == 0:
-		return "protocol version 0"
-	case h.ID == "" || h.Generation == 0:
-		return "a node without a name or generation"
-	case !s.Proves(h.ID):
-		return fmt.Sprintf("the certificate is not that of %q", h.ID)
-	}
-	return ""
-}
-
-// accept takes inbound streams until the node stops.
-func (n *Node) accept() {
-	for {
-		raw, err := n.listener.Accept()
-		if n.life.Err() != nil {
-			if err == nil {
-				_ = raw.Close()
-			}
-			return
-		}
-		if err != nil { // out of descriptors, perhaps
-			n.log.Warn("cannot accept a stream, trying again", "error", err)
-			select {
-			case <-n.life.Done():
-			case <-time.After(100 * time.Millisecond):
-			}
-			continue
-		}
-		select {
-		case n.shakes <- struct{}{}:
-			n.tasks.Go(func() { n.receive(raw) })
-		default:
-			_ = raw.Close()
-			n.log.Debug("too many streams that say nothing", "addr", raw.RemoteAddr().String())
-		}
-	}
-}
-
-// receive shakes hands with who dialled us and takes the stream into use with its first frame: who only wants to know
-// who lives here sends none.
-func (n *Node) receive(raw net.Conn) {
-	s, hello, first, err := n.welcome(raw)
-	<-n.shakes
-	if err != nil {
-		n.log.Debug("a stream was turned down", "addr", raw.RemoteAddr().String(), "error", err)
-		return
-	}
-	n.adopt(s, hello, 0, first)
-}
-
-func (n *Node) welcome(raw net.Conn) (*stream, *core.Hello, core.Frame, error) {
-	ctx, cancel := context.WithTimeout(n.life, acceptTimeout)
-	defer cancel()
-	conn, err := n.transport.Secure(ctx, raw)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
-	s := newStream(conn)
-	hello, first, err := n.answer(s)
-	if err != nil {
-		_ = s.Close()
-		return nil, nil, nil, err
-	}
-	return s, hello, first, nil
-}
-
-// answer is the handshake of who was dialled, up to the first frame after it.
-func (n *Node) answer(s *stream) (*core.Hello, core.Frame, error) {
-	f, err := s.reader.Read()
-	if err != nil {
-		return nil, nil, err
-	}
-	hello, ok := f.(*core.Hello)
-	if !ok {
-		return nil, nil, errors.New("a frame other than hello came first")
-	}
-	if reason := n.objection(s, hello); reason != "" {
-		_ = s.write(&core.Refuse{Reason: reason})
-		n.log.Warn("a node was refused", "peer", hello.ID, "addr", s.RemoteAddr().String(), "error", reason)
-		return nil, nil, errors.New(reason)
-	}
-	if err := s.write(n.hello()); err != nil {
-		return nil, nil, err
-	}
-	s.reader.Trust()
-	first, err := s.reader.Read()
-	return hello, first, err
+	return nil, &refusal{badHandshake, errNoHello}
 }
 
 // Join calls addresses at which members may live, one after the other, and has those that answered called for ever
@@ -197,11 +103,79 @@ func (n *Node) join(ctx context.Context, addr string) error {
 	defer stop()
 	s, hello, err := n.call(limited, addr)
 	if err != nil {
+		if r := (*refusal)(nil); errors.As(err, &r) { // the caller is told, and says so if it likes
+			n.count.refused[r.reason].Add(1)
+		}
 		return fmt.Errorf("join %w", err)
 	}
 	_ = s.Close() // the core dials for itself
-	if hello.ID == n.config.Name && hello.Generation == n.generation.Load() {
+	if n.isSelf(hello) {
+		n.count.refused[self].Add(1)
 		return ErrSelf
 	}
 	return n.tell(ctx, core.Join{Addrs: []string{addr}})
+}
+
+// dial opens a stream that the core asked for and tells how that went.
+func (n *Node) dial(d core.Dial) {
+	ctx, cancel := context.WithTimeout(n.life, n.tuning.DialTimeout)
+	s, hello, err := n.call(ctx, d.Addr)
+	cancel()
+	if err != nil {
+		n.log.Debug("dial failed", "peer", d.ID, "addr", d.Addr, "error", err)
+		if r := (*refusal)(nil); errors.As(err, &r) {
+			n.refused(r.reason, hostOf(tcpAddr(d.Addr)), err)
+		}
+		_ = n.tell(context.Background(), core.DialFailed{Attempt: d.Attempt, Refused: errors.Is(err, transport.ErrRefused)})
+		return
+	}
+	if n.isSelf(hello) {
+		n.refused(self, d.Addr, nil)
+	}
+	n.adopt(s, hello, d.Attempt, nil)
+}
+
+// tcpAddr is a host:port as an address.
+type tcpAddr string
+
+func (tcpAddr) Network() string  { return "tcp" }
+func (a tcpAddr) String() string { return string(a) }
+
+// adopt hands a stream whose handshake is over to the loop, and reads it until its end.
+func (n *Node) adopt(s *stream, hello *core.Hello, attempt uint64, first core.Frame) {
+	l := newLink(core.LinkID(n.lastLink.Add(1)), hello.ID, s)
+	up := core.LinkUp{Link: l.number, ID: hello.ID, Generation: hello.Generation, Addr: hello.Addr, Attempt: attempt}
+	if n.tellOf(context.Background(), event{in: up, link: l}) != nil {
+		_ = s.Close()
+		return
+	}
+	if first != nil {
+		_ = n.tell(context.Background(), core.Received{Link: l.number, Frame: first}) // as below
+	}
+	n.read(l)
+}
+
+// read hands the frames of a link to the loop until its end. When the loop has ended, what still comes is thrown away, so
+// that a goodbye can be written: a stream that is closed with bytes unread is torn down with what is on its way.
+func (n *Node) read(l *link) {
+	defer l.close(false)
+	stop := context.AfterFunc(n.ended, func() { l.close(false) })
+	defer stop()
+	var armed time.Time
+	for {
+		if now := time.Now(); now.Sub(armed) > n.quiet/8 {
+			armed = now
+			_ = l.stream.SetReadDeadline(now.Add(n.quiet))
+		}
+		f, err := l.stream.read()
+		if err != nil {
+			n.log.Debug("link ended", "peer", l.id, "error", err)
+			if errors.Is(err, wire.ErrMalformed) {
+				n.trouble.warn("a peer sent what is no frame, its stream is closed", l.host, "peer", l.id, "addr", l.host, "error", err)
+			}
+			_ = n.tell(context.Background(), core.LinkDown{Link: l.number}) // at the end nobody listens
+			return
+		}
+		_ = n.tell(context.Background(), core.Received{Link: l.number, Frame: f})
+	}
 }

@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"bufio"
+	"errors"
 	"sync"
 	"time"
 
@@ -14,6 +15,8 @@ const (
 	// queued is how many frames a link holds that are not written yet. A burst of a join storm is a few dozen; who
 	// is further behind does not read.
 	queued = 1024
+	// maxBatch is how many bytes are put together for one write, but for the last frame.
+	maxBatch = 64 << 10
 	// writeTimeout bounds each write: a peer that takes nothing for so long is of no use.
 	writeTimeout = 10 * time.Second
 )
@@ -21,23 +24,54 @@ const (
 // stream is a connection with its frames.
 type stream struct {
 	transport.Conn
+	count  *counters
 	reader *wire.Reader
 	buf    []byte
 }
 
-func newStream(c transport.Conn) *stream {
-	return &stream{Conn: c, reader: wire.NewReader(bufio.NewReader(c))}
+func (n *Node) newStream(c transport.Conn) *stream {
+	m := meter{c, &n.count}
+	return &stream{Conn: m, count: &n.count, reader: wire.NewReader(bufio.NewReader(m))}
 }
 
-// write sends frames at once.
-func (s *stream) write(frames ...core.Frame) (err error) {
-	s.buf = s.buf[:0]
-	for _, f := range frames {
-		if s.buf, err = wire.Append(s.buf, f); err != nil {
-			return err
-		}
+// read returns the next frame.
+func (s *stream) read() (core.Frame, error) {
+	skipped := s.reader.Skipped()
+	f, err := s.reader.Read()
+	if more := s.reader.Skipped() - skipped; more > 0 {
+		s.count.framesSkipped.Add(more)
 	}
-	_, err = s.Write(s.buf)
+	switch {
+	case err == nil:
+		s.count.framesIn.Add(1)
+	case errors.Is(err, wire.ErrMalformed):
+		s.count.framesMalformed.Add(1)
+	}
+	return f, err
+}
+
+// write sends a frame at once.
+func (s *stream) write(f core.Frame) error {
+	if err := s.append(f); err != nil {
+		return err
+	}
+	return s.flush()
+}
+
+// append puts a frame with those that the next flush sends.
+func (s *stream) append(f core.Frame) (err error) {
+	s.buf, err = wire.Append(s.buf, f)
+	if err == nil {
+		s.count.framesOut.Add(1)
+	}
+	return err
+}
+
+func (s *stream) flush() error {
+	_, err := s.Write(s.buf)
+	if s.buf = s.buf[:0]; cap(s.buf) > 2*maxBatch {
+		s.buf = nil // of a frame that is an exception
+	}
 	return err
 }
 
@@ -45,15 +79,17 @@ func (s *stream) write(frames ...core.Frame) (err error) {
 type link struct {
 	number core.LinkID
 	id     string
+	host   string
 	stream *stream
-	queue  chan core.Frame
-	stop   chan struct{} // closed by close: what is queued is still written
+	queue  chan core.Frame // see queued
+	stop   chan struct{}   // closed by close: what is queued is still written
 	once   sync.Once
 }
 
 func newLink(number core.LinkID, id string, s *stream) *link {
 	s.reader.Trust()
-	return &link{number: number, id: id, stream: s, queue: make(chan core.Frame, queued), stop: make(chan struct{})}
+	return &link{number: number, id: id, host: hostOf(s.RemoteAddr()), stream: s,
+		queue: make(chan core.Frame, queued), stop: make(chan struct{})}
 }
 
 // close ends a link; a graceful one after what is queued was written.
@@ -67,25 +103,42 @@ func (l *link) close(graceful bool) {
 // write writes what is queued, many frames at a time, until the link is closed.
 func (l *link) write() {
 	defer l.stream.Close()
-	for stopping := false; !stopping; {
-		var batch []core.Frame
+	for {
 		select {
 		case f := <-l.queue:
-			batch = append(batch, f)
+			_ = l.stream.SetWriteDeadline(time.Now().Add(writeTimeout))
+			if l.batch(f) != nil {
+				return // the reader learns of it
+			}
 		case <-l.stop:
-			stopping = true
-		}
-		for more := true; more && len(batch) < queued; {
-			select {
-			case f := <-l.queue:
-				batch = append(batch, f)
-			default:
-				more = false
+			_ = l.stream.SetWriteDeadline(time.Now().Add(writeTimeout)) // for all that is left
+			for {
+				select {
+				case f := <-l.queue:
+					if l.batch(f) != nil {
+						return
+					}
+				default:
+					return
+				}
 			}
 		}
-		_ = l.stream.SetWriteDeadline(time.Now().Add(writeTimeout))
-		if len(batch) > 0 && l.stream.write(batch...) != nil {
-			return // the reader learns of it
+	}
+}
+
+// batch writes a frame, and as much of what is queued as goes with it.
+func (l *link) batch(f core.Frame) error {
+	for {
+		if err := l.stream.append(f); err != nil {
+			return err
+		}
+		if len(l.stream.buf) >= maxBatch {
+			return l.stream.flush()
+		}
+		select {
+		case f = <-l.queue:
+		default:
+			return l.stream.flush()
 		}
 	}
 }

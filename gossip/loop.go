@@ -1,14 +1,11 @@
 package gossip
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
 
 	"github.com/goconvoke/convoke/gossip/core"
-	"github.com/goconvoke/convoke/gossip/transport"
 )
 
 // run owns the core: it tells it what happens and does what it asks for.
@@ -22,7 +19,7 @@ func (n *Node) run() {
 			n.err = fmt.Errorf("gossip: the core panicked: %v\n%s", r, debug.Stack())
 		}
 	}()
-	timer := time.NewTimer(time.Until(n.core.NextTick()))
+	timer := time.NewTimer(n.core.NextTick().Sub(n.now()))
 	defer timer.Stop()
 	for {
 		e := event{in: core.Tick{}}
@@ -34,12 +31,13 @@ func (n *Node) run() {
 		}
 		if e.link != nil {
 			n.links[e.link.number] = e.link
+			n.writers.Go(e.link.write)
 		}
-		if n.step(e.in) {
+		if n.take(e) {
 			n.publish()
 			return
 		}
-		now := time.Now()
+		now := n.now()
 		if !n.viewAt.IsZero() && !now.Before(n.viewAt) {
 			n.publish()
 		}
@@ -51,13 +49,25 @@ func (n *Node) run() {
 	}
 }
 
+// take deals with one event. It reports whether the node is to end.
+func (n *Node) take(e event) (end bool) {
+	if set, ok := e.in.(core.Set); ok {
+		err := n.core.CheckSet(set.Key, set.Value)
+		e.reply <- err
+		if err != nil {
+			return false
+		}
+	}
+	return n.step(e.in)
+}
+
 // step hands one input to the core and carries out what it answers. It reports whether the node is to end.
 func (n *Node) step(in core.Input) (end bool) {
 	_, leave := in.(core.Leave)
 	if down, ok := in.(core.LinkDown); ok {
 		delete(n.links, down.Link) // its reader has closed it
 	}
-	for _, out := range n.core.Step(time.Now(), in) {
+	for _, out := range n.core.Step(n.now(), in) {
 		switch out := out.(type) {
 		case core.Send:
 			n.send(out)
@@ -70,7 +80,7 @@ func (n *Node) step(in core.Input) (end bool) {
 			}
 		case core.Changed:
 			if n.viewAt.IsZero() {
-				n.viewAt = time.Now().Add(viewGap)
+				n.viewAt = n.now().Add(viewGap)
 			}
 		case core.Renewed:
 			n.generation.Store(out.Generation)
@@ -80,9 +90,10 @@ func (n *Node) step(in core.Input) (end bool) {
 			n.err = fmt.Errorf("%w (%q, generation %d)", ErrConflict, n.config.Name, out.Generation)
 			end = true
 		case core.Paused:
-			n.log.Warn("this process did not run for a while; nobody is blamed for it", "elapsed", out.For)
+			n.count.pauses.Add(1)
+			n.trouble.warn("this process did not run for a while, nobody is blamed for it", "", "elapsed", out.For)
 		case core.Rejected:
-			n.log.Debug("a peer broke a rule", "error", out.Reason)
+			n.rejected(out)
 		}
 	}
 	return end || leave
@@ -96,6 +107,16 @@ func (n *Node) publish() {
 	n.watch.wake()
 }
 
+// rejected counts what a peer sent and must not, and says so once in a while.
+func (n *Node) rejected(out core.Rejected) {
+	n.count.framesRejected.Add(1)
+	if l := n.links[out.Link]; l != nil {
+		n.trouble.warn("a peer broke a rule", l.host, "peer", l.id, "addr", l.host, "error", out.Reason)
+		return
+	}
+	n.trouble.warn("a peer broke a rule", "", "error", out.Reason)
+}
+
 // send queues a frame. A link whose queue is full is too slow to be of use.
 func (n *Node) send(out core.Send) {
 	l := n.links[out.Link]
@@ -105,53 +126,10 @@ func (n *Node) send(out core.Send) {
 	select {
 	case l.queue <- out.Frame:
 	default:
-		n.log.Warn("a link is too slow and is closed", "peer", l.id)
+		n.count.overflows.Add(1)
+		n.trouble.warn("a link is too slow and is closed", l.host, "peer", l.id, "addr", l.host)
 		l.close(false) // its reader tells the core
-	}
-}
-
-// dial opens a stream that the core asked for and tells how that went.
-func (n *Node) dial(d core.Dial) {
-	ctx, cancel := context.WithTimeout(n.life, n.tuning.DialTimeout)
-	defer cancel()
-	s, hello, err := n.call(ctx, d.Addr)
-	if err != nil {
-		n.log.Debug("dial failed", "peer", d.ID, "addr", d.Addr, "error", err)
-		_ = n.tell(context.Background(), core.DialFailed{Attempt: d.Attempt, Refused: errors.Is(err, transport.ErrRefused)})
-		return
-	}
-	n.adopt(s, hello, d.Attempt, nil)
-}
-
-// adopt hands a stream whose handshake is over to the loop, and reads it until its end.
-func (n *Node) adopt(s *stream, hello *core.Hello, attempt uint64, first core.Frame) {
-	l := newLink(core.LinkID(n.lastLink.Add(1)), hello.ID, s)
-	up := core.LinkUp{Link: l.number, ID: hello.ID, Generation: hello.Generation, Addr: hello.Addr, Attempt: attempt}
-	if n.tellOf(context.Background(), event{up, l}) != nil {
-		_ = s.Close()
-		return
-	}
-	n.tasks.Go(l.write)
-	if first != nil && n.tell(context.Background(), core.Received{Link: l.number, Frame: first}) != nil {
-		l.close(false)
-		return
-	}
-	n.read(l)
-}
-
-// read hands the frames of a link to the loop until its end.
-func (n *Node) read(l *link) {
-	defer l.close(false)
-	for {
-		f, err := l.stream.reader.Read()
-		if err != nil {
-			n.log.Debug("link ended", "peer", l.id, "error", err)
-			_ = n.tell(context.Background(), core.LinkDown{Link: l.number}) // at the end nobody listens
-			return
-		}
-		if n.tell(context.Background(), core.Received{Link: l.number, Frame: f}) != nil {
-			return
-		}
+		delete(n.links, out.Link)
 	}
 }
 

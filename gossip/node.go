@@ -43,6 +43,10 @@ var (
 	ErrConflict = errors.New("gossip: a newer process has this node's name")
 )
 
+// quietFactor times Config.Silence of the core is how long a stream may bring nothing at all. The core gives up at 3 of them at
+// the latest, counting only the time that this process ran.
+const quietFactor = 12
+
 // viewGap is the least time between two views, so that a storm of changes costs few of them.
 const viewGap = 10 * time.Millisecond
 
@@ -54,17 +58,24 @@ type Node struct {
 	transport transport.Transport
 	listener  net.Listener
 
-	life   context.Context
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup
-	inputs chan event    // to the loop; unbuffered, so that readers are slowed down by a busy core
-	done   chan struct{} // closed when the loop has ended
-	err    error         // why it ended; read after done
+	life    context.Context // ends with the loop
+	cancel  context.CancelFunc
+	ended   context.Context // ends with Stop: nothing is written any more
+	end     context.CancelFunc
+	tasks   sync.WaitGroup
+	writers sync.WaitGroup // of links; a goodbye waits for them
+	inputs  chan event     // to the loop; unbuffered, so that readers are slowed down by a busy core
+	done    chan struct{}  // closed when the loop has ended
+	err     error          // why it ended; read after done
 
 	generation atomic.Uint64
 	view       atomic.Pointer[View]
 	watch      watchers
-	shakes     chan struct{} // slots of inbound handshakes
+	shakes     *gate // inbound handshakes
+	streams    *gate // inbound streams in use
+	count      counters
+	trouble    troubles
+	quiet      time.Duration // reading nothing for so long ends a stream, should the core not have done so long before
 	lastLink   atomic.Uint64
 
 	// Owned by the loop.
@@ -88,20 +99,23 @@ func Start(c Config) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gossip: %w", err)
 	}
-	now := time.Now()
+	now := c.now()
 	tuning, err := c.tuning(listener.Addr(), now)
 	if err != nil {
 		_ = listener.Close()
 		return nil, fmt.Errorf("gossip: %w", err)
 	}
 	life, cancel := context.WithCancel(context.Background())
+	ended, end := context.WithCancel(context.Background())
 	n := &Node{
 		config: c, tuning: tuning, log: c.Log, transport: c.Transport, listener: listener,
-		life: life, cancel: cancel,
+		life: life, cancel: cancel, ended: ended, end: end,
 		inputs: make(chan event), done: make(chan struct{}),
-		shakes: make(chan struct{}, maxHandshakes),
-		core:   core.New(tuning, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), now),
-		links:  make(map[core.LinkID]*link),
+		shakes: newGate(maxHandshakes, maxHostHandshakes), streams: newGate(maxStreams, maxStreams),
+		trouble: troubles{log: c.Log, now: time.Now, seen: make(map[trouble]*seen)},
+		quiet:   quietFactor * tuning.Silence,
+		core:    core.New(tuning, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), now),
+		links:   make(map[core.LinkID]*link),
 	}
 	n.watch.init()
 	n.generation.Store(tuning.Generation)
@@ -110,6 +124,9 @@ func Start(c Config) (*Node, error) {
 	n.tasks.Go(n.run)
 	return n, nil
 }
+
+// now is the time as the core sees it.
+func (n *Node) now() time.Time { return n.config.now() }
 
 // Addr returns the host:port that other nodes dial.
 func (n *Node) Addr() string { return n.tuning.Addr }
@@ -131,24 +148,32 @@ func (n *Node) Get(member, key string) (value string, ok bool) {
 	return "", false
 }
 
-// Set publishes a key of this node: at most 255 and 65,536 bytes. It returns when the node itself has it.
+// Set publishes a key of this node: at most 255 and 65,536 bytes, and no more in all than Tuning allows. It returns when the
+// node itself has it.
 func (n *Node) Set(key, value string) error {
-	if len(key) == 0 || len(key) > core.MaxKey {
-		return fmt.Errorf("gossip: the key has %d bytes, want 1 to %d", len(key), core.MaxKey)
+	reply := make(chan error, 1)
+	if err := n.tellOf(context.Background(), event{in: core.Set{Key: key, Value: value}, reply: reply}); err != nil {
+		return err
 	}
-	if len(value) > core.MaxValue {
-		return fmt.Errorf("gossip: the value has %d bytes, at most %d are possible", len(value), core.MaxValue)
+	select {
+	case err := <-reply:
+		if err != nil {
+			return fmt.Errorf("gossip: %w", err)
+		}
+		return nil
+	case <-n.done: // it may have answered before
+		return n.err
 	}
-	return n.tell(context.Background(), core.Set{Key: key, Value: value})
 }
 
 // Delete withdraws a key of this node; nothing happens if it is not there.
 func (n *Node) Delete(key string) error { return n.tell(context.Background(), core.Delete{Key: key}) }
 
-// event is an input of the core, and the link that a LinkUp is about.
+// event is an input of the core, with what the loop needs besides.
 type event struct {
-	in   core.Input
-	link *link
+	in    core.Input
+	link  *link      // that a LinkUp is about
+	reply chan error // answers a Set; holds one, so that the loop does not wait
 }
 
 // tell hands an input to the loop. It returns when that has taken it, the node has stopped, or ctx is done.
@@ -170,11 +195,18 @@ func (n *Node) tellOf(ctx context.Context, e event) error {
 func (n *Node) Leave(ctx context.Context) error {
 	err := n.tell(ctx, core.Leave{})
 	if err == nil {
+		flushed := make(chan struct{})
+		go func() {
+			defer close(flushed)
+			<-n.done // no writer starts from here on
+			n.writers.Wait()
+		}()
 		select {
-		case <-n.done:
+		case <-flushed:
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		}
+		defer func() { <-flushed }()
 	}
 	n.Stop()
 	if errors.Is(err, ErrStopped) {
@@ -186,8 +218,10 @@ func (n *Node) Leave(ctx context.Context) error {
 // Stop ends the node without a goodbye and waits for everything it started. It may be called more than once.
 func (n *Node) Stop() {
 	n.cancel()
+	n.end()
 	_ = n.listener.Close() // it may be closed already
 	n.tasks.Wait()
+	n.writers.Wait()
 }
 
 // Done is closed when the node has stopped, by itself too: then Err says why.

@@ -44,8 +44,8 @@ func NewPSK(keys ...[]byte) (*PSK, error) {
 	return &PSK{keys}, nil
 }
 
-// ErrKey says that the other side does not hold any of our keys.
-var ErrKey = errors.New("the other side has another pre-shared key")
+// ErrKey says that the other side does not hold any of our keys. It is an [ErrUntrusted].
+var ErrKey = fmt.Errorf("%w: the other side has another pre-shared key, or none", ErrUntrusted)
 
 func handshakeState(key []byte, initiator bool) (*noise.HandshakeState, error) {
 	return noise.NewHandshakeState(noise.Config{
@@ -69,14 +69,11 @@ func (p *PSK) Client(ctx context.Context, raw net.Conn) (Conn, error) {
 			return nil, err
 		}
 		in, err := readRecord(raw, maxHello)
-		if errors.Is(err, io.EOF) {
-			return nil, ErrKey // who cannot read our first message closes without a word
-		}
 		if err != nil {
 			return nil, err
 		}
 		_, send, receive, err := hs.ReadMessage(nil, in)
-		if err != nil {
+		if err != nil { // an empty record, or anything else that is not proof of our key
 			return nil, ErrKey
 		}
 		return &pskConn{Conn: raw, send: send, receive: receive}, nil
@@ -107,6 +104,7 @@ func (p *PSK) Server(ctx context.Context, raw net.Conn) (Conn, error) {
 			}
 			return &pskConn{Conn: raw, send: send, receive: receive}, nil
 		}
+		_ = writeRecord(raw, nil) // says so to the other side, which would take a mere end for a full or dying node
 		return nil, ErrKey
 	})
 }

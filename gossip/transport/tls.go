@@ -93,7 +93,7 @@ func (t *TLS) config() *tls.Config {
 // verify checks the certificate of the other side against the CA.
 func verify(s tls.ConnectionState, roots *x509.CertPool) error {
 	if len(s.PeerCertificates) == 0 {
-		return errors.New("no certificate shown")
+		return fmt.Errorf("%w: no certificate shown", ErrUntrusted)
 	}
 	between := x509.NewCertPool()
 	for _, c := range s.PeerCertificates[1:] {
@@ -102,7 +102,10 @@ func verify(s tls.ConnectionState, roots *x509.CertPool) error {
 	_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{
 		Roots: roots, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
-	return err
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUntrusted, err)
+	}
+	return nil
 }
 
 // Client runs the handshake of who dialled.
@@ -118,7 +121,7 @@ func (t *TLS) Server(ctx context.Context, raw net.Conn) (Conn, error) {
 func (t *TLS) handshake(ctx context.Context, raw net.Conn, c *tls.Conn) (Conn, error) {
 	return secure(ctx, raw, func() (Conn, error) {
 		if err := c.HandshakeContext(ctx); err != nil {
-			return nil, err
+			return nil, blame(err)
 		}
 		leaf := c.ConnectionState().PeerCertificates[0]
 		names := leaf.DNSNames
@@ -132,6 +135,24 @@ func (t *TLS) handshake(ctx context.Context, raw net.Conn, c *tls.Conn) (Conn, e
 type tlsConn struct {
 	*tls.Conn
 	names []string
+}
+
+// blame marks what the other side says against our certificate as distrust. With TLS 1.3 a client hears of it when it
+// first reads, after its own handshake.
+func blame(err error) error {
+	op := new(net.OpError)
+	if errors.As(err, &op) && op.Op == "remote error" {
+		return fmt.Errorf("%w by the other side: %w", ErrUntrusted, err)
+	}
+	return err
+}
+
+func (c *tlsConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil {
+		err = blame(err)
+	}
+	return n, err
 }
 
 // Proves reports whether the certificate carries the name.

@@ -30,6 +30,13 @@ type Transport interface {
 // ErrRefused says that a host answered that nobody listens: the process is gone.
 var ErrRefused = errors.New("connection refused")
 
+var (
+	// ErrHandshake says that a stream came about, and that the handshake that makes it usable failed.
+	ErrHandshake = errors.New("handshake")
+	// ErrUntrusted says that one side does not accept the key or the certificate of the other.
+	ErrUntrusted = errors.New("not trusted")
+)
+
 // Security turns a raw stream into one between nodes that may talk to each other. Both methods return within the deadline of ctx.
 type Security interface {
 	Client(ctx context.Context, raw net.Conn) (Conn, error)
@@ -61,7 +68,7 @@ func secure(ctx context.Context, raw net.Conn, handshake func() (Conn, error)) (
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return nil, fmt.Errorf("handshake with %s: %w", raw.RemoteAddr(), err)
+		return nil, fmt.Errorf("%w with %s: %w", ErrHandshake, raw.RemoteAddr(), err)
 	}
 	return c, nil
 }

@@ -12,6 +12,10 @@ import (
 // maxReason is the longest reason of a Refuse, in bytes.
 const maxReason = 255
 
+// maxItems bounds the records of a digest, and the records and the entries of a delta: empty ones take 2 bytes on the wire and fifty
+// times that in memory. Who splits deltas at 64 KiB stays far below.
+const maxItems = 1 << 15
+
 // maxAddr is the longest address, in bytes: a name of 253, a port and brackets.
 const maxAddr = 262
 
@@ -89,7 +93,7 @@ func decode[T any, P interface {
 	core.Frame
 }](b []byte, name string, into P, set func(*T, *field) error) (core.Frame, error) {
 	if err := fields(b, (*T)(into), set); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", errMalformed, name, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrMalformed, name, err)
 	}
 	return into, nil
 }
@@ -161,7 +165,7 @@ func decodeBuckets(b []byte) (core.Frame, error) {
 		err = fmt.Errorf("no hashes")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: buckets: %w", errMalformed, err)
+		return nil, fmt.Errorf("%w: buckets: %w", ErrMalformed, err)
 	}
 	return out, nil
 }
@@ -171,6 +175,9 @@ func digestField(d *core.Digest, f *field) (err error) {
 	case digestMask:
 		d.Mask, err = f.uint(64)
 	case digestEntry:
+		if len(d.Entries) >= maxItems {
+			return fmt.Errorf("more than %d records", maxItems)
+		}
 		var e core.DigestEntry
 		err = message(f, &e, digestEntryField)
 		d.Entries = append(d.Entries, e)
@@ -194,13 +201,20 @@ func digestEntryField(e *core.DigestEntry, f *field) (err error) {
 	return err
 }
 
-func deltaField(d *core.Delta, f *field) error {
+// deltaField counts the entries of all records.
+func deltaField(d *core.Delta, f *field, entries *int) error {
 	if f.number != deltaRecord {
 		return nil
+	}
+	if len(d.Records) >= maxItems {
+		return fmt.Errorf("more than %d records", maxItems)
 	}
 	var r core.RecordDelta
 	err := message(f, &r, recordField)
 	d.Records = append(d.Records, r)
+	if *entries += len(r.Entries); err == nil && *entries > maxItems {
+		err = fmt.Errorf("more than %d entries", maxItems)
+	}
 	return err
 }
 

@@ -93,7 +93,10 @@ func appendHello(b []byte, f *core.Hello) []byte {
 	return appendString(b, helloAddr, f.Addr)
 }
 
-func appendRefuse(b []byte, f *core.Refuse) []byte { return appendString(b, refuseReason, f.Reason) }
+// appendRefuse cuts a reason that is too long: half of it says more than a broken frame.
+func appendRefuse(b []byte, f *core.Refuse) []byte {
+	return appendString(b, refuseReason, f.Reason[:min(len(f.Reason), maxReason)])
+}
 
 func appendBeat(b []byte, f *core.Beat) []byte {
 	b = appendFixed(b, beatHash, f.Hash)

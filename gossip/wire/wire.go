@@ -42,8 +42,8 @@ const (
 	typeBye     = 7
 )
 
-// errMalformed is wrapped by every error about the content of a frame.
-var errMalformed = errors.New("malformed frame")
+// ErrMalformed is wrapped by every error about the content of a frame.
+var ErrMalformed = errors.New("malformed frame")
 
 // Append appends a frame to b. It is an error if the frame breaks a limit.
 func Append(b []byte, f core.Frame) ([]byte, error) {
@@ -78,7 +78,7 @@ func Append(b []byte, f core.Frame) ([]byte, error) {
 // Decode reads the body of one frame: its type and fields. A type that is not known gives nil, nil.
 func Decode(body []byte) (core.Frame, error) {
 	if len(body) == 0 {
-		return nil, fmt.Errorf("%w: empty", errMalformed)
+		return nil, fmt.Errorf("%w: empty", ErrMalformed)
 	}
 	fields := body[1:]
 	switch body[0] {
@@ -93,7 +93,8 @@ func Decode(body []byte) (core.Frame, error) {
 	case typeDigest:
 		return decode(fields, "digest", new(core.Digest), digestField)
 	case typeDelta:
-		return decode(fields, "delta", new(core.Delta), deltaField)
+		entries := 0
+		return decode(fields, "delta", new(core.Delta), func(d *core.Delta, f *field) error { return deltaField(d, f, &entries) })
 	case typeBye:
 		return decode(fields, "bye", new(core.Bye), byeField)
 	}
@@ -106,6 +107,7 @@ type Reader struct {
 	limit uint32
 	head  [headerSize]byte
 	body  []byte
+	skips uint64
 }
 
 // NewReader returns a reader that accepts bodies up to [MaxHandshake]. The stream should be buffered.
@@ -113,6 +115,9 @@ func NewReader(r io.Reader) *Reader { return &Reader{r: r, limit: MaxHandshake} 
 
 // Trust raises the limit to [MaxFrame]: the sender is known.
 func (r *Reader) Trust() { r.limit = MaxFrame }
+
+// Skipped returns how many frames of unknown types were passed over.
+func (r *Reader) Skipped() uint64 { return r.skips }
 
 // Read returns the next frame of a known type. At the end of the stream, between two frames, it returns io.EOF;
 // within a frame io.ErrUnexpectedEOF. After an error the stream is of no more use.
@@ -126,6 +131,7 @@ func (r *Reader) Read() (core.Frame, error) {
 		if err != nil || f != nil {
 			return f, err
 		}
+		r.skips++
 	}
 }
 
@@ -136,7 +142,7 @@ func (r *Reader) next() ([]byte, error) {
 	}
 	n := binary.BigEndian.Uint32(r.head[:])
 	if n == 0 || n > r.limit {
-		return nil, fmt.Errorf("%w: it claims %d bytes, 1 to %d are allowed", errMalformed, n, r.limit)
+		return nil, fmt.Errorf("%w: it claims %d bytes, 1 to %d are allowed", ErrMalformed, n, r.limit)
 	}
 	if uint32(cap(r.body)) < n {
 		r.body = make([]byte, n)

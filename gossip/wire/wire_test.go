@@ -110,7 +110,7 @@ func TestALengthIsCheckedBeforeAnythingIsAllocated(t *testing.T) {
 		head := binary.BigEndian.AppendUint32(nil, n)
 		allocated := testing.AllocsPerRun(10, func() {
 			r := NewReader(bytes.NewReader(head))
-			if _, err := r.Read(); !errors.Is(err, errMalformed) || cap(r.body) != 0 {
+			if _, err := r.Read(); !errors.Is(err, ErrMalformed) || cap(r.body) != 0 {
 				t.Errorf("a frame that claims %d bytes: %v, buffer of %d", n, err, cap(r.body))
 			}
 		})
@@ -119,7 +119,7 @@ func TestALengthIsCheckedBeforeAnythingIsAllocated(t *testing.T) {
 		}
 	}
 	big := encode(t, &core.Delta{Records: []core.RecordDelta{{Entries: []core.Entry{{Value: strings.Repeat("x", MaxHandshake)}}}}})
-	if _, err := NewReader(bytes.NewReader(big)).Read(); !errors.Is(err, errMalformed) {
+	if _, err := NewReader(bytes.NewReader(big)).Read(); !errors.Is(err, ErrMalformed) {
 		t.Errorf("a large frame before Trust: %v", err)
 	}
 }
@@ -162,18 +162,25 @@ func TestLimitsAreKeptOnBothSides(t *testing.T) {
 	for _, f := range []core.Frame{
 		&core.Hello{ID: strings.Repeat("x", core.MaxID+1)},
 		&core.Hello{Addr: strings.Repeat("x", maxAddr+1)},
-		&core.Refuse{Reason: strings.Repeat("x", maxReason+1)},
+		&core.Digest{Entries: make([]core.DigestEntry, maxItems+1)},
+		&core.Delta{Records: make([]core.RecordDelta, maxItems+1)},
+		&core.Delta{Records: []core.RecordDelta{{Entries: make([]core.Entry, core.MaxEntries)}, {Entries: make([]core.Entry, core.MaxEntries)}, {Entries: make([]core.Entry, 1)}}},
 		&core.Delta{Records: []core.RecordDelta{{ID: strings.Repeat("x", core.MaxID+1)}}},
 		&core.Delta{Records: []core.RecordDelta{{Entries: []core.Entry{{Key: strings.Repeat("x", core.MaxKey+1)}}}}},
 		&core.Delta{Records: []core.RecordDelta{{Entries: []core.Entry{{Value: strings.Repeat("x", core.MaxValue+1)}}}}},
 		&core.Delta{Records: []core.RecordDelta{{Entries: make([]core.Entry, core.MaxEntries+1)}}},
 	} {
-		if _, err := Decode(encode(t, f)[headerSize:]); !errors.Is(err, errMalformed) {
+		if _, err := Decode(encode(t, f)[headerSize:]); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%T beyond a limit: %v, want it refused", f, err)
 		}
 	}
-	for _, body := range [][]byte{{typeBeat, 0xff}, {typeBeat, 0x08}, {typeBeat, 0x12, 0x01, 0x00}, {typeBuckets}, {typeBuckets, 0x0a, 0x01, 0x00}, {typeHello, 0x08, 0xff, 0xff, 0xff, 0x7f}, {}} {
-		if _, err := Decode(body); !errors.Is(err, errMalformed) {
+	long := encode(t, &core.Refuse{Reason: strings.Repeat("x", maxReason+1)})[headerSize:]
+	if f, err := Decode(long); err != nil || len(f.(*core.Refuse).Reason) != maxReason {
+		t.Errorf("a reason that is too long: %v, want it cut", err)
+	}
+	long = appendString([]byte{typeRefuse}, refuseReason, strings.Repeat("x", maxReason+1))
+	for _, body := range [][]byte{long, {typeBeat, 0xff}, {typeBeat, 0x08}, {typeBeat, 0x12, 0x01, 0x00}, {typeBuckets}, {typeBuckets, 0x0a, 0x01, 0x00}, {typeHello, 0x08, 0xff, 0xff, 0xff, 0x7f}, {}} {
+		if _, err := Decode(body); !errors.Is(err, ErrMalformed) {
 			t.Errorf("Decode(%x) = %v, want it refused", body, err)
 		}
 	}

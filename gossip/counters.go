@@ -1,0 +1,104 @@
+package gossip
+
+import (
+	"sync/atomic"
+
+	"github.com/goconvoke/convoke/gossip/transport"
+)
+
+// Counters is what a node has done and met since its start. Each number only grows. They are read one after the other,
+// so sums of them may be off by what happens meanwhile.
+type Counters struct {
+	// Accepted are the streams that others opened to us, those that were refused or came to nothing included.
+	Accepted uint64
+	// AcceptErrors are the times that a stream could not be accepted, as when the process is out of descriptors.
+	AcceptErrors uint64
+	// Probes are accepted streams that ended before they were of use and broke no rule: health checks, and nodes that only
+	// wanted to know who lives here.
+	Probes uint64
+	// Dialled are the streams that we tried to open.
+	Dialled uint64
+	// DialsFailed are those of them that came to nothing, whatever the reason.
+	DialsFailed uint64
+	// Refused are the streams, accepted or dialled, that one side turned down.
+	Refused Refusals
+
+	// FramesIn and FramesOut are frames read and written, those of handshakes included.
+	FramesIn, FramesOut uint64
+	// BytesIn and BytesOut are what these took, before encryption; half a frame counts too.
+	BytesIn, BytesOut uint64
+	// FramesSkipped are frames of a type that a later version of the protocol has added.
+	FramesSkipped uint64
+	// FramesMalformed are frames that no version can have sent, or that were larger than allowed. Each ends its stream.
+	FramesMalformed uint64
+	// FramesRejected are the parts of frames that could be read and break a rule or a limit of the protocol.
+	FramesRejected uint64
+
+	// Overflows are links that were closed because the other side did not read fast enough.
+	Overflows uint64
+	// Pauses are the times when this process did not run for a while.
+	Pauses uint64
+}
+
+// Refusals are streams that one side turned down, by reason.
+type Refusals struct {
+	// ForeignCluster counts nodes of another cluster ID.
+	ForeignCluster uint64
+	// Untrusted counts keys that are not ours, and certificates that are expired, of another authority, or of another node.
+	Untrusted uint64
+	// BadHandshake counts streams that do not speak the protocol, or did not finish the handshake in time.
+	BadHandshake uint64
+	// Protocol counts nodes whose hello breaks a rule, such as one without a name.
+	Protocol uint64
+	// Self counts streams to ourselves.
+	Self uint64
+	// TooMany counts streams above a bound: closed at once, unread.
+	TooMany uint64
+	// ByPeer counts dialled streams that the other side turned down and said why.
+	ByPeer uint64
+}
+
+// counters are Counters as they grow. They need no lock.
+type counters struct {
+	accepted, acceptErrors, probes, dialled, dialsFailed atomic.Uint64
+	framesIn, framesOut, bytesIn, bytesOut               atomic.Uint64
+	framesSkipped, framesMalformed, framesRejected       atomic.Uint64
+	overflows, pauses                                    atomic.Uint64
+	refused                                              [reasons]atomic.Uint64
+}
+
+// Counters returns what has been counted up to now. It costs little and waits for nobody.
+func (n *Node) Counters() Counters {
+	c := &n.count
+	return Counters{
+		Accepted: c.accepted.Load(), AcceptErrors: c.acceptErrors.Load(), Probes: c.probes.Load(),
+		Dialled: c.dialled.Load(), DialsFailed: c.dialsFailed.Load(),
+		FramesIn: c.framesIn.Load(), FramesOut: c.framesOut.Load(),
+		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(), FramesSkipped: c.framesSkipped.Load(),
+		FramesMalformed: c.framesMalformed.Load(), FramesRejected: c.framesRejected.Load(),
+		Overflows: c.overflows.Load(), Pauses: c.pauses.Load(),
+		Refused: Refusals{
+			ForeignCluster: c.refused[foreignCluster].Load(), Untrusted: c.refused[untrusted].Load(),
+			BadHandshake: c.refused[badHandshake].Load(), Protocol: c.refused[badProtocol].Load(),
+			Self: c.refused[self].Load(), TooMany: c.refused[tooMany].Load(), ByPeer: c.refused[byPeer].Load(),
+		},
+	}
+}
+
+// meter counts the bytes of a stream.
+type meter struct {
+	transport.Conn
+	count *counters
+}
+
+func (m meter) Read(b []byte) (int, error) {
+	n, err := m.Conn.Read(b)
+	m.count.bytesIn.Add(uint64(n))
+	return n, err
+}
+
+func (m meter) Write(b []byte) (int, error) {
+	n, err := m.Conn.Write(b)
+	m.count.bytesOut.Add(uint64(n))
+	return n, err
+}

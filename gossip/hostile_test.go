@@ -1,0 +1,467 @@
+package gossip
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/transport"
+	"github.com/goconvoke/convoke/gossip/wire"
+)
+
+// journal is a log that can be asked.
+type journal struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.String()
+}
+
+// warnings returns the lines at warn and above.
+func (j *journal) warnings() []string {
+	var lines []string
+	for line := range strings.Lines(j.String()) {
+		if strings.Contains(line, "[WARN]") || strings.Contains(line, "[ERROR]") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// wantOnce checks that there is one warning, which says that.
+func (j *journal) wantOnce(t *testing.T, what string) {
+	t.Helper()
+	if lines := j.warnings(); len(lines) != 1 || !strings.Contains(lines[0], what) {
+		t.Errorf("the log warns %q, want one line with %q", lines, what)
+	}
+}
+
+// victim starts a node on loopback that keeps a journal.
+func victim(t *testing.T, name string, change ...func(*Config)) (*Node, *journal) {
+	t.Helper()
+	j := new(journal)
+	c := Config{Name: name, ClusterID: "test", Listen: "127.0.0.1:0", Log: hclog.New(&hclog.LoggerOptions{Output: j, Level: hclog.Debug})}
+	for _, f := range change {
+		f(&c)
+	}
+	n, err := Start(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.Stop)
+	return n, j
+}
+
+// await waits until a condition holds.
+func await(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(20 * time.Second)
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("still not so: %s", what)
+		}
+	}
+}
+
+// wantJoin checks that an honest node can still join.
+func wantJoin(t *testing.T, n *Node, change ...func(*Config)) {
+	t.Helper()
+	friend, _ := victim(t, "friend", change...)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := friend.Join(ctx, n.Addr()); err != nil {
+		t.Fatalf("an honest node cannot join: %v", err)
+	}
+	want := "friend " + n.config.Name
+	if n.config.Name < "friend" {
+		want = n.config.Name + " friend"
+	}
+	await(t, "both see both", func() bool { return up(n) == want && up(friend) == want })
+}
+
+// knockAt opens a raw stream to a node.
+func knockAt(t *testing.T, n *Node) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", n.Bound())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	return c
+}
+
+// wantClosed checks that the other side closes a stream, and returns what it said before.
+func wantClosed(t *testing.T, c net.Conn) []byte {
+	t.Helper()
+	said, err := io.ReadAll(c)
+	if e, ok := err.(net.Error); ok && e.Timeout() {
+		t.Errorf("the stream was not closed")
+	}
+	return said
+}
+
+func frames(t *testing.T, fs ...core.Frame) []byte {
+	t.Helper()
+	var b []byte
+	for _, f := range fs {
+		var err error
+		if b, err = wire.Append(b, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+func mallory() *core.Hello {
+	return &core.Hello{Protocol: wire.Protocol, Cluster: "test", ID: "mallory", Generation: 1, Addr: "127.0.0.1:1"}
+}
+
+// enter shakes hands with a node as mallory, and takes the link into use.
+func enter(t *testing.T, n *Node) net.Conn {
+	t.Helper()
+	c := knockAt(t, n)
+	if _, err := c.Write(frames(t, mallory())); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := wire.NewReader(c).Read(); err != nil {
+		t.Fatalf("no hello: %v", err)
+	} else if _, ok := f.(*core.Hello); !ok {
+		t.Fatalf("%T, want a hello", f)
+	}
+	if _, err := c.Write(frames(t, &core.Beat{})); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestGarbageOnThePortHarmsNobody(t *testing.T) {
+	n, log := victim(t, "n")
+	const times = 50
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range times {
+		junk := make([]byte, 1+rng.IntN(5000))
+		for k := range junk {
+			junk[k] = byte(rng.Uint32())
+		}
+		switch i {
+		case 0:
+			junk = []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		case 1:
+			junk = make([]byte, 5000) // frames of length 0
+		case 2:
+			junk = append(binary.BigEndian.AppendUint32(nil, 3), 3, 0xff, 0xff) // a heartbeat, broken
+		default:
+			junk[0] = 1 // no length that could be right
+		}
+		c := knockAt(t, n)
+		_, _ = c.Write(junk) // it may be closed before the end
+		_ = c.(*net.TCPConn).CloseWrite()
+		wantClosed(t, c)
+	}
+	await(t, "each is counted", func() bool { return n.Counters().Refused.BadHandshake == times })
+	if c := n.Counters(); c.FramesMalformed != times || c.Accepted != times {
+		t.Errorf("counted %+v, want %d malformed frames", c, times)
+	}
+	log.wantOnce(t, "does not speak the protocol")
+	wantJoin(t, n)
+}
+
+func TestAHealthCheckIsNoTrouble(t *testing.T) {
+	n, log := victim(t, "n")
+	for i := range 20 {
+		c := knockAt(t, n)
+		if i%2 == 0 {
+			_ = c.(*net.TCPConn).SetLinger(0) // ends it with a reset
+		}
+		_ = c.Close()
+	}
+	await(t, "each is counted", func() bool { return n.Counters().Probes == 20 })
+	if c := n.Counters(); c.Refused != (Refusals{}) || len(log.warnings()) > 0 {
+		t.Errorf("counted %+v and warned %q, want neither refusals nor warnings", c.Refused, log.warnings())
+	}
+	wantJoin(t, n)
+}
+
+// everyFrame has one of each type.
+func everyFrame() []core.Frame {
+	return []core.Frame{
+		mallory(), &core.Refuse{Reason: "no"}, &core.Beat{Hash: 1, Known: 2, Wanted: true}, &core.Buckets{},
+		&core.Digest{Mask: 1, Entries: []core.DigestEntry{{Node: 1, Generation: 1, Version: 1}}},
+		&core.Delta{Records: []core.RecordDelta{{Node: core.HashID("x"), ID: "x", Generation: 1, To: 1,
+			Entries: []core.Entry{{Kind: core.KindUser, Key: "k", Value: "v", Version: 1}}}}},
+		&core.Bye{Reason: core.ByeLeft},
+	}
+}
+
+func TestHalfAFrameEndsItsStreamAndNothingElse(t *testing.T) {
+	n, log := victim(t, "n")
+	tries := uint64(0)
+	for _, f := range everyFrame() { // before the handshake is over
+		b := frames(t, f)
+		for _, cut := range []int{1, 4, 5, len(b) - 1} {
+			c := knockAt(t, n)
+			_, _ = c.Write(b[:cut])
+			_ = c.(*net.TCPConn).CloseWrite()
+			wantClosed(t, c)
+			tries++
+		}
+	}
+	await(t, "each is counted", func() bool { return n.Counters().Refused.BadHandshake == tries })
+	log.wantOnce(t, "does not speak the protocol")
+	for _, f := range everyFrame() { // after it
+		b := frames(t, f)
+		c := enter(t, n)
+		_, _ = c.Write(b[:len(b)-1])
+		_ = c.(*net.TCPConn).CloseWrite()
+		wantClosed(t, c)
+	}
+	if up(n) != "n" {
+		t.Errorf("%q are up", up(n))
+	}
+	wantJoin(t, n)
+}
+
+func TestAFrameThatClaimsTwoGigabytesIsClosedAtItsHeader(t *testing.T) {
+	n, log := victim(t, "n")
+	claim := []byte{0x80, 0, 0, 0}
+	before := knockAt(t, n)
+	_, _ = before.Write(claim)
+	wantClosed(t, before) // though the stream is left open here
+	log.wantOnce(t, "does not speak the protocol")
+	after := enter(t, n)
+	_, _ = after.Write(claim)
+	wantClosed(t, after)
+	await(t, "both are counted", func() bool { return n.Counters().FramesMalformed == 2 })
+	if lines := log.warnings(); len(lines) != 2 || !strings.Contains(lines[1], "2147483648 bytes") || !strings.Contains(lines[1], "mallory") {
+		t.Errorf("the log warns %q, want the second line to name the peer and the size", lines)
+	}
+	wantJoin(t, n)
+}
+
+func TestAThousandStreamsAtOnceAreBounded(t *testing.T) {
+	n, log := victim(t, "n")
+	var open []net.Conn
+	for range 1000 {
+		c, err := net.Dial("tcp", n.Bound())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		open = append(open, c)
+	}
+	await(t, "those above the bound are closed", func() bool { return n.Counters().Refused.TooMany == 1000-maxHostHandshakes })
+	log.wantOnce(t, "too many")
+	if got := n.shakes.count(); got > maxHostHandshakes {
+		t.Errorf("%d handshakes of one host at once, want at most %d", got, maxHostHandshakes)
+	}
+	for _, c := range open {
+		_ = c.Close()
+	}
+	await(t, "all are gone", func() bool { return n.Counters().Probes == maxHostHandshakes })
+	wantJoin(t, n)
+}
+
+func TestAnotherHostIsLetInWhileOneFloods(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := transport.NewMemory()
+		nodes := cluster(t, mem, "a")
+		for range 300 {
+			if _, err := mem.Host("flooder").Dial(t.Context(), "a:7946"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b := start(t, mem, "b")
+		if err := b.Join(t.Context(), "a:7946"); err != nil {
+			t.Errorf("while one host floods: %v", err)
+		}
+		settle(time.Second)
+		wantUp(t, append(nodes, b), "a b")
+		if c := nodes[0].Counters(); c.Refused.TooMany != 300-maxHostHandshakes {
+			t.Errorf("%d too many, want %d", c.Refused.TooMany, 300-maxHostHandshakes)
+		}
+	})
+}
+
+func TestAStreamThatDripsIsClosedInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := transport.NewMemory()
+		log := new(journal)
+		a, err := Start(Config{Name: "a", ClusterID: "test", Listen: "a:7946", Transport: mem.Host("a"),
+			Log: hclog.New(&hclog.LoggerOptions{Output: log})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(a.Stop)
+		b := frames(t, mallory())
+		for range 3 {
+			c, err := mem.Host("slow").Dial(t.Context(), "a:7946")
+			if err != nil {
+				t.Fatal(err)
+			}
+			begun, at := time.Now(), 0
+			for ; at < len(b); at++ {
+				if _, err := c.Write(b[at : at+1]); err != nil {
+					break
+				}
+				settle(time.Second)
+			}
+			if open := time.Since(begun); open > acceptTimeout+2*time.Second || at == len(b) {
+				t.Errorf("the stream was open for %v, %d of %d bytes were taken", open, at, len(b))
+			}
+		}
+		if c := a.Counters(); c.Refused.BadHandshake != 3 {
+			t.Errorf("counted %+v, want 3", c.Refused)
+		}
+		log.wantOnce(t, "in time")
+		friend := start(t, mem, "b")
+		if err := friend.Join(t.Context(), "a:7946"); err != nil {
+			t.Fatal(err)
+		}
+		settle(time.Second)
+		wantUp(t, []*Node{a, friend}, "a b")
+	})
+}
+
+func TestAPeerThatDripsAfterItsHandshakeIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := transport.NewMemory()
+		a := start(t, mem, "a")
+		c := memoryLink(t, mem, "a:7946")
+		frame := frames(t, &core.Digest{Entries: make([]core.DigestEntry, 100)})
+		begun := time.Now()
+		for at := 0; at < len(frame); at++ {
+			if _, err := c.Write(frame[at : at+1]); err != nil {
+				break
+			}
+			settle(time.Second)
+		}
+		if open := time.Since(begun); open > 20*time.Second {
+			t.Errorf("the link was open for %v", open)
+		}
+		if a.streams.count() != 0 {
+			t.Error("its place is not free again")
+		}
+	})
+}
+
+// memoryLink is enter in a network in memory.
+func memoryLink(t *testing.T, mem *transport.Memory, addr string) transport.Conn {
+	t.Helper()
+	c, err := mem.Host("mallory").Dial(t.Context(), addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write(frames(t, mallory(), &core.Beat{})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := wire.NewReader(c).Read(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestAPeerThatNeverReadsHoldsNobody(t *testing.T) {
+	n, _ := victim(t, "n")
+	value := strings.Repeat("x", core.MaxValue)
+	for i := range 12 {
+		if err := n.Set(fmt.Sprint("key", i), value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := enter(t, n)
+	_ = c.(*net.TCPConn).SetReadBuffer(4096)
+	ask := frames(t, &core.Digest{Mask: ^uint64(0)})
+	gone := func() bool { // it asks for everything, again and again, and takes nothing
+		_, err := c.Write(ask)
+		return err != nil
+	}
+	await(t, "its link is closed", gone)
+	await(t, "the queue has overflown, or a write was given up", func() bool { return n.Counters().Overflows > 0 || n.streams.count() == 0 })
+	wantJoin(t, n)
+}
+
+// count returns how many are in.
+func (g *gate) count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.in
+}
+
+func TestWhatAPeerMustNotSendIsCountedAndSaidOnce(t *testing.T) {
+	n, log := victim(t, "n")
+	c := enter(t, n)
+	bad := frames(t, &core.Delta{Records: []core.RecordDelta{{Node: 1, ID: "not 1", Generation: 1, To: 1}}})
+	for range 100 {
+		if _, err := c.Write(bad); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, "each is counted", func() bool { return n.Counters().FramesRejected == 100 })
+	log.wantOnce(t, "a peer broke a rule")
+	wantJoin(t, n)
+}
+
+func TestTroubleIsSaidAgainAfterAWhileWithItsNumber(t *testing.T) {
+	j, now := new(journal), time.Now()
+	tr := troubles{log: hclog.New(&hclog.LoggerOptions{Output: j}), now: func() time.Time { return now }, seen: make(map[trouble]*seen)}
+	for range 5 {
+		tr.warn("something", "a")
+		tr.warn("something", "b")
+		tr.warn("another thing", "a")
+	}
+	now = now.Add(troubleGap)
+	tr.warn("something", "a")
+	lines := j.warnings()
+	if len(lines) != 4 || !strings.Contains(lines[3], "unlogged=4") {
+		t.Errorf("the log warns %q, want 4 lines, the last with the 4 that were not logged", lines)
+	}
+}
+
+func TestTroubleWithAllTheWorldTakesBoundedRoom(t *testing.T) {
+	j := new(journal)
+	tr := troubles{log: hclog.New(&hclog.LoggerOptions{Output: j}), now: time.Now, seen: make(map[trouble]*seen)}
+	for i := range 10 * maxTroubles {
+		tr.warn("something", fmt.Sprint("host-", i))
+	}
+	if len(tr.seen) > maxTroubles+1 || len(j.warnings()) > maxTroubles+1 {
+		t.Errorf("%d hosts remembered, %d lines logged, want at most %d", len(tr.seen), len(j.warnings()), maxTroubles+1)
+	}
+}
+
+func TestHostsAreToldApart(t *testing.T) {
+	for addr, want := range map[string]string{
+		"10.0.0.1:80": "10.0.0.1", "[::ffff:10.0.0.1]:80": "10.0.0.1", "[::1]:80": "::1", "name:1": "name", "junk": "junk",
+		"[2001:db8::1]:80": "2001:db8::/64", "[2001:db8::2]:80": "2001:db8::/64", "[fe80::1%eth0]:1": "fe80::/64",
+	} {
+		if got := hostOf(tcpAddr(addr)); got != want {
+			t.Errorf("hostOf(%s) = %s, want %s", addr, got, want)
+		}
+	}
+}

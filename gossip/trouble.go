@@ -1,0 +1,100 @@
+package gossip
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+const (
+	// troubleGap is how long the same trouble with the same host is not logged again.
+	troubleGap = 10 * time.Minute
+	// maxTroubles bounds the hosts and kinds of trouble that are remembered; beyond, hosts are not told apart.
+	maxTroubles = 1024
+)
+
+// troubles logs each kind of trouble once per host, and then at most once in troubleGap with the number of times it came
+// since: who is talked to by the whole world must not fill a disk.
+type troubles struct {
+	log hclog.Logger
+	now func() time.Time
+
+	mu   sync.Mutex
+	seen map[trouble]*seen
+}
+
+// trouble is a message of the log, which names its kind, and the host it came from, "" for many or none.
+type trouble struct{ what, host string }
+
+type seen struct {
+	at    time.Time // when it was logged
+	since int       // how often it came since
+}
+
+// warn logs what happened with a host, if it is time. The message must be constant.
+func (t *troubles) warn(what, host string, args ...any) {
+	times, ok := t.due(trouble{what, host})
+	if !ok {
+		return
+	}
+	if times > 0 {
+		args = append(args, "unlogged", times)
+	}
+	t.log.Warn(what, args...)
+}
+
+// due reports whether a trouble is to be logged, and how often it came since it last was.
+func (t *troubles) due(k trouble) (times int, ok bool) {
+	now := t.now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.seen[k]
+	if s == nil && len(t.seen) >= maxTroubles {
+		t.forget(now)
+	}
+	if s == nil && len(t.seen) >= maxTroubles {
+		k.host = ""
+		s = t.seen[k]
+	}
+	switch {
+	case s == nil: // one more per kind at most, since what is said is constant
+		t.seen[k] = &seen{at: now}
+		return 0, true
+	case now.Sub(s.at) < troubleGap:
+		s.since++
+		return 0, false
+	}
+	times, s.since, s.at = s.since, 0, now
+	return times, true
+}
+
+// forget drops what may be logged again. mu is held.
+func (t *troubles) forget(now time.Time) {
+	for k, s := range t.seen {
+		if now.Sub(s.at) >= troubleGap {
+			delete(t.seen, k)
+		}
+	}
+}
+
+// hostOf returns who is behind an address, as far as bounds and the log tell hosts apart: an IPv4 address, the /64 of an
+// IPv6 address, since a host has as many of these as it likes, or any other name as it is.
+func hostOf(a net.Addr) string {
+	host, _, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return host
+	}
+	if ip = ip.Unmap().WithZone(""); ip.Is6() && !ip.IsLoopback() {
+		if p, err := ip.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return ip.String()
+}
