@@ -145,7 +145,7 @@ func (n *Node) welcome(raw net.Conn) (*stream, *core.Hello, core.Frame, error) {
 		err = failed
 	}
 	if !knock.heard.Load() && !timedOut(err) {
-		err = &refusal{none, err}
+		err = &refusal{reason: none, err: err}
 	}
 	return nil, nil, nil, err
 }
@@ -164,16 +164,19 @@ func (n *Node) answer(s *stream) (*core.Hello, core.Frame, error) {
 		return nil, nil, errNoHello
 	}
 	if r := n.objection(s, hello); r != nil {
-		_ = s.write(&core.Refuse{Reason: r.Error()})
+		_ = s.write(&core.Refuse{Reason: r.said})
 		return nil, nil, r
 	}
 	if err := s.write(n.hello()); err != nil {
-		return nil, nil, &refusal{none, err}
+		return nil, nil, &refusal{reason: none, err: err}
 	}
 	s.reader.Trust()
 	first, err := s.read()
 	if err != nil && !errors.Is(err, wire.ErrMalformed) && !timedOut(err) {
-		err = &refusal{none, err} // it knows who we are, and that was all it wanted
+		err = &refusal{reason: none, err: err} // it knows who we are, and that was all it wanted
+	}
+	if r, ok := first.(*core.Refuse); ok {
+		err = refuse(byPeer, "the other side says %q", r.Reason)
 	}
 	return hello, first, err
 }

@@ -54,7 +54,7 @@ type Refusals struct {
 	Self uint64
 	// TooMany counts streams above a bound: closed at once, unread.
 	TooMany uint64
-	// ByPeer counts dialled streams that the other side turned down and said why.
+	// ByPeer counts streams that the other side turned down and said why.
 	ByPeer uint64
 }
 

@@ -34,9 +34,9 @@ func (n *Node) call(ctx context.Context, addr string) (*stream, *core.Hello, err
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	case errors.Is(err, transport.ErrUntrusted):
-		err = &refusal{untrusted, fmt.Errorf("%w: %w", ErrForeign, err)}
+		err = &refusal{reason: untrusted, err: fmt.Errorf("%w: %w", ErrForeign, err)}
 	case errors.Is(err, transport.ErrHandshake):
-		err = &refusal{badHandshake, err}
+		err = &refusal{reason: badHandshake, err: err}
 	}
 	return nil, nil, fmt.Errorf("%s: %w", addr, err)
 }
@@ -61,10 +61,10 @@ func (n *Node) reach(ctx context.Context, addr string) (*stream, *core.Hello, er
 
 // greet is the handshake of who dialled.
 func (n *Node) greet(s *stream) (*core.Hello, error) {
-	err := s.write(n.hello())
-	var f core.Frame
-	if err == nil {
-		f, err = s.read()
+	_ = s.write(n.hello()) // if it is not taken, what was said to us before tells why
+	f, err := s.read()
+	if errors.Is(err, transport.ErrUntrusted) {
+		return nil, err
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: no answer to our hello, the other side may want TLS or a pre-shared key: %w", transport.ErrHandshake, err)
@@ -72,14 +72,14 @@ func (n *Node) greet(s *stream) (*core.Hello, error) {
 	switch f := f.(type) {
 	case *core.Hello:
 		if r := n.objection(s, f); r != nil {
-			_ = s.write(&core.Refuse{Reason: r.Error()})
+			_ = s.write(&core.Refuse{Reason: r.said})
 			return nil, r
 		}
 		return f, nil
 	case *core.Refuse:
 		return nil, refuse(byPeer, "the other side says %q", f.Reason)
 	}
-	return nil, &refusal{badHandshake, errNoHello}
+	return nil, &refusal{reason: badHandshake, err: errNoHello}
 }
 
 // Join calls addresses at which members may live, one after the other, and has those that answered called for ever

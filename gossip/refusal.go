@@ -37,6 +37,7 @@ const (
 type refusal struct {
 	reason reason
 	err    error
+	said   string // what the other side is told
 }
 
 func (r *refusal) Error() string { return r.err.Error() }
@@ -44,7 +45,8 @@ func (r *refusal) Unwrap() error { return r.err }
 
 // refuse makes a refusal that is an ErrForeign too.
 func refuse(r reason, format string, args ...any) *refusal {
-	return &refusal{r, fmt.Errorf("%w: %s", ErrForeign, fmt.Sprintf(format, args...))}
+	said := fmt.Sprintf(format, args...)
+	return &refusal{r, fmt.Errorf("%w: %s", ErrForeign, said), said}
 }
 
 // objection returns why we do not want to talk to somebody, nil if we do.
@@ -57,7 +59,7 @@ func (n *Node) objection(s *stream, h *core.Hello) *refusal {
 	case h.ID == "" || h.Generation == 0:
 		return refuse(badProtocol, "a node without a name or generation")
 	case !s.Proves(h.ID):
-		return &refusal{untrusted, fmt.Errorf("%w: the certificate is not that of %q", transport.ErrUntrusted, h.ID)}
+		return refuse(untrusted, "the certificate is not that of %q", h.ID)
 	}
 	return nil
 }

@@ -22,8 +22,9 @@ type troubles struct {
 	log hclog.Logger
 	now func() time.Time
 
-	mu   sync.Mutex
-	seen map[trouble]*seen
+	mu    sync.Mutex
+	seen  map[trouble]*seen
+	swept time.Time // when seen was last searched for what may go
 }
 
 // trouble is a message of the log, which names its kind, and the host it came from, "" for many or none.
@@ -52,7 +53,8 @@ func (t *troubles) due(k trouble) (times int, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.seen[k]
-	if s == nil && len(t.seen) >= maxTroubles {
+	if s == nil && len(t.seen) >= maxTroubles && now.Sub(t.swept) > troubleGap/10 {
+		t.swept = now
 		t.forget(now)
 	}
 	if s == nil && len(t.seen) >= maxTroubles {

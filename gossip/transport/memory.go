@@ -195,6 +195,9 @@ const maxQueued = 4 << 20
 func (p *pipe) write(b []byte, deadline *deadline) (int, error) {
 	_, delay, _ := p.net.way(p.from, p.to)
 	for {
+		if err := deadline.err(); err != nil {
+			return 0, err
+		}
 		p.mu.Lock()
 		queued := 0
 		for _, q := range p.queue {
@@ -220,6 +223,9 @@ func (p *pipe) write(b []byte, deadline *deadline) (int, error) {
 
 func (p *pipe) read(b []byte, deadline *deadline) (int, error) {
 	for {
+		if err := deadline.err(); err != nil {
+			return 0, err
+		}
 		open, _, changed := p.net.way(p.from, p.to)
 		p.mu.Lock()
 		var arrives <-chan time.Time
@@ -267,10 +273,10 @@ func (c *memoryConn) LocalAddr() net.Addr         { return c.local }
 func (c *memoryConn) RemoteAddr() net.Addr        { return c.remote }
 
 func (c *memoryConn) Close() error {
+	c.read.end(net.ErrClosed) // first, so that who waits here learns that it was this side
+	c.write.end(net.ErrClosed)
 	c.out.close()
 	c.in.close()
-	c.read.end(net.ErrClosed)
-	c.write.end(net.ErrClosed)
 	return nil
 }
 
@@ -303,6 +309,12 @@ func (d *deadline) end(err error) {
 	defer d.mu.Unlock()
 	d.closed = err
 	d.touch()
+}
+
+func (d *deadline) err() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.closed
 }
 
 func (d *deadline) touch() {
