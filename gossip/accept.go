@@ -91,7 +91,7 @@ func (n *Node) turnedDown(why reason, host string, err error) {
 
 // refused counts a refusal and says so once in a while.
 func (n *Node) refused(why reason, host string, err error) {
-	n.count.refused[why].Add(1)
+	defer n.count.refused[why].Add(1) // whoever sees the number finds the line
 	switch {
 	case why == self:
 		n.log.Debug("a stream led to this node itself", "addr", host)

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -15,8 +18,8 @@ import (
 
 // Config says who a node is. Name, ClusterID and Listen are required.
 type Config struct {
-	// Name of this node: unique in the cluster and best kept across restarts, 1 to 255 bytes. With mutual TLS it
-	// must be a name of the certificate.
+	// Name of this node: unique in the cluster and best kept across restarts, 1 to 255 bytes of printable text. With
+	// mutual TLS it must be a name of the certificate.
 	Name string
 	// ClusterID keeps two clusters from merging, 1 to 255 bytes.
 	ClusterID string
@@ -48,6 +51,9 @@ func (c Config) Validate() error {
 	if n := len(c.Name); n == 0 || n > core.MaxID {
 		errs = append(errs, fmt.Errorf("the name has %d bytes, want 1 to %d", n, core.MaxID))
 	}
+	if !printable(c.Name) {
+		errs = append(errs, fmt.Errorf("the name %q is not printable text", c.Name))
+	}
 	if n := len(c.ClusterID); n == 0 || n > core.MaxID {
 		errs = append(errs, fmt.Errorf("the cluster ID has %d bytes, want 1 to %d", n, core.MaxID))
 	}
@@ -63,6 +69,11 @@ func (c Config) Validate() error {
 		return fmt.Errorf("gossip: %w", err)
 	}
 	return nil
+}
+
+// printable reports whether a name can be logged as it is.
+func printable(name string) bool {
+	return utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // tuning returns the core's configuration for a node that listens there.

@@ -259,6 +259,7 @@ func TestBadConfigurationsAreRefused(t *testing.T) {
 	for _, c := range []Config{
 		{ClusterID: "c", Listen: "a:1"}, {Name: "n", Listen: "a:1"}, {Name: "n", ClusterID: "c", Listen: "a"},
 		{Name: "n", ClusterID: "c", Listen: "a:1", Advertise: "b"}, {Name: strings.Repeat("n", 256), ClusterID: "c", Listen: "a:1"},
+		{Name: "two\nlines", ClusterID: "c", Listen: "a:1"}, {Name: "\xff", ClusterID: "c", Listen: "a:1"},
 	} {
 		if n, err := Start(c); err == nil {
 			n.Stop()
