@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"sync/atomic"
 	"time"
 
 	"github.com/goconvoke/convoke/gossip/core"
@@ -21,6 +20,8 @@ const (
 	// maxStreams bounds the inbound streams in use. A node has some ten; who is the seed of a whole cluster that starts has
 	// one of each member for a moment.
 	maxStreams = 4096
+	// maxHangUps is how often a node may hang up on us before we say so: once or twice, it was about to stop.
+	maxHangUps = 3
 	// firstAcceptWait is the pause after a stream could not be accepted; it doubles up to lastAcceptWait.
 	firstAcceptWait = 5 * time.Millisecond
 	lastAcceptWait  = time.Second
@@ -95,6 +96,8 @@ func (n *Node) refused(why reason, host string, err error) {
 	switch {
 	case why == self:
 		n.log.Debug("a stream led to this node itself", "addr", host)
+	case why == silence:
+		n.trouble.warnAfter(maxHangUps, "a node hangs up on this one", host, "addr", host, "error", err)
 	case why == byPeer:
 		n.trouble.warn("a node refused this one", host, "addr", host, "error", err)
 	case why == tooMany:
@@ -112,42 +115,24 @@ func (n *Node) refused(why reason, host string, err error) {
 	}
 }
 
-// knock is a raw stream that knows whether anything was said on it.
-type knock struct {
-	net.Conn
-	heard atomic.Bool
-}
-
-func (k *knock) Read(b []byte) (int, error) {
-	n, err := k.Conn.Read(b)
-	if n > 0 {
-		k.heard.Store(true)
-	}
-	return n, err
-}
-
 func (n *Node) welcome(raw net.Conn) (*stream, *core.Hello, core.Frame, error) {
 	ctx, cancel := context.WithTimeout(n.life, acceptTimeout)
 	defer cancel()
-	knock := &knock{Conn: raw}
-	conn, err := n.transport.Secure(ctx, knock)
-	if err == nil {
-		s := n.newStream(conn)
-		stop := context.AfterFunc(ctx, func() { _ = s.Close() })
-		hello, first, failed := n.answer(s)
-		if !stop() {
-			failed = context.Cause(ctx)
-		}
-		if failed == nil {
-			return s, hello, first, nil
-		}
+	conn, err := n.transport.Secure(ctx, raw)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	s := n.newStream(conn)
+	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
+	hello, first, err := n.answer(s)
+	if !stop() {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
 		_ = s.Close()
-		err = failed
+		return nil, nil, nil, err
 	}
-	if !knock.heard.Load() && !timedOut(err) {
-		err = &refusal{reason: none, err: err}
-	}
-	return nil, nil, nil, err
+	return s, hello, first, nil
 }
 
 // answer is the handshake of who was dialled, up to the first frame after it.

@@ -56,6 +56,9 @@ type Refusals struct {
 	TooMany uint64
 	// ByPeer counts streams that the other side turned down and said why.
 	ByPeer uint64
+	// HungUp counts dialled streams that the other side ended without a word: it was about to stop, has too many, or wants
+	// TLS or a pre-shared key.
+	HungUp uint64
 }
 
 // counters are Counters as they grow. They need no lock.
@@ -81,6 +84,7 @@ func (n *Node) Counters() Counters {
 			ForeignCluster: c.refused[foreignCluster].Load(), Untrusted: c.refused[untrusted].Load(),
 			BadHandshake: c.refused[badHandshake].Load(), Protocol: c.refused[badProtocol].Load(),
 			Self: c.refused[self].Load(), TooMany: c.refused[tooMany].Load(), ByPeer: c.refused[byPeer].Load(),
+			HungUp: c.refused[silence].Load(),
 		},
 	}
 }

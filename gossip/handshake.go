@@ -35,6 +35,8 @@ func (n *Node) call(ctx context.Context, addr string) (*stream, *core.Hello, err
 		err = context.Cause(ctx)
 	case errors.Is(err, transport.ErrUntrusted):
 		err = &refusal{reason: untrusted, err: fmt.Errorf("%w: %w", ErrForeign, err)}
+	case errors.Is(err, transport.ErrHandshake) && hungUp(err):
+		err = &refusal{reason: silence, err: err}
 	case errors.Is(err, transport.ErrHandshake):
 		err = &refusal{reason: badHandshake, err: err}
 	}

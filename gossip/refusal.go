@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/goconvoke/convoke/gossip/core"
 	"github.com/goconvoke/convoke/gossip/transport"
@@ -30,6 +31,7 @@ const (
 	self
 	tooMany
 	byPeer
+	silence
 	reasons // how many there are
 )
 
@@ -86,12 +88,18 @@ func reasonOf(err error) reason {
 		return r.reason
 	case errors.Is(err, transport.ErrUntrusted):
 		return untrusted
-	case errors.Is(err, context.Canceled):
-		return none
-	case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, context.Canceled), hungUp(err):
 		return none
 	}
 	return badHandshake
+}
+
+// hungUp reports whether the other side ended a stream and not in the middle of something: it may have stopped.
+func hungUp(err error) bool {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return false
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // timedOut reports whether an error is that of a deadline.

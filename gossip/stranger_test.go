@@ -54,7 +54,7 @@ func meetings(t *testing.T) map[string]meeting {
 			Refusals{BadHandshake: 1}, Refusals{Untrusted: 1}, Refusals{BadHandshake: 1}, Refusals{Untrusted: 1},
 			"does not speak the protocol", "another pre-shared key, or none", true},
 		"plain at TLS": {home, friend, plain,
-			Refusals{BadHandshake: 1}, Refusals{BadHandshake: 1}, Refusals{BadHandshake: 1}, Refusals{BadHandshake: 1},
+			Refusals{BadHandshake: 1}, Refusals{HungUp: 1}, Refusals{BadHandshake: 1}, Refusals{BadHandshake: 1},
 			"does not speak the protocol", "may want TLS or a pre-shared key", false},
 		"an expired certificate": {home, friend, secured(ours.node("stranger", -time.Minute, ours)),
 			Refusals{Untrusted: 1}, Refusals{Untrusted: 1}, Refusals{Untrusted: 1}, Refusals{Untrusted: 1},
@@ -114,7 +114,7 @@ func (m meeting) nodeDials(t *testing.T, n, stranger *Node) {
 
 func (r Refusals) plus(o Refusals) Refusals {
 	return Refusals{r.ForeignCluster + o.ForeignCluster, r.Untrusted + o.Untrusted, r.BadHandshake + o.BadHandshake,
-		r.Protocol + o.Protocol, r.Self + o.Self, r.TooMany + o.TooMany, r.ByPeer + o.ByPeer}
+		r.Protocol + o.Protocol, r.Self + o.Self, r.TooMany + o.TooMany, r.ByPeer + o.ByPeer, r.HungUp + o.HungUp}
 }
 
 func (r Refusals) times(n int) (sum Refusals) {

@@ -30,47 +30,64 @@ type troubles struct {
 // trouble is a message of the log, which names its kind, and the host it came from, "" for many or none.
 type trouble struct{ what, host string }
 
+// seen is what became of a trouble since a time: when it was logged, or first came.
 type seen struct {
-	at    time.Time // when it was logged
-	since int       // how often it came since
+	at     time.Time
+	times  int // it came since then
+	before int // it came earlier and was not logged
+	logged bool
 }
 
 // warn logs what happened with a host, if it is time. The message must be constant.
-func (t *troubles) warn(what, host string, args ...any) {
-	times, ok := t.due(trouble{what, host})
+func (t *troubles) warn(what, host string, args ...any) { t.warnAfter(1, what, host, args...) }
+
+// warnAfter is warn for what is no trouble before it came so many times within troubleGap.
+func (t *troubles) warnAfter(times int, what, host string, args ...any) {
+	unlogged, ok := t.due(trouble{what, host}, times)
 	if !ok {
 		return
 	}
-	if times > 0 {
-		args = append(args, "unlogged", times)
+	if unlogged > 0 {
+		args = append(args, "unlogged", unlogged)
 	}
 	t.log.Warn(what, args...)
 }
 
-// due reports whether a trouble is to be logged, and how often it came since it last was.
-func (t *troubles) due(k trouble) (times int, ok bool) {
+// due reports whether a trouble is to be logged, and how often it came without.
+func (t *troubles) due(k trouble, after int) (unlogged int, ok bool) {
 	now := t.now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := t.seen[k]
-	if s == nil && len(t.seen) >= maxTroubles && now.Sub(t.swept) > troubleGap/10 {
-		t.swept = now
-		t.forget(now)
+	s := t.find(k, now)
+	if now.Sub(s.at) >= troubleGap {
+		*s = seen{at: now, before: s.before + s.times}
 	}
-	if s == nil && len(t.seen) >= maxTroubles {
-		k.host = ""
-		s = t.seen[k]
-	}
-	switch {
-	case s == nil: // one more per kind at most, since what is said is constant
-		t.seen[k] = &seen{at: now}
-		return 0, true
-	case now.Sub(s.at) < troubleGap:
-		s.since++
+	if s.times++; s.logged || s.times < after {
 		return 0, false
 	}
-	times, s.since, s.at = s.since, 0, now
-	return times, true
+	unlogged = s.before + s.times - 1
+	*s = seen{at: now, logged: true}
+	return unlogged, true
+}
+
+// find returns what is known of a trouble. mu is held.
+func (t *troubles) find(k trouble, now time.Time) *seen {
+	s := t.seen[k]
+	if s == nil && len(t.seen) >= maxTroubles {
+		if now.Sub(t.swept) > troubleGap/10 {
+			t.swept = now
+			t.forget(now)
+		}
+		if len(t.seen) >= maxTroubles {
+			k.host = "" // one more per kind at most, since what is said is constant
+			s = t.seen[k]
+		}
+	}
+	if s == nil {
+		s = &seen{at: now}
+		t.seen[k] = s
+	}
+	return s
 }
 
 // forget drops what may be logged again. mu is held.

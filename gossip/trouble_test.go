@@ -46,3 +46,20 @@ func TestHostsAreToldApart(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatMayHappenOnceIsSaidWhenItHappensAgain(t *testing.T) {
+	j, now := new(journal), time.Now()
+	tr := troubles{log: hclog.New(&hclog.LoggerOptions{Output: j}), now: func() time.Time { return now }, seen: make(map[trouble]*seen)}
+	for range 10 { // twice every ten minutes is no trouble
+		tr.warnAfter(3, "something", "a")
+		tr.warnAfter(3, "something", "a")
+		now = now.Add(troubleGap)
+	}
+	if lines := j.warnings(); len(lines) > 0 {
+		t.Errorf("the log warns %q", lines)
+	}
+	for range 5 {
+		tr.warnAfter(3, "something", "b")
+	}
+	j.wantOnce(t, "unlogged=2")
+}

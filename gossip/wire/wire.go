@@ -119,8 +119,8 @@ func (r *Reader) Trust() { r.limit = MaxFrame }
 // Skipped returns how many frames of unknown types were passed over.
 func (r *Reader) Skipped() uint64 { return r.skips }
 
-// Read returns the next frame of a known type. At the end of the stream, between two frames, it returns io.EOF;
-// within a frame io.ErrUnexpectedEOF. After an error the stream is of no more use.
+// Read returns the next frame of a known type. At the end of the stream, between two frames, it returns io.EOF; an
+// error within a frame wraps io.ErrUnexpectedEOF. After an error the stream is of no more use.
 func (r *Reader) Read() (core.Frame, error) {
 	for {
 		body, err := r.next()
@@ -137,8 +137,8 @@ func (r *Reader) Read() (core.Frame, error) {
 
 // next returns the next body, which is valid until the next call.
 func (r *Reader) next() ([]byte, error) {
-	if _, err := io.ReadFull(r.r, r.head[:]); err != nil {
-		return nil, err
+	if n, err := io.ReadFull(r.r, r.head[:]); err != nil {
+		return nil, within(n, err)
 	}
 	n := binary.BigEndian.Uint32(r.head[:])
 	if n == 0 || n > r.limit {
@@ -149,10 +149,18 @@ func (r *Reader) next() ([]byte, error) {
 	}
 	r.body = r.body[:n]
 	if _, err := io.ReadFull(r.r, r.body); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, err
+		return nil, within(headerSize, err)
 	}
 	return r.body, nil
+}
+
+// within marks an error after some bytes of a frame.
+func within(read int, err error) error {
+	if read == 0 || errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
 }
