@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -117,4 +118,36 @@ func TestTheOlderOfTwoProcessesStaysOut(t *testing.T) {
 			t.Errorf("Connect of the older process: %v, want ErrConflict", err)
 		}
 	})
+}
+
+func TestANodeWithAnotherKeyIsForeign(t *testing.T) {
+	keyed := func(b byte) gossip.Config {
+		psk, err := transport.NewPSK(bytes.Repeat([]byte{b}, 32))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return gossip.Config{Name: fmt.Sprint("node-", b), ClusterID: "test", Listen: "127.0.0.1:0", Transport: transport.TCP{Security: psk}}
+	}
+	other, err := gossip.Start(keyed(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Stop()
+	c, err := New(keyed(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	for c.Node() == nil {
+		<-c.Changes()
+	}
+	if err := c.Connect(ctx, peer.Peer{Addr: other.Addr()}); !errors.Is(err, connector.ErrForeign) || !strings.Contains(err.Error(), "another pre-shared key") {
+		t.Errorf("Connect = %v, want ErrForeign and the reason", err)
+	}
+	if got := c.Node().Counters().Refused.Untrusted; got != 1 {
+		t.Errorf("counted %d untrusted, want 1", got)
+	}
 }
