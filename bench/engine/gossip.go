@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/goconvoke/convoke/bench/fabric"
+	"github.com/goconvoke/convoke/gossip"
+	"github.com/goconvoke/convoke/gossip/transport"
+)
+
+// gossipCluster runs gossip.Node as a program would: with its wire format, its goroutines and its default settings.
+type gossipCluster struct {
+	net   *fabric.Fabric
+	sink  Sink
+	nodes []*gossip.Node
+	tasks sync.WaitGroup // watchers and stops
+}
+
+func newGossip(n int, net *fabric.Fabric, sink Sink) Cluster {
+	return &gossipCluster{net: net, sink: sink, nodes: make([]*gossip.Node, n)}
+}
+
+func (c *gossipCluster) Start(i int) error {
+	config := gossip.Config{Name: nodeName(i), ClusterID: "bench", Listen: "127.0.0.1:0"}
+	if c.net != nil {
+		config.Listen, config.Transport = fabric.Addr(i), gossipTransport{c.net, i}
+	}
+	n, err := gossip.Start(config)
+	if err != nil {
+		return err
+	}
+	c.nodes[i] = n
+	c.tasks.Go(func() {
+		for change := range n.Watch(context.Background()) {
+			c.report(i, change)
+		}
+	})
+	return nil
+}
+
+func (c *gossipCluster) report(i int, change gossip.Change) {
+	tell := func(members []gossip.Member, kind Kind) {
+		for _, m := range members {
+			value, _ := strconv.ParseUint(m.Keys[key], 10, 64) // 0 without the key
+			c.sink(Event{i, nodeIndex(m.ID), kind, value})
+		}
+	}
+	tell(change.Joined, Alive)
+	tell(change.Updated, Updated)
+	tell(change.Lost, Gone)
+}
+
+func (c *gossipCluster) Join(i, seed int) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return c.nodes[i].Join(ctx, c.nodes[seed].Addr())
+}
+
+func (c *gossipCluster) Stop(i int) { c.tasks.Go(c.nodes[i].Stop) }
+
+func (c *gossipCluster) Update(i int, value uint64) error {
+	return c.nodes[i].Set(key, fmt.Sprint(value))
+}
+
+func (c *gossipCluster) Close() {
+	for _, n := range c.nodes {
+		if n != nil {
+			c.tasks.Go(n.Stop)
+		}
+	}
+	c.tasks.Wait()
+}
+
+// gossipTransport carries a node's streams over the fabric.
+type gossipTransport struct {
+	net  *fabric.Fabric
+	self int
+}
+
+// gossipConn is a stream of members that need to prove nothing.
+type gossipConn struct{ net.Conn }
+
+func (gossipConn) Proves(string) bool { return true }
+
+func (t gossipTransport) Listen(string) (net.Listener, error) { return t.net.Listen(t.self), nil }
+
+func (t gossipTransport) Secure(_ context.Context, raw net.Conn) (transport.Conn, error) {
+	return gossipConn{raw}, nil
+}
+
+func (t gossipTransport) Dial(ctx context.Context, addr string) (transport.Conn, error) {
+	to, err := t.net.Index(addr)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := t.net.Dial(ctx, t.self, to)
+	if errors.Is(err, fabric.ErrRefused) {
+		return nil, fmt.Errorf("dial %s: %w", addr, transport.ErrRefused)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return gossipConn{conn}, nil
+}

@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"io"
+	"log"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+
+	"github.com/goconvoke/convoke/bench/fabric"
+)
+
+// memberlistCluster runs hashicorp/memberlist with DefaultLANConfig.
+type memberlistCluster struct {
+	net   *fabric.Fabric
+	sink  Sink
+	nodes []*memberlistNode
+	tasks sync.WaitGroup // updates and stops
+}
+
+// memberlistNode is one member, and the delegate of its memberlist.
+type memberlistNode struct {
+	self  int
+	sink  Sink
+	value atomic.Uint64
+	list  *memberlist.Memberlist
+}
+
+func newMemberlist(n int, net *fabric.Fabric, sink Sink) Cluster {
+	return &memberlistCluster{net: net, sink: sink, nodes: make([]*memberlistNode, n)}
+}
+
+// lanConfig is what memberlist and serf share.
+func lanConfig(f *fabric.Fabric, i int) *memberlist.Config {
+	config := memberlist.DefaultLANConfig()
+	config.Name = nodeName(i)
+	config.BindAddr, config.BindPort, config.AdvertisePort = "127.0.0.1", 0, 0
+	if f != nil {
+		config.Transport = newPacketTransport(f, i)
+	}
+	config.Logger = silent()
+	return config
+}
+
+func silent() *log.Logger { return log.New(io.Discard, "", 0) }
+
+func (c *memberlistCluster) Start(i int) error {
+	n := &memberlistNode{self: i, sink: c.sink}
+	config := lanConfig(c.net, i)
+	config.Delegate, config.Events = n, n
+	list, err := memberlist.Create(config)
+	if err != nil {
+		return err
+	}
+	n.list, c.nodes[i] = list, n
+	return nil
+}
+
+func (c *memberlistCluster) Join(i, seed int) error {
+	_, err := c.nodes[i].list.Join([]string{c.nodes[seed].list.LocalNode().Address()})
+	return err
+}
+
+func (c *memberlistCluster) Stop(i int) { c.tasks.Go(func() { _ = c.nodes[i].list.Shutdown() }) }
+
+// updateTimeout is how long memberlist may take to hand an update to others.
+const updateTimeout = 30 * time.Second
+
+func (c *memberlistCluster) Update(i int, value uint64) error {
+	n := c.nodes[i]
+	n.value.Store(value)
+	c.tasks.Go(func() { _ = n.list.UpdateNode(updateTimeout) })
+	return nil
+}
+
+// straggle is how long goroutines of memberlist may go on after Shutdown, which does not wait for them: they end when
+// their probes, dials and time-outs do.
+const straggle = time.Minute
+
+func (c *memberlistCluster) Close() {
+	for _, n := range c.nodes {
+		if n != nil {
+			c.tasks.Go(func() { _ = n.list.Shutdown() }) // again is no harm
+		}
+	}
+	c.tasks.Wait()
+	if c.net != nil {
+		time.Sleep(straggle)
+	}
+}
+
+// NodeMeta returns the value that this member publishes.
+func (n *memberlistNode) NodeMeta(int) []byte { return strconv.AppendUint(nil, n.value.Load(), 10) }
+
+// NotifyMsg, GetBroadcasts, LocalState and MergeRemoteState are parts of the delegate that the bench has no use for.
+func (n *memberlistNode) NotifyMsg([]byte)                {}
+func (n *memberlistNode) GetBroadcasts(int, int) [][]byte { return nil }
+func (n *memberlistNode) LocalState(bool) []byte          { return nil }
+func (n *memberlistNode) MergeRemoteState([]byte, bool)   {}
+func (n *memberlistNode) NotifyJoin(m *memberlist.Node)   { n.tell(m, Alive) }
+func (n *memberlistNode) NotifyLeave(m *memberlist.Node)  { n.tell(m, Gone) }
+func (n *memberlistNode) NotifyUpdate(m *memberlist.Node) { n.tell(m, Updated) }
+
+func (n *memberlistNode) tell(m *memberlist.Node, kind Kind) {
+	value, _ := strconv.ParseUint(string(m.Meta), 10, 64) // 0 without
+	n.sink(Event{n.self, nodeIndex(m.Name), kind, value})
+}

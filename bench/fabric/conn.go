@@ -1,0 +1,97 @@
+package fabric
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+// Conn is one end of a stream.
+type Conn struct {
+	net           *Fabric
+	local, remote int
+	in, out       *pipe
+	once          sync.Once
+}
+
+// pair opens a stream. mu is held.
+func (f *Fabric) pair(from, to int) (here, there *Conn) {
+	out, back := newPipe(f, from, to), newPipe(f, to, from)
+	out.reverse, back.reverse = back, out
+	here = &Conn{net: f, local: from, remote: to, in: back, out: out}
+	there = &Conn{net: f, local: to, remote: from, in: out, out: back}
+	f.members[from].conns[here] = struct{}{}
+	f.members[to].conns[there] = struct{}{}
+	return here, there
+}
+
+// Read reads what arrived.
+func (c *Conn) Read(b []byte) (int, error) { return c.in.read(b) }
+
+// Write sends. It waits only while this member is frozen, so it needs no deadline.
+func (c *Conn) Write(b []byte) (int, error) {
+	c.net.thawed(c.local)
+	return c.out.write(b)
+}
+
+// Close ends the stream after what was written. What arrives from now on is answered with a reset.
+func (c *Conn) Close() error {
+	c.once.Do(func() {
+		c.forget()
+		c.in.refuse(net.ErrClosed)
+		c.out.finish()
+	})
+	return nil
+}
+
+// dead ends the stream because its process or host died. Only the host of a dead process tells the other end.
+func (c *Conn) dead() {
+	c.abort(net.ErrClosed)
+	c.net.mu.Lock()
+	late := c.net.latency()
+	c.net.mu.Unlock()
+	c.reset(late)
+}
+
+// reset tells the other end that nobody is here, unless the way is cut: then it learns when it sends.
+func (c *Conn) reset(after time.Duration) {
+	time.AfterFunc(after, func() {
+		switch fate, wait := c.net.fate(c.local, c.remote); fate {
+		case waits:
+			c.reset(wait)
+		case arrives:
+			c.in.fail(errReset)
+			c.out.fail(errReset)
+		}
+	})
+}
+
+// abort ends the stream here without a word.
+func (c *Conn) abort(err error) {
+	c.once.Do(func() {
+		c.forget()
+		c.in.refuse(err)
+		c.out.abandon(err)
+	})
+}
+
+func (c *Conn) forget() {
+	c.net.mu.Lock()
+	defer c.net.mu.Unlock()
+	delete(c.net.members[c.local].conns, c)
+}
+
+// LocalAddr returns the address of this end.
+func (c *Conn) LocalAddr() net.Addr { return addr(c.local) }
+
+// RemoteAddr returns the address of the other end.
+func (c *Conn) RemoteAddr() net.Addr { return addr(c.remote) }
+
+// SetDeadline bounds reads; writes do not wait.
+func (c *Conn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
+
+// SetReadDeadline bounds reads.
+func (c *Conn) SetReadDeadline(t time.Time) error { c.in.expire(t); return nil }
+
+// SetWriteDeadline does nothing: writes do not wait.
+func (c *Conn) SetWriteDeadline(time.Time) error { return nil }

@@ -1,0 +1,39 @@
+package fabric
+
+import "time"
+
+// Receive has datagrams for a member handed to a function, which must not block and owns the bytes.
+func (f *Fabric) Receive(i int, receive func(from int, b []byte)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.members[i].receive = receive
+}
+
+// Send sends a datagram. Like a socket it does not tell what became of it.
+func (f *Fabric) Send(from, to int, b []byte) {
+	f.thawed(from)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.members[from].state != running {
+		return
+	}
+	c := &f.members[from].counters
+	c.Datagrams++
+	c.DatagramBytes += uint64(len(b))
+	if !f.lost() {
+		f.travel(from, to, append([]byte(nil), b...), f.latency())
+	}
+}
+
+func (f *Fabric) travel(from, to int, b []byte, d time.Duration) {
+	time.AfterFunc(d, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		switch fate, wait := f.fateOf(from, to); {
+		case fate == waits:
+			f.travel(from, to, b, wait)
+		case fate == arrives && f.members[to].receive != nil:
+			f.members[to].receive(from, b)
+		}
+	})
+}

@@ -1,0 +1,64 @@
+package report
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/goconvoke/convoke/bench/scenario"
+)
+
+// value writes a figure with its unit.
+func value(v float64, unit scenario.Unit) string {
+	switch {
+	case math.IsInf(v, 1):
+		return "never"
+	case unit == scenario.Seconds && v < 1:
+		return fmt.Sprintf("%.3g ms", v*1000)
+	case unit == scenario.Seconds:
+		return fmt.Sprintf("%.1f s", v)
+	case unit == scenario.Bytes && v >= 1000:
+		return fmt.Sprintf("%.1f KB", v/1000)
+	case unit == scenario.Bytes:
+		return fmt.Sprintf("%.0f B", v)
+	case unit == scenario.BytesPerSecond:
+		return fmt.Sprintf("%.0f B/s", v)
+	case unit == scenario.PerSecond:
+		return fmt.Sprintf("%.3g /s", v)
+	}
+	return fmt.Sprintf("%.4g", v)
+}
+
+// cell writes a median and the range.
+func (s stat) cell(unit scenario.Unit) string {
+	switch {
+	case s.count == 0:
+		return "–"
+	case s.lowest == s.highest:
+		return value(s.median, unit)
+	}
+	return fmt.Sprintf("%s [%s..%s]", value(s.median, unit), value(s.lowest, unit), value(s.highest, unit))
+}
+
+// ratio returns how many times b goes into a, and whether that can be said.
+func ratio(a, b stat) (float64, bool) {
+	switch {
+	case a.count == 0 || b.count == 0 || math.IsInf(a.median, 1) || b.median == 0:
+		return 0, false
+	case math.IsInf(b.median, 1):
+		return 0, true
+	}
+	return a.median / b.median, true
+}
+
+func ratioCell(a, b stat) string {
+	r, ok := ratio(a, b)
+	switch {
+	case !ok:
+		return "–"
+	case r == 0 && math.IsInf(b.median, 1):
+		return "never there"
+	case r < 0.1:
+		return fmt.Sprintf("%.2g (1/%.0f)", r, 1/r)
+	}
+	return fmt.Sprintf("%.2f", r)
+}

@@ -1,0 +1,85 @@
+// Package scenario plays what can happen to a cluster and measures how an engine copes: with a join storm, deaths, updates,
+// loss, frozen members, a partition and the isolation of one. It sees the engine through what its members report, and the
+// network through its counters.
+package scenario
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Unit is what a figure is counted in.
+type Unit uint8
+
+const (
+	Seconds Unit = iota
+	Bytes
+	BytesPerSecond
+	PerSecond
+	Count
+)
+
+// Metric is one figure of a scenario.
+type Metric struct {
+	Key   string // unique in the scenario
+	Title string
+	Unit  Unit
+}
+
+// Scenario is something that happens to a formed cluster (the join storm: to one that is about to form).
+type Scenario struct {
+	Name    string
+	Title   string
+	Metrics []Metric
+	formed  bool // play wants all members joined and settled
+	play    func(*run) error
+}
+
+// All returns all scenarios, in the order of the report.
+func All() []Scenario {
+	all := []Scenario{join, crash, silent, update, idle}
+	for _, percent := range []int{5, 10, 20} {
+		all = append(all, loss(percent))
+	}
+	return append(all, stall, partition, isolated)
+}
+
+// Select returns the scenarios of these names, all for none. "loss" stands for all that begin with "loss-".
+func Select(wanted []string) ([]Scenario, error) {
+	if len(wanted) == 0 {
+		return All(), nil
+	}
+	var chosen []Scenario
+	for _, name := range wanted {
+		found := false
+		for _, s := range All() {
+			if s.Name == name || strings.HasPrefix(s.Name, name+"-") {
+				chosen, found = append(chosen, s), true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("unknown scenario %q, want any of %s", name, strings.Join(names(), ", "))
+		}
+	}
+	return chosen, nil
+}
+
+func names() []string {
+	var all []string
+	for _, s := range All() {
+		all = append(all, s.Name)
+	}
+	return all
+}
+
+// Settings are common to all scenarios.
+type Settings struct {
+	Members int           // at least 4
+	Updates int           // in a series
+	Limit   time.Duration // after which what did not happen is given up
+	Seed    uint64        // of the network, and of the choice of members
+}
+
+// Samples are the values of each metric, by key; what did not happen within the limit is +Inf.
+type Samples map[string][]float64

@@ -1,0 +1,159 @@
+package scenario
+
+import (
+	"sync"
+	"time"
+
+	"github.com/goconvoke/convoke/bench/engine"
+)
+
+// view is what all members report of each other, as a matrix with times. What a dead member reports does not count.
+type view struct {
+	mu    sync.Mutex
+	n     int
+	live  int
+	dead  []bool
+	lists []bool // observer*n + subject
+	pairs int    // true ones in lists
+	row   []int  // how many others a member lists
+	col   []int  // how many others list a member
+	gone  []engine.Event
+
+	subject int // whose value is waited for; -1: nobody's
+	value   uint64
+	has     []bool
+	having  int // true ones in has
+
+	await func() bool // asked after each event, nil: nobody waits
+	met   chan time.Time
+}
+
+func newView(n int) *view {
+	return &view{
+		n: n, live: n, dead: make([]bool, n), lists: make([]bool, n*n), row: make([]int, n), col: make([]int, n),
+		subject: -1, has: make([]bool, n),
+	}
+}
+
+// sink takes an event; it is an engine.Sink.
+func (v *view) sink(e engine.Event) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if e.Observer == e.Subject || v.dead[e.Observer] {
+		return
+	}
+	if e.Kind != engine.Updated {
+		v.list(e)
+	}
+	if e.Kind != engine.Gone && e.Subject == v.subject && e.Value >= v.value && !v.has[e.Observer] {
+		v.has[e.Observer] = true
+		v.having++
+	}
+	v.ask()
+}
+
+// list enters who lists whom. mu is held.
+func (v *view) list(e engine.Event) {
+	at, by := &v.lists[e.Observer*v.n+e.Subject], 1
+	if *at == (e.Kind == engine.Alive) {
+		return
+	}
+	if *at {
+		by = -1
+		v.gone = append(v.gone, e)
+	}
+	*at = !*at
+	v.pairs += by
+	v.row[e.Observer] += by
+	v.col[e.Subject] += by
+}
+
+// ask tells the waiter when what it waits for has come true. mu is held.
+func (v *view) ask() {
+	if v.await != nil && v.await() {
+		v.met <- time.Now()
+		v.await = nil
+	}
+}
+
+// until waits for a condition, which is asked under mu, and returns when it came true; false if that was not within the
+// limit. One may wait at a time.
+func (v *view) until(limit time.Duration, condition func() bool) (time.Time, bool) {
+	v.mu.Lock()
+	met := make(chan time.Time, 1)
+	v.await, v.met = condition, met
+	v.ask()
+	v.mu.Unlock()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case at := <-met:
+		return at, true
+	case <-timer.C:
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.await = nil
+	return time.Time{}, false
+}
+
+// whole tells whether every live member lists every other. mu is held.
+func (v *view) whole() bool { return v.pairs == v.live*(v.live-1) }
+
+// kill drops a member as an observer: its own lists are empty from now on.
+func (v *view) kill(i int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.dead[i] = true
+	v.live--
+	for j := range v.n {
+		if at := &v.lists[i*v.n+j]; *at {
+			*at = false
+			v.pairs--
+			v.col[j]--
+		}
+	}
+	v.row[i] = 0
+}
+
+// follow has the values of a member watched.
+func (v *view) follow(subject int, value uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.subject, v.value, v.having = subject, value, 0
+	clear(v.has)
+}
+
+// deaths returns how many were reported gone since the last forget, if a filter takes them.
+func (v *view) deaths(count func(observer, subject int) bool) float64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	n := 0
+	for _, e := range v.gone {
+		if count(e.Observer, e.Subject) {
+			n++
+		}
+	}
+	return float64(n)
+}
+
+// forget drops what was reported gone so far.
+func (v *view) forget() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.gone = nil
+}
+
+// missing is how many live members are not listed by another live one.
+func (v *view) missing() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.live*(v.live-1) - v.pairs
+}
+
+// listed is how many others a member lists.
+func (v *view) listed(i int) int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.row[i]
+}
