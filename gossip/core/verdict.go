@@ -27,7 +27,7 @@ func (c *Core) relink(t *slot, lost bool) {
 		soonest(&c.judge.dueAt, c.now()+c.cfg.Coalesce)
 	}
 	for _, i := range t.linked {
-		if p := c.store.slots[i]; p.up != t.up && p.mutual(t) {
+		if p := c.store.slots[i]; p.up != t.up && p.publishes(t) {
 			if t.up {
 				c.grow(p)
 			} else {
@@ -45,7 +45,7 @@ func (c *Core) grow(t *slot) {
 		t := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
 		for _, i := range t.linked {
-			if p := c.store.slots[i]; !p.up && p.mutual(t) {
+			if p := c.store.slots[i]; !p.up && p.publishes(t) {
 				c.setUp(p, true)
 				queue = append(queue, p)
 			}
@@ -116,7 +116,7 @@ func (c *Core) reach() int {
 		t := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
 		for _, i := range t.linked {
-			if p := c.store.slots[i]; !v.seen[i] && p.mutual(t) {
+			if p := c.store.slots[i]; !v.seen[i] && p.publishes(t) {
 				v.seen[i] = true
 				n++
 				queue = append(queue, p)
