@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/memberlist"
 
 	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/internal/mlnet"
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -149,7 +150,7 @@ func TestSelfIsRecognised(t *testing.T) {
 		{"another address of the host", all, "127.0.0.2"},
 		{"a name, all interfaces", all, "localhost"},
 	} {
-		c.node.names = loopback{}
+		c.node.node.Names = loopback{}
 		err := c.node.join(t, peer.Peer{Addr: fmt.Sprintf("%s:%d", c.host, port(c.node))})
 		if !errors.Is(err, connector.ErrSelf) {
 			t.Errorf("%s: Connect to %s = %v, want ErrSelf", c.name, c.host, err)
@@ -158,29 +159,11 @@ func TestSelfIsRecognised(t *testing.T) {
 	}
 }
 
-// A second address that nothing on this host knows of leads to ourselves all the same: the
-// stream that comes in is the one that went out.
-func TestSelfIsRecognisedByItsOwnStream(t *testing.T) {
-	for _, keys := range [][][]byte{nil, {make([]byte, 32)}} {
-		a := start(t, "a", func(c *Config) { c.Keys = keys })
-		s, err := a.current()
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr := s.bound()
-		s.host, s.port, s.public = netip.MustParseAddr("192.0.2.1"), 1, netip.MustParseAddrPort("192.0.2.1:1")
-		if err := a.join(t, peer.Peer{Addr: addr.String()}); !errors.Is(err, connector.ErrSelf) {
-			t.Errorf("Connect to ourselves = %v, want ErrSelf", err)
-		}
-		a.sees(t)
-	}
-}
-
 func TestNameWithSelfAndAnotherJoinsTheOther(t *testing.T) {
 	a := start(t, "a", func(c *Config) { c.Listen = "127.0.0.2:0" })
 	port := netip.MustParseAddrPort(a.peer().Addr).Port()
 	b := start(t, "b", func(c *Config) { c.Listen = fmt.Sprintf("127.0.0.3:%d", port) })
-	a.names = loopback{"127.0.0.2", "127.0.0.4", "127.0.0.3"}
+	a.node.Names = loopback{"127.0.0.2", "127.0.0.4", "127.0.0.3"}
 	a.mustJoin(t, peer.Peer{Addr: fmt.Sprintf("everybody:%d", port)})
 	a.sees(t, b)
 }
@@ -191,7 +174,7 @@ func TestNameWithAMemberAndAnotherJoinsTheOther(t *testing.T) {
 	port := netip.MustParseAddrPort(b.peer().Addr).Port()
 	c := start(t, "c", func(c *Config) { c.Listen = fmt.Sprintf("127.0.0.3:%d", port) })
 	a.mustJoin(t, b.peer())
-	a.names = loopback{"127.0.0.2", "127.0.0.3", "127.0.0.4"}
+	a.node.Names = loopback{"127.0.0.2", "127.0.0.3", "127.0.0.4"}
 	everybody := peer.Peer{Addr: fmt.Sprintf("everybody:%d", port)}
 	a.mustJoin(t, everybody)
 	a.sees(t, b, c)
@@ -267,8 +250,8 @@ func TestLeaveIsSeenAtOnce(t *testing.T) {
 		t.Error("Changes did not wake when a member left")
 	}
 	a.sees(t)
-	if _, err := b.List(t.Context()); !errors.Is(err, errLeft) {
-		t.Errorf("List after Leave = %v, want %v", err, errLeft)
+	if _, err := b.List(t.Context()); !errors.Is(err, mlnet.ErrLeft) {
+		t.Errorf("List after Leave = %v, want %v", err, mlnet.ErrLeft)
 	}
 }
 
@@ -293,7 +276,7 @@ func TestConnectToABlackHoleEndsWithItsContext(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Connect = %v, want its deadline", err)
 	}
-	if took := time.Since(begin); took > tcpTimeout/2 {
+	if took := time.Since(begin); took > mlnet.TCPTimeout/2 {
 		t.Errorf("Connect returned after %v, want soon after its deadline", took)
 	}
 }
@@ -312,7 +295,7 @@ func TestStopEndsAConnectToABlackHole(t *testing.T) {
 	}
 	begin := time.Now()
 	a.stop()
-	if took := time.Since(begin); took > tcpTimeout/2 {
+	if took := time.Since(begin); took > mlnet.TCPTimeout/2 {
 		t.Errorf("Run ended after %v, want it at once", took)
 	}
 	if err := <-called; err == nil {
@@ -342,15 +325,15 @@ func TestTwoNodesOfOneNameAreLoggedOnce(t *testing.T) {
 
 func TestRunsAgainAfterItEnded(t *testing.T) {
 	a, b := start(t, "a", nil), start(t, "b", nil)
-	if err := a.Run(t.Context()); !errors.Is(err, errRunning) {
-		t.Errorf("a second Run = %v, want %v", err, errRunning)
+	if err := a.Run(t.Context()); !errors.Is(err, mlnet.ErrRunning) {
+		t.Errorf("a second Run = %v, want %v", err, mlnet.ErrRunning)
 	}
 	if err := a.Leave(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	a.stop()
-	if _, err := a.List(t.Context()); !errors.Is(err, errNotRunning) {
-		t.Errorf("List after the end = %v, want %v", err, errNotRunning)
+	if _, err := a.List(t.Context()); !errors.Is(err, mlnet.ErrNotRunning) {
+		t.Errorf("List after the end = %v, want %v", err, mlnet.ErrNotRunning)
 	}
 	if a.Memberlist() != nil {
 		t.Error("Memberlist() is not nil after the end")

@@ -2,20 +2,15 @@ package memberlist
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
-	"unicode"
 
 	"github.com/hashicorp/memberlist"
 
+	"github.com/goconvoke/convoke/internal/mlnet"
 	"github.com/goconvoke/convoke/peer"
 )
-
-// maxName bounds the name of a node, in bytes.
-const maxName = 255
 
 // members is the list of living members, kept from memberlist's callbacks. They run under memberlist's own
 // lock, so they touch this table and nothing else; and the nodes that memberlist.Members returns change
@@ -24,11 +19,8 @@ type members struct {
 	self    string         // name of this node
 	public  netip.AddrPort // address of this node
 	changed func()         // must not block
-	log     *damper
-
-	// taken is signalled when a member that we exchanged state with believes our name to live
-	// at another address: it will refuse ours. The buffer of one holds a signal until it is read.
-	taken chan struct{}
+	taken   func()         // our name is believed to live elsewhere; must not block
+	log     *mlnet.Damper
 
 	mu    sync.Mutex
 	alive map[string]netip.AddrPort // by name, without this node
@@ -57,15 +49,15 @@ func (m *members) NotifyLeave(n *memberlist.Node) {
 
 // NotifyAlive refuses a node that nobody could list or dial.
 func (m *members) NotifyAlive(n *memberlist.Node) error {
-	if _, err := addrPortOf(n); err != nil {
+	if _, err := mlnet.AddrPort(n.Addr, n.Port); err != nil {
 		return err
 	}
-	return checkName(n.Name)
+	return mlnet.CheckName(n.Name)
 }
 
 // NotifyConflict logs that two nodes carry one name.
 func (m *members) NotifyConflict(existing, other *memberlist.Node) {
-	m.log.clash(quote(existing.Name), existing.Address(), other.Address())
+	m.log.Clash(mlnet.Quote(existing.Name), existing.Address(), other.Address())
 }
 
 // NotifyMerge looks for our own name in what another node believes. After a restart at a new
@@ -76,24 +68,17 @@ func (m *members) NotifyMerge(believed []*memberlist.Node) error {
 		if n.Name != m.self || n.State == memberlist.StateDead || n.State == memberlist.StateLeft {
 			continue
 		}
-		if addr, err := addrPortOf(n); err != nil || addr == m.public {
+		if addr, err := mlnet.AddrPort(n.Addr, n.Port); err != nil || addr == m.public {
 			continue
 		}
-		m.log.warn("the name of this node is taken by another address, asking again", "member", m.self, "addr", n.Address())
-		m.askAgain()
+		m.log.Warn("the name of this node is taken by another address, asking again", "member", m.self, "addr", n.Address())
+		m.taken()
 	}
 	return nil
 }
 
-func (m *members) askAgain() {
-	select {
-	case m.taken <- struct{}{}:
-	default:
-	}
-}
-
-// any returns the address of some living member.
-func (m *members) any() (netip.AddrPort, bool) {
+// Any returns the address of some living member.
+func (m *members) Any() (netip.AddrPort, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, addr := range m.alive { // in random order
@@ -103,7 +88,7 @@ func (m *members) any() (netip.AddrPort, bool) {
 }
 
 func (m *members) put(n *memberlist.Node) {
-	addr, err := addrPortOf(n)
+	addr, err := mlnet.AddrPort(n.Addr, n.Port)
 	if err != nil || n.Name == m.self {
 		return
 	}
@@ -113,8 +98,8 @@ func (m *members) put(n *memberlist.Node) {
 	m.changed()
 }
 
-// has reports whether a living member has this address.
-func (m *members) has(addr netip.AddrPort) bool {
+// Has reports whether a living member has this address.
+func (m *members) Has(addr netip.AddrPort) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, a := range m.alive {
@@ -125,8 +110,8 @@ func (m *members) has(addr netip.AddrPort) bool {
 	return false
 }
 
-// list returns the living members, sorted by name.
-func (m *members) list() []peer.Peer {
+// List returns the living members, sorted by name.
+func (m *members) List() []peer.Peer {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	all := make([]peer.Peer, 0, len(m.alive))
@@ -135,30 +120,4 @@ func (m *members) list() []peer.Peer {
 	}
 	slices.SortFunc(all, func(a, b peer.Peer) int { return cmp.Compare(a.ID, b.ID) })
 	return all
-}
-
-// addrPortOf returns where a node says it is.
-func addrPortOf(n *memberlist.Node) (netip.AddrPort, error) {
-	ip, ok := netip.AddrFromSlice(n.Addr)
-	ip = ip.Unmap()
-	if !ok || ip.IsUnspecified() || ip.IsMulticast() || n.Port == 0 {
-		return netip.AddrPort{}, fmt.Errorf("nobody can dial %v port %d", n.Addr, n.Port)
-	}
-	return netip.AddrPortFrom(ip, n.Port), nil
-}
-
-// checkName tells what is wrong with the name of a node.
-func checkName(name string) error {
-	switch {
-	case name == "":
-		return errors.New("the name of a node is empty")
-	case len(name) > maxName:
-		return fmt.Errorf("the name of a node has %d bytes, at most %d are allowed", len(name), maxName)
-	}
-	for _, r := range name {
-		if !unicode.IsPrint(r) {
-			return fmt.Errorf("the name of a node holds %q", r)
-		}
-	}
-	return nil
 }

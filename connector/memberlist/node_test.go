@@ -53,7 +53,7 @@ func prepare(t testing.TB, name string, change func(*Config)) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.first = 10 * time.Millisecond
+	c.node.First = 10 * time.Millisecond
 	c.tune = func(m *memberlist.Config) {
 		m.ProbeInterval, m.ProbeTimeout = 200*time.Millisecond, 100*time.Millisecond
 		m.GossipInterval = 20 * time.Millisecond

@@ -1,10 +1,7 @@
 package memberlist
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -14,6 +11,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/memberlist"
 
+	"github.com/goconvoke/convoke/internal/mlnet"
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -34,36 +32,6 @@ func TestNewReportsEveryMistake(t *testing.T) {
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("New() = %q, want it to hold %q", err, want)
-		}
-	}
-}
-
-func TestAddressesAreRead(t *testing.T) {
-	for _, c := range []struct{ listen, advertise, wantListen, wantAdvertise, wantErr string }{
-		{":7946", "", "0.0.0.0:7946", "", ""},
-		{"[::]:0", "db-1.example.com", "[::]:0", "db-1.example.com:0", ""},
-		{"127.0.0.1:1", "10.0.0.1:2", "127.0.0.1:1", "10.0.0.1:2", ""},
-		{"127.0.0.1:1", "fd00::1", "127.0.0.1:1", "[fd00::1]:0", ""},
-		{"127.0.0.1:1", "[fd00::1]:5", "127.0.0.1:1", "[fd00::1]:5", ""},
-		{"[fe80::1%eth0]:1", "", "", "", "zone"},
-		{"127.0.0.1:port", "", "", "", "0..65535"},
-		{"127.0.0.1:1", "a b", "", "", "advertised address"},
-	} {
-		listen, err1 := parseListen(c.listen)
-		public, err2 := parseAdvertise(c.advertise)
-		err := errors.Join(err1, err2)
-		if c.wantErr != "" {
-			if err == nil || !strings.Contains(err.Error(), c.wantErr) {
-				t.Errorf("%q, %q: %v, want an error with %q", c.listen, c.advertise, err, c.wantErr)
-			}
-			continue
-		}
-		got := ""
-		if public.host != "" {
-			got = public.String()
-		}
-		if err != nil || listen.String() != c.wantListen || got != c.wantAdvertise {
-			t.Errorf("%q, %q = %v, %v, %v, want %s, %s", c.listen, c.advertise, listen, got, err, c.wantListen, c.wantAdvertise)
 		}
 	}
 }
@@ -89,7 +57,7 @@ func TestAutomaticAdvertiseIsDialable(t *testing.T) {
 }
 
 func TestMembersThatNobodyCanDialAreRefused(t *testing.T) {
-	m := &members{self: "me", changed: func() {}, log: newDamper(hclog.NewNullLogger())}
+	m := &members{self: "me", changed: func() {}, log: mlnet.NewDamper(hclog.NewNullLogger())}
 	ok := memberlist.Node{Name: "n", Addr: net.IPv4(10, 0, 0, 1), Port: 1}
 	if err := m.NotifyAlive(&ok); err != nil {
 		t.Errorf("NotifyAlive(%v) = %v", ok, err)
@@ -104,43 +72,6 @@ func TestMembersThatNobodyCanDialAreRefused(t *testing.T) {
 	} {
 		if err := m.NotifyAlive(&n); err == nil {
 			t.Errorf("NotifyAlive(%q at %v:%d) = nil, want an error", n.Name, n.Addr, n.Port)
-		}
-	}
-}
-
-func TestLogIsDampedAndClean(t *testing.T) {
-	out := &lines{}
-	d := newDamper(hclog.New(&hclog.LoggerOptions{Output: out, Level: hclog.Info}))
-	for i := range 1000 {
-		fmt.Fprintf(d, "[ERR] memberlist: discarding packet with unacceptable label: from=10.0.0.%d:%d\n", i%250, i)
-		d.warn("a node of another cluster called", "addr", i)
-	}
-	fmt.Fprintf(d, "[DEBUG] memberlist: Stream connection\n")
-	fmt.Fprintf(d, "[WARN] memberlist: name\n[ERROR] forged \x1b[31m line\n")
-	if got := out.count("\n"); got != 3 {
-		t.Errorf("%d lines were logged, want 3:\n%s", got, out.text.String())
-	}
-	if out.count("[WARN]  discarding packet") != 1 || out.count("\x1b") != 0 {
-		t.Errorf("want one warning and no control characters:\n%s", out.text.String())
-	}
-	for i := range 10 * maxKinds {
-		d.warn("kind " + strings.Repeat("x", i))
-	}
-	if len(d.kinds) > maxKinds+1 {
-		t.Errorf("%d kinds are remembered, want at most %d", len(d.kinds), maxKinds+1)
-	}
-}
-
-func TestReadLabelTakesNothingBeyondTheHeader(t *testing.T) {
-	r := bytes.NewReader(append(labelHeader("blue"), "rest"...))
-	label, err := readLabel(r)
-	rest, _ := io.ReadAll(r)
-	if err != nil || label != "blue" || string(rest) != "rest" {
-		t.Errorf("readLabel = %q, %v, leaves %q", label, err, rest)
-	}
-	for _, s := range []string{"", "\xf4", "\xf4\x05blue", "x"} {
-		if _, err := readLabel(strings.NewReader(s)); err == nil {
-			t.Errorf("readLabel(%q) = nil, want an error", s)
 		}
 	}
 }
@@ -190,15 +121,5 @@ func TestLeaveWithoutARunIsNothing(t *testing.T) {
 	n := prepare(t, "a", nil)
 	if err := n.Leave(context.Background()); err != nil {
 		t.Errorf("Leave before Run = %v, want nil", err)
-	}
-}
-
-func TestWaitGrowsToItsBound(t *testing.T) {
-	c := &Connector{first: firstWait}
-	for n, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 99: longestWait} {
-		got := c.wait(n)
-		if got < want*8/10 || got > want*12/10 || got > longestWait {
-			t.Errorf("wait(%d) = %v, want %v ±20 %%, at most %v", n, got, want, longestWait)
-		}
 	}
 }

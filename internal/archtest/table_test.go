@@ -8,6 +8,7 @@ var table = []rule{
 	{pkg: "peer"},
 	{pkg: "internal/strictyaml", third: []string{yaml, "github.com/agext/levenshtein"}},
 	{pkg: "internal/hostaddr"},
+	{pkg: "internal/mlnet", ours: []string{"peer", "connector", "internal/hostaddr"}, third: []string{hclog, memberlist}},
 	{pkg: "internal/archtest"},
 
 	{pkg: "strategy", ours: []string{"peer", "internal/strictyaml"}, third: []string{hclog, yaml}},
@@ -24,8 +25,8 @@ var table = []rule{
 
 	{pkg: "connector", ours: []string{"peer"}},
 	{pkg: "connector/connectortest", ours: []string{"peer", "connector"}},
-	{pkg: "connector/memberlist", ours: []string{"peer", "connector", "internal/hostaddr"}, third: []string{hclog, memberlist}},
-	{pkg: "connector/serf", ours: []string{"peer", "connector", "internal/hostaddr"},
+	{pkg: "connector/memberlist", ours: []string{"peer", "connector", "internal/mlnet"}, third: []string{hclog, memberlist}},
+	{pkg: "connector/serf", ours: []string{"peer", "connector", "internal/mlnet"},
 		third: []string{hclog, "github.com/hashicorp/serf/*"}},
 	{pkg: "connector/gossip", ours: []string{"peer", "connector", "gossip"}, third: []string{hclog}},
 

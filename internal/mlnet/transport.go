@@ -1,4 +1,4 @@
-package memberlist
+package mlnet
 
 import (
 	"bufio"
@@ -15,13 +15,13 @@ import (
 // maxInspected bounds the inbound streams that have not shown their label yet.
 const maxInspected = 256
 
-// transport is memberlist's own, with a look at the first bytes of each stream: a caller of
+// Transport is memberlist's own, with a look at the first bytes of each stream: a caller of
 // another cluster gets an answer instead of silence, and a stream that comes from ourselves is cut.
-type transport struct {
+type Transport struct {
 	*memberlist.NetTransport
 	label    string
 	timeout  time.Duration // for an inbound stream to show its label
-	log      *damper
+	log      *Damper
 	streams  chan net.Conn // inbound, of our cluster
 	life     context.Context
 	end      context.CancelFunc
@@ -44,9 +44,9 @@ type attempt struct {
 	conn    *outConn // nil until dialled
 }
 
-func newTransport(nt *memberlist.NetTransport, label string, timeout time.Duration, log *damper) *transport {
+func newTransport(nt *memberlist.NetTransport, label string, timeout time.Duration, log *Damper) *Transport {
 	life, end := context.WithCancel(context.Background())
-	t := &transport{
+	t := &Transport{
 		NetTransport: nt,
 		label:        label,
 		timeout:      timeout,
@@ -64,10 +64,10 @@ func newTransport(nt *memberlist.NetTransport, label string, timeout time.Durati
 }
 
 // StreamCh returns the inbound streams of our cluster.
-func (t *transport) StreamCh() <-chan net.Conn { return t.streams }
+func (t *Transport) StreamCh() <-chan net.Conn { return t.streams }
 
 // accept takes inbound streams until the transport has shut down.
-func (t *transport) accept() {
+func (t *Transport) accept() {
 	for {
 		select {
 		case <-t.life.Done():
@@ -81,14 +81,14 @@ func (t *transport) accept() {
 				})
 			default:
 				_ = c.Close()
-				t.log.warn("too many callers that say nothing, stream closed", "addr", c.RemoteAddr().String())
+				t.log.Warn("too many callers that say nothing, stream closed", "addr", c.RemoteAddr().String())
 			}
 		}
 	}
 }
 
 // inspect reads the label of an inbound stream and decides what becomes of it.
-func (t *transport) inspect(raw net.Conn) {
+func (t *Transport) inspect(raw net.Conn) {
 	c, ok := t.track(raw, nil)
 	if !ok {
 		return
@@ -102,7 +102,7 @@ func (t *transport) inspect(raw net.Conn) {
 	case err != nil && !errors.Is(err, errNoLabel):
 		_ = c.Close() // a port scan, a health check, a caller that gave up
 	case label != t.label:
-		t.log.warn("a node of another cluster called", "addr", raw.RemoteAddr().String(), "cluster", quote(label))
+		t.log.Warn("a node of another cluster called", "addr", raw.RemoteAddr().String(), "cluster", Quote(label))
 		refuse(raw, t.label)
 		_ = c.Close()
 	default:
@@ -134,7 +134,7 @@ func peekLabel(br *bufio.Reader) (string, error) {
 
 // fromSelf reports whether an inbound stream is the other end of one that we dialled, and
 // tells the dialling side.
-func (t *transport) fromSelf(c net.Conn) bool {
+func (t *Transport) fromSelf(c net.Conn) bool {
 	key, ok := tupleOf(c)
 	if !ok {
 		return false
@@ -149,7 +149,7 @@ func (t *transport) fromSelf(c net.Conn) bool {
 }
 
 // begin registers an attempt under a name, by which dial finds it; end it by calling forget.
-func (t *transport) begin(name string, a *attempt) (forget func()) {
+func (t *Transport) begin(name string, a *attempt) (forget func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.attempts[name] = a
@@ -161,13 +161,13 @@ func (t *transport) begin(name string, a *attempt) (forget func()) {
 }
 
 // DialTimeout opens a stream to a member.
-func (t *transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
+func (t *Transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
 	return t.DialAddressTimeout(memberlist.Address{Addr: addr}, timeout)
 }
 
 // DialAddressTimeout opens a stream to a member, or to the address of an attempt: then
 // the context of the attempt ends the dial and, later, the stream.
-func (t *transport) DialAddressTimeout(a memberlist.Address, timeout time.Duration) (net.Conn, error) {
+func (t *Transport) DialAddressTimeout(a memberlist.Address, timeout time.Duration) (net.Conn, error) {
 	t.mu.Lock()
 	try := t.attempts[a.Name]
 	t.mu.Unlock()
@@ -185,7 +185,7 @@ func (t *transport) DialAddressTimeout(a memberlist.Address, timeout time.Durati
 	return conn, nil
 }
 
-func (t *transport) dial(ctx context.Context, addr string, timeout time.Duration) (*outConn, error) {
+func (t *Transport) dial(ctx context.Context, addr string, timeout time.Duration) (*outConn, error) {
 	d := net.Dialer{Timeout: timeout}
 	raw, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -203,7 +203,7 @@ func (t *transport) dial(ctx context.Context, addr string, timeout time.Duration
 
 // track makes sure that a connection is closed at shutdown; it closes one that comes too late. Those
 // that we dialled (out is not nil) can be recognised when they come in again.
-func (t *transport) track(raw net.Conn, out *outConn) (*tracked, bool) {
+func (t *Transport) track(raw net.Conn, out *outConn) (*tracked, bool) {
 	key, isTCP := tupleOf(raw)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -226,12 +226,12 @@ func (t *transport) track(raw net.Conn, out *outConn) (*tracked, bool) {
 }
 
 // Shutdown closes the listeners and every stream, and waits for our goroutines.
-func (t *transport) Shutdown() error {
+func (t *Transport) Shutdown() error {
 	t.once.Do(t.shutdown)
 	return nil
 }
 
-func (t *transport) shutdown() {
+func (t *Transport) shutdown() {
 	var drain sync.WaitGroup
 	stop := make(chan struct{})
 	drain.Go(func() { // the listeners may be about to hand a packet to nobody

@@ -1,4 +1,4 @@
-package memberlist
+package mlnet
 
 import (
 	"context"
@@ -25,12 +25,12 @@ const (
 // no members yet are tried in order until one answers: behind a name that stands for many nodes
 // may be the other half of a split. The error tells of each. It returns [connector.ErrSelf] when all
 // of them are our own, and [connector.ErrForeign] with the name of the other cluster.
-func (c *Connector) Connect(ctx context.Context, p peer.Peer) error {
+func (n *Node) Connect(ctx context.Context, p peer.Peer) error {
 	target, err := peer.Addr(p.Addr)
 	if err != nil {
 		return fmt.Errorf("join: %w", err)
 	}
-	s, err := c.current()
+	s, err := n.current()
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (c *Connector) Connect(ctx context.Context, p peer.Peer) error {
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
 
-	addrs, err := c.targets(ctx, target)
+	addrs, err := n.targets(ctx, target)
 	if err != nil {
 		return fmt.Errorf("join %s: %w", target, err)
 	}
@@ -50,7 +50,7 @@ func (c *Connector) Connect(ctx context.Context, p peer.Peer) error {
 }
 
 // targets returns the addresses behind a host:port.
-func (c *Connector) targets(ctx context.Context, hostport string) ([]netip.AddrPort, error) {
+func (n *Node) targets(ctx context.Context, hostport string) ([]netip.AddrPort, error) {
 	host, text, err := net.SplitHostPort(hostport)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (c *Connector) targets(ctx context.Context, hostport string) ([]netip.AddrP
 	if err != nil {
 		return nil, err
 	}
-	ips, err := c.resolve(ctx, host)
+	ips, err := n.resolve(ctx, host)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (s *session) joinAny(ctx context.Context, target string, addrs []netip.Addr
 	var errs []error
 	member := false
 	for _, addr := range addrs {
-		if s.members.has(addr) {
+		if s.cluster.Has(addr) {
 			member = true
 			continue
 		}
@@ -119,11 +119,12 @@ func (s *session) joinOne(ctx context.Context, addr netip.AddrPort) error {
 // exchange swaps the full state with the node at an address; that is what memberlist's Join does.
 func (s *session) exchange(ctx context.Context, addr netip.AddrPort) error {
 	// memberlist passes the name before the slash to the transport, unseen by anybody else.
-	name := "join-" + strconv.FormatUint(s.tries.Add(1), 10)
+	// No member carries one like it: it is not printable.
+	name := "\x00join-" + strconv.FormatUint(s.tries.Add(1), 10)
 	try := &attempt{ctx: ctx, addr: addr}
 	defer s.transport.begin(name, try)()
-	n, err := s.list.Join([]string{name + "/" + addr.String()})
-	if err == nil && n == 1 {
+	err := s.cluster.Join(name + "/" + addr.String())
+	if err == nil {
 		return nil
 	}
 	return explain(ctx, try, err)
@@ -136,13 +137,11 @@ func explain(ctx context.Context, try *attempt, err error) error {
 	case conn != nil && conn.self.Load():
 		return connector.ErrSelf
 	case conn != nil && conn.foreign:
-		return fmt.Errorf("it answered as cluster %s: %w", quote(conn.label), connector.ErrForeign)
+		return fmt.Errorf("it answered as cluster %s: %w", Quote(conn.label), connector.ErrForeign)
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case try.dialErr != nil:
 		return try.dialErr
-	case err == nil:
-		return errors.New("memberlist joined nobody")
 	}
 	text := oneLine(err)
 	if hint := keyHint(text); hint != "" {
@@ -161,7 +160,7 @@ func streamError(err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return fmt.Errorf("it hung up without an answer; it is no memberlist node, or one of another cluster: %w", err)
 	case errors.As(err, &late) && late.Timeout():
-		return fmt.Errorf("no answer within %v: %w", tcpTimeout, err)
+		return fmt.Errorf("no answer within %v: %w", TCPTimeout, err)
 	}
 	return err
 }
@@ -197,13 +196,13 @@ func oneLine(err error) string {
 
 // Leave tells the members that this node leaves on purpose, and returns when they were
 // told or ctx is done. Until Run is called anew the other methods return errors.
-func (c *Connector) Leave(ctx context.Context) error {
+func (n *Node) Leave(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("leave: %w", err)
 	}
-	c.mu.Lock()
-	s := c.session
-	c.mu.Unlock()
+	n.mu.Lock()
+	s := n.session
+	n.mu.Unlock()
 	if s == nil || !s.leaving() {
 		return nil // there is nothing to leave
 	}
@@ -214,7 +213,7 @@ func (c *Connector) Leave(ctx context.Context) error {
 	done := make(chan error, 1)
 	go func() { // awaited by session.close
 		defer s.calls.Done()
-		done <- s.list.Leave(timeout)
+		done <- s.cluster.Leave(timeout)
 	}()
 	select {
 	case err := <-done:

@@ -1,21 +1,19 @@
-package memberlist
+package mlnet
 
 import (
 	"context"
+	"log"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/hashicorp/memberlist"
 )
 
 // session is one life of a listener: from a bind to the end of Run.
 type session struct {
-	list      *memberlist.Memberlist
-	transport *transport
-	members   *members
+	cluster   Cluster
+	transport *Transport
 	host      netip.Addr     // bound
 	port      uint16         // bound
 	public    netip.AddrPort // advertised
@@ -23,29 +21,47 @@ type session struct {
 	life      context.Context
 	end       context.CancelFunc
 	tasks     sync.WaitGroup // goroutines that end with life
+	changed   func()         // must not block
+	damper    *Damper
+	kind      string
+
+	// taken is signalled when a member that we exchanged state with believes our name to live
+	// at another address: it will refuse ours. The buffer of one holds a signal until it is read.
+	taken chan struct{}
 
 	mu      sync.Mutex
 	closing bool
 	left    bool
-	calls   sync.WaitGroup // calls that use list; none begins once closing is set
+	calls   sync.WaitGroup // calls that use cluster; none begins once closing is set
 }
 
-func newSession(c *Connector, public netip.AddrPort, host netip.Addr, port uint16) *session {
+func newSession(n *Node, public netip.AddrPort, host netip.Addr, port uint16) *session {
 	life, end := context.WithCancel(context.Background())
 	return &session{
-		members: &members{
-			self:    c.config.Name,
-			public:  public,
-			taken:   make(chan struct{}, 1),
-			changed: c.notify,
-			log:     c.log,
-			alive:   make(map[string]netip.AddrPort),
-		},
-		host:   host,
-		port:   port,
-		public: public,
-		life:   life,
-		end:    end,
+		host:    host,
+		port:    port,
+		public:  public,
+		life:    life,
+		end:     end,
+		changed: n.notify,
+		damper:  n.damper,
+		kind:    n.config.Kind,
+		taken:   make(chan struct{}, 1),
+	}
+}
+
+// binding returns what the cluster of this session is started with.
+func (s *session) binding(logger *log.Logger) Binding {
+	return Binding{
+		Host: s.host, Port: s.port, Public: s.public, Transport: s.transport,
+		Logger: logger, Damper: s.damper, Changed: s.changed, NameTaken: s.askAgain,
+	}
+}
+
+func (s *session) askAgain() {
+	select {
+	case s.taken <- struct{}{}:
+	default:
 	}
 }
 
@@ -61,14 +77,14 @@ func (s *session) gone() error {
 func (s *session) goneLocked() error {
 	switch {
 	case s.closing:
-		return errNotRunning
+		return prefix(s.kind, ErrNotRunning)
 	case s.left:
-		return errLeft
+		return prefix(s.kind, ErrLeft)
 	}
 	return nil
 }
 
-// enter begins a call that uses the list; calls.Done ends it.
+// enter begins a call that uses the cluster; calls.Done ends it.
 func (s *session) enter() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,28 +114,28 @@ func (s *session) keepName(wait func(int) time.Duration) {
 		select {
 		case <-s.life.Done():
 			return
-		case <-s.members.taken:
+		case <-s.taken:
 		}
 		select {
 		case <-s.life.Done():
 			return
 		case <-time.After(wait(n)):
 		}
-		addr, ok := s.members.any()
+		addr, ok := s.cluster.Any()
 		if !ok || s.enter() != nil {
 			continue
 		}
 		if s.exchange(s.life, addr) != nil {
-			s.members.askAgain()
+			s.askAgain()
 		}
 		s.calls.Done()
-		if len(s.members.taken) == 0 {
+		if len(s.taken) == 0 {
 			n = 0
 		}
 	}
 }
 
-// close ends every call, memberlist and the listeners, and waits for them.
+// close ends every call, the cluster and the listeners, and waits for them.
 func (s *session) close() {
 	s.mu.Lock()
 	s.closing = true
@@ -127,8 +143,8 @@ func (s *session) close() {
 	s.end()
 	s.tasks.Wait()
 	s.calls.Wait() // memberlist panics when Leave meets Shutdown
-	_ = s.list.Shutdown()
-	_ = s.transport.Shutdown() // waits also when somebody else shut the list down
+	_ = s.cluster.Shutdown()
+	_ = s.transport.Shutdown() // waits also when somebody else shut the cluster down
 }
 
 // isSelf reports whether an address is ours: advertised, bound, or, with a listener on all

@@ -1,4 +1,4 @@
-package memberlist
+package mlnet
 
 import (
 	"bytes"
@@ -11,12 +11,12 @@ import (
 // label. memberlist never answers with such a header, so we use one as the answer "you
 // called another cluster": it names the cluster that was reached, and a node that knows nothing of
 // it reports an invalid message, as it would report any other mistake.
-const (
-	labelByte = 244
-	maxLabel  = 255 // bytes
-)
+const labelByte = 244
 
-// labelHeader returns the header of a label of 1..maxLabel bytes.
+// MaxLabel bounds a cluster ID, in bytes.
+const MaxLabel = 255
+
+// labelHeader returns the header of a label of 1..MaxLabel bytes.
 func labelHeader(label string) []byte {
 	return append([]byte{labelByte, byte(len(label))}, label...)
 }
@@ -43,8 +43,8 @@ func readLabel(r io.Reader) (string, error) {
 	return string(label), nil
 }
 
-// quote makes text from another node fit for an error or a log.
-func quote(s string) string { return fmt.Sprintf("%.64q", s) }
+// Quote makes text from another node fit for an error or a log.
+func Quote(s string) string { return fmt.Sprintf("%.64q", s) }
 
 // prefixed reads some bytes again before the rest of a stream.
 func prefixed(read []byte, rest io.Reader) io.Reader {

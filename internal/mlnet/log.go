@@ -1,4 +1,4 @@
-package memberlist
+package mlnet
 
 import (
 	"fmt"
@@ -14,12 +14,12 @@ import (
 const (
 	quiet    = 10 * time.Second // between two lines of one kind
 	maxKinds = 128              // of lines that are remembered
-	maxLine  = 1024             // bytes of a line of memberlist's
+	maxLine  = 1024             // bytes of a line of the logger
 )
 
-// damper writes to a log and holds back what repeats: other nodes must not be able to flood
-// it. It is the io.Writer behind memberlist's logger.
-type damper struct {
+// Damper writes to a log and holds back what repeats: other nodes must not be able to flood
+// it. It is the io.Writer behind the logger of memberlist and serf.
+type Damper struct {
 	log hclog.Logger
 	std io.Writer // infers levels
 
@@ -32,16 +32,17 @@ type kind struct {
 	held int       // lines since then
 }
 
-func newDamper(log hclog.Logger) *damper {
-	return &damper{
+// NewDamper makes a damper before a log.
+func NewDamper(log hclog.Logger) *Damper {
+	return &Damper{
 		log:   log,
 		std:   log.StandardWriter(&hclog.StandardLoggerOptions{InferLevels: true}),
 		kinds: make(map[string]*kind),
 	}
 }
 
-// warn logs a handled mishap, at most once in a while for each message.
-func (d *damper) warn(msg string, pairs ...any) {
+// Warn logs a handled mishap, at most once in a while for each message.
+func (d *Damper) Warn(msg string, pairs ...any) {
 	if held, ok := d.allow(msg); ok {
 		if held > 0 {
 			pairs = append(pairs, "held_back", held)
@@ -50,16 +51,16 @@ func (d *damper) warn(msg string, pairs ...any) {
 	}
 }
 
-// clash logs that two nodes carry one name, at most once in a while for each pair.
-func (d *damper) clash(name, one, other string) {
+// Clash logs that two nodes carry one name, at most once in a while for each pair.
+func (d *Damper) Clash(name, one, other string) {
 	if _, ok := d.allow("clash " + name + " " + one + " " + other); ok {
 		d.log.Error("two nodes carry the same name, give each its own",
 			"member", name, "addr", one, "other_addr", other)
 	}
 }
 
-// Write takes one line of memberlist's logger.
-func (d *damper) Write(p []byte) (int, error) {
+// Write takes one line of the logger of memberlist or serf.
+func (d *Damper) Write(p []byte) (int, error) {
 	line := clean(p)
 	switch {
 	case strings.HasPrefix(line, "[DEBUG]"):
@@ -82,7 +83,7 @@ func (d *damper) Write(p []byte) (int, error) {
 }
 
 // allow reports whether a line of this kind may be written, and how many were held back before it.
-func (d *damper) allow(name string) (held int, ok bool) {
+func (d *Damper) allow(name string) (held int, ok bool) {
 	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -107,7 +108,7 @@ func (d *damper) allow(name string) (held int, ok bool) {
 	return held, true
 }
 
-func (d *damper) purgeLocked(now time.Time) {
+func (d *Damper) purgeLocked(now time.Time) {
 	for name, k := range d.kinds {
 		if now.Sub(k.last) >= quiet {
 			delete(d.kinds, name)
@@ -115,7 +116,7 @@ func (d *damper) purgeLocked(now time.Time) {
 	}
 }
 
-// clean makes a line of memberlist's fit for our log: one line, bounded, without the prefix
+// clean makes a line of theirs fit for our log: one line, bounded, without the prefix
 // that the name of the logger repeats. Its errors become warnings, because it goes on after each of them.
 func clean(p []byte) string {
 	if len(p) > maxLine {
@@ -132,7 +133,10 @@ func clean(p []byte) string {
 			line = "[WARN] " + rest
 		}
 	}
-	return strings.Replace(line, "] memberlist: ", "] ", 1)
+	for _, name := range []string{"] memberlist: ", "] serf: "} {
+		line = strings.Replace(line, name, "] ", 1)
+	}
+	return line
 }
 
 // kindOf returns what lines that differ in numbers and addresses alone have in common.
