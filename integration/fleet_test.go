@@ -20,7 +20,7 @@ const (
 )
 
 // connectors that every scenario runs with.
-var connectors = []string{"memberlist"}
+var connectors = []string{"memberlist", "serf"}
 
 // wire is how the nodes of a scenario announce themselves and listen.
 type wire struct {

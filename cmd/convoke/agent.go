@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -13,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goconvoke/convoke/cluster"
-	"github.com/goconvoke/convoke/connector/memberlist"
 )
 
 // agentFlags are the flags of the agent.
@@ -70,35 +68,36 @@ func agent(c *cobra.Command, f agentFlags) error {
 	return failed(runNode(c.Context(), config, newPrinter(c.OutOrStdout(), config.Node.Name, f.as), log))
 }
 
-// servable refuses settings that the agent's connector cannot honour: to ignore them would leave
+// servable refuses settings that the agent's connectors cannot honour: to ignore them would leave
 // a node less safe than its file says.
 func servable(c *cluster.Config) error {
+	name, err := connectorFor(c)
+	if err != nil {
+		return err
+	}
 	if c.Node.TLS != (cluster.TLS{}) {
-		return errors.New("node.tls: the connector memberlist has no TLS; use node.keys to encrypt")
+		return fmt.Errorf("node.tls: the connector %s has no TLS; use node.keys to encrypt", name)
 	}
 	return nil
 }
 
 // runNode runs the supervisor, and tells the printer what changes, until ctx is done.
 func runNode(ctx context.Context, config *cluster.Config, out *printer, log hclog.Logger) error {
-	ml, err := memberlist.New(memberlist.Config{
-		Name:      config.Node.Name,
-		ClusterID: config.Cluster,
-		Listen:    config.Node.Listen,
-		Advertise: config.Node.Advertise,
-		Keys:      keys(config),
-		Log:       log.Named("memberlist"),
-	})
+	name, err := connectorFor(config)
 	if err != nil {
 		return err
 	}
-	c := share(ml)
-	s, err := cluster.New(config, cluster.WithLogger(log), cluster.WithConnector(connectorName, c), cluster.WithReload())
+	carrier, err := newCarrier(name, config, log)
+	if err != nil {
+		return err
+	}
+	c := share(carrier)
+	s, err := cluster.New(config, cluster.WithLogger(log), cluster.WithConnector(name, c), cluster.WithReload())
 	if err != nil {
 		return err
 	}
 	if config.Node.DataDir != "" {
-		log.Warn("node.data_dir has no effect: this connector keeps nothing across restarts", "connector", connectorName)
+		log.Warn("node.data_dir has no effect: this connector keeps nothing across restarts", "connector", name)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -232,6 +232,27 @@ func TestAgentsFindEachOtherAndSayGoodbye(t *testing.T) {
 	}
 }
 
+func TestAgentsOnSerfFindEachOtherAndSayGoodbye(t *testing.T) {
+	t.Parallel()
+	text := "cluster: lab\nnode: {name: x, listen: \"127.0.0.1:0\"}\n" +
+		"topologies: {here: {strategy: local, connector: serf, config: {dir: " + t.TempDir() + "}}}\n"
+	file := write(t, "serf.yaml", text)
+	a, b := startAgent(t, "-c", file, "--node", "a", "-o", "json"), startAgent(t, "-c", file, "--node", "b", "-o", "json")
+	a.awaitEvent("members", "a", "b")
+	b.awaitEvent("members", "a", "b")
+	if err := os.WriteFile(file, []byte(strings.Replace(text, "serf", "memberlist", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.awaitEvent("reload_failed"); !strings.Contains(got.Error, `"memberlist"`) {
+		t.Errorf("reload with another connector: %q, want it refused by name", got.Error)
+	}
+	b.signal(os.Interrupt)
+	a.awaitEvent("members", "a")
+	if code := b.awaitExit(); code != exitOK {
+		t.Errorf("exit code = %d, want 0", code)
+	}
+}
+
 func TestAgentReloadsOnSIGHUP(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no SIGHUP")
@@ -277,11 +298,15 @@ func TestAgentOutlivesAPortInUse(t *testing.T) {
 func TestAgentRefusesWhatItCannotDo(t *testing.T) {
 	tls := write(t, "tls.yaml", "cluster: lab\nnode: {tls: {cert: a, key: b, ca: c}}\ntopologies: {here: {strategy: local}}\n")
 	bad := write(t, "bad.yaml", "cluster: lab\ntopologies: {here: {strategy: locl}}\n")
+	two := write(t, "two.yaml", "cluster: lab\ntopologies: {a: {strategy: local}, b: {strategy: local, connector: serf}}\n")
+	serfTLS := write(t, "serf.yaml", "cluster: lab\nnode: {tls: {cert: a, key: b, ca: c}}\ntopologies: {here: {strategy: local, connector: serf}}\n")
 	for _, c := range []struct {
 		name string
 		args []string
 		want string
 	}{
+		{"two connectors", []string{"-c", two}, `topology "a" has the connector memberlist and topology "b" has serf`},
+		{"TLS with serf", []string{"-c", serfTLS}, serfTLS + ": node.tls: the connector serf has no TLS"},
 		{"TLS", []string{"-c", tls}, tls + ": node.tls: the connector memberlist has no TLS"},
 		{"a file with mistakes", []string{"-c", bad}, `unknown strategy "locl"`},
 		{"a bad address", []string{"-c", localFile(t), "--listen", "nowhere"}, `"nowhere": want host:port`},

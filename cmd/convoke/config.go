@@ -17,9 +17,6 @@ import (
 // maxConfig bounds how much of a file is looked at for callbacks, in bytes.
 const maxConfig = 4 << 20
 
-// connectorName is the connector that the agent carries.
-const connectorName = "memberlist"
-
 // errNoFile tells a caller what to add.
 var errNoFile = errors.New("which file? say -c FILE")
 
@@ -30,7 +27,7 @@ func configFlag(c *cobra.Command, path *string) {
 
 // vocabulary is what a file may name when this program is to run it.
 func vocabulary() cluster.Vocabulary {
-	return cluster.Vocabulary{Strategies: builtin.Registry(), Connectors: []string{connectorName}}
+	return cluster.Vocabulary{Strategies: builtin.Registry(), Connectors: connectorNames()}
 }
 
 // load reads a file for the agent.

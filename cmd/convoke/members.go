@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/goconvoke/convoke/connector"
-	"github.com/goconvoke/convoke/connector/memberlist"
 )
 
 const (
@@ -17,11 +16,11 @@ const (
 // shared is a connector whose notices of a change wake two readers, the supervisor and this
 // program: a notice on the connector's own channel wakes only one.
 type shared struct {
-	*memberlist.Connector
+	carrier
 	supervisor, watcher chan struct{} // of one each: a notice that waits is enough
 }
 
-func share(c *memberlist.Connector) *shared {
+func share(c carrier) *shared {
 	return &shared{c, make(chan struct{}, 1), make(chan struct{}, 1)}
 }
 
@@ -34,7 +33,7 @@ func (s *shared) pass(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.Connector.Changes():
+		case <-s.carrier.Changes():
 		}
 		for _, reader := range []chan struct{}{s.supervisor, s.watcher} {
 			select {

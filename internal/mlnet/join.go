@@ -142,6 +142,8 @@ func explain(ctx context.Context, try *attempt, err error) error {
 		return ctx.Err()
 	case try.dialErr != nil:
 		return try.dialErr
+	case errors.Is(err, connector.ErrForeign):
+		return err
 	}
 	text := oneLine(err)
 	if hint := keyHint(text); hint != "" {
