@@ -58,7 +58,7 @@ func agent(c *cobra.Command, f agentFlags) error {
 	if f.listen != "" {
 		config.Node.Listen = f.listen
 	}
-	if err := servable(config); err != nil {
+	if _, err := servable(config); err != nil {
 		return failed(fmt.Errorf("%s: %w", f.config, err))
 	}
 	hangup := make(chan os.Signal, 1) // never read: it keeps a SIGHUP before the supervisor listens from ending the process
@@ -68,36 +68,23 @@ func agent(c *cobra.Command, f agentFlags) error {
 	return failed(runNode(c.Context(), config, newPrinter(c.OutOrStdout(), config.Node.Name, f.as), log))
 }
 
-// servable refuses settings that the agent's connectors cannot honour: to ignore them would leave
-// a node less safe than its file says.
-func servable(c *cluster.Config) error {
-	name, err := connectorFor(c)
-	if err != nil {
-		return err
-	}
-	if c.Node.TLS != (cluster.TLS{}) {
-		return fmt.Errorf("node.tls: the connector %s has no TLS; use node.keys to encrypt", name)
-	}
-	return nil
-}
-
 // runNode runs the supervisor, and tells the printer what changes, until ctx is done.
 func runNode(ctx context.Context, config *cluster.Config, out *printer, log hclog.Logger) error {
-	name, err := connectorFor(config)
+	kind, err := servable(config)
 	if err != nil {
 		return err
 	}
-	carrier, err := newCarrier(name, config, log)
+	carrier, err := kind.make(config, log.Named(kind.name))
 	if err != nil {
 		return err
 	}
 	c := share(carrier)
-	s, err := cluster.New(config, cluster.WithLogger(log), cluster.WithConnector(name, c), cluster.WithReload())
+	s, err := cluster.New(config, cluster.WithLogger(log), cluster.WithConnector(kind.name, c), cluster.WithReload())
 	if err != nil {
 		return err
 	}
-	if config.Node.DataDir != "" {
-		log.Warn("node.data_dir has no effect: this connector keeps nothing across restarts", "connector", name)
+	if !kind.durable && config.Node.DataDir != "" {
+		log.Warn("node.data_dir has no effect: this connector keeps nothing across restarts", "connector", kind.name)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

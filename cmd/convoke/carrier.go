@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -21,17 +23,22 @@ type carrier interface {
 	connector.SelfReporter
 }
 
+// carrierKind is a connector that the agent can carry, and what of a file it can honour.
+type carrierKind struct {
+	name    string // in a file
+	tls     bool   // honours node.tls; if not, the agent refuses it
+	durable bool   // honours node.data_dir; if not, the agent warns
+	make    func(*cluster.Config, hclog.Logger) (carrier, error)
+}
+
 // carriers are the connectors of the agent; the first is the default.
-var carriers = []struct {
-	name string
-	make func(*cluster.Config, hclog.Logger) (carrier, error)
-}{
-	{"memberlist", func(c *cluster.Config, log hclog.Logger) (carrier, error) {
+var carriers = []carrierKind{
+	{name: "memberlist", make: func(c *cluster.Config, log hclog.Logger) (carrier, error) {
 		return memberlist.New(memberlist.Config{
 			Name: c.Node.Name, ClusterID: c.Cluster, Listen: c.Node.Listen, Advertise: c.Node.Advertise, Keys: keys(c), Log: log,
 		})
 	}},
-	{"serf", func(c *cluster.Config, log hclog.Logger) (carrier, error) {
+	{name: "serf", make: func(c *cluster.Config, log hclog.Logger) (carrier, error) {
 		return serf.New(serf.Config{
 			Name: c.Node.Name, ClusterID: c.Cluster, Listen: c.Node.Listen, Advertise: c.Node.Advertise, Keys: keys(c), Log: log,
 		})
@@ -47,34 +54,37 @@ func connectorNames() []string {
 	return names
 }
 
-// connectorFor returns the one connector that the topologies of a file name. There is one node.listen, so
-// there cannot be two.
-func connectorFor(c *cluster.Config) (string, error) {
-	of := func(t cluster.Topology) string {
-		if t.Connector == "" {
-			return carriers[0].name
+// carrierFor returns the kind of the one connector that the topologies of a file name. There is one
+// node.listen, so there cannot be two.
+func carrierFor(c *cluster.Config) (carrierKind, error) {
+	of := func(t cluster.Topology) string { return cmp.Or(t.Connector, carriers[0].name) }
+	name := carriers[0].name
+	for i, t := range c.Topologies {
+		if i == 0 {
+			name = of(t)
 		}
-		return t.Connector
-	}
-	if len(c.Topologies) == 0 {
-		return carriers[0].name, nil
-	}
-	first := c.Topologies[0]
-	for _, t := range c.Topologies[1:] {
-		if of(t) != of(first) {
-			return "", fmt.Errorf("topology %q has the connector %s and topology %q has %s, but one node.listen serves one connector: name the same in both",
-				first.Name, of(first), t.Name, of(t))
+		if of(t) != name {
+			return carrierKind{}, fmt.Errorf("topology %q has the connector %s and topology %q has %s, but one node.listen serves one connector: name the same in both",
+				c.Topologies[0].Name, name, t.Name, of(t))
 		}
 	}
-	return of(first), nil
-}
-
-// newCarrier makes the connector of a name.
-func newCarrier(name string, c *cluster.Config, log hclog.Logger) (carrier, error) {
 	for _, k := range carriers {
 		if k.name == name {
-			return k.make(c, log.Named(name))
+			return k, nil
 		}
 	}
-	return nil, fmt.Errorf("the agent has no connector %q", name)
+	return carrierKind{}, fmt.Errorf("the agent has no connector %q; it has: %s", name, strings.Join(connectorNames(), ", "))
+}
+
+// servable returns the kind of connector that a file asks for. It refuses settings that this kind cannot
+// honour: to ignore them would leave a node less safe than its file says.
+func servable(c *cluster.Config) (carrierKind, error) {
+	k, err := carrierFor(c)
+	if err != nil {
+		return carrierKind{}, err
+	}
+	if !k.tls && c.Node.TLS != (cluster.TLS{}) {
+		return carrierKind{}, fmt.Errorf("node.tls: the connector %s has no TLS; use node.keys to encrypt", k.name)
+	}
+	return k, nil
 }

@@ -99,7 +99,8 @@ func (c Config) checkProfile() error {
 
 // Run listens and takes part until ctx is done. When it cannot listen it says so once and tries again, after
 // 1 s doubling to 30 s, for ever. It returns when the listeners and all goroutines of this connector have
-// ended; serf's own follow within its probe timeout. A serf that was shut down through [Connector.Serf] ends it with an error.
+// ended. serf's own are told to end and cannot be awaited: they follow within the probe timeout, and one that forgets a member
+// which was removed by force within 4 s. A serf that was shut down through [Connector.Serf] ends Run with an error.
 func (c *Connector) Run(ctx context.Context) error { return c.node.Run(ctx) }
 
 // Connect joins the cluster of a peer. A name is resolved here and those of its addresses that are
@@ -116,7 +117,8 @@ func (c *Connector) Disconnect(context.Context, peer.Peer) error { return nil }
 func (c *Connector) List(ctx context.Context) ([]peer.Peer, error) { return c.node.List(ctx) }
 
 // Leave tells the members that this node leaves on purpose, and returns when they were told, some 1 to 2 s later, or
-// ctx is done. Until Run is called anew the other methods return errors.
+// ctx is done. serf cannot be stopped while it says goodbye, so Run, told to end meanwhile, waits for it: at most 7 s.
+// Until Run is called anew the other methods return errors.
 func (c *Connector) Leave(ctx context.Context) error { return c.node.Leave(ctx) }
 
 // Changes wakes the reader when a member came or went.

@@ -27,6 +27,8 @@ type underneath struct {
 	serf  *serf.Serf
 	guard *guard
 	ended sync.WaitGroup // the reader of events
+
+	announcing sync.Mutex // held by the one Join that is in serf's own
 }
 
 var _ mlnet.Cluster = (*underneath)(nil)
@@ -86,10 +88,18 @@ func (u *underneath) Join(target string) error {
 	if n != 1 {
 		return errors.New("serf joined nobody")
 	}
-	// We are in. This tells the members that it is on purpose, should they remember that this node left; they
-	// notice without it as well, only later.
-	_, _ = u.serf.Join([]string{target}, true)
+	u.announce(target)
 	return nil
+}
+
+// announce tells the members that this node joins on purpose, should they remember that it left; they notice
+// without it as well, only later. Who finds another at it leaves it to that one, so that nobody waits for a
+// node that fell silent after its first answer.
+func (u *underneath) announce(target string) {
+	if u.announcing.TryLock() {
+		defer u.announcing.Unlock()
+		_, _ = u.serf.Join([]string{target}, true)
+	}
 }
 
 // Leave tells the members that this node goes on purpose. It takes at most twice broadcastTimeout and a
