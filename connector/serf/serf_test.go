@@ -224,31 +224,6 @@ func TestEventsAreAlwaysRead(t *testing.T) {
 	a.sees(t, b)
 }
 
-// One silent address must not hold up a join through another.
-func TestSilentAddressHoldsUpNobody(t *testing.T) {
-	hole, err := net.Listen("tcp", "127.0.0.1:0") // accepts and never answers
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer hole.Close()
-	a, b := start(t, "a", nil), start(t, "b", nil)
-	ctx, cancel := context.WithCancel(t.Context())
-	called := make(chan error, 1)
-	go func() { called <- a.Connect(ctx, peer.Peer{Addr: hole.Addr().String()}) }()
-	if _, err := hole.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	begin := time.Now()
-	a.mustJoin(t, b.peer())
-	if took := time.Since(begin); took > mlnet.TCPTimeout/2 {
-		t.Errorf("Connect took %v beside a silent address", took)
-	}
-	cancel()
-	if err := <-called; !errors.Is(err, context.Canceled) {
-		t.Errorf("Connect to a silent address = %v, want its cancellation", err)
-	}
-}
-
 func TestShutdownFromOutsideEndsRun(t *testing.T) {
 	n := prepare(t, "a", nil)
 	ended := make(chan error, 1)
