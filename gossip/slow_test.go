@@ -92,6 +92,23 @@ func memoryLink(t *testing.T, mem *transport.Memory, addr string) transport.Conn
 	return c
 }
 
+func TestASilentStreamEndsThoughTheCoreWouldWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := transport.NewMemory()
+		a := start(t, mem, "a")
+		a.quiet = 2 * time.Second // the core waits for 5
+		memoryLink(t, mem, "a:7946")
+		settle(time.Second)
+		if a.streams.count() != 1 {
+			t.Error("the link ended too early")
+		}
+		settle(2 * time.Second)
+		if a.streams.count() != 0 {
+			t.Errorf("a link that was silent for %v is still there", a.quiet)
+		}
+	})
+}
+
 func TestAPeerThatBeatsAndNeverReadsIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := transport.NewMemory()

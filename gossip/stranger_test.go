@@ -82,6 +82,9 @@ func TestStrangersAreRefusedBothWays(t *testing.T) {
 				t.Errorf("they see %q and %q", up(n), up(stranger))
 			}
 			wantJoin(t, n, m.friend)
+			if got := stranger.Counters().Dialled; got != 2 || stranger.streams.count() != 0 {
+				t.Errorf("the stranger dialled %d times, want the two of its own", got)
+			}
 		})
 	}
 }
