@@ -50,14 +50,15 @@ func ratio(a, b stat) (float64, bool) {
 	return a.median / b.median, true
 }
 
-func ratioCell(a, b stat) string {
+// ratioCell writes a ratio. Counts are few and often 0, so they have none.
+func ratioCell(a, b stat, unit scenario.Unit) string {
 	r, ok := ratio(a, b)
 	switch {
-	case !ok:
+	case !ok || unit == scenario.Count:
 		return "–"
-	case r == 0 && math.IsInf(b.median, 1):
-		return "never there"
-	case r < 0.1:
+	case math.IsInf(b.median, 1):
+		return "the other never"
+	case r > 0 && r < 0.1:
 		return fmt.Sprintf("%.2g (1/%.0f)", r, 1/r)
 	}
 	return fmt.Sprintf("%.2f", r)

@@ -18,10 +18,10 @@ var socketMetrics = []struct {
 	of    func(sockets.Result) float64
 }{
 	{"join storm, until all know all", scenario.Seconds, func(r sockets.Result) float64 { return r.Formed }},
-	{"CPU time, ms per second", scenario.Count, func(r sockets.Result) float64 { return r.CPU }},
+	{"CPU time per second", scenario.Seconds, func(r sockets.Result) float64 { return r.CPU / 1000 }},
 	{"heap in use", scenario.Bytes, func(r sockets.Result) float64 { return r.Heap }},
 	{"resident memory", scenario.Bytes, func(r sockets.Result) float64 { return r.Resident }},
-	{"goroutines", scenario.Count, func(r sockets.Result) float64 { return r.Goroutines }},
+	{"goroutines", scenario.Number, func(r sockets.Result) float64 { return r.Goroutines }},
 }
 
 // Sockets writes the report of idle members on real sockets.
@@ -63,7 +63,7 @@ func writeSockets(w io.Writer, results []sockets.Result) {
 		if _, ours := stats["gossip"]; ours {
 			for _, e := range engines {
 				if e != "gossip" {
-					cells = append(cells, ratioCell(stats["gossip"], stats[e]))
+					cells = append(cells, ratioCell(stats["gossip"], stats[e], m.unit))
 				}
 			}
 		}

@@ -48,7 +48,7 @@ func (rs results) writeScenario(w io.Writer, members int, s scenario.Scenario) {
 		if _, ours := stats["gossip"]; ours {
 			for _, e := range engines {
 				if e != "gossip" {
-					cells = append(cells, ratioCell(stats["gossip"], stats[e]))
+					cells = append(cells, ratioCell(stats["gossip"], stats[e], m.Unit))
 				}
 			}
 		}

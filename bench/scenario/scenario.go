@@ -17,7 +17,8 @@ const (
 	Bytes
 	BytesPerSecond
 	PerSecond
-	Count
+	Count  // of what should be few
+	Number // of what is compared
 )
 
 // Metric is one figure of a scenario.
