@@ -40,11 +40,11 @@ func buildAndRun(m *testing.M) int {
 }
 
 // output runs an example to its end and returns what it wrote to standard output.
-func output(t *testing.T, limit time.Duration, name string) string {
+func output(t *testing.T, limit time.Duration, name string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, name))
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, name), args...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -59,11 +59,16 @@ func TestQuickstartFormsLosesANodeAndIsWholeAgain(t *testing.T) {
 		t.Skip("takes up to 30 s")
 	}
 	t.Parallel()
-	out := strings.TrimSpace(output(t, 35*time.Second, "quickstart"))
-	last := out[strings.LastIndex(out, "\n")+1:]
 	want := regexp.MustCompile(`^formed 3 nodes in \d+\.\d\ds; noticed the loss in \d+\.\d\ds; whole again in \d+\.\d\ds$`)
-	if !want.MatchString(last) {
-		t.Errorf("last line = %q, want it to match %s\nall of it:\n%s", last, want, out)
+	for _, connector := range []string{"gossip", "memberlist"} {
+		t.Run(connector, func(t *testing.T) {
+			t.Parallel()
+			out := strings.TrimSpace(output(t, 35*time.Second, "quickstart", "-connector", connector))
+			last := out[strings.LastIndex(out, "\n")+1:]
+			if !want.MatchString(last) {
+				t.Errorf("last line = %q, want it to match %s\nall of it:\n%s", last, want, out)
+			}
+		})
 	}
 }
 

@@ -20,7 +20,7 @@ const (
 )
 
 // connectors that every scenario runs with.
-var connectors = []string{"memberlist", "serf"}
+var connectors = []string{"gossip", "memberlist", "serf"}
 
 // wire is how the nodes of a scenario announce themselves and listen.
 type wire struct {

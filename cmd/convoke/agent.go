@@ -58,33 +58,30 @@ func agent(c *cobra.Command, f agentFlags) error {
 	if f.listen != "" {
 		config.Node.Listen = f.listen
 	}
-	if _, err := servable(config); err != nil {
-		return failed(fmt.Errorf("%s: %w", f.config, err))
-	}
 	hangup := make(chan os.Signal, 1) // never read: it keeps a SIGHUP before the supervisor listens from ending the process
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
 	log := hclog.New(&hclog.LoggerOptions{Name: "convoke", Level: level, Output: c.ErrOrStderr()})
-	return failed(runNode(c.Context(), config, newPrinter(c.OutOrStdout(), config.Node.Name, f.as), log))
-}
-
-// runNode runs the supervisor, and tells the printer what changes, until ctx is done.
-func runNode(ctx context.Context, config *cluster.Config, out *printer, log hclog.Logger) error {
 	kind, err := servable(config)
 	if err != nil {
-		return err
+		return failed(fmt.Errorf("%s: %w", f.config, err))
 	}
 	carrier, err := kind.make(config, log.Named(kind.name))
 	if err != nil {
-		return err
-	}
-	c := share(carrier)
-	s, err := cluster.New(config, cluster.WithLogger(log), cluster.WithConnector(kind.name, c), cluster.WithReload())
-	if err != nil {
-		return err
+		return failed(fmt.Errorf("%s: %w", f.config, err))
 	}
 	if !kind.durable && config.Node.DataDir != "" {
 		log.Warn("node.data_dir has no effect: this connector keeps nothing across restarts", "connector", kind.name)
+	}
+	out := newPrinter(c.OutOrStdout(), config.Node.Name, f.as)
+	return failed(runNode(c.Context(), config, kind.name, share(carrier), out, log))
+}
+
+// runNode runs the supervisor, and tells the printer what changes, until ctx is done.
+func runNode(ctx context.Context, config *cluster.Config, name string, c *shared, out *printer, log hclog.Logger) error {
+	s, err := cluster.New(config, cluster.WithLogger(log), cluster.WithConnector(name, c), cluster.WithReload())
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

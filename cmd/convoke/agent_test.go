@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -299,15 +300,20 @@ func TestAgentRefusesWhatItCannotDo(t *testing.T) {
 	tls := write(t, "tls.yaml", "cluster: lab\nnode: {tls: {cert: a, key: b, ca: c}}\ntopologies: {here: {strategy: local}}\n")
 	bad := write(t, "bad.yaml", "cluster: lab\ntopologies: {here: {strategy: locl}}\n")
 	two := write(t, "two.yaml", "cluster: lab\ntopologies: {a: {strategy: local}, b: {strategy: local, connector: serf}}\n")
+	tlsMemberlist := write(t, "memberlist.yaml", "cluster: lab\nnode: {tls: {cert: a, key: b, ca: c}}\ntopologies: {here: {strategy: local, connector: memberlist}}\n")
+	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
+	both := write(t, "both.yaml", "cluster: lab\nnode: {tls: {cert: a, key: b, ca: c}, keys: ["+key+"]}\ntopologies: {here: {strategy: local}}\n")
 	serfTLS := write(t, "serf.yaml", "cluster: lab\nnode: {tls: {cert: a, key: b, ca: c}}\ntopologies: {here: {strategy: local, connector: serf}}\n")
 	for _, c := range []struct {
 		name string
 		args []string
 		want string
 	}{
-		{"two connectors", []string{"-c", two}, `topology "a" has the connector memberlist and topology "b" has serf`},
+		{"two connectors", []string{"-c", two}, `topology "a" has the connector gossip and topology "b" has serf`},
 		{"TLS with serf", []string{"-c", serfTLS}, serfTLS + ": node.tls: the connector serf has no TLS"},
-		{"TLS", []string{"-c", tls}, tls + ": node.tls: the connector memberlist has no TLS"},
+		{"TLS with memberlist", []string{"-c", tlsMemberlist}, tlsMemberlist + ": node.tls: the connector memberlist has no TLS"},
+		{"a certificate that is not there", []string{"-c", tls}, tls + ": node.tls: stat a: no such file"},
+		{"TLS and keys", []string{"-c", both}, both + ": node: both tls and keys are given"},
 		{"a file with mistakes", []string{"-c", bad}, `unknown strategy "locl"`},
 		{"a bad address", []string{"-c", localFile(t), "--listen", "nowhere"}, `"nowhere": want host:port`},
 	} {

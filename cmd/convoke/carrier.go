@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -9,8 +10,10 @@ import (
 
 	"github.com/goconvoke/convoke/cluster"
 	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/connector/gossip"
 	"github.com/goconvoke/convoke/connector/memberlist"
 	"github.com/goconvoke/convoke/connector/serf"
+	"github.com/goconvoke/convoke/gossip/transport"
 )
 
 // carrier is a connector as the agent needs it: with a listener, and telling of changes.
@@ -33,6 +36,7 @@ type carrierKind struct {
 
 // carriers are the connectors of the agent; the first is the default.
 var carriers = []carrierKind{
+	{name: "gossip", tls: true, make: newGossip},
 	{name: "memberlist", make: func(c *cluster.Config, log hclog.Logger) (carrier, error) {
 		return memberlist.New(memberlist.Config{
 			Name: c.Node.Name, ClusterID: c.Cluster, Listen: c.Node.Listen, Advertise: c.Node.Advertise, Keys: keys(c), Log: log,
@@ -43,6 +47,40 @@ var carriers = []carrierKind{
 			Name: c.Node.Name, ClusterID: c.Cluster, Listen: c.Node.Listen, Advertise: c.Node.Advertise, Keys: keys(c), Log: log,
 		})
 	}},
+}
+
+// newGossip makes the connector on our own core, over plain TCP unless the file has certificates or keys.
+func newGossip(c *cluster.Config, log hclog.Logger) (carrier, error) {
+	security, err := security(c)
+	if err != nil {
+		return nil, err
+	}
+	return gossip.New(gossip.Config{
+		Name: c.Node.Name, ClusterID: c.Cluster, Listen: c.Node.Listen, Advertise: c.Node.Advertise,
+		Transport: transport.TCP{Security: security}, Log: log,
+	})
+}
+
+// security returns what protects the streams between nodes.
+func security(c *cluster.Config) (transport.Security, error) {
+	files, keys := c.Node.TLS, keys(c)
+	switch {
+	case files != (cluster.TLS{}) && len(keys) > 0:
+		return nil, errors.New("node: both tls and keys are given; take one: mutual TLS encrypts by itself")
+	case files != (cluster.TLS{}):
+		t, err := transport.NewTLS(files.Cert, files.Key, files.CA)
+		if err != nil {
+			return nil, fmt.Errorf("node.%w", err)
+		}
+		return t, nil
+	case len(keys) > 0:
+		p, err := transport.NewPSK(keys...)
+		if err != nil {
+			return nil, fmt.Errorf("node.keys: %w", err)
+		}
+		return p, nil
+	}
+	return transport.Plain{}, nil
 }
 
 // connectorNames returns the names of the agent's connectors, the default first.

@@ -22,10 +22,13 @@ const (
 	longestWait = 30 * time.Second // up to this, ±20 %
 )
 
+// Config is that of the node.
+type Config = gossip.Config
+
 // Connector is a [connector.Connector] on a [gossip.Node]. Its methods may be called in any order and at once; while
 // no node runs they return errors.
 type Connector struct {
-	config  gossip.Config
+	config  Config
 	log     hclog.Logger
 	changes chan struct{}
 
@@ -46,7 +49,7 @@ var (
 var errNotRunning = errors.New("gossip: not running: Run was not called or has ended")
 
 // New checks the configuration. It does no I/O.
-func New(c gossip.Config) (*Connector, error) {
+func New(c Config) (*Connector, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}

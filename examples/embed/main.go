@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/goconvoke/convoke/cluster"
-	"github.com/goconvoke/convoke/connector/memberlist"
+	"github.com/goconvoke/convoke/connector/gossip"
 	"github.com/goconvoke/convoke/strategy/builtin"
 )
 
@@ -33,11 +33,11 @@ func main() {
 	defer cancel()
 
 	// Joining: these lines are all that a service adds.
-	config, err := cluster.Load(*file, cluster.Vocabulary{Strategies: builtin.Registry(), Connectors: []string{"memberlist"}})
+	config, err := cluster.Load(*file, cluster.Vocabulary{Strategies: builtin.Registry(), Connectors: []string{"gossip"}})
 	check(err)
-	members, err := memberlist.New(memberlist.Config{Name: config.Node.Name, ClusterID: config.Cluster, Listen: config.Node.Listen})
+	members, err := gossip.New(gossip.Config{Name: config.Node.Name, ClusterID: config.Cluster, Listen: config.Node.Listen})
 	check(err)
-	supervisor, err := cluster.New(config, cluster.WithConnector("memberlist", members))
+	supervisor, err := cluster.New(config, cluster.WithConnector("gossip", members))
 	check(err)
 	left := make(chan error, 1)
 	go func() { left <- supervisor.Run(ctx) }()
@@ -56,7 +56,7 @@ func main() {
 }
 
 // whoIsHere answers with the names and addresses of the other copies.
-func whoIsHere(self string, members *memberlist.Connector) http.Handler {
+func whoIsHere(self string, members *gossip.Connector) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		peers, err := members.List(r.Context())
 		if err != nil {

@@ -1,6 +1,7 @@
 // Command quickstart shows a cluster form, lose a node and become whole again:
 //
 //	go run ./examples/quickstart
+//	go run ./examples/quickstart -connector memberlist
 //
 // It starts three processes that know nothing but one topology file, kills one of them, and starts
 // it again. Nothing is needed but Go; the nodes find each other through a directory of this machine.
@@ -8,6 +9,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -32,16 +34,19 @@ topologies:
     strategy: local
     config:
       dir: ${QUICKSTART_DIR}
+    connector: ${QUICKSTART_CONNECTOR}
     expect: 3
 `
 
 func main() {
+	connector := flag.String("connector", "gossip", "what connects the nodes: gossip or memberlist")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	var err error
 	if os.Getenv(nodeEnv) != "" {
 		err = node(ctx, os.Getenv(fileEnv))
 	} else {
-		err = demonstrate(ctx)
+		err = demonstrate(ctx, *connector)
 	}
 	stop()
 	if err != nil {
@@ -51,7 +56,7 @@ func main() {
 }
 
 // demonstrate runs the story. It ends every process it started.
-func demonstrate(ctx context.Context) error {
+func demonstrate(ctx context.Context, connector string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done within %v", limit))
 	defer cancel()
 	dir, err := os.MkdirTemp("", "quickstart-")
@@ -63,7 +68,7 @@ func demonstrate(ctx context.Context) error {
 	if err := os.WriteFile(file, []byte(topologies), 0o600); err != nil {
 		return err
 	}
-	s := newStage(dir, file)
+	s := newStage(dir, file, connector)
 	defer s.end()
 	return story(ctx, s)
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/goconvoke/convoke/cluster"
+	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/connector/gossip"
 	"github.com/goconvoke/convoke/connector/memberlist"
 	"github.com/goconvoke/convoke/strategy/builtin"
 )
@@ -28,7 +30,7 @@ const lookEvery = 20 * time.Millisecond
 func node(ctx context.Context, file string) error {
 	config, err := cluster.Load(file, cluster.Vocabulary{
 		Strategies: builtin.Registry(),
-		Connectors: []string{"memberlist"},
+		Connectors: []string{"gossip", "memberlist"},
 	})
 	if err != nil {
 		return err
@@ -38,17 +40,12 @@ func node(ctx context.Context, file string) error {
 		level = hclog.Error
 	}
 	log := hclog.New(&hclog.LoggerOptions{Name: config.Node.Name, Level: level, Output: os.Stderr})
-	members, err := memberlist.New(memberlist.Config{
-		Name:      config.Node.Name,
-		ClusterID: config.Cluster,
-		Listen:    config.Node.Listen,
-		Profile:   memberlist.Local,
-		Log:       log,
-	})
+	name := config.Topologies[0].Connector
+	members, err := carrier(name, config, log)
 	if err != nil {
 		return err
 	}
-	supervisor, err := cluster.New(config, cluster.WithLogger(log), cluster.WithConnector("memberlist", members))
+	supervisor, err := cluster.New(config, cluster.WithLogger(log), cluster.WithConnector(name, members))
 	if err != nil {
 		return err
 	}
@@ -72,8 +69,18 @@ func node(ctx context.Context, file string) error {
 	return err
 }
 
+// carrier makes the connector of a name. A program that offers one needs none of this.
+func carrier(name string, config *cluster.Config, log hclog.Logger) (connector.Connector, error) {
+	if name == "gossip" {
+		return gossip.New(gossip.Config{Name: config.Node.Name, ClusterID: config.Cluster, Listen: config.Node.Listen, Log: log})
+	}
+	return memberlist.New(memberlist.Config{
+		Name: config.Node.Name, ClusterID: config.Cluster, Listen: config.Node.Listen, Profile: memberlist.Local, Log: log,
+	})
+}
+
 // watch prints a report whenever the members have changed.
-func watch(ctx context.Context, self string, members *memberlist.Connector) {
+func watch(ctx context.Context, self string, members connector.Connector) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	var last []string
