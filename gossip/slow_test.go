@@ -124,6 +124,10 @@ func TestAPeerThatBeatsAndNeverReadsIsClosed(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		synctest.Wait()
+		if a.streams.count() != 1 {
+			t.Fatal("there is no link")
+		}
 		begun := time.Now()
 		for a.streams.count() > 0 && time.Since(begun) < time.Minute {
 			_, _ = c.Write(frames(t, &core.Beat{Wanted: true, Eager: true}))
