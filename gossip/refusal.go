@@ -51,10 +51,6 @@ func refuse(r reason, format string, args ...any) *refusal {
 	return &refusal{r, fmt.Errorf("%w: %s", ErrForeign, said), said}
 }
 
-// maxGeneration is the highest generation of a hello. Clocks stay far below; above it, there would be no room for the higher one
-// that a node takes when the cluster remembers its name.
-const maxGeneration = 1 << 62
-
 // objection returns why we do not want to talk to somebody, nil if we do.
 func (n *Node) objection(s *stream, h *core.Hello) *refusal {
 	switch {
@@ -66,7 +62,7 @@ func (n *Node) objection(s *stream, h *core.Hello) *refusal {
 		return refuse(badProtocol, "a node without a name or generation")
 	case !printable(h.ID):
 		return refuse(badProtocol, "the name %q is not printable text", h.ID)
-	case h.Generation > maxGeneration:
+	case h.Generation > core.MaxGeneration:
 		return refuse(badProtocol, "generation %d of %q is beyond all clocks", h.Generation, h.ID)
 	case !s.Proves(h.ID):
 		return refuse(untrusted, "the certificate is not that of %q", h.ID)

@@ -57,8 +57,8 @@ func (c Config) Validate() error {
 	if n := len(c.Addr); n == 0 || n > MaxValue {
 		errs = append(errs, fmt.Errorf("addr has %d bytes, want host:port", n))
 	}
-	if c.Generation == 0 {
-		errs = append(errs, errors.New("generation is 0, want the start time in milliseconds"))
+	if c.Generation == 0 || c.Generation > MaxGeneration {
+		errs = append(errs, errors.New("generation is 0 or beyond 2^62, want the start time in milliseconds"))
 	}
 	if c.Rings < 2 || c.Rings > maxRings {
 		errs = append(errs, fmt.Errorf("rings is %d, want 2 to %d", c.Rings, maxRings))

@@ -27,7 +27,7 @@ type change struct {
 
 // check tells whether a delta obeys the format. It comes from far away: nothing about it is taken for granted.
 func (d *RecordDelta) check() bool {
-	if d.Generation == 0 || d.From >= d.To || len(d.Entries) > MaxEntries {
+	if d.Generation == 0 || d.Generation > MaxGeneration || d.From >= d.To || len(d.Entries) > MaxEntries {
 		return false
 	}
 	if d.From == 0 && (d.ID == "" || len(d.ID) > MaxID || HashID(d.ID) != d.Node) {

@@ -92,6 +92,8 @@ const (
 	MaxKey     = 255     // bytes of a key
 	MaxValue   = 1 << 16 // bytes of a value
 	MaxEntries = 16384   // entries of a record, tombstones included
+	// MaxGeneration leaves room above for lives that have to outbid one.
+	MaxGeneration = 1 << 62
 )
 
 // Entry is one key of a record at the version that wrote it.

@@ -53,7 +53,7 @@ func TestAPeerCannotMakeStateGrowWithoutBound(t *testing.T) {
 			t.Errorf("%q with %d members, want the limit of %d named", got, n, l.Members)
 		}
 		out := c.Step(c.clock.last, LinkUp{Link: 2, ID: "late", Generation: 1, Addr: "10.0.0.3:1"})
-		if _, ok := out[0].(Close); !ok || c.Links() != 1 {
+		if _, ok := out[1].(Close); !ok || c.Links() != 1 {
 			t.Errorf("a link to one member too many: %v", out)
 		}
 	})

@@ -62,8 +62,8 @@ func (ls *links) remove(l *link) {
 func (c *Core) linkUp(in LinkUp) {
 	node := HashID(in.ID)
 	if !c.store.room(node) {
-		c.emit(Close{Link: in.Link})
 		c.emit(Rejected{Link: in.Link, Reason: "too many members"})
+		c.emit(Close{Link: in.Link})
 		c.dialFailed(DialFailed{Attempt: in.Attempt})
 		return
 	}
@@ -81,6 +81,9 @@ func (c *Core) linkUp(in LinkUp) {
 	if !c.admit(in, t) {
 		c.turnDown(in, t)
 		return
+	}
+	if t.rec != nil && in.Generation > t.rec.generation {
+		t.flaps = flaps{} // a new process; what the old one's links did says nothing about its
 	}
 	now := c.now()
 	l := &link{id: in.Link, peer: t, generation: in.Generation, ours: in.Attempt != 0, since: now,
