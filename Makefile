@@ -6,11 +6,12 @@ SHELL := /bin/bash
 GO ?= go
 STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 60s
+SCHEDULES ?= 500
 
 # The race detector needs a C compiler.
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC | cut -d' ' -f1) >/dev/null 2>&1 && echo -race)
 
-.PHONY: check format tidy vet lint test integration fuzz bench
+.PHONY: check format tidy vet lint test schedules integration fuzz bench compare
 
 check: format tidy vet lint test ## everything a change must pass
 
@@ -31,6 +32,10 @@ test:
 	@[ -n "$(RACE)" ] || echo "no C compiler: the tests run without the race detector"
 	$(GO) test $(RACE) ./...
 
+# Random courses of faults against the membership core, with seeds never tried before; a failing one is printed.
+schedules:
+	$(GO) test -count=1 -run RandomSchedules -schedules $(SCHEDULES) -seed 0 -timeout 60m -v ./gossip/gossiptest
+
 # Hosts are network namespaces. Without root they are made in a user namespace; what the machine
 # lacks is skipped with a message, or fails with REQUIRE_LABS=1.
 integration:
@@ -49,3 +54,10 @@ fuzz:
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# The comparison of membership engines: a module of its own.
+compare:
+	cd bench && $(GO) mod tidy -diff
+	cd bench && $(GO) vet ./...
+	cd bench && $(STATICCHECK) ./...
+	cd bench && $(GO) test -count=1 ./...

@@ -42,7 +42,7 @@ type Config struct {
 // DefaultConfig returns the settings for a local network; ID, Addr and Generation are left to fill in.
 func DefaultConfig() Config {
 	return Config{
-		Rings: 4, Heartbeat: time.Second, Silence: 5 * time.Second, Coalesce: 10 * time.Millisecond,
+		Rings: 4, Heartbeat: time.Second, Silence: 4500 * time.Millisecond, Coalesce: 10 * time.Millisecond,
 		Relax: 500 * time.Millisecond, Hold: 2 * time.Second, DialTimeout: 3 * time.Second, DialCap: 10 * time.Second,
 		Tombstone: time.Minute, Limits: DefaultLimits(),
 	}
