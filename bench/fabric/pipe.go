@@ -119,7 +119,7 @@ func (p *pipe) land() {
 		p.retry = 0
 		p.take()
 	}
-	if len(p.flying) == 0 || p.closed && fate == stops {
+	if len(p.flying) == 0 || p.closed && p.sendErr != nil { // nothing to come, or nobody to care
 		return
 	}
 	time.AfterFunc(max(wait, time.Until(p.flying[0].at)), p.land)

@@ -58,7 +58,12 @@ func ratioCell(a, b stat, unit scenario.Unit) string {
 		return "–"
 	case math.IsInf(b.median, 1):
 		return "the other never"
-	case r > 0 && r < 0.1:
+	}
+	return ratioText(r)
+}
+
+func ratioText(r float64) string {
+	if r > 0 && r < 0.1 {
 		return fmt.Sprintf("%.2g (1/%.0f)", r, 1/r)
 	}
 	return fmt.Sprintf("%.2f", r)

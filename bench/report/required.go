@@ -47,28 +47,38 @@ var requirements = []requirement{
 // maxJoin only asks that a join storm ends at all: a limit of the bench is shorter.
 const maxJoin = 24 * 3600
 
-// verdict judges one requirement at one number of members.
+// verdict judges one requirement at one number of members. A play of gossip that failed meets none.
 func (rs results) verdict(q requirement, members int) (measured, verdict string) {
+	if rs.failed(members, q.scenario, "gossip") {
+		return "a play failed", notMet
+	}
 	s := rs.stat(members, q.scenario, "gossip", q.key)
-	if s.count == 0 || rs.failed(members, q.scenario, "gossip") && q.of(s) <= q.most[members] {
+	if s.count == 0 {
 		return "–", "not measured"
 	}
 	v := q.of(s)
 	if q.relative {
-		var ok bool
-		if v, ok = ratio(s, rs.stat(members, q.scenario, "memberlist", q.key)); !ok {
+		theirs := rs.stat(members, q.scenario, "memberlist", q.key)
+		switch r, ok := ratio(s, theirs); {
+		case theirs.count == 0:
 			return "–", "not measured"
+		case !ok: // ours never happened
+			return "never", notMet
+		default:
+			v = r
 		}
 	}
 	measured = value(v, q.unit)
-	if q.relative && v > 0 {
-		measured = fmt.Sprintf("%.3g (1/%.0f)", v, 1/v)
+	if q.relative {
+		measured = ratioText(v)
 	}
 	if v > q.most[members] {
-		return measured, "**not met**"
+		return measured, notMet
 	}
 	return measured, "met"
 }
+
+const notMet = "**not met**"
 
 // failed tells whether a play of an engine ended with an error.
 func (rs results) failed(members int, scenario, engine string) bool {

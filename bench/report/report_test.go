@@ -1,0 +1,65 @@
+package report
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/goconvoke/convoke/bench/scenario"
+)
+
+func TestAStatSumsUp(t *testing.T) {
+	for _, c := range []struct {
+		samples []Sample
+		want    string
+	}{
+		{nil, "–"},
+		{[]Sample{0.0456}, "45.6 ms"},
+		{[]Sample{3, 1, 2, 4}, "2.5 s [1.0 s..4.0 s]"},
+		{[]Sample{1, Sample(math.Inf(1)), 2}, "2.0 s [1.0 s..never]"},
+		{[]Sample{Sample(math.Inf(1))}, "never"},
+	} {
+		if got := newStat(c.samples).cell(scenario.Seconds); got != c.want {
+			t.Errorf("cell of %v = %q, want %q", c.samples, got, c.want)
+		}
+	}
+}
+
+func TestVerdictsFollowTheSamples(t *testing.T) {
+	never := Sample(math.Inf(1))
+	for _, c := range []struct {
+		name         string
+		ours, theirs []Sample
+		err          string
+		want         string
+	}{
+		{"faster", []Sample{0.05}, []Sample{10}, "", "met"},
+		{"too slow", []Sample{0.5}, []Sample{10}, "", "**not met**"},
+		{"ours never", []Sample{never}, []Sample{10}, "", "**not met**"},
+		{"theirs never", []Sample{0.05}, []Sample{never}, "", "met"},
+		{"nothing to compare with", []Sample{0.05}, nil, "", "not measured"},
+		{"a play of ours failed", []Sample{0.05}, []Sample{10}, "did not form", "**not met**"},
+	} {
+		rs := results{
+			{Engine: "gossip", Members: 64, Scenario: "crash", Samples: map[string][]Sample{"last": c.ours}, Error: c.err},
+			{Engine: "memberlist", Members: 64, Scenario: "crash", Samples: map[string][]Sample{"last": c.theirs}},
+		}
+		if _, got := rs.verdict(requirements[0], 64); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestRequirementsNameMetricsThatExist(t *testing.T) {
+	known := map[string]bool{}
+	for _, s := range scenario.All() {
+		for _, m := range s.Metrics {
+			known[s.Name+"/"+m.Key] = true
+		}
+	}
+	for _, q := range requirements {
+		if key := q.scenario + "/" + q.key; !known[key] || strings.TrimSpace(q.text) == "" {
+			t.Errorf("requirement %q is about %s, which is no metric", q.text, key)
+		}
+	}
+}
