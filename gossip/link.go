@@ -14,7 +14,7 @@ import (
 const (
 	// queued is how many frames a link holds that are not written yet. A burst of a join storm is a few dozen; who
 	// is further behind does not read.
-	queued = 1024
+	queued = 256
 	// maxBatch is how many bytes are put together for one write, but for the last frame.
 	maxBatch = 64 << 10
 	// writeTimeout bounds each write: a peer that takes nothing for so long is of no use.

@@ -80,7 +80,7 @@ func (n *Node) step(in core.Input) (end bool) {
 			}
 		case core.Changed:
 			if n.viewAt.IsZero() {
-				n.viewAt = n.now().Add(viewGap)
+				n.viewAt = n.viewed.Add(viewGap)
 			}
 		case core.Renewed:
 			n.generation.Store(out.Generation)
@@ -101,7 +101,7 @@ func (n *Node) step(in core.Input) (end bool) {
 
 // publish makes what the core knows now the view.
 func (n *Node) publish() {
-	n.viewAt = time.Time{}
+	n.viewAt, n.viewed = time.Time{}, n.now()
 	v := n.core.View()
 	n.view.Store(&v)
 	n.watch.wake()

@@ -82,6 +82,7 @@ type Node struct {
 	core   *core.Core
 	links  map[core.LinkID]*link
 	viewAt time.Time // when a new view is due; zero: none is
+	viewed time.Time // when the last view was made
 }
 
 // Start listens and takes part. It knows nobody before Join.

@@ -97,6 +97,7 @@ func (s *store) replace(d *RecordDelta, fresh bool) (change, outcome) {
 func (s *store) extend(t *slot, d *RecordDelta) {
 	s.unhash(t)
 	have := t.rec.version
+	t.rec.grow(len(d.Entries))
 	for _, e := range d.Entries {
 		if e.Version > have {
 			s.put(t, e)

@@ -64,6 +64,13 @@ func (e *Entry) hash() uint64 {
 	return mix(h ^ mix(e.Version))
 }
 
+// grow makes room for n entries and no more: a record is written seldom, and there is one for each member.
+func (r *record) grow(n int) {
+	if cap(r.entries)-len(r.entries) < n {
+		r.entries = append(make([]Entry, 0, len(r.entries)+n), r.entries...)
+	}
+}
+
 // put adds an entry newer than all others, in place of the one with its key, which it returns.
 func (r *record) put(e Entry) (old Entry, replaced bool) {
 	for i := range r.entries {

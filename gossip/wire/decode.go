@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -211,6 +213,7 @@ func deltaField(d *core.Delta, f *field, entries *int) error {
 	}
 	var r core.RecordDelta
 	err := message(f, &r, recordField)
+	slices.SortStableFunc(r.Entries, func(a, b core.Entry) int { return cmp.Compare(a.Version, b.Version) }) // links came apart
 	d.Records = append(d.Records, r)
 	if *entries += len(r.Entries); err == nil && *entries > maxItems {
 		err = fmt.Errorf("more than %d entries", maxItems)
@@ -236,6 +239,8 @@ func recordField(r *core.RecordDelta, f *field) (err error) {
 		r.Floor, err = f.uint(64)
 	case recordUrgent:
 		r.Urgent, err = f.bool()
+	case recordLinks:
+		err = linksField(r, f)
 	case recordEntry:
 		var e core.Entry
 		if err = message(f, &e, entryField); err == nil && len(r.Entries) >= core.MaxEntries {
@@ -244,6 +249,27 @@ func recordField(r *core.RecordDelta, f *field) (err error) {
 		r.Entries = append(r.Entries, e)
 	}
 	return err
+}
+
+// linksField adds the links of a record, see appendLinks.
+func linksField(r *core.RecordDelta, f *field) error {
+	if f.kind != protowire.BytesType {
+		return fmt.Errorf("links are not bytes")
+	}
+	var last uint64
+	for b := f.bytes; len(b) > 0; b = b[8:] {
+		v, n := protowire.ConsumeVarint(b)
+		if n < 0 || len(b) < n+8 {
+			return fmt.Errorf("a link is cut off")
+		}
+		if len(r.Entries) >= core.MaxEntries {
+			return fmt.Errorf("a record of more than %d entries", core.MaxEntries)
+		}
+		b = b[n:]
+		last += v >> 1
+		r.Entries = append(r.Entries, core.Entry{Kind: core.KindLink, Key: string(b[:8]), Version: last, Deleted: v&1 == 1})
+	}
+	return nil
 }
 
 func entryField(e *core.Entry, f *field) (err error) {

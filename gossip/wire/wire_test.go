@@ -38,7 +38,9 @@ func examples() []core.Frame {
 		&core.Delta{Records: []core.RecordDelta{
 			{Node: 7, ID: "node-7", Generation: 9, To: 12, Floor: 3, Urgent: true, Entries: []core.Entry{
 				{Kind: core.KindMeta, Key: core.MetaAddr, Value: "10.0.0.7:7946", Version: 4},
-				{Kind: core.KindLink, Key: "12345678", Version: 11},
+				{Kind: core.KindLink, Key: "12345678", Version: 5},
+				{Kind: core.KindLink, Key: "short", Version: 6},
+				{Kind: core.KindLink, Key: "12345679", Version: 11, Deleted: true},
 				{Kind: core.KindUser, Key: "gone", Version: 12, Deleted: true},
 				{Kind: 200, Key: "", Value: strings.Repeat("x", core.MaxValue), Version: 12},
 			}},
