@@ -230,10 +230,11 @@ func (a *attempt) accepted() {
 			s.reset(1)
 			return
 		}
-		a.done = true
-		if s.closed[0] {
+		if s.closed[0] { // the other side ended it in the same moment
+			a.fail(false)
 			return
 		}
+		a.done = true
 		n.streams[s.link[0]] = s
 		n.step(core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt})
 	})
