@@ -1,0 +1,198 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/goconvoke/convoke/strategy"
+)
+
+// news is what a watcher tells.
+type news struct {
+	from *watcher
+	what event
+	err  error // of failed
+	some []any // of partial
+}
+
+type event string
+
+const (
+	listed    event = "listed"    // the store holds a complete list
+	changed   event = "changed"   // the store changed since
+	partial   event = "partial"   // a list failed after some of its pages
+	failed    event = "failed"    // a round failed; the next one begins with a list
+	watching  event = "watching"  // changes will be told
+	unwatched event = "unwatched" // no longer
+)
+
+// part is what is known of a namespace.
+type part struct {
+	listed bool
+	open   bool  // a watch is
+	err    error // of the last round, nil since it was listed again
+}
+
+// answers turns the news of all watchers into calls of the sink. It belongs to the goroutine of Run.
+type answers struct {
+	finder *finder
+	out    strategy.Sink
+	parts  map[*watcher]*part
+	order  []*watcher
+
+	dirty time.Time // since when there are changes that were not told; zero: there are none
+	owed  bool      // a repetition was due while a watch was closed
+}
+
+// watch runs a watcher for each namespace and tells the sink what they find.
+func (f *finder) watch(ctx context.Context, out strategy.Sink) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	queue := make(chan news)
+	tell := func(n news) {
+		select {
+		case queue <- n:
+		case <-ctx.Done():
+		}
+	}
+	namespaces := f.config.Namespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{""}
+	}
+	a := &answers{finder: f, out: out, parts: make(map[*watcher]*part)}
+	crash := make(chan error, len(namespaces)) // one for each, so that none waits
+	for _, ns := range namespaces {
+		w := newWatcher(f, ns, rand.New(rand.NewPCG(f.env.Rand.Uint64(), f.env.Rand.Uint64())), tell)
+		a.parts[w], a.order = new(part), append(a.order, w)
+		wg.Go(func() {
+			if err := w.run(ctx); err != nil {
+				crash <- err
+			}
+		})
+	}
+	return a.loop(ctx, queue, crash)
+}
+
+func (a *answers) loop(ctx context.Context, queue <-chan news, crash <-chan error) error {
+	again := time.NewTicker(repeat)
+	defer again.Stop()
+	settled := time.NewTimer(time.Hour)
+	settled.Stop()
+	defer settled.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-crash:
+			return err
+		case n := <-queue:
+			a.take(n)
+		case <-settled.C:
+			a.tell()
+		case <-again.C:
+			a.repeat()
+		}
+		if wait, ok := a.due(); ok {
+			settled.Reset(wait)
+		}
+	}
+}
+
+// due returns when the changes at hand are to be told: soon after the last one, not long after the first.
+func (a *answers) due() (time.Duration, bool) {
+	if a.dirty.IsZero() {
+		return 0, false
+	}
+	return max(0, min(debounce, maxDelay-time.Since(a.dirty))), true
+}
+
+func (a *answers) take(n news) {
+	p := a.parts[n.from]
+	switch n.what {
+	case listed:
+		p.listed, p.err = true, nil
+		a.tell() // at once: if the watch fails next, this stays the best there is
+	case changed:
+		if a.dirty.IsZero() {
+			a.dirty = time.Now()
+		}
+	case watching:
+		if p.open = true; a.owed {
+			a.repeat()
+		}
+	case unwatched:
+		p.open = false
+	case partial:
+		a.add(n)
+	case failed:
+		p.err = n.err
+		a.out.Fail(n.err)
+		if len(a.parts) > 1 {
+			a.tell()
+		}
+	}
+}
+
+// add tells what a list gave before it failed.
+func (a *answers) add(n news) {
+	var found []candidate
+	for _, obj := range n.some {
+		if u, ok := obj.(*unstructured.Unstructured); ok {
+			found = append(found, a.finder.config.read(u).candidates...)
+		}
+	}
+	if peers, _ := a.finder.peers(found, false); len(peers) > 0 {
+		a.out.Add(peers)
+	}
+}
+
+// repeat tells the answer again, if it is known to hold: no watch is between its end and its reopening.
+func (a *answers) repeat() {
+	for _, p := range a.parts {
+		if p.err == nil && !p.open {
+			a.owed = true
+			return
+		}
+	}
+	a.tell()
+}
+
+// tell gives the answer as it is now: a complete one when every namespace is listed and every object
+// was read, else the part that is known. While a namespace has not answered at all it waits.
+func (a *answers) tell() {
+	var found []candidate
+	var bad []error
+	missing := false
+	for _, w := range a.order {
+		switch p := a.parts[w]; {
+		case p.err != nil:
+			missing = true // and told when it happened
+		case !p.listed:
+			return
+		default:
+			some, err := w.store.content()
+			found, bad = append(found, some...), append(bad, err)
+		}
+	}
+	a.dirty, a.owed = time.Time{}, false
+	incomplete := errors.Join(bad...)
+	peers, err := a.finder.peers(found, !missing && incomplete == nil)
+	incomplete = errors.Join(incomplete, err)
+	switch {
+	case !missing && incomplete == nil:
+		a.out.Set(peers)
+		return
+	case len(peers) > 0:
+		a.out.Add(peers)
+	}
+	if incomplete != nil {
+		a.out.Fail(incomplete)
+	}
+}

@@ -1,0 +1,64 @@
+// Package kubernetes finds the peers that a Kubernetes API server knows: the endpoints of a Service,
+// or pods. It lists and watches them with a small part of client-go: the dynamic client and the
+// reflector, no clientset and no informer, whose types would double the size of a program.
+package kubernetes
+
+import (
+	"context"
+	"time"
+
+	"github.com/goconvoke/convoke/strategy"
+)
+
+// Kind registers the strategy as "kubernetes".
+var Kind = strategy.Kind[Config]{
+	Name:    "kubernetes",
+	Doc:     "the endpoints of a Service, or pods, as the Kubernetes API server lists and watches them",
+	Default: DefaultConfig(),
+	New:     New,
+}
+
+const (
+	repeat   = 30 * time.Second       // an answer that holds is given again after this
+	debounce = 200 * time.Millisecond // changes closer together than this make one answer,
+	maxDelay = time.Second            // but none waits longer than this
+)
+
+// New makes the strategy. It reads no file and asks nobody before Run.
+func New(c Config, env strategy.Env) (strategy.Strategy, error) {
+	return newStrategy(c, env, nil)
+}
+
+// newStrategy makes a strategy that reaches the API server through dial; nil means the network.
+func newStrategy(c Config, env strategy.Env, dial dialFunc) (strategy.Strategy, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
+		a := newAPI(c, env, dial)
+		defer a.close()
+		f := &finder{config: c, env: env, api: a, warned: make(map[string]bool)}
+		if c.Watch {
+			return f.watch(ctx, out)
+		}
+		return strategy.Poll(f.lookup, c.PollConfig, env).Run(ctx, out)
+	}), nil
+}
+
+// finder makes answers of what the API server says. It belongs to the goroutine of one Run, or to the
+// lookups of one, which never overlap.
+type finder struct {
+	config Config
+	env    strategy.Env
+	api    *api
+	warned map[string]bool // what was warned of already
+}
+
+// warnOnce warns of something that lasts, a single time.
+func (f *finder) warnOnce(what string, pairs ...any) {
+	if f.warned[what] {
+		return
+	}
+	f.warned[what] = true
+	f.env.Log.Warn(what, pairs...)
+}

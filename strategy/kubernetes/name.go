@@ -1,0 +1,92 @@
+package kubernetes
+
+import (
+	"fmt"
+	"strings"
+)
+
+// template makes the ID of a peer. Its placeholders are few and its own: text/template calls methods by
+// name, which keeps every method of a program from being left out by the linker.
+type template []piece
+
+// piece is literal text, or a placeholder.
+type piece struct {
+	text  string
+	field string // "" for literal text
+	label string // of field "label"
+}
+
+var placeholders = []string{"name", "namespace", "ip", "zone", "node", "label:KEY"}
+
+func parseTemplate(s string) (template, error) {
+	var t template
+	for s != "" {
+		text, rest, found := strings.Cut(s, "{")
+		if strings.Contains(text, "}") {
+			return nil, fmt.Errorf("a } without its {")
+		}
+		if text != "" {
+			t = append(t, piece{text: text})
+		}
+		if !found {
+			break
+		}
+		inside, after, closed := strings.Cut(rest, "}")
+		if !closed {
+			return nil, fmt.Errorf("a { without its }")
+		}
+		p, err := placeholder(inside)
+		if err != nil {
+			return nil, err
+		}
+		t, s = append(t, p), after
+	}
+	return t, nil
+}
+
+func placeholder(s string) (piece, error) {
+	if key, ok := strings.CutPrefix(s, "label:"); ok && key != "" {
+		return piece{field: "label", label: key}, nil
+	}
+	for _, known := range placeholders[:len(placeholders)-1] {
+		if s == known {
+			return piece{field: s}, nil
+		}
+	}
+	return piece{}, fmt.Errorf("{%s} is unknown; want some of {%s}", s, strings.Join(placeholders, "}, {"))
+}
+
+// expand returns the text for a candidate, "" if one of the placeholders has no value: what is left
+// would not tell the peers apart.
+func (t template) expand(c candidate) string {
+	var b strings.Builder
+	for _, p := range t {
+		if p.field == "" {
+			b.WriteString(p.text)
+			continue
+		}
+		v := c.value(p)
+		if v == "" {
+			return ""
+		}
+		b.WriteString(v)
+	}
+	return b.String()
+}
+
+func (c candidate) value(p piece) string {
+	switch p.field {
+	case "name":
+		return c.name
+	case "namespace":
+		return c.namespace
+	case "zone":
+		return c.zone
+	case "node":
+		return c.node
+	case "label":
+		return c.labels[p.label]
+	default:
+		return c.ip
+	}
+}

@@ -1,0 +1,125 @@
+package kubernetes
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goconvoke/convoke/peer"
+)
+
+// maker makes peers of candidates.
+type maker struct {
+	config   Config
+	name     template
+	domain   string // of the cluster, without dots at its ends
+	ipv6     bool   // the family to prefer
+	nameless int    // how many lacked the hostname that mode: hostname needs
+	other    int    // how many were of another version
+}
+
+// peers makes one peer of each endpoint: candidates of one pod are addresses of it in several
+// slices or families. Peers are sorted by address. What cannot become a peer is in the error.
+func (m *maker) peers(all []candidate) ([]peer.Peer, error) {
+	all = slices.Clone(all)
+	slices.SortFunc(all, m.order)
+	var made []peer.Peer
+	var bad error
+	seen := make(map[string]bool, len(all))
+	for _, c := range all {
+		if id := c.identity(); seen[id] {
+			continue
+		} else {
+			seen[id] = true
+		}
+		if m.config.Version == SameVersion && c.version != m.config.OwnVersion {
+			m.other++
+			continue
+		}
+		host := m.host(c)
+		if host == "" {
+			m.nameless++
+			continue
+		}
+		addr, err := peer.Addr(net.JoinHostPort(host, strconv.Itoa(c.port)))
+		if err != nil {
+			bad = fmt.Errorf("%s %s/%s: %w", m.config.Source, c.namespace, c.name, err)
+			continue
+		}
+		made = append(made, peer.Peer{Addr: addr, ID: m.name.expand(c), Zone: c.zone, Version: c.version})
+	}
+	slices.SortFunc(made, func(a, b peer.Peer) int { return cmp.Or(cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.ID, b.ID)) })
+	// Pods on the network of their node may share an address; only one of them can be dialled at it.
+	made = slices.CompactFunc(made, func(a, b peer.Peer) bool { return a.Addr == b.Addr })
+	return made, bad
+}
+
+// identity is what candidates of one endpoint have in common.
+func (c candidate) identity() string {
+	switch {
+	case c.uid != "":
+		return "uid " + c.uid
+	case c.name != "":
+		return "name " + c.namespace + "/" + c.name
+	default:
+		return "addr " + c.ip
+	}
+}
+
+// order puts the best candidate of an endpoint first: the preferred family, then the healthiest
+// state (while an endpoint moves it is in two slices, one of them old), then any fixed order.
+func (m *maker) order(a, b candidate) int {
+	return cmp.Or(
+		cmp.Compare(m.foreign(a), m.foreign(b)),
+		cmp.Compare(rank(a.state), rank(b.state)),
+		a.addr.Compare(b.addr),
+		cmp.Compare(a.ip, b.ip),
+		cmp.Compare(a.port, b.port),
+		cmp.Compare(a.name, b.name),
+	)
+}
+
+// foreign is 1 for an address of the family that is not preferred, else 0.
+func (m *maker) foreign(c candidate) int {
+	if c.addr.IsValid() && c.addr.Unmap().Is6() != m.ipv6 {
+		return 1
+	}
+	return 0
+}
+
+func rank(s State) int { return slices.Index([]State{Ready, NotReady, Terminating}, s) }
+
+// host returns the host part of the address, "" if the candidate has none in this mode.
+func (m *maker) host(c candidate) string {
+	switch m.config.Mode {
+	case Hostname:
+		if c.hostname == "" || c.service == "" {
+			return ""
+		}
+		return c.hostname + "." + c.service + "." + c.namespace + ".svc." + m.domain
+	case DNS:
+		if !c.addr.IsValid() {
+			return ""
+		}
+		return dashed(c.addr) + "." + c.namespace + ".pod." + m.domain
+	default:
+		return c.ip
+	}
+}
+
+// dashed writes an address as the first part of a DNS name, which neither begins nor ends with a dash:
+// 10-0-0-7, fd00--7, 0--1.
+func dashed(a netip.Addr) string {
+	s := strings.NewReplacer(".", "-", ":", "-").Replace(a.Unmap().WithZone("").String())
+	if strings.HasPrefix(s, "-") {
+		s = "0" + s
+	}
+	if strings.HasSuffix(s, "-") {
+		s += "0"
+	}
+	return s
+}

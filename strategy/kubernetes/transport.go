@@ -1,0 +1,106 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	maxBody  = 256 << 20       // bytes of a list; a pod has some 10 KB
+	maxPause = 5 * time.Minute // the longest Retry-After that is obeyed
+)
+
+// bearer adds the token that stands in a file at that moment: the kubelet replaces it every hour or so,
+// and reading a small file costs nothing beside a request. What client-go has for this keeps the
+// token for a minute, and writes to standard error when the file is gone.
+type bearer struct {
+	base http.RoundTripper
+	path string
+}
+
+// RoundTrip sends a request with the token.
+func (b *bearer) RoundTrip(req *http.Request) (*http.Response, error) {
+	token, err := readFile(b.path)
+	if err == nil && len(strings.TrimSpace(string(token))) == 0 {
+		err = errors.New("the file is empty")
+	}
+	if err != nil {
+		err = fmt.Errorf("token of the service account: %w", err)
+		abort(req.Context(), err)
+		return nil, err
+	}
+	req = req.Clone(req.Context())
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	return b.base.RoundTrip(req)
+}
+
+// observer sees each request. client-go would repeat a failed one ten times before it says a word;
+// here a failure ends the round at once, and the backoff between rounds decides on the next.
+type observer struct {
+	base http.RoundTripper
+	api  *api
+}
+
+// RoundTrip sends a request and notes when the server wants to be left alone.
+func (o *observer) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := o.base.RoundTrip(req)
+	if err != nil {
+		abort(req.Context(), err)
+		return nil, err
+	}
+	if after := res.Header.Get("Retry-After"); after != "" {
+		res.Header.Del("Retry-After")
+		if s, err := strconv.Atoi(after); err == nil && s > 0 {
+			o.api.leaveAlone(time.Duration(min(s, int(maxPause/time.Second))) * time.Second)
+		}
+	}
+	if !req.URL.Query().Has("watch") {
+		res.Body = &limited{ReadCloser: res.Body, left: maxBody}
+	}
+	return res, nil
+}
+
+// leaveAlone remembers not to ask the server for a while.
+func (a *api) leaveAlone(d time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if at := time.Now().Add(d); at.After(a.retryAt) {
+		a.retryAt = at
+	}
+}
+
+// limited is a body that must not be larger than some bytes.
+type limited struct {
+	io.ReadCloser
+	left int
+}
+
+// Read reads as long as the limit is not passed.
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.ReadCloser.Read(p)
+	if l.left -= n; l.left < 0 {
+		return n, fmt.Errorf("the answer is larger than %d bytes", maxBody)
+	}
+	return n, err
+}
+
+type abortKey struct{}
+
+// abortable returns a context that abort ends with a cause.
+func abortable(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	return context.WithValue(ctx, abortKey{}, cancel), cancel
+}
+
+// abort ends the round that a request belongs to, unless it is ending already.
+func abort(ctx context.Context, cause error) {
+	if cancel, ok := ctx.Value(abortKey{}).(context.CancelCauseFunc); ok && ctx.Err() == nil {
+		cancel(cause)
+	}
+}

@@ -1,0 +1,255 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+)
+
+const (
+	minBackoff = 800 * time.Millisecond
+	maxBackoff = 30 * time.Second
+	healthy    = time.Minute // a round of this length ends a row of failures
+)
+
+// logger returns the logger of client-go.
+func (f *finder) logger() klog.Logger { return klog.New(sink{f.env.Log}) }
+
+// watcher keeps the store of one namespace like the API server's. It works in rounds: a list, then a watch
+// (with bookmarks, opened again where it ended) until something fails or it is time to begin anew, for
+// a watch may fall silent without an error.
+type watcher struct {
+	finder    *finder
+	namespace string // "" means the own one
+	rand      *rand.Rand
+	store     *store
+	tell      func(news) // blocks until the news is taken, or Run ends
+
+	// listing is held during a list: the reflector does not wait for those it asked for, a round does.
+	listing sync.Mutex
+	client  *dynamic.DynamicClient
+	actual  string    // namespace of this round
+	until   time.Time // deadline of the list at hand
+	pages   int
+	some    []any // objects of the pages so far
+}
+
+func newWatcher(f *finder, ns string, r *rand.Rand, tell func(news)) *watcher {
+	w := &watcher{finder: f, namespace: ns, rand: r, tell: tell}
+	w.store = newStore(f.config, func(complete bool) {
+		what := changed
+		if complete {
+			what = listed
+		}
+		tell(news{from: w, what: what})
+	})
+	return w
+}
+
+// run works until ctx ends. A panic of client-go is returned.
+func (w *watcher) run(ctx context.Context) (crash error) {
+	defer func() {
+		if r := recover(); r != nil {
+			crash = fmt.Errorf("watch panicked: %v\n%s", r, debug.Stack())
+		}
+	}()
+	logger := w.finder.logger()
+	ctx = klog.NewContext(ctx, logger)
+	r := cache.NewReflectorWithOptions(w, nil, w.store, cache.ReflectorOptions{
+		Logger: &logger, Name: w.finder.env.Topology, TypeDescription: string(w.finder.config.Source),
+	})
+	r.WatchListPageSize = pageSize
+	for failures := 0; ; {
+		began := time.Now()
+		err := w.round(ctx, r)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if time.Since(began) >= healthy {
+			failures = 0
+		}
+		if err != nil {
+			w.tell(news{from: w, what: failed, err: err})
+			failures++
+		}
+		if sleep(ctx, w.wait(failures)) != nil {
+			return nil
+		}
+	}
+}
+
+// wait returns the time until the next round after so many failed ones in a row.
+func (w *watcher) wait(failures int) time.Duration {
+	d := minBackoff
+	for i := 1; i < failures && d < maxBackoff; i++ {
+		d *= 2
+	}
+	d = min(d, maxBackoff)
+	d += time.Duration(w.rand.Float64() * float64(d) / 2) // watches that ended together do not begin together
+	return max(d, w.finder.api.pause())
+}
+
+// round lists and watches until the watch is to be begun anew (nil) or something fails.
+func (w *watcher) round(ctx context.Context, r *cache.Reflector) error {
+	client, own, err := w.finder.api.connect()
+	if err != nil {
+		return err
+	}
+	w.aim(client, own)
+	relist := w.finder.config.Relist
+	relist += time.Duration((2*w.rand.Float64() - 1) * 0.2 * float64(relist))
+	limited, cancel := context.WithTimeout(ctx, relist)
+	defer cancel()
+	aborted, end := abortable(limited)
+	defer end(nil)
+	err = r.ListAndWatchWithContext(aborted)
+	end(nil)
+	w.listing.Lock() // the last list has returned
+	defer w.listing.Unlock()
+	switch cause := context.Cause(aborted); {
+	case errors.Is(cause, context.DeadlineExceeded) && limited.Err() != nil, ctx.Err() != nil, expired(err):
+		return nil
+	case cause != nil && !errors.Is(cause, context.Canceled):
+		return w.failedIn(cause)
+	default:
+		return w.failedIn(err)
+	}
+}
+
+// aim sets what the requests of a round go to.
+func (w *watcher) aim(client *dynamic.DynamicClient, own string) {
+	w.listing.Lock()
+	defer w.listing.Unlock()
+	w.client, w.actual = client, w.namespace
+	if w.actual == "" {
+		w.actual = own
+	}
+}
+
+// failedIn adds where an error that does not say so happened.
+func (w *watcher) failedIn(err error) error {
+	var said *roundError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &said):
+		return said.err
+	default:
+		return w.finder.api.failed("list and watch", w.actual, err)
+	}
+}
+
+// roundError is an error that says which request failed.
+type roundError struct{ err error }
+
+func (e *roundError) Error() string { return e.err.Error() }
+func (e *roundError) Unwrap() error { return e.err }
+
+// IsWatchListSemanticsUnSupported makes the reflector list in pages instead of streaming the list:
+// those have a deadline, and what came before one that failed is not lost.
+func (w *watcher) IsWatchListSemanticsUnSupported() bool { return true }
+
+// List is not called; a reflector prefers ListWithContext.
+func (w *watcher) List(o metav1.ListOptions) (runtime.Object, error) {
+	return w.ListWithContext(context.Background(), o)
+}
+
+// Watch is not called; a reflector prefers WatchWithContext.
+func (w *watcher) Watch(o metav1.ListOptions) (watch.Interface, error) {
+	return w.WatchWithContext(context.Background(), o)
+}
+
+// ListWithContext lists a page. All pages of a list share one deadline.
+func (w *watcher) ListWithContext(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+	w.listing.Lock()
+	defer w.listing.Unlock()
+	if ctx.Err() != nil {
+		return nil, ctx.Err() // the round is over
+	}
+	if o.Continue == "" {
+		w.until, w.pages, w.some = time.Now().Add(w.finder.config.Timeout), 0, nil
+	}
+	limited, cancel := context.WithDeadline(ctx, w.until)
+	defer cancel()
+	list, err := w.client.Resource(resources[w.finder.config.Source]).Namespace(w.actual).List(limited, w.finder.options(o))
+	if w.pages++; err == nil && w.pages > maxPages {
+		err = errTooMany
+	}
+	if err == nil {
+		if w.some = append(w.some, objectsOf(list)...); list.GetContinue() == "" {
+			w.some = nil
+		}
+		return list, nil
+	}
+	if limited.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("no answer within %v: %w", w.finder.config.Timeout, err)
+	}
+	if len(w.some) > 0 && !expired(err) {
+		w.tell(news{from: w, what: partial, some: w.some})
+	}
+	w.some = nil
+	return nil, &roundError{w.finder.api.failed("list", w.actual, causeOf(ctx, err))}
+}
+
+// WatchWithContext opens a watch. One that is not answered in time ends the round: a proxy may hold it back.
+func (w *watcher) WatchWithContext(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+	late := time.AfterFunc(w.finder.config.Timeout, func() {
+		abort(ctx, &roundError{fmt.Errorf("watch %s in namespace %s: no answer within %v; a proxy that breaks streams needs watch: false",
+			w.finder.config.Source, w.actual, w.finder.config.Timeout)})
+	})
+	opened, err := w.client.Resource(resources[w.finder.config.Source]).Namespace(w.actual).Watch(ctx, w.finder.options(o))
+	if !late.Stop() && err == nil {
+		opened.Stop()
+		err = ctx.Err()
+	}
+	if expired(err) {
+		return nil, err
+	}
+	if err != nil {
+		err = &roundError{w.finder.api.failed("watch", w.actual, causeOf(ctx, err))}
+		abort(ctx, err) // the reflector would go on asking where it is refused
+		return nil, err
+	}
+	w.tell(news{from: w, what: watching})
+	return &openWatch{Interface: opened, closed: func() { w.tell(news{from: w, what: unwatched}) }}, nil
+}
+
+// expired reports whether the server has forgotten the version that was asked for: a list mends that.
+func expired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
+
+// openWatch tells when it is closed.
+type openWatch struct {
+	watch.Interface
+	once   sync.Once
+	closed func()
+}
+
+// Stop closes the watch.
+func (o *openWatch) Stop() {
+	o.Interface.Stop()
+	o.once.Do(o.closed)
+}
+
+// sleep waits for a while; its error is that of a context that ended.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
