@@ -1,6 +1,7 @@
 package archtest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,9 +16,10 @@ var heavy = []string{
 	"github.com/spf13/cobra*", "golang.org/x/net/ipv4*", "testing", "github.com/google/go-cmp*",
 }
 
-// small is a program with one strategy and three callbacks that runs a supervisor, so that the linker
-// keeps all that a user's program would keep.
-const small = `package main
+// A program runs a supervisor with one strategy, so that the linker keeps all that a user's program would
+// keep; callbacks and gossips are its second file, which says what connects.
+const (
+	program = `package main
 
 import (
 	"context"
@@ -25,14 +27,12 @@ import (
 	"os"
 
 	"github.com/goconvoke/convoke/cluster"
-	"github.com/goconvoke/convoke/connector"
-	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
-	"github.com/goconvoke/convoke/strategy/static"
+	"github.com/goconvoke/convoke/strategy/%[1]s"
 )
 
 func main() {
-	registry, err := strategy.NewRegistry(static.Kind)
+	registry, err := strategy.NewRegistry(%[1]s.Kind)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -40,20 +40,48 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	call := func(context.Context, peer.Peer) error { return nil }
-	list := func(context.Context) ([]peer.Peer, error) { return nil, nil }
-	s, err := cluster.New(config, cluster.WithConnector("callbacks",
-		connector.Funcs{ConnectFunc: call, DisconnectFunc: call, ListFunc: list}))
+	s, err := cluster.New(config, with())
 	if err != nil {
 		log.Fatal(err)
 	}
 	log.Fatal(s.Run(context.Background()))
 }
 `
+	callbacks = `package main
 
-// maxSmall bounds the stripped size of the small program, in bytes: a dependency that
-// nearly doubles it is noticed on the day it comes in.
-const maxSmall = 6 << 20
+import (
+	"context"
+
+	"github.com/goconvoke/convoke/cluster"
+	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/peer"
+)
+
+func with() cluster.Option {
+	call := func(context.Context, peer.Peer) error { return nil }
+	list := func(context.Context) ([]peer.Peer, error) { return nil, nil }
+	return cluster.WithConnector("callbacks", connector.Funcs{ConnectFunc: call, DisconnectFunc: call, ListFunc: list})
+}
+`
+	gossips = `package main
+
+import (
+	"log"
+
+	"github.com/goconvoke/convoke/cluster"
+	"github.com/goconvoke/convoke/connector/gossip"
+	core "github.com/goconvoke/convoke/gossip"
+)
+
+func with() cluster.Option {
+	c, err := gossip.New(core.Config{Name: "a", ClusterID: "orders", Listen: "0.0.0.0:7946"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return cluster.WithConnector("gossip", c)
+}
+`
+)
 
 func TestSmallProgramsLinkWhatTheyUse(t *testing.T) {
 	for _, name := range []string{"cluster", "strategy/static", "connector"} {
@@ -72,24 +100,69 @@ func TestSmallProgramsLinkWhatTheyUse(t *testing.T) {
 	}
 }
 
-func TestSizeOfASmallProgram(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds a program")
+// dear lists what costs megabytes, and what keeps the linker from leaving methods out: strategy/kubernetes
+// uses client-go without any of it.
+var dear = []string{
+	"k8s.io/api/*", "k8s.io/client-go/kubernetes*", "k8s.io/client-go/informers*", "k8s.io/client-go/dynamic/dynamicinformer*",
+	"k8s.io/client-go/listers*",
+}
+
+func TestKubernetesLinksNoClientset(t *testing.T) {
+	out, err := run("../..", "go", "list", "-deps", "./strategy/kubernetes")
+	if err != nil {
+		t.Fatal(err)
 	}
+	for dep := range strings.FieldsSeq(string(out)) {
+		if matches(dear, dep) {
+			t.Errorf("strategy/kubernetes links %s", dep)
+		}
+	}
+}
+
+// The limits leave some room above what the programs have, so that a dependency that costs a megabyte is noticed
+// on the day it comes in.
+func TestSizesOfPrograms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds programs")
+	}
+	for _, c := range []struct {
+		what, strategy, rest string
+		limit                float64 // MB
+	}{
+		{"cluster, strategy/static and connector.Funcs", "static", callbacks, 6.2},
+		{"cluster, strategy/static and connector/gossip", "static", gossips, 9},
+		{"cluster, strategy/kubernetes and connector/gossip", "kubernetes", gossips, 15},
+	} {
+		size := float64(sizeOf(t, fmt.Sprintf(program, c.strategy), c.rest)) / 1e6
+		t.Logf("%4.1f MB, of %v at most: a stripped program with %s", size, c.limit, c.what)
+		if size > c.limit {
+			t.Errorf("a program with %s has %.1f MB, want at most %v", c.what, size, c.limit)
+		}
+	}
+}
+
+// sizeOf builds a program of these files and returns its stripped size in bytes.
+func sizeOf(t *testing.T, files ...string) int64 {
+	t.Helper()
 	dir := t.TempDir()
 	// The program lives outside the module tree; an overlay puts it inside for one build.
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	src, bin := filepath.Join(dir, "main.go"), filepath.Join(dir, "small")
+	var replace []string
+	for i, text := range files {
+		name := fmt.Sprintf("file%d.go", i)
+		src := filepath.Join(dir, name)
+		write(t, src, text)
+		where := filepath.Join(root, "internal", "archtest", "small", name)
+		replace = append(replace, fmt.Sprintf("%q: %q", filepath.ToSlash(where), filepath.ToSlash(src)))
+	}
+	overlay, bin := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "small")
 	if runtime.GOOS == "windows" {
 		bin += ".exe"
 	}
-	overlay := filepath.Join(dir, "overlay.json")
-	where := filepath.Join(root, "internal", "archtest", "small", "main.go")
-	write(t, src, small)
-	write(t, overlay, `{"Replace": {"`+filepath.ToSlash(where)+`": "`+filepath.ToSlash(src)+`"}}`)
+	write(t, overlay, `{"Replace": {`+strings.Join(replace, ", ")+`}}`)
 	t.Setenv("CGO_ENABLED", "0")
 	_, err = run(root, "go", "build", "-overlay", overlay, "-trimpath", "-ldflags", "-s -w", "-o", bin, "./internal/archtest/small")
 	if err != nil {
@@ -99,10 +172,7 @@ func TestSizeOfASmallProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("a program with cluster, strategy/static and connector.Funcs has %.1f MB stripped", float64(info.Size())/1e6)
-	if info.Size() > maxSmall {
-		t.Errorf("the small program has %d bytes, want at most %d", info.Size(), maxSmall)
-	}
+	return info.Size()
 }
 
 func write(t *testing.T, name, text string) {
