@@ -6,15 +6,14 @@ import (
 	"sync"
 )
 
-// conns are the open connections of a Run. A transport closes one that carries a request only some time
-// after the request has ended; a Run that ends closes them all.
+// conns are the open connections of a Run, and the dials at hand. A transport closes a connection only some
+// time after its last request has ended, and lets a dial go on without one; a Run that ends ends them all.
 type conns struct {
 	dial dialFunc
-	life context.Context // of the dials: a transport lets them go on when their request has ended
-	end  context.CancelFunc
 
-	mu   sync.Mutex
-	open map[*conn]struct{} // nil once closed
+	mu    sync.Mutex
+	open  map[*conn]struct{} // nil once closed
+	dials map[*context.CancelFunc]struct{}
 }
 
 type conn struct {
@@ -23,44 +22,54 @@ type conn struct {
 }
 
 func newConns(dial dialFunc) *conns {
-	c := &conns{dial: dial, open: make(map[*conn]struct{})}
-	c.life, c.end = context.WithCancel(context.Background())
-	return c
+	return &conns{dial: dial, open: make(map[*conn]struct{}), dials: make(map[*context.CancelFunc]struct{})}
 }
 
 // connect opens a connection.
 func (c *conns) connect(ctx context.Context, network, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(c.life, cancel)()
-	raw, err := c.dial(ctx, network, addr)
-	if err != nil {
-		return nil, err
-	}
-	one := &conn{raw, c}
-	c.mu.Lock()
-	closed := c.open == nil
-	if !closed {
-		c.open[one] = struct{}{}
-	}
-	c.mu.Unlock()
-	if closed {
-		raw.Close()
+	if !c.begin(&cancel) {
 		return nil, net.ErrClosed
 	}
+	raw, err := c.dial(ctx, network, addr)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.dials, &cancel)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.open == nil:
+		_ = raw.Close() // it was never used
+		return nil, net.ErrClosed
+	}
+	one := &conn{raw, c}
+	c.open[one] = struct{}{}
 	return one, nil
 }
 
-// close closes all connections, and those that a dial at hand will yet bring.
-func (c *conns) close() {
-	c.end()
+// begin notes a dial; there is none after close.
+func (c *conns) begin(cancel *context.CancelFunc) bool {
 	c.mu.Lock()
-	all := c.open
-	c.open = nil
-	c.mu.Unlock()
-	for one := range all {
+	defer c.mu.Unlock()
+	if c.open == nil {
+		return false
+	}
+	c.dials[cancel] = struct{}{}
+	return true
+}
+
+// close closes all connections and ends all dials.
+func (c *conns) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for cancel := range c.dials {
+		(*cancel)()
+	}
+	for one := range c.open {
 		_ = one.Conn.Close() // nobody waits for what it still carries
 	}
+	c.open = nil
 }
 
 // Close closes the connection.

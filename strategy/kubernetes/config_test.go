@@ -1,0 +1,97 @@
+package kubernetes
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/go-hclog"
+	"gopkg.in/yaml.v3"
+
+	"github.com/goconvoke/convoke/strategy"
+)
+
+var quietLog = hclog.NewNullLogger()
+
+func configure(tb testing.TB, text string) (*strategy.Configured, error) {
+	tb.Helper()
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
+		tb.Fatal(err)
+	}
+	r, err := strategy.NewRegistry(Kind)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r.Configure("kubernetes", doc.Content[0], strategy.Source{File: "t.yaml"})
+}
+
+func TestConfigurations(t *testing.T) {
+	for _, c := range []struct{ config, err string }{
+		{"service: orders", ""},
+		{"{source: pods, selector: 'app in (a, b)'}", ""},
+		{"{source: pods, field_selector: 'spec.nodeName=n1'}", ""},
+		{"{service: orders, kubeconfig: /x, context: lab, watch: false, interval: 20s}", ""},
+		{"{service: orders, version: same, version_label: release, own_version: blue}", ""},
+		{"{service: orders, api: 'https://10.0.0.1:6443', domain: corp.example.}", ""},
+		{"{}", "t.yaml:1:1: service: name the Service"},
+		{"service: Orders", `t.yaml:1:10: service: "Orders" is no name of a Service`},
+		{"source: endpoints", `source: "endpoints" is unknown; want endpointslices, pods`},
+		{"{source: pods, service: orders}", "service: pods are found by their labels"},
+		{"source: pods", "selector: say which pods"},
+		{"{service: orders, selector: 'a=b=c'}", "selector: "},
+		{"{source: pods, selector: a=b, field_selector: 'a~b'}", "field_selector: "},
+		{"{service: orders, field_selector: a=b}", "field_selector: slices have no fields"},
+		{"{service: orders, container: app}", "container: slices tell nothing"},
+		{"{service: orders, namespaces: [shop, Shop, shop]}", `t.yaml:1:38: namespaces[1]: "Shop" is no name`},
+		{"{service: orders, namespaces: [shop, shop]}", `"shop" is listed twice`},
+		{"{service: orders, include: []}", "include: nobody would be found"},
+		{"{service: orders, include: [alive]}", `include[0]: "alive" is unknown`},
+		{"{service: orders, mode: srv}", `mode: "srv" is unknown`},
+		{"{service: orders, family: ip4}", `family: "ip4" is unknown`},
+		{"{service: orders, port: 65536}", "port: 65536 is not in 1..65535"},
+		{"{service: orders, relist: 5s}", "relist: 5s is not in 1m..24h"},
+		{"{service: orders, interval: 2m}", "interval: 2m0s is above"},
+		{"{service: orders, name: '{pod}'}", "name: {pod} is unknown; want some of {name}"},
+		{"{service: orders, name: 'a{name'}", "name: a { without its }"},
+		{"{service: orders, name: 'a}'}", "name: a } without its {"},
+		{"{service: orders, domain: 'a..b'}", `domain: "a..b" is no domain`},
+		{"{service: orders, version: same}", "version_label: version: same needs the label"},
+		{"{service: orders, version: same, version_label: a}", "own_version: version: same needs this node's own"},
+		{"{service: orders, context: lab}", "context: a context stands in a kubeconfig"},
+		{"{service: orders, api: 'http://10.0.0.1'}", `api: "http://10.0.0.1" is not https://host:port`},
+		{"{service: orders, api: 'https://a:1', kubeconfig: x}", "api: the kubeconfig says"},
+		{"{service: orders, service_account: ''}", "service_account: name the directory"},
+		{"{service: orders, selctor: a}", `unknown key "selctor"`},
+	} {
+		_, err := configure(t, c.config)
+		if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%s: error = %v, want %q", c.config, err, c.err)
+		}
+	}
+}
+
+func TestTheDomainIsFound(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct{ env, resolv, want string }{
+		{"", "", "cluster.local"},
+		{"corp.example.", "search svc.other\n", "corp.example"},
+		{"", "nameserver 10.96.0.10\nsearch shop.svc.lab.example svc.lab.example lab.example\n", "lab.example"},
+		{"", "search svc.\n", "cluster.local"},
+		{"", "search eu-west-1.compute.internal\n", "cluster.local"},
+	} {
+		t.Setenv("CLUSTER_DOMAIN", c.env)
+		path := filepath.Join(dir, "resolv.conf")
+		if err := os.WriteFile(path, []byte(c.resolv), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := clusterDomain(path); got != c.want {
+			t.Errorf("clusterDomain(%q) with CLUSTER_DOMAIN=%q = %q, want %q", c.resolv, c.env, got, c.want)
+		}
+	}
+	t.Setenv("CLUSTER_DOMAIN", "")
+	if got := clusterDomain(filepath.Join(dir, "none")); got != "cluster.local" {
+		t.Errorf("clusterDomain without a file = %q, want cluster.local", got)
+	}
+}
