@@ -142,7 +142,7 @@ func (a *answers) take(n news) {
 
 // add tells what a list gave before it failed.
 func (a *answers) add(n news) {
-	var found []candidate
+	var found []*candidate
 	for _, obj := range n.some {
 		if u, ok := obj.(*unstructured.Unstructured); ok {
 			found = append(found, a.finder.config.read(u).candidates...)
@@ -167,7 +167,7 @@ func (a *answers) repeat() {
 // tell gives the answer as it is now: a complete one when every namespace is listed and every object
 // was read, else the part that is known. While a namespace has not answered at all it waits.
 func (a *answers) tell() {
-	var found []candidate
+	var found []*candidate
 	var bad []error
 	missing := false
 	for _, w := range a.order {

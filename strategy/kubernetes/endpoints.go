@@ -26,14 +26,14 @@ type candidate struct {
 }
 
 // fromSlice returns the endpoints of a slice that may be peers.
-func (c Config) fromSlice(s sliceObject) ([]candidate, error) {
-	var all []candidate
+func (c Config) fromSlice(s sliceObject) ([]*candidate, error) {
+	var all []*candidate
 	var bad error
 	for _, e := range s.Endpoints {
 		if len(e.Addresses) == 0 || !c.includes(e.state()) {
 			continue
 		}
-		one := candidate{
+		one := &candidate{
 			namespace: s.Metadata.Namespace,
 			service:   s.Metadata.Labels[serviceLabel],
 			labels:    s.Metadata.Labels,
@@ -122,7 +122,7 @@ func (c Config) choosePort(of string, names []string, ports map[string]int64) (i
 }
 
 // fromPod returns the addresses of a pod, if it may be a peer.
-func (c Config) fromPod(p podObject) ([]candidate, error) {
+func (c Config) fromPod(p podObject) ([]*candidate, error) {
 	state := p.state()
 	if p.Status.Phase != "Running" || !c.includes(state) || p.waits(c.Container) {
 		return nil, nil
@@ -131,7 +131,7 @@ func (c Config) fromPod(p podObject) ([]candidate, error) {
 	if len(addrs) == 0 && p.Status.PodIP != "" {
 		addrs = []podIP{{p.Status.PodIP}}
 	}
-	var all []candidate
+	var all []*candidate
 	var bad error
 	for _, a := range addrs {
 		addr, err := netip.ParseAddr(a.IP)
@@ -139,7 +139,7 @@ func (c Config) fromPod(p podObject) ([]candidate, error) {
 			bad = fmt.Errorf("pod %s: %q is no address", p.Metadata.key(), a.IP)
 			continue
 		}
-		all = append(all, candidate{
+		all = append(all, &candidate{
 			uid: p.Metadata.UID, name: p.Metadata.Name, namespace: p.Metadata.Namespace, labels: p.Metadata.Labels,
 			hostname: p.Spec.Hostname, service: p.Spec.Subdomain, node: p.Spec.NodeName,
 			zone: p.Metadata.Labels[zoneLabel], version: p.Metadata.Labels[c.VersionLabel],

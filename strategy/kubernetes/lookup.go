@@ -33,7 +33,7 @@ func (f *finder) lookup(ctx context.Context) ([]peer.Peer, error) {
 	if len(namespaces) == 0 {
 		namespaces = []string{own}
 	}
-	found := make([][]candidate, len(namespaces))
+	found := make([][]*candidate, len(namespaces))
 	errs := make([]error, len(namespaces))
 	var wg sync.WaitGroup
 	for i, ns := range namespaces {
@@ -47,7 +47,7 @@ func (f *finder) lookup(ctx context.Context) ([]peer.Peer, error) {
 		})
 	}
 	wg.Wait()
-	var all []candidate
+	var all []*candidate
 	for _, some := range found {
 		all = append(all, some...)
 	}
@@ -57,10 +57,10 @@ func (f *finder) lookup(ctx context.Context) ([]peer.Peer, error) {
 }
 
 // list reads a namespace page by page. With an error it returns what came before.
-func (f *finder) list(ctx context.Context, client *dynamic.DynamicClient, ns string) ([]candidate, error) {
+func (f *finder) list(ctx context.Context, client *dynamic.DynamicClient, ns string) ([]*candidate, error) {
 	ctx, cancel := abortable(klog.NewContext(ctx, f.logger()))
 	defer cancel(nil)
-	var all []candidate
+	var all []*candidate
 	var bad []error
 	options := f.options(metav1.ListOptions{ResourceVersion: "0", Limit: pageSize})
 	for page := 1; ; page++ {
@@ -105,7 +105,7 @@ func causeOf(ctx context.Context, err error) error {
 }
 
 // peers makes the answer of all that was found. all says that nothing is missing.
-func (f *finder) peers(found []candidate, all bool) ([]peer.Peer, error) {
+func (f *finder) peers(found []*candidate, all bool) ([]peer.Peer, error) {
 	m := &maker{config: f.config, ipv6: f.prefersIPv6()}
 	name := f.config.Name
 	if name == "" {

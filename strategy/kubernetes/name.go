@@ -58,7 +58,7 @@ func placeholder(s string) (piece, error) {
 
 // expand returns the text for a candidate, "" if one of the placeholders has no value: what is left
 // would not tell the peers apart.
-func (t template) expand(c candidate) string {
+func (t template) expand(c *candidate) string {
 	var b strings.Builder
 	for _, p := range t {
 		if p.field == "" {
@@ -74,7 +74,7 @@ func (t template) expand(c candidate) string {
 	return b.String()
 }
 
-func (c candidate) value(p piece) string {
+func (c *candidate) value(p piece) string {
 	switch p.field {
 	case "name":
 		return c.name

@@ -105,7 +105,7 @@ type containerStatus struct {
 
 // item is one object as far as it could be read.
 type item struct {
-	candidates []candidate
+	candidates []*candidate
 	err        error // why it, or a part of it, is unknown
 }
 

@@ -24,18 +24,10 @@ type maker struct {
 
 // peers makes one peer of each endpoint: candidates of one pod are addresses of it in several
 // slices or families. Peers are sorted by address. What cannot become a peer is in the error.
-func (m *maker) peers(all []candidate) ([]peer.Peer, error) {
-	all = slices.Clone(all)
-	slices.SortFunc(all, m.order)
-	var made []peer.Peer
-	var bad error
-	seen := make(map[string]bool, len(all))
-	for _, c := range all {
-		if id := c.identity(); seen[id] {
-			continue
-		} else {
-			seen[id] = true
-		}
+func (m *maker) peers(all []*candidate) ([]peer.Peer, error) {
+	made := make([]peer.Peer, 0, len(all))
+	var bad []error
+	for _, c := range m.best(all) {
 		if m.config.Version == SameVersion && c.version != m.config.OwnVersion {
 			m.other++
 			continue
@@ -47,32 +39,52 @@ func (m *maker) peers(all []candidate) ([]peer.Peer, error) {
 		}
 		addr, err := peer.Addr(net.JoinHostPort(host, strconv.Itoa(c.port)))
 		if err != nil {
-			bad = fmt.Errorf("%s %s/%s: %w", m.config.Source, c.namespace, c.name, err)
+			bad = append(bad, fmt.Errorf("%s %s/%s: %w", m.config.Source, c.namespace, c.name, err))
 			continue
 		}
 		made = append(made, peer.Peer{Addr: addr, ID: m.name.expand(c), Zone: c.zone, Version: c.version})
 	}
-	slices.SortFunc(made, func(a, b peer.Peer) int { return cmp.Or(cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(made, func(a, b peer.Peer) int {
+		if a.Addr != b.Addr {
+			return strings.Compare(a.Addr, b.Addr)
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
 	// Pods on the network of their node may share an address; only one of them can be dialled at it.
 	made = slices.CompactFunc(made, func(a, b peer.Peer) bool { return a.Addr == b.Addr })
-	return made, bad
+	return made, firstOf(bad)
 }
 
-// identity is what candidates of one endpoint have in common.
-func (c candidate) identity() string {
+// best returns the best candidate of each endpoint.
+func (m *maker) best(all []*candidate) map[identity]*candidate {
+	chosen := make(map[identity]*candidate, len(all))
+	for _, c := range all {
+		id := c.identity()
+		if old := chosen[id]; old == nil || m.order(c, old) < 0 {
+			chosen[id] = c
+		}
+	}
+	return chosen
+}
+
+// identity is what the candidates of one endpoint have in common: the UID of a pod, else its name, else the
+// address.
+type identity struct{ uid, namespace, name, ip string }
+
+func (c *candidate) identity() identity {
 	switch {
 	case c.uid != "":
-		return "uid " + c.uid
+		return identity{uid: c.uid}
 	case c.name != "":
-		return "name " + c.namespace + "/" + c.name
+		return identity{namespace: c.namespace, name: c.name}
 	default:
-		return "addr " + c.ip
+		return identity{ip: c.ip}
 	}
 }
 
 // order puts the best candidate of an endpoint first: the preferred family, then the healthiest
 // state (while an endpoint moves it is in two slices, one of them old), then any fixed order.
-func (m *maker) order(a, b candidate) int {
+func (m *maker) order(a, b *candidate) int {
 	return cmp.Or(
 		cmp.Compare(m.foreign(a), m.foreign(b)),
 		cmp.Compare(rank(a.state), rank(b.state)),
@@ -84,7 +96,7 @@ func (m *maker) order(a, b candidate) int {
 }
 
 // foreign is 1 for an address of the family that is not preferred, else 0.
-func (m *maker) foreign(c candidate) int {
+func (m *maker) foreign(c *candidate) int {
 	if c.addr.IsValid() && c.addr.Unmap().Is6() != m.ipv6 {
 		return 1
 	}
@@ -94,7 +106,7 @@ func (m *maker) foreign(c candidate) int {
 func rank(s State) int { return slices.Index([]State{Ready, NotReady, Terminating}, s) }
 
 // host returns the host part of the address, "" if the candidate has none in this mode.
-func (m *maker) host(c candidate) string {
+func (m *maker) host(c *candidate) string {
 	switch m.config.Mode {
 	case Hostname:
 		if c.hostname == "" || c.service == "" {

@@ -280,7 +280,7 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 func TestAFailingContinuationIsAnAdd(t *testing.T) {
 	for _, mode := range []string{"watch: true", "watch: false"} {
 		bubble(t, func(l *lab) {
-			for i := range 700 {
+			for i := range 520 {
 				l.put(fmt.Sprintf("s%03d", i), fmt.Sprintf("10.0.%d.%d", i/250, i%250))
 			}
 			broken := true
@@ -301,8 +301,8 @@ func TestAFailingContinuationIsAnAdd(t *testing.T) {
 			broken = false
 			time.Sleep(time.Minute)
 			synctest.Wait()
-			if last := l.Calls()[len(l.Calls())-1]; last.Method != strategytest.Set || len(last.Peers) != 700 {
-				t.Errorf("%s: the last call is %s of %d, want a Set of 700", mode, last.Method, len(last.Peers))
+			if last := l.Calls()[len(l.Calls())-1]; last.Method != strategytest.Set || len(last.Peers) != 520 {
+				t.Errorf("%s: the last call is %s of %d, want a Set of 520", mode, last.Method, len(last.Peers))
 			}
 		})
 	}

@@ -89,10 +89,10 @@ func (s *store) Replace(list []any, _ string) error {
 func (s *store) Resync() error { return nil }
 
 // content returns all candidates, and why some are unknown.
-func (s *store) content() ([]candidate, error) {
+func (s *store) content() ([]*candidate, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []candidate
+	var all []*candidate
 	var bad []error
 	for _, it := range s.items {
 		all = append(all, it.candidates...)
