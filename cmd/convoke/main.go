@@ -5,6 +5,7 @@
 //	convoke addrs -c topology.yaml    run the strategies once and print the peers
 //	convoke explain -c topology.yaml  print every setting and where it comes from
 //	convoke listen -c topology.yaml   print the multicast heartbeats that arrive here
+//	convoke manifest -c topology.yaml print what Kubernetes needs for this file
 //
 // It exits with 0 when all went well, 1 when something failed and 2 when it was called wrongly.
 package main
@@ -90,17 +91,17 @@ func newRoot() *cobra.Command {
 		SuggestionsMinimumDistance: 2,
 		RunE:                       func(c *cobra.Command, args []string) error { return withoutCommand(c, args) },
 	}
-	root.AddCommand(newAgent(), newCheck(), newAddrs(), newExplain(), newListen(), newVersion())
+	root.AddCommand(newAgent(), newCheck(), newAddrs(), newExplain(), newListen(), newManifest(), newVersion())
 	return root
 }
 
 // withoutCommand answers a command line that names no command, or one that does not exist.
 func withoutCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return errors.New("a command is missing: agent, check, addrs, explain, listen or version")
+		return errors.New("a command is missing: agent, check, addrs, explain, listen, manifest or version")
 	}
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 		return fmt.Errorf("unknown command %q; did you mean %q?", args[0], near[0])
 	}
-	return fmt.Errorf("unknown command %q, want agent, check, addrs, explain, listen or version", args[0])
+	return fmt.Errorf("unknown command %q, want agent, check, addrs, explain, listen, manifest or version", args[0])
 }

@@ -46,7 +46,7 @@ func TestUsageErrorsExitWith2AndSayWhatIsWanted(t *testing.T) {
 	}{
 		{"no command", nil, "a command is missing"},
 		{"an unknown command", []string{"chek"}, `unknown command "chek"; did you mean "check"?`},
-		{"nothing like a command", []string{"zzzzzzzz"}, "want agent, check, addrs, explain, listen or version"},
+		{"nothing like a command", []string{"zzzzzzzz"}, "want agent, check, addrs, explain, listen, manifest or version"},
 		{"an unknown flag", []string{"explain", "--fast"}, "unknown flag: --fast"},
 		{"check without a file", []string{"check"}, "requires at least 1 arg"},
 		{"explain without a file", []string{"explain"}, "which file? say -c FILE"},
@@ -70,7 +70,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	if got.code != exitOK {
 		t.Fatalf("exit code %d, want 0", got.code)
 	}
-	for _, name := range []string{"agent", "check", "addrs", "explain", "listen", "version"} {
+	for _, name := range []string{"agent", "check", "addrs", "explain", "listen", "manifest", "version"} {
 		if !strings.Contains(got.stdout, "\n  "+name+" ") {
 			t.Errorf("the help lacks %q:\n%s", name, got.stdout)
 		}
