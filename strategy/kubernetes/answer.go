@@ -33,9 +33,8 @@ const (
 
 // part is what is known of a namespace.
 type part struct {
-	listed bool
-	open   bool  // a watch is
-	err    error // of the last round, nil since it was listed again
+	current bool  // it was listed, or is watched, and no watch has ended since
+	err     error // of the last round, nil since it was listed again
 }
 
 // answers turns the news of all watchers into calls of the sink. It belongs to the goroutine of Run.
@@ -46,7 +45,7 @@ type answers struct {
 	order  []*watcher
 
 	dirty time.Time // since when there are changes that were not told; zero: there are none
-	owed  bool      // a repetition was due while a watch was closed
+	owed  bool      // an answer was due while a part was not current
 }
 
 // watch runs a watcher for each namespace and tells the sink what they find.
@@ -97,8 +96,9 @@ func (a *answers) loop(ctx context.Context, queue <-chan news, crash <-chan erro
 		case <-settled.C:
 			a.tell()
 		case <-again.C:
-			a.repeat()
+			a.tell()
 		}
+		settled.Stop()
 		if wait, ok := a.due(); ok {
 			settled.Reset(wait)
 		}
@@ -117,26 +117,28 @@ func (a *answers) take(n news) {
 	p := a.parts[n.from]
 	switch n.what {
 	case listed:
-		p.listed, p.err = true, nil
+		p.current, p.err = true, nil
 		a.tell() // at once: if the watch fails next, this stays the best there is
 	case changed:
-		if a.dirty.IsZero() {
-			a.dirty = time.Now()
-		}
+		a.changedNow()
 	case watching:
-		if p.open = true; a.owed {
-			a.repeat()
+		if p.current = true; a.owed {
+			a.tell()
 		}
 	case unwatched:
-		p.open = false
+		p.current = false
 	case partial:
 		a.add(n)
 	case failed:
 		p.err = n.err
 		a.out.Fail(n.err)
-		if len(a.parts) > 1 {
-			a.tell()
-		}
+		a.changedNow() // what the other namespaces have is an incomplete answer now
+	}
+}
+
+func (a *answers) changedNow() {
+	if a.dirty.IsZero() {
+		a.dirty = time.Now()
 	}
 }
 
@@ -153,20 +155,11 @@ func (a *answers) add(n news) {
 	}
 }
 
-// repeat tells the answer again, if it is known to hold: no watch is between its end and its reopening.
-func (a *answers) repeat() {
-	for _, p := range a.parts {
-		if p.err == nil && !p.open {
-			a.owed = true
-			return
-		}
-	}
-	a.tell()
-}
-
 // tell gives the answer as it is now: a complete one when every namespace is listed and every object
-// was read, else the part that is known. While a namespace has not answered at all it waits.
+// was read, else the part that is known. While a namespace has not answered yet, or its watch is between
+// its end and its reopening, it waits for that.
 func (a *answers) tell() {
+	a.dirty, a.owed = time.Time{}, false
 	var found []*candidate
 	var bad []error
 	missing := false
@@ -174,14 +167,14 @@ func (a *answers) tell() {
 		switch p := a.parts[w]; {
 		case p.err != nil:
 			missing = true // and told when it happened
-		case !p.listed:
+		case !p.current:
+			a.owed = true
 			return
 		default:
 			some, err := w.store.content()
 			found, bad = append(found, some...), append(bad, err)
 		}
 	}
-	a.dirty, a.owed = time.Time{}, false
 	incomplete := errors.Join(bad...)
 	peers, err := a.finder.peers(found, !missing && incomplete == nil)
 	incomplete = errors.Join(incomplete, err)
