@@ -183,13 +183,17 @@ func (a *api) newClient(cfg *rest.Config) (*dynamic.DynamicClient, *http.Transpo
 
 // HandleWarningHeaderWithContext logs a warning of the API server, each text once.
 func (a *api) HandleWarningHeaderWithContext(_ context.Context, code int, _, text string) {
-	if code == 299 && text != "" && a.once("warning "+text) {
+	if code == 299 && text != "" && a.once("warning "+text[:min(len(text), maxWarning)]) {
 		a.env.Log.Warn("warning of the API server", "text", text)
 	}
 }
 
-// maxSaid bounds what is remembered for once: the texts come from the server.
-const maxSaid = 100
+// The texts of warnings come from the server, so what is remembered of them is bounded: their number, with what
+// else is said once, and their length in bytes.
+const (
+	maxSaid    = 1000
+	maxWarning = 200
+)
 
 // once reports whether it is asked for the first time.
 func (a *api) once(what string) bool {

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,7 +28,8 @@ type lab struct {
 	*strategytest.Sink
 	t     *testing.T
 	pipe  *kubernetestest.Pipe
-	dir   string // of the service account
+	dial  atomic.Pointer[dialFunc] // to the pipe, unless a test says otherwise
+	dir   string                   // of the service account
 	logs  *logs
 	since int // calls that were looked at
 }
@@ -55,10 +58,14 @@ func bubble(t *testing.T, test func(l *lab)) {
 	synctest.Test(t, func(t *testing.T) {
 		pipe := kubernetestest.NewPipe()
 		l := &lab{Server: kubernetestest.New(t, pipe), Sink: new(strategytest.Sink), t: t, pipe: pipe, logs: new(logs)}
+		l.dialBy(pipe.Dial)
 		l.dir = l.ServiceAccount("shop")
 		test(l)
 	})
 }
+
+// dialBy makes the strategy dial in this way.
+func (l *lab) dialBy(f dialFunc) { l.dial.Store(&f) }
 
 // run starts the strategy with further configuration; without a selector it looks for the Service orders.
 func (l *lab) run(more ...string) {
@@ -76,7 +83,9 @@ func (l *lab) run(more ...string) {
 	}
 	reg, err := strategy.NewRegistry(strategy.Kind[Config]{Name: "k", Default: configured.Config.(Config),
 		New: func(c Config, env strategy.Env) (strategy.Strategy, error) {
-			return newStrategy(c, env, l.pipe.Dial)
+			return newStrategy(c, env, func(ctx context.Context, network, addr string) (net.Conn, error) {
+				return (*l.dial.Load())(ctx, network, addr)
+			})
 		}})
 	if err != nil {
 		l.t.Fatal(err)
@@ -283,9 +292,9 @@ func TestAFailingContinuationIsAnAdd(t *testing.T) {
 			for i := range 520 {
 				l.put(fmt.Sprintf("s%03d", i), fmt.Sprintf("10.0.%d.%d", i/250, i%250))
 			}
-			broken := true
+			var mended atomic.Bool
 			l.Fault(func(w http.ResponseWriter, r *http.Request) {
-				if r.URL.Query().Has("continue") && broken {
+				if r.URL.Query().Has("continue") && !mended.Load() {
 					kubernetestest.Refuse(w, http.StatusInternalServerError, "InternalError", "told to be broken")
 					return
 				}
@@ -298,8 +307,8 @@ func TestAFailingContinuationIsAnAdd(t *testing.T) {
 			if len(calls) != 2 || calls[0].Method != strategytest.Add || len(calls[0].Peers) != 500 || calls[1].Method != strategytest.Fail {
 				t.Fatalf("%s: %d calls, want an Add of 500 and a Fail", mode, len(calls))
 			}
-			broken = false
-			time.Sleep(time.Minute)
+			mended.Store(true)
+			time.Sleep(soon)
 			synctest.Wait()
 			if last := l.Calls()[len(l.Calls())-1]; last.Method != strategytest.Set || len(last.Peers) != 520 {
 				t.Errorf("%s: the last call is %s of %d, want a Set of 520", mode, last.Method, len(last.Peers))

@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	maxBody  = 256 << 20       // bytes of a list; a pod has some 10 KB
-	maxPause = 5 * time.Minute // the longest Retry-After that is obeyed
+	maxBody    = 256 << 20       // bytes of a list; a pod has some 10 KB
+	maxRefusal = 64 << 10        // bytes of any other answer, which is quoted
+	maxPause   = 5 * time.Minute // the longest Retry-After that is obeyed
 )
 
 // bearer adds the token that stands in a file at that moment: the kubelet replaces it every hour or so,
@@ -60,8 +61,11 @@ func (o *observer) RoundTrip(req *http.Request) (*http.Response, error) {
 			o.api.leaveAlone(time.Duration(min(s, int(maxPause/time.Second))) * time.Second)
 		}
 	}
-	if !req.URL.Query().Has("watch") {
-		res.Body = &limited{ReadCloser: res.Body, left: maxBody}
+	switch {
+	case res.StatusCode != http.StatusOK:
+		res.Body = limit(res.Body, maxRefusal)
+	case !req.URL.Query().Has("watch"): // client-go bounds each event of a watch
+		res.Body = limit(res.Body, maxBody)
 	}
 	return res, nil
 }
@@ -78,14 +82,16 @@ func (a *api) leaveAlone(d time.Duration) {
 // limited is a body that must not be larger than some bytes.
 type limited struct {
 	io.ReadCloser
-	left int
+	max, left int
 }
+
+func limit(body io.ReadCloser, n int) io.ReadCloser { return &limited{body, n, n} }
 
 // Read reads as long as the limit is not passed.
 func (l *limited) Read(p []byte) (int, error) {
 	n, err := l.ReadCloser.Read(p)
 	if l.left -= n; l.left < 0 {
-		return n, fmt.Errorf("the answer is larger than %d bytes", maxBody)
+		return n, fmt.Errorf("the answer is larger than %d bytes", l.max)
 	}
 	return n, err
 }
