@@ -204,6 +204,9 @@ func (p *pod) takeDNS(topology string, config any) error {
 	if c.Namespace != "" && c.Namespace != p.namespace {
 		return nil // the Service of somebody else
 	}
+	if !validName.MatchString(c.Service) {
+		return fmt.Errorf("topology %s: %q is no name of a Service", topology, c.Service)
+	}
 	if err := p.takePort(topology, c.Port, c.PortName); err != nil {
 		return err
 	}

@@ -135,6 +135,33 @@ func TestManifestSaysWhatItCannotDo(t *testing.T) {
 	}
 }
 
+func TestDNSNeedsAServiceThatPublishesInTimeAndNoToken(t *testing.T) {
+	type config struct {
+		Service   string `yaml:"service"`
+		Namespace string `yaml:"namespace"`
+		Port      int    `yaml:"port"`
+	}
+	p := pod{namespace: "shop", account: "cart", app: "orders", port: defaultPort, portName: "gossip"}
+	for _, c := range []config{{"orders", "", 0}, {"orders", "shop", 7946}, {"elsewhere", "quay", 0}} {
+		if err := p.takeDNS("near", c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := p.manifest("")
+	docs := documents(t, text)
+	if len(docs) != 2 || docs[0]["kind"] != "Service" {
+		t.Fatalf("documents %v, want a Service and the patch", docs)
+	}
+	for _, want := range []string{`name: "orders"`, "publishNotReadyAddresses: true", "automountServiceAccountToken: false"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the manifest lacks %s:\n%s", want, text)
+		}
+	}
+	if err := p.takeDNS("near", config{}); err == nil {
+		t.Error("a topology without a Service is taken, want an error")
+	}
+}
+
 // documents decodes a stream of YAML.
 func documents(t *testing.T, text string) []map[string]any {
 	t.Helper()

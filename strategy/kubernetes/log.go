@@ -5,15 +5,15 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// sink gives to hclog what client-go logs. Most of that is told through the sink of the strategy too,
+// logSink gives to hclog what client-go logs. Most of that is told through the sink of the strategy too,
 // so it is debugging here.
-type sink struct{ log hclog.Logger }
+type logSink struct{ log hclog.Logger }
 
 // Init does nothing.
-func (s sink) Init(klog.RuntimeInfo) {}
+func (s logSink) Init(klog.RuntimeInfo) {}
 
 // Enabled reports whether a level is logged; levels grow with the detail.
-func (s sink) Enabled(level int) bool {
+func (s logSink) Enabled(level int) bool {
 	if level == 0 {
 		return s.log.IsDebug()
 	}
@@ -21,7 +21,7 @@ func (s sink) Enabled(level int) bool {
 }
 
 // Info logs a message.
-func (s sink) Info(level int, text string, pairs ...any) {
+func (s logSink) Info(level int, text string, pairs ...any) {
 	if level == 0 {
 		s.log.Debug("message of client-go", append([]any{"text", text}, pairs...)...)
 		return
@@ -30,12 +30,12 @@ func (s sink) Info(level int, text string, pairs ...any) {
 }
 
 // Error logs an error.
-func (s sink) Error(err error, text string, pairs ...any) {
+func (s logSink) Error(err error, text string, pairs ...any) {
 	s.log.Warn("error of client-go", append([]any{"text", text, "error", err}, pairs...)...)
 }
 
 // WithValues returns a sink that adds pairs.
-func (s sink) WithValues(pairs ...any) klog.LogSink { return sink{s.log.With(pairs...)} }
+func (s logSink) WithValues(pairs ...any) klog.LogSink { return logSink{s.log.With(pairs...)} }
 
 // WithName returns the sink: the topology names it well enough.
-func (s sink) WithName(string) klog.LogSink { return s }
+func (s logSink) WithName(string) klog.LogSink { return s }

@@ -317,6 +317,26 @@ func TestAFailingContinuationIsAnAdd(t *testing.T) {
 	}
 }
 
+func TestAListThatChangesBetweenItsPagesIsListedAgainWithoutAWord(t *testing.T) {
+	bubble(t, func(l *lab) {
+		for i := range 520 {
+			l.put(fmt.Sprintf("s%03d", i), fmt.Sprintf("10.0.%d.%d", i/250, i%250))
+		}
+		l.Fault(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Has("continue") {
+				l.Forget() // the version of the first page is gone: 410
+			}
+			l.Serve(w, r)
+		})
+		l.run()
+		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
+		if calls := l.Calls(); len(calls) != 1 || calls[0].Method != strategytest.Set || len(calls[0].Peers) != 520 {
+			t.Errorf("%d calls, want one Set of 520", len(calls))
+		}
+	})
+}
+
 func TestANamespaceThatFailsLeavesTheOthers(t *testing.T) {
 	for _, mode := range []string{"watch: true", "watch: false"} {
 		bubble(t, func(l *lab) {

@@ -25,7 +25,7 @@ const (
 )
 
 // logger returns the logger of client-go.
-func (f *finder) logger() klog.Logger { return klog.New(sink{f.env.Log}) }
+func (f *finder) logger() klog.Logger { return klog.New(logSink{f.env.Log}) }
 
 // watcher keeps the store of one namespace like the API server's. It works in rounds: a list, then a watch
 // (with bookmarks, opened again where it ended) until something fails or it is time to begin anew, for
