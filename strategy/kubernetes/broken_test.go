@@ -132,6 +132,25 @@ func TestAnAnswerThatIsTooLargeIsRefused(t *testing.T) {
 	}
 }
 
+func TestWatchesThatEndAtOnceAreNotOpenedWithoutAPause(t *testing.T) {
+	bubble(t, func(l *lab) {
+		l.put("s", "10.0.0.1")
+		l.Fault(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Has("watch") {
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, `{"type": "BOOKMARK", "object": {"kind": "EndpointSlice", "apiVersion": "discovery.k8s.io/v1", "metadata": {"resourceVersion": "9"}}}`)
+				return
+			}
+			l.Serve(w, r)
+		})
+		l.run()
+		l.after(5*time.Minute, "Set(10.0.0.1:7946)")
+		if n := len(l.Requests()); n < 10 || n > 400 {
+			t.Errorf("%d requests in 5 min, want one in 0.8 s at most", n)
+		}
+	})
+}
+
 func TestAPodWithoutTheNameOfTheModeIsLeftOutWithAHint(t *testing.T) {
 	bubble(t, func(l *lab) {
 		named := kubernetestest.Endpoint("orders-0", "10.0.0.1")

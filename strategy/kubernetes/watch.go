@@ -36,6 +36,7 @@ type watcher struct {
 	rand      *rand.Rand
 	store     *store
 	tell      func(news) // blocks until the news is taken, or Run ends
+	opened    time.Time  // when the last watch was
 
 	// listing is held during a list: the reflector does not wait for those it asked for, a round does.
 	listing sync.Mutex
@@ -205,6 +206,10 @@ func (w *watcher) ListWithContext(ctx context.Context, o metav1.ListOptions) (ru
 
 // WatchWithContext opens a watch. One that is not answered in time ends the round: a proxy may hold it back.
 func (w *watcher) WatchWithContext(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+	if err := sleep(ctx, minBackoff-time.Since(w.opened)); err != nil { // a server may end each as soon as it is open
+		return nil, err
+	}
+	w.opened = time.Now()
 	late := time.AfterFunc(w.finder.config.Timeout, func() {
 		abort(ctx, &roundError{fmt.Errorf("watch %s in namespace %s: no answer within %v; a proxy that breaks streams needs watch: false",
 			w.finder.config.Source, w.actual, w.finder.config.Timeout)})
