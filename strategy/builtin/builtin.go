@@ -4,6 +4,7 @@ package builtin
 import (
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/hostsfile"
+	"github.com/goconvoke/convoke/strategy/kubernetes"
 	"github.com/goconvoke/convoke/strategy/local"
 	"github.com/goconvoke/convoke/strategy/multicast"
 	"github.com/goconvoke/convoke/strategy/static"
@@ -14,6 +15,7 @@ import (
 func Registry() *strategy.Registry {
 	r, err := strategy.NewRegistry(
 		hostsfile.Kind,
+		kubernetes.Kind,
 		local.Kind,
 		multicast.Kind,
 		static.Kind,

@@ -73,6 +73,14 @@ var contract = []struct {
 		garbage:  "Add(10.0.0.1:1 10.0.0.2:1) Fail",
 		panics:   "crash",
 	}},
+	{strategy: "kubernetes", setup: kubernetesWorld, want: map[string]string{ // a server does not panic in our hands
+		complete: both,
+		nothing:  "Set()",
+		part:     "Add(10.0.0.1:1) Fail",
+		broken:   "Fail",
+		hang:     "Fail",
+		garbage:  "Add(10.0.0.1:1 10.0.0.2:1) Fail",
+	}, real: true},
 	{strategy: "multicast", setup: multicastWorld, want: map[string]string{ // a socket neither hangs nor panics
 		complete: both,
 		nothing:  "Set()",
