@@ -28,6 +28,11 @@ type PollConfig struct {
 	// MaxBackoff is the longest wait after lookups without an answer; 0 means 1 minute. The
 	// author of a strategy sets it low where asking costs the source nothing, as with a file.
 	MaxBackoff time.Duration `yaml:"-"`
+
+	// Next returns how long the source lets its last answer hold (a TTL); the next lookup comes
+	// after the shorter of that, 1 s at least, and Interval, ±20 %. 0 means that the source does not say. It
+	// is called after a lookup that was answered, never during one; nil means Interval.
+	Next func() time.Duration `yaml:"-"`
 }
 
 // DefaultPoll asks every 5 s and gives each lookup 5 s.
@@ -177,6 +182,11 @@ func (p *poller) wait(age time.Duration) time.Duration {
 	d := p.config.Interval
 	if age < young {
 		d = min(d, youngInterval)
+	}
+	if p.failures == 0 && p.config.Next != nil {
+		if next := p.config.Next(); next > 0 {
+			d = min(d, max(next, youngInterval))
+		}
 	}
 	for range p.failures {
 		if d = 2 * d; d >= limit {

@@ -112,6 +112,29 @@ func TestPollAsksEverySecondWhileYoungThenEveryInterval(t *testing.T) {
 	})
 }
 
+func TestPollAsksAgainWhenTheSourceSaysSo(t *testing.T) {
+	for next, want := range map[time.Duration]time.Duration{
+		2 * time.Second:      2 * time.Second,
+		time.Millisecond:     youngInterval, // at least
+		0:                    10 * time.Second,
+		time.Hour:            10 * time.Second, // never later than the interval
+		-1 * time.Nanosecond: 10 * time.Second,
+	} {
+		t.Run(next.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := PollConfig{Interval: 10 * time.Second, Timeout: time.Second, Next: func() time.Duration { return next }}
+				out, _ := poll(func(context.Context) ([]peer.Peer, error) { return some(1), nil }, c, 10*time.Minute)
+				for i, at := range out.times[1:] {
+					gap := at - out.times[i]
+					if out.times[i] > young && (gap < want*8/10 || gap > want*12/10) {
+						t.Errorf("%v between two lookups, want %v ±20 %%", gap, want)
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestPollRepeatsAnAnswerWithinAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := PollConfig{Interval: maxInterval, Timeout: time.Second}
