@@ -1,0 +1,142 @@
+// Package dns finds the peers that DNS names: by A and AAAA records, or by SRV records, which tell the port too. It has
+// two kinds, one for names of any sort and one for the headless Services of Kubernetes.
+package dns
+
+import (
+	"context"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/goconvoke/convoke/peer"
+	"github.com/goconvoke/convoke/strategy"
+)
+
+// Kind registers the strategy as "dns".
+var Kind = strategy.Kind[Config]{
+	Name:    "dns",
+	Doc:     "A, AAAA and SRV records of DNS names, asked for again and again",
+	Default: DefaultConfig(),
+	New:     New,
+}
+
+// New makes the strategy. It asks for all names at once and takes what they answer together: a name without records has
+// no peers, a name that cannot be asked for makes the answer incomplete.
+func New(c Config, env strategy.Env) (strategy.Strategy, error) { return host.dns(c, env) }
+
+// system is what a strategy meets on the machine. It is immutable.
+type system struct {
+	dial          dialer
+	getenv        func(string) string
+	namespaceFile string
+}
+
+// host is the machine that the process runs on.
+var host = system{
+	dial:          new(net.Dialer).DialContext,
+	getenv:        os.Getenv,
+	namespaceFile: "/var/run/secrets/kubernetes.io/serviceaccount/namespace",
+}
+
+func (s system) dns(c Config, env strategy.Env) (strategy.Strategy, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	var subjects []subject
+	for _, name := range c.Names {
+		subject, err := parseName(name, c.Port)
+		if err != nil {
+			return nil, err
+		}
+		if len(c.Servers) > 0 && !strings.HasSuffix(subject.name, ".") {
+			subject.name += "." // search names belong to the servers of resolv.conf
+		}
+		subjects = append(subjects, subject)
+	}
+	fixed := func(setup) ([]subject, error) { return subjects, nil }
+	return s.poll(c.Source, env, c.Sampled, func() *finder {
+		return &finder{family: c.Family, subjects: fixed}
+	}), nil
+}
+
+// poll makes a strategy that asks again and again; fresh makes what one run remembers.
+func (s system) poll(src Source, env strategy.Env, sampled bool, fresh func() *finder) strategy.Strategy {
+	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
+		f := fresh()
+		f.source, f.env, f.system = src, env, s
+		f.conf.path = src.ResolvConf
+		poll := src.PollConfig
+		poll.Next = func() time.Duration { return f.ttl }
+		if sampled {
+			out = &union{Sink: out, seen: make(map[string]sighting)}
+		}
+		return strategy.Poll(f.find, poll, env).Run(ctx, out)
+	})
+}
+
+// finder remembers what a run needs from one lookup to the next. It belongs to the lookups, which never overlap.
+type finder struct {
+	source   Source
+	env      strategy.Env
+	system   system
+	family   Family
+	subjects func(setup) ([]subject, error)
+	note     func(found) // told of every answer, if set
+
+	conf  resolvConf
+	stale bool          // resolv.conf could not be read the last time
+	ttl   time.Duration // of the last answer
+}
+
+// find looks up once.
+func (f *finder) find(ctx context.Context) ([]peer.Peer, error) {
+	f.ttl = 0
+	s, err := f.setup()
+	if err != nil {
+		return nil, err
+	}
+	subjects, err := f.subjects(s)
+	if err != nil {
+		return nil, err
+	}
+	l := lookup{client: newClient(s.servers, f.system.dial), setup: s, family: f.family, prefer6: f.prefersIPv6()}
+	all := l.all(ctx, subjects)
+	if f.ttl = all.ttl; f.note != nil {
+		f.note(all)
+	}
+	return all.peers, all.err
+}
+
+// setup returns whom to ask.
+func (f *finder) setup() (setup, error) {
+	var s setup
+	if f.conf.path != "" {
+		var err error
+		if s, err = f.conf.current(); err != nil && len(f.source.Servers) == 0 {
+			return setup{}, err
+		}
+		if stale := f.conf.stale != nil && err == nil; stale != f.stale {
+			if f.stale = stale; stale && f.env.Log != nil {
+				f.env.Log.Warn("resolv.conf cannot be read, its last content is used", "error", f.conf.stale)
+			}
+		}
+	}
+	if len(f.source.Servers) > 0 {
+		s.servers = f.source.Servers
+	}
+	return s, nil
+}
+
+// prefersIPv6 reports whether this node's own address is one of IPv6.
+func (f *finder) prefersIPv6() bool {
+	if f.env.Self != nil {
+		for _, self := range f.env.Self() {
+			if is6, known := isIPv6(self.Addr); known {
+				return is6
+			}
+		}
+	}
+	is6, _ := isIPv6(net.JoinHostPort(f.system.getenv("POD_IP"), "1"))
+	return is6
+}

@@ -1,0 +1,154 @@
+package dns
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/goconvoke/convoke/strategy"
+)
+
+// KubernetesKind registers the strategy as "kubernetes_dns".
+var KubernetesKind = strategy.Kind[KubernetesConfig]{
+	Name:    "kubernetes_dns",
+	Doc:     "the pods of a headless Service, by the DNS of the cluster; needs no access to the API",
+	Default: DefaultKubernetesConfig(),
+	New:     NewKubernetes,
+}
+
+// NewKubernetes makes the strategy. With a port name it asks for the SRV records of the Service, without for its
+// addresses. Namespace and domain are found out when it runs.
+func NewKubernetes(c KubernetesConfig, env strategy.Env) (strategy.Strategy, error) {
+	return host.kubernetes(c, env)
+}
+
+const (
+	defaultDomain    = "cluster.local"
+	maxNamespaceFile = 4 << 10 // bytes
+	lonely           = 30 * time.Second
+)
+
+func (s system) kubernetes(c KubernetesConfig, env strategy.Env) (strategy.Strategy, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return s.poll(c.Source, env, false, func() *finder {
+		k := &cluster{config: c, system: s, log: env.Log, since: time.Now()}
+		return &finder{family: c.Family, subjects: k.subjects, note: k.note}
+	}), nil
+}
+
+// cluster is what a run knows of the cluster that it is in.
+type cluster struct {
+	config    KubernetesConfig
+	system    system
+	log       hclog.Logger
+	namespace string // once known
+
+	guessed bool      // said that the domain is a guess
+	had     bool      // there were peers
+	since   time.Time // without an answer that names anybody
+	said    bool      // said that nobody is there
+}
+
+// subjects returns the name of the Service.
+func (k *cluster) subjects(s setup) ([]subject, error) {
+	if k.namespace == "" {
+		ns, err := k.ownNamespace()
+		if err != nil {
+			return nil, err
+		}
+		k.namespace = ns
+	}
+	domain, found := k.domain(s.search)
+	if !found && !k.guessed && k.log != nil {
+		k.guessed = true
+		k.log.Warn("resolv.conf names no cluster domain, so it is guessed; set domain, or dnsPolicy: ClusterFirstWithHostNet", "domain", domain)
+	}
+	name := fmt.Sprintf("%s.%s.svc.%s.", k.config.Service, k.namespace, domain)
+	if k.config.PortName == "" {
+		return []subject{{kind: addresses, name: name, port: uint16(k.config.Port)}}, nil //nolint:gosec // Validate has seen it
+	}
+	name = fmt.Sprintf("_%s._%s.%s", k.config.PortName, k.config.Protocol, name)
+	return []subject{{kind: services, name: name, podID: true}}, nil
+}
+
+// ownNamespace returns the namespace of this pod.
+func (k *cluster) ownNamespace() (string, error) {
+	if k.config.Namespace != "" {
+		return k.config.Namespace, nil
+	}
+	ns, err := readWord(k.system.namespaceFile)
+	if ns = cmp.Or(ns, k.system.getenv("POD_NAMESPACE")); ns == "" {
+		return "", fmt.Errorf("own namespace: set namespace, or POD_NAMESPACE from the downward API: %w", err)
+	}
+	if !label.MatchString(ns) {
+		return "", fmt.Errorf("own namespace: %q is no name of a namespace; set namespace", ns)
+	}
+	return ns, nil
+}
+
+// readWord returns what a small file holds; without an error that is something.
+func readWord(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	data, err := io.ReadAll(io.LimitReader(f, maxNamespaceFile))
+	if err != nil {
+		return "", err
+	}
+	word := strings.TrimSpace(string(data))
+	if word == "" {
+		return "", errors.New(path + " is empty")
+	}
+	return word, nil
+}
+
+// domain returns the domain of the cluster and whether it was said anywhere: in the configuration, in the environment
+// variable CLUSTER_DOMAIN, or by the kubelet in the search names of resolv.conf.
+func (k *cluster) domain(search []string) (domain string, found bool) {
+	for _, d := range []string{k.config.Domain, k.system.getenv("CLUSTER_DOMAIN")} {
+		if d = strings.ToLower(strings.Trim(d, ". ")); d != "" && checkName(d) == nil {
+			return d, true
+		}
+	}
+	for _, suffix := range search {
+		if d, ok := strings.CutPrefix(suffix, "svc."); ok && d != "" {
+			return d, true
+		}
+	}
+	return defaultDomain, false
+}
+
+// note says once what an absence of all pods may come from. While a cluster starts that is normal, as a pod is in
+// the DNS when it is ready, or at once with publishNotReadyAddresses.
+func (k *cluster) note(f found) {
+	switch {
+	case len(f.peers) > 0:
+		if k.said && k.log != nil {
+			k.log.Info("the service has pods in dns")
+		}
+		k.had, k.said, k.since = true, false, time.Now()
+	case f.err == nil && !k.said && time.Since(k.since) >= lonely && k.log != nil:
+		k.said = true
+		k.log.Warn("the service has no pods in dns: is it headless (clusterIP: None), does its selector match, "+
+			"does it set publishNotReadyAddresses, does it have a port of that name?",
+			slices.Concat([]any{"service", k.config.Service, "namespace", k.namespace}, k.portPair(), []any{"had_pods_before", k.had})...)
+	}
+}
+
+func (k *cluster) portPair() []any {
+	if k.config.PortName == "" {
+		return nil
+	}
+	return []any{"port_name", k.config.PortName}
+}

@@ -1,0 +1,328 @@
+package dns
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/goconvoke/convoke/peer"
+)
+
+const (
+	maxPeers   = 10_000
+	maxTargets = 512 // of one name that are asked for, because their addresses did not come with the SRV records
+)
+
+// lookup asks for the peers of some names, once.
+type lookup struct {
+	client  *client
+	setup   setup
+	family  Family
+	prefer6 bool // which family is taken where one is enough
+}
+
+// found is what became of a name, as of a [strategy.Lookup].
+type found struct {
+	peers []peer.Peer
+	ttl   time.Duration // 0 means unknown
+	err   error
+}
+
+// all asks for all subjects at once.
+func (l *lookup) all(ctx context.Context, subjects []subject) found {
+	each := make([]found, len(subjects))
+	together(len(subjects), func(i int) { each[i] = l.one(ctx, subjects[i]) })
+	var all found
+	var errs []error
+	for _, f := range each {
+		all.peers = append(all.peers, f.peers...)
+		all.ttl = shorter(all.ttl, f.ttl)
+		errs = append(errs, f.err)
+	}
+	all.peers = unique(all.peers)
+	if n := len(all.peers); n > maxPeers {
+		all.peers = all.peers[:maxPeers]
+		errs = append(errs, fmt.Errorf("the answer names %d peers, of which the first %d are taken", n, maxPeers))
+	}
+	all.err = errors.Join(errs...)
+	return all
+}
+
+// one asks for one candidate of a subject after the other, until one has records. A candidate that could not be
+// asked for may be the right one, so what a later one has is incomplete.
+func (l *lookup) one(ctx context.Context, s subject) found {
+	var all found
+	var errs []error
+	for _, name := range s.candidates(l.setup.search, l.setup.ndots) {
+		var f found
+		if s.kind == addresses {
+			f = l.hosts(ctx, s, name)
+		} else {
+			f = l.services(ctx, s, name)
+		}
+		errs = append(errs, f.err)
+		all.ttl = shorter(all.ttl, f.ttl)
+		if len(f.peers) > 0 {
+			all.peers = f.peers
+			break
+		}
+	}
+	all.err = errors.Join(errs...)
+	return all
+}
+
+// hosts asks for the addresses of a name.
+func (l *lookup) hosts(ctx context.Context, s subject, name string) found {
+	a := l.addresses(ctx, name)
+	f := found{ttl: a.ttl, err: a.err}
+	for _, ip := range l.choose(a.addrs, l.family != AnyFamily) {
+		f.peers = append(f.peers, peer.Peer{Addr: netip.AddrPortFrom(ip, s.port).String()})
+	}
+	return f
+}
+
+// services asks for the SRV records of a name and for the addresses of those targets that came without.
+func (l *lookup) services(ctx context.Context, s subject, name string) found {
+	a := l.resolve(ctx, question{name, dns.TypeSRV})
+	f := found{ttl: a.ttl, err: a.err}
+	if s.kind == serviceTargets {
+		for _, srv := range a.services {
+			addr, err := peer.Addr(net.JoinHostPort(srv.target, strconv.Itoa(int(cmp.Or(s.port, srv.port)))))
+			if err != nil {
+				f.err = errors.Join(f.err, err)
+				continue
+			}
+			f.peers = append(f.peers, peer.Peer{Addr: addr, Attrs: srv.attrs()})
+		}
+		return f
+	}
+	addrs, err := l.targets(ctx, a)
+	f.err = errors.Join(f.err, err)
+	ids := podNames(a.services, addrs, s.podID)
+	for _, srv := range a.services {
+		for _, ip := range addrs[srv.target] {
+			at := netip.AddrPortFrom(ip, cmp.Or(s.port, srv.port))
+			f.peers = append(f.peers, peer.Peer{Addr: at.String(), ID: ids[srv.target], Attrs: srv.attrs()})
+		}
+	}
+	return f
+}
+
+// targets returns the addresses of the targets of SRV records, of one family each.
+func (l *lookup) targets(ctx context.Context, a answer) (map[string][]netip.Addr, error) {
+	all := make(map[string][]netip.Addr)
+	var names []string
+	for _, srv := range a.services {
+		if _, done := all[srv.target]; done {
+			continue
+		}
+		all[srv.target] = l.choose(a.glue[srv.target], true)
+		if len(a.glue[srv.target]) == 0 { // glue of another family than is wanted is an answer too
+			names = append(names, srv.target)
+		}
+	}
+	var errs []error
+	if n := len(names); n > maxTargets {
+		names = names[:maxTargets]
+		errs = append(errs, fmt.Errorf("%d targets came without their addresses, of which %d are asked for", n, maxTargets))
+	}
+	answers := make([]answer, len(names))
+	together(len(names), func(i int) { answers[i] = l.addresses(ctx, names[i]) })
+	for i, name := range names {
+		all[name] = l.choose(answers[i].addrs, true)
+		if err := answers[i].err; err != nil {
+			errs = append(errs, err)
+		} else if len(all[name]) == 0 {
+			errs = append(errs, fmt.Errorf("target %s has no address", name))
+		}
+	}
+	return all, first(errs)
+}
+
+// addresses asks for the addresses of a name, of both families at once.
+func (l *lookup) addresses(ctx context.Context, name string) answer {
+	types := []uint16{dns.TypeA, dns.TypeAAAA}
+	switch l.family {
+	case IPv4:
+		types = types[:1]
+	case IPv6:
+		types = types[1:]
+	}
+	answers := make([]answer, len(types))
+	together(len(types), func(i int) { answers[i] = l.resolve(ctx, question{name, types[i]}) })
+	var all answer
+	for _, a := range answers {
+		all.addrs = append(all.addrs, a.addrs...)
+		all.ttl = shorter(all.ttl, a.ttl)
+		all.err = errors.Join(all.err, a.err)
+	}
+	return all
+}
+
+// resolve asks a question and follows aliases whose target the server did not answer for.
+func (l *lookup) resolve(ctx context.Context, q question) answer {
+	asked := q
+	var ttl time.Duration
+	for range maxAliases {
+		m, err := l.client.ask(ctx, asked)
+		if m == nil {
+			return answer{err: err}
+		}
+		a := read(m, asked)
+		a.err = errors.Join(a.err, err)
+		if a.ttl = shorter(a.ttl, ttl); a.alias == "" || a.err != nil {
+			return a
+		}
+		ttl, asked.name = a.ttl, a.alias
+	}
+	return answer{err: fmt.Errorf("%s has more than %d aliases in a row", q.name, maxAliases)}
+}
+
+// choose returns the addresses that are wanted; where one family is enough, those of the preferred one if there are any.
+func (l *lookup) choose(all []netip.Addr, one bool) []netip.Addr {
+	var v4, v6 []netip.Addr
+	for _, ip := range all {
+		if ip.Is4() {
+			v4 = append(v4, ip)
+		} else {
+			v6 = append(v6, ip)
+		}
+	}
+	switch {
+	case l.family == IPv4:
+		return v4
+	case l.family == IPv6:
+		return v6
+	case !one:
+		return all
+	case len(v6) > 0 && (l.prefer6 || len(v4) == 0):
+		return v6
+	}
+	return v4
+}
+
+func (s service) attrs() string { return fmt.Sprintf("priority=%d,weight=%d", s.priority, s.weight) }
+
+// isIPv6 returns the family of the address in a host:port; it is known unless that is a name or unspecified.
+func isIPv6(hostport string) (is6, known bool) {
+	ap, err := netip.ParseAddrPort(hostport)
+	if err != nil || ap.Addr().IsUnspecified() {
+		return false, false
+	}
+	return ap.Addr().Unmap().Is6(), true
+}
+
+// podNames returns the IDs of targets. One that has several addresses or ports is not one node, and one that is
+// named by its address has no name of its own.
+func podNames(services []service, addrs map[string][]netip.Addr, firstLabel bool) map[string]string {
+	ids := make(map[string]string)
+	ports := make(map[string]uint16)
+	for _, srv := range services {
+		port, known := ports[srv.target]
+		if ports[srv.target] = srv.port; known && port != srv.port || len(addrs[srv.target]) != 1 {
+			ids[srv.target] = ""
+			continue
+		}
+		if _, taken := ids[srv.target]; taken {
+			continue
+		}
+		label, _, _ := strings.Cut(srv.target, ".")
+		switch ip := addrs[srv.target][0]; {
+		case label == dashed(ip) || isDashedIPv4(label):
+			ids[srv.target] = ""
+		case firstLabel:
+			ids[srv.target] = label
+		default:
+			ids[srv.target] = strings.TrimSuffix(srv.target, ".")
+		}
+	}
+	return ids
+}
+
+// dashed returns an address as Kubernetes makes a label of it: 10-0-0-7, fd00--7.
+func dashed(ip netip.Addr) string {
+	return strings.NewReplacer(".", "-", ":", "-").Replace(ip.String())
+}
+
+func isDashedIPv4(label string) bool {
+	_, err := netip.ParseAddr(strings.ReplaceAll(label, "-", "."))
+	return err == nil
+}
+
+// unique sorts by address and keeps one peer of each: one with an ID before one without, then that of the
+// record which is to be preferred. An ID that names several addresses names none.
+func unique(peers []peer.Peer) []peer.Peer {
+	slices.SortFunc(peers, func(a, b peer.Peer) int {
+		if c := cmp.Compare(a.Addr, b.Addr); c != 0 {
+			return c
+		}
+		if (a.ID == "") != (b.ID == "") {
+			return cmp.Compare(b.ID, a.ID)
+		}
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(b.Attrs, a.Attrs))
+	})
+	peers = slices.CompactFunc(peers, func(a, b peer.Peer) bool { return a.Addr == b.Addr })
+	times := make(map[string]int)
+	for _, p := range peers {
+		times[p.ID]++
+	}
+	for i := range peers {
+		if times[peers[i].ID] > 1 {
+			peers[i].ID = ""
+		}
+	}
+	return peers
+}
+
+// first returns the first of some errors and how many more there are.
+func first(errs []error) error {
+	if len(errs) < 2 {
+		return errors.Join(errs...)
+	}
+	return fmt.Errorf("%w; and %d more", errs[0], len(errs)-1)
+}
+
+func shorter(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
+// together calls f(0) to f(n-1), as many at once as there are questions under way, and waits for all.
+// A panic in one of them goes on in the caller, where strategy.Poll recovers it.
+func together(n int, f func(i int)) {
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var crash error
+	slots := make(chan struct{}, parallel)
+	for i := range n {
+		slots <- struct{}{} // every f ends with its context
+		wg.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					mu.Lock()
+					defer mu.Unlock()
+					crash = fmt.Errorf("%v\n%s", p, debug.Stack())
+				}
+				<-slots
+			}()
+			f(i)
+		})
+	}
+	wg.Wait()
+	if crash != nil {
+		panic(crash)
+	}
+}
