@@ -20,7 +20,7 @@ func readJSON(data []byte, l *list) error {
 		return fmt.Errorf("the list is empty text: %w", errNoListJSON)
 	}
 	if err != nil {
-		return place(data, dec, err)
+		return place(data, err)
 	}
 	if first != json.Delim('[') {
 		return errNoListJSON
@@ -31,14 +31,14 @@ func readJSON(data []byte, l *list) error {
 		}
 		var group json.RawMessage
 		if err := dec.Decode(&group); err != nil {
-			return place(data, dec, err)
+			return place(data, err)
 		}
 		if err := l.groupJSON(fmt.Sprintf("group %d", l.groups), group); err != nil {
 			return err
 		}
 	}
 	if _, err := dec.Token(); err != nil {
-		return place(data, dec, err)
+		return place(data, err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("text follows the end of the list")
@@ -46,17 +46,18 @@ func readJSON(data []byte, l *list) error {
 	return nil
 }
 
-// place adds the line to an error of syntax.
-func place(data []byte, dec *json.Decoder, err error) error {
+// place says in which line the syntax of data is bad; err is what a decoder says of it.
+func place(data []byte, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("the list is cut off before its end")
 	}
-	offset := dec.InputOffset()
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		offset = syntax.Offset
+	var all json.RawMessage
+	syntax, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(data, &all)) // a decoder counts otherwise
+	if !ok {
+		return err
 	}
-	offset = min(max(offset, 0), int64(len(data)))
-	return fmt.Errorf("line %d: %w", 1+bytes.Count(data[:offset], []byte("\n")), err)
+	before := data[:min(max(syntax.Offset, 0), int64(len(data)))]
+	return fmt.Errorf("line %d: %w", 1+bytes.Count(before, []byte("\n")), syntax)
 }
 
 // groupJSON reads one group; its syntax is known to be good. It returns an error when the list is too large.
@@ -127,7 +128,7 @@ func (l *list) labelsJSON(where string, raw json.RawMessage) map[string]string {
 	}
 	keys, err := objectJSON(raw)
 	if err != nil {
-		l.mistake(where, errors.New(`"labels" is no table; want {"name": "value"}`))
+		l.mistake(where+", labels", err)
 		return nil
 	}
 	labels := make(map[string]string, len(keys))
@@ -151,7 +152,7 @@ func stringJSON(raw json.RawMessage, s *string) bool {
 func objectJSON(raw json.RawMessage) (map[string]json.RawMessage, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if first, _ := dec.Token(); first != json.Delim('{') {
-		return nil, errors.New(`want {"targets": ["host:port"], "labels": {"name": "value"}}`)
+		return nil, errors.New(`want {…}, as in {"targets": ["host:port"], "labels": {"name": "value"}}`)
 	}
 	keys := make(map[string]json.RawMessage)
 	for dec.More() {

@@ -40,9 +40,10 @@ type Options struct {
 // JSON reads a list in JSON. Its result says how much of the list is known, as that of a lookup does:
 //
 //	(peers, nil)   all of it, also when it is empty; peers is not nil then
-//	(peers, err)   some targets, labels or groups are bad; the peers are the good ones, none
-//	               perhaps; the error names the first mistakes by group and target, counted from 1
-//	(nil, err)     it is no such list, or larger than the bounds: [MaxBytes], 100,000 targets
+//	(peers, err)   some targets, labels or groups are bad, these are good; the error names the
+//	               first mistakes by group and target, counted from 1
+//	(nil, err)     nothing is good, it is no such list, or larger than the bounds: [MaxBytes],
+//	               100,000 targets
 //
 // Addresses are canonical. Of targets named twice the first counts. The other labels become the Attrs of a
 // peer, sorted, those whose name starts with "__" left out; in their values "," is written as %2C and "%" as
@@ -237,5 +238,9 @@ func (l *list) result() ([]peer.Peer, error) {
 	if l.more > 0 {
 		l.mistakes = append(l.mistakes, fmt.Errorf("and %d more mistakes", l.more))
 	}
-	return l.peers, errors.Join(l.mistakes...)
+	err := errors.Join(l.mistakes...)
+	if err != nil && len(l.peers) == 0 {
+		return nil, err
+	}
+	return l.peers, err
 }
