@@ -9,6 +9,7 @@ var table = []rule{
 	{pkg: "internal/strictyaml", third: []string{yaml, "github.com/agext/levenshtein"}},
 	{pkg: "internal/hostaddr"},
 	{pkg: "internal/mlnet", ours: []string{"peer", "connector", "internal/hostaddr"}, third: []string{hclog, memberlist}},
+	{pkg: "internal/reread"}, // how hostsfile and file follow a file
 	{pkg: "internal/targets", ours: []string{"peer"}, third: []string{yaml}}, // what file, http and exec read
 	{pkg: "internal/archtest"},
 
@@ -16,8 +17,8 @@ var table = []rule{
 	{pkg: "strategy/builtin", ours: []string{"peer", "strategy", "strategy/*"}, third: []string{hclog}},
 	{pkg: "strategy/strategytest", ours: []string{"peer", "strategy"}, third: []string{hclog, yaml}},
 	{pkg: "strategy/static", ours: []string{"peer", "strategy"}, third: []string{hclog}},
-	{pkg: "strategy/hostsfile", ours: []string{"peer", "strategy"}, third: []string{hclog}},
-	{pkg: "strategy/file", ours: []string{"peer", "strategy", "internal/targets"}, third: []string{hclog}},
+	{pkg: "strategy/hostsfile", ours: []string{"peer", "strategy", "internal/reread"}, third: []string{hclog}},
+	{pkg: "strategy/file", ours: []string{"peer", "strategy", "internal/reread", "internal/targets"}, third: []string{hclog}},
 	{pkg: "strategy/http", ours: []string{"peer", "strategy", "internal/targets"}, third: []string{hclog}},
 	{pkg: "strategy/exec", ours: []string{"peer", "strategy", "internal/targets"}, third: []string{hclog}},
 	{pkg: "strategy/local", ours: []string{"peer", "strategy"}, third: []string{hclog}},

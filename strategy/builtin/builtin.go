@@ -3,6 +3,7 @@ package builtin
 
 import (
 	"github.com/goconvoke/convoke/strategy"
+	"github.com/goconvoke/convoke/strategy/file"
 	"github.com/goconvoke/convoke/strategy/hostsfile"
 	"github.com/goconvoke/convoke/strategy/kubernetes"
 	"github.com/goconvoke/convoke/strategy/local"
@@ -14,6 +15,7 @@ import (
 // them makes its own with [strategy.NewRegistry].
 func Registry() *strategy.Registry {
 	r, err := strategy.NewRegistry(
+		file.Kind,
 		hostsfile.Kind,
 		kubernetes.Kind,
 		local.Kind,

@@ -65,6 +65,13 @@ var contract = []struct {
 		broken:   "Fail",
 		garbage:  "Fail",
 	}},
+	{strategy: "file", setup: listsWorld, want: map[string]string{ // a file neither hangs nor panics
+		complete: both,
+		nothing:  "Set()",
+		part:     "Add(10.0.0.1:1) Fail",
+		broken:   "Fail",
+		garbage:  "Add(10.0.0.1:1 10.0.0.2:1) Fail",
+	}},
 	{strategy: "local", setup: localWorld, want: map[string]string{ // a directory does not hang
 		complete: both,
 		nothing:  "Set()",

@@ -15,6 +15,7 @@ import (
 
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/builtin"
+	"github.com/goconvoke/convoke/strategy/file"
 	"github.com/goconvoke/convoke/strategy/hostsfile"
 	"github.com/goconvoke/convoke/strategy/kubernetes"
 	"github.com/goconvoke/convoke/strategy/local"
@@ -24,15 +25,16 @@ import (
 
 // defaults holds the default configuration of every strategy.
 var defaults = map[string]any{
-	"hostsfile": hostsfile.Kind.Default,
+	"file":       file.Kind.Default,
+	"hostsfile":  hostsfile.Kind.Default,
 	"kubernetes": kubernetes.Kind.Default,
-	"local":     local.Kind.Default,
-	"multicast": multicast.Kind.Default,
-	"static":    static.Kind.Default,
+	"local":      local.Kind.Default,
+	"multicast":  multicast.Kind.Default,
+	"static":     static.Kind.Default,
 }
 
 // documented are the strategies whose README is checked.
-var documented = []string{"hostsfile", "kubernetes", "local", "multicast", "static"}
+var documented = []string{"file", "hostsfile", "kubernetes", "local", "multicast", "static"}
 
 func TestRegistryNamesAndDocumentsEveryStrategy(t *testing.T) {
 	r := builtin.Registry()

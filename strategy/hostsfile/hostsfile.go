@@ -4,19 +4,11 @@ package hostsfile
 import (
 	"context"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"time"
 
+	"github.com/goconvoke/convoke/internal/reread"
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
-)
-
-const (
-	maxFile = 16 << 20    // bytes
-	reread  = time.Minute // an unchanged file is read again after this,
-	settled = 2 * time.Second
 )
 
 // Kind registers the strategy as "hostsfile".
@@ -45,64 +37,18 @@ func New(c Config, env strategy.Env) (strategy.Strategy, error) {
 // reader remembers what it last read. It belongs to the lookups of one Run, which never overlap.
 type reader struct {
 	config Config
-
-	info  fs.FileInfo // of the file as last read; nil forces a reading
-	at    time.Time   // when that was
-	peers []peer.Peer
-	err   error
+	file   reread.File
+	peers  []peer.Peer
+	err    error
 }
 
 func (r *reader) lookup(context.Context) ([]peer.Peer, error) {
-	info, err := os.Stat(r.config.Path)
+	data, changed, err := r.file.Read(r.config.Path)
 	if err != nil {
-		r.info = nil
-		return nil, fmt.Errorf("look at the hosts file: %w", err)
+		return nil, fmt.Errorf("read the hosts file: %w", err)
 	}
-	if r.unchanged(info) {
-		return r.peers, r.err
+	if changed {
+		r.peers, r.err = Parse(r.config.Path, data, r.config.Port)
 	}
-	data, info, err := read(r.config.Path)
-	if err != nil {
-		r.info = nil
-		return nil, err
-	}
-	r.info, r.at = info, time.Now()
-	r.peers, r.err = Parse(r.config.Path, data, r.config.Port)
 	return r.peers, r.err
-}
-
-// unchanged reports whether the last reading still holds. A file read soon after it was written may
-// have been written again within one tick of its clock, so it is read once more.
-func (r *reader) unchanged(now fs.FileInfo) bool {
-	return r.info != nil &&
-		os.SameFile(r.info, now) &&
-		r.info.Size() == now.Size() &&
-		r.info.ModTime().Equal(now.ModTime()) &&
-		r.at.Sub(now.ModTime()) > settled &&
-		time.Since(r.at) < reread
-}
-
-// read reads a regular file of at most maxFile bytes. The information is that of the file read,
-// taken before the reading, so that a write in between is seen the next time.
-func read(path string) ([]byte, fs.FileInfo, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|nonblocking, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the hosts file: %w", err)
-	}
-	defer func() { _ = f.Close() }() // nothing was written
-	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the hosts file: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("read the hosts file: %s is not a regular file", path)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the hosts file: %w", err)
-	}
-	if len(data) > maxFile {
-		return nil, nil, fmt.Errorf("read the hosts file: %s is larger than %d bytes", path, maxFile)
-	}
-	return data, info, nil
 }

@@ -57,7 +57,7 @@ func TestAFileThatAppearsIsReadWithinTheInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "hosts")
 		sink := follow(t, config(path))
-		sees(t, sink, 10*time.Minute, "Fail(look at the hosts file: stat "+path)
+		sees(t, sink, 10*time.Minute, "Fail(read the hosts file: "+path)
 		replace(t, path, "10.0.0.1:1\n")
 		sees(t, sink, soon, "Set(10.0.0.1:1)")
 		remove(t, path)

@@ -1,9 +1,8 @@
 //go:build unix
 
-package hostsfile
+package reread
 
 import (
-	"context"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -15,8 +14,7 @@ func TestANamedPipeIsRefusedAtOnce(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Skipf("no named pipes here: %v", err)
 	}
-	r := &reader{config: Config{Path: path}}
-	if _, err := r.lookup(context.Background()); err == nil || !strings.Contains(err.Error(), "not a regular file") {
-		t.Errorf("lookup = %v, want a refusal", err)
+	if _, _, err := new(File).Read(path); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("Read = %v, want a refusal", err)
 	}
 }

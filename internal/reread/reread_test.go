@@ -1,12 +1,25 @@
-package hostsfile
+package reread
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 )
+
+// following is a file and what was last read of it.
+type following struct {
+	File
+	content string
+}
+
+func (f *following) read(path string) (string, error) {
+	data, changed, err := f.Read(path)
+	if changed {
+		f.content = string(data)
+	}
+	return f.content, err
+}
 
 func TestASettledFileIsNotReadAgainBeforeAMinute(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hosts")
@@ -20,27 +33,27 @@ func TestASettledFileIsNotReadAgainBeforeAMinute(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r := &reader{config: Config{Path: path}}
+	r := new(following)
 	ask := func(want string) {
 		t.Helper()
-		peers, err := r.lookup(context.Background())
-		if err != nil || len(peers) != 1 || peers[0].Addr != want {
-			t.Errorf("lookup = %v, %v, want %s", peers, err, want)
+		got, err := r.read(path)
+		if err != nil || got != want {
+			t.Errorf("Read = %q, %v, want %q", got, err, want)
 		}
 	}
-	write("10.0.0.1:1\n")
-	ask("10.0.0.1:1")
-	write("10.0.0.2:1\n") // same inode, size and time: cannot be seen
-	ask("10.0.0.1:1")
-	r.at = r.at.Add(-reread)
-	ask("10.0.0.2:1")
+	write("one")
+	ask("one")
+	write("two") // same inode, size and time: cannot be seen
+	ask("one")
+	r.at = r.at.Add(-again)
+	ask("two")
 }
 
 func TestAFileJustWrittenIsReadOnceMore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hosts")
-	r := &reader{config: Config{Path: path}}
+	r := new(following)
 	var stamp time.Time
-	for _, want := range []string{"10.0.0.1:1", "10.0.0.2:1"} {
+	for _, want := range []string{"one", "two"} {
 		if err := os.WriteFile(path, []byte(want), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -50,9 +63,9 @@ func TestAFileJustWrittenIsReadOnceMore(t *testing.T) {
 		if err := os.Chtimes(path, stamp, stamp); err != nil { // both within one tick of its clock
 			t.Fatal(err)
 		}
-		peers, err := r.lookup(context.Background())
-		if err != nil || len(peers) != 1 || peers[0].Addr != want {
-			t.Errorf("lookup = %v, %v, want %s", peers, err, want)
+		got, err := r.read(path)
+		if err != nil || got != want {
+			t.Errorf("Read = %q, %v, want %q", got, err, want)
 		}
 	}
 }
@@ -60,8 +73,8 @@ func TestAFileJustWrittenIsReadOnceMore(t *testing.T) {
 func TestASettledFileReplacedByOneOfSameSizeAndTimeIsReadAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hosts")
 	old := time.Now().Add(-time.Hour)
-	r := &reader{config: Config{Path: path}}
-	for _, want := range []string{"10.0.0.1:1", "10.0.0.2:1"} {
+	r := new(following)
+	for _, want := range []string{"one", "two"} {
 		if err := os.WriteFile(path+".new", []byte(want), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -71,9 +84,9 @@ func TestASettledFileReplacedByOneOfSameSizeAndTimeIsReadAtOnce(t *testing.T) {
 		if err := os.Rename(path+".new", path); err != nil {
 			t.Fatal(err)
 		}
-		peers, err := r.lookup(context.Background())
-		if err != nil || len(peers) != 1 || peers[0].Addr != want {
-			t.Errorf("lookup = %v, %v, want %s", peers, err, want)
+		got, err := r.read(path)
+		if err != nil || got != want {
+			t.Errorf("Read = %q, %v, want %q", got, err, want)
 		}
 	}
 }

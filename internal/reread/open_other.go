@@ -1,5 +1,5 @@
 //go:build !unix
 
-package hostsfile
+package reread
 
 const nonblocking = 0

@@ -1,6 +1,6 @@
 //go:build unix
 
-package hostsfile
+package reread
 
 import "syscall"
 

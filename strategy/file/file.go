@@ -1,0 +1,148 @@
+// Package file finds the peers that files list in JSON or YAML, in the form that Prometheus calls file_sd, and follows their
+// changes.
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goconvoke/convoke/internal/reread"
+	"github.com/goconvoke/convoke/internal/targets"
+	"github.com/goconvoke/convoke/peer"
+	"github.com/goconvoke/convoke/strategy"
+)
+
+// maxFiles bounds what patterns match.
+const maxFiles = 1000
+
+// Kind registers the strategy as "file".
+var Kind = strategy.Kind[Config]{
+	Name:    "file",
+	Doc:     "files in JSON or YAML that list targets and labels, read again when they change",
+	Default: DefaultConfig(),
+	New:     New,
+}
+
+// New makes the strategy. It looks at the files every interval and reads those whose inode, size or modification time
+// differs. The files count each by itself: what the good ones say is added while others are bad.
+func New(c Config, env strategy.Env) (strategy.Strategy, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	poll := c.PollConfig
+	poll.MaxBackoff = max(poll.Interval, time.Second) // looking at files costs nobody anything
+	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
+		r := &reader{config: c, files: map[string]*seen{}}
+		return strategy.Poll(r.lookup, poll, env).Run(ctx, out)
+	}), nil
+}
+
+// parser reads the content of a file.
+type parser func([]byte, targets.Options) ([]peer.Peer, error)
+
+// format returns the parser for a file, by the end of its name.
+func format(path string) (parse parser, known bool) {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".json":
+		return targets.JSON, true
+	case ".yml", ".yaml":
+		return targets.YAML, true
+	}
+	return nil, false
+}
+
+// reader remembers what it last read. It belongs to the lookups of one Run, which never overlap.
+type reader struct {
+	config Config
+	files  map[string]*seen // by path
+}
+
+// seen is a file as it was last read.
+type seen struct {
+	file  reread.File
+	peers []peer.Peer
+	err   error
+}
+
+func (r *reader) lookup(ctx context.Context) ([]peer.Peer, error) {
+	paths, err := r.paths()
+	errs := []error{err}
+	var all []peer.Peer
+	known := map[string]bool{}
+	for _, path := range paths {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		peers, err := r.look(path)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		for _, p := range peers {
+			if !known[p.Addr] {
+				known[p.Addr] = true
+				all = append(all, p)
+			}
+		}
+	}
+	for path := range r.files {
+		if !slices.Contains(paths, path) {
+			delete(r.files, path)
+		}
+	}
+	return all, errors.Join(errs...)
+}
+
+// paths returns the files that there are. A pattern that matches nothing says that nobody is there; a plain name says so only
+// by an empty list inside of the file.
+func (r *reader) paths() ([]string, error) {
+	var all []string
+	for _, pattern := range r.config.Paths {
+		if !strings.ContainsAny(pattern, `*?[`) {
+			all = append(all, pattern)
+			continue
+		}
+		if _, err := os.Stat(filepath.Dir(pattern)); err != nil && !strings.ContainsAny(filepath.Dir(pattern), `*?[`) {
+			return all, fmt.Errorf("look for %s: %w", pattern, err)
+		}
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			return all, fmt.Errorf("look for %s: %w", pattern, err)
+		}
+		all = append(all, found...)
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	if len(all) > maxFiles {
+		return all[:maxFiles], fmt.Errorf("%d files, only the first %d are read", len(all), maxFiles)
+	}
+	return all, nil
+}
+
+// look returns what a file says, read anew if it may have changed.
+func (r *reader) look(path string) ([]peer.Peer, error) {
+	s := r.files[path]
+	if s == nil {
+		s = new(seen)
+		r.files[path] = s
+	}
+	data, changed, err := s.file.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	if changed {
+		parse, _ := format(path)
+		s.peers, s.err = parse(data, targets.Options{
+			IDLabel: r.config.IDLabel, ZoneLabel: r.config.ZoneLabel, VersionLabel: r.config.VersionLabel,
+		})
+		if s.err != nil {
+			s.err = fmt.Errorf("%s: %w", path, s.err)
+		}
+	}
+	return s.peers, s.err
+}
