@@ -107,7 +107,9 @@ type answer struct {
 func read(m *dns.Msg, q question) answer {
 	var a answer
 	chain, end, err := aliases(m.Answer, q.name)
-	a.err = err
+	if err != nil {
+		return answer{err: err}
+	}
 	for _, rr := range m.Answer {
 		h := rr.Header()
 		if h.Class != dns.ClassINET || !chain[strings.ToLower(h.Name)] {
@@ -122,7 +124,7 @@ func read(m *dns.Msg, q question) answer {
 	}
 	if s := soa(m); s != nil && len(a.addrs)+len(a.services) == 0 {
 		a.lasts(min(s.Hdr.Ttl, s.Minttl))
-	} else if end != q.name && len(a.addrs)+len(a.services) == 0 && a.err == nil && m.Rcode == dns.RcodeSuccess {
+	} else if end != q.name && len(a.addrs)+len(a.services) == 0 && m.Rcode == dns.RcodeSuccess {
 		a.alias = end
 	}
 	if len(a.services) > 0 {

@@ -1,0 +1,194 @@
+package dns
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	miekg "github.com/miekg/dns"
+
+	"github.com/goconvoke/convoke/strategy/dns/dnstest"
+)
+
+const nobody = "192.0.2.99:53" // a server that never answers
+
+func TestAServerThatDoesNotAnswerIsFollowedByTheNext(t *testing.T) {
+	bubble(t, func(t *testing.T, s *dnstest.Server) {
+		began := time.Now()
+		l := lookup{client: newClient([]string{nobody, s.Addr()}, s.Dial), family: AnyFamily}
+		check(t, askWith(t, l, "peers.test."), everybody, "")
+		if took := time.Since(began); took != tryTimeout {
+			t.Errorf("took %v, want the %v of one try", took, tryTimeout)
+		}
+	})
+}
+
+func TestAServerThatRefusesIsFollowedByTheNextAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, s *dnstest.Server) {
+		other := dnstest.InMemory(t)
+		other.Fault("", "", dnstest.Code(miekg.RcodeRefused))
+		dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if addr == "other:53" {
+				return other.Dial(ctx, network, other.Addr())
+			}
+			return s.Dial(ctx, network, addr)
+		}
+		began := time.Now()
+		l := lookup{client: newClient([]string{"other:53", s.Addr()}, dial), family: AnyFamily}
+		check(t, askWith(t, l, "peers.test."), everybody, "")
+		if took := time.Since(began); took != 0 {
+			t.Errorf("took %v, want no waiting", took)
+		}
+	})
+}
+
+func TestALookupWithoutAnAnswerNamesEveryServerAndEndsAtItsDeadline(t *testing.T) {
+	bubble(t, func(t *testing.T, s *dnstest.Server) {
+		s.Fault("", "", dnstest.Code(miekg.RcodeServerFailure))
+		began := time.Now()
+		l := lookup{client: newClient([]string{nobody, s.Addr()}, s.Dial), family: IPv4}
+		check(t, askWith(t, l, "peers.test."), "", "ask for peers.test. A: 192.0.2.99:53: read pipe: i/o timeout; 192.0.2.53:53: SERVFAIL")
+		if took := time.Since(began); took != 5*time.Second {
+			t.Errorf("took %v, want 5s", took)
+		}
+		if n := len(s.Asked()); n != 1 {
+			t.Errorf("the server that failed was asked %d times, want once: only silence is asked again", n)
+		}
+	})
+}
+
+func TestASilentServerIsAskedAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, s *dnstest.Server) {
+		lost := 0
+		s.Fault("", "A", func(q dnstest.Query) [][]byte {
+			if lost++; lost == 1 {
+				return nil
+			}
+			return [][]byte{q.Good}
+		})
+		check(t, ask(t, s, "peers.test."), everybody, "")
+	})
+}
+
+func TestBothFamiliesAreAskedForAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, s *dnstest.Server) {
+		s.Fault("", "", dnstest.Slow(1500*time.Millisecond))
+		began := time.Now()
+		check(t, ask(t, s, "peers.test."), everybody, "")
+		if took := time.Since(began); took != 1500*time.Millisecond {
+			t.Errorf("took %v, want 1.5s", took)
+		}
+	})
+}
+
+func TestAnswersThatAreTooLongForADatagramComeOverTCP(t *testing.T) {
+	bubble(t, func(t *testing.T, s *dnstest.Server) {
+		var records []string
+		for i := range 150 {
+			records = append(records, fmt.Sprintf("peers.test. 5 A 10.0.1.%d", i+1))
+		}
+		s.Records(records...)
+		if got := ask(t, s, "peers.test."); len(got.peers) != 150 || got.err != nil {
+			t.Errorf("%d peers and error %v, want 150", len(got.peers), got.err)
+		}
+		asked := s.Asked()
+		slices.Sort(asked)
+		if want := "tcp peers.test. A,udp peers.test. A,udp peers.test. AAAA"; strings.Join(asked, ",") != want {
+			t.Errorf("asked %q, want %q", asked, want)
+		}
+		s.Records(records[:60]...) // 60 fit into 1232 bytes and not into 512
+		before := len(s.Asked())
+		if got := ask(t, s, "peers.test."); len(got.peers) != 60 || got.err != nil {
+			t.Errorf("%d peers and error %v, want 60", len(got.peers), got.err)
+		}
+		if n := len(s.Asked()) - before; n != 2 {
+			t.Errorf("%d questions for an answer of 60 records, want 2: a datagram carries 1232 bytes", n)
+		}
+	})
+}
+
+func TestAServerOfBeforeEDNSIsAskedWithoutIt(t *testing.T) {
+	for _, rcode := range []int{miekg.RcodeFormatError, miekg.RcodeNotImplemented} {
+		t.Run(miekg.RcodeToString[rcode], func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *dnstest.Server) {
+				s.Fault("", "", func(q dnstest.Query) [][]byte {
+					if q.Msg.IsEdns0() == nil {
+						return [][]byte{q.Good}
+					}
+					return dnstest.Changed(func(m *miekg.Msg) {
+						m.Rcode, m.Question, m.Answer, m.Extra = rcode, nil, nil, nil
+					})(q)
+				})
+				check(t, ask(t, s, "peers.test."), everybody, "")
+			})
+		})
+	}
+}
+
+func TestALookupEndsWithItsContext(t *testing.T) {
+	bubble(t, func(t *testing.T, s *dnstest.Server) {
+		s.Fault("", "", dnstest.Hang)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(300*time.Millisecond, cancel)
+		began := time.Now()
+		l := lookup{client: newClient([]string{s.Addr()}, s.Dial), family: AnyFamily}
+		got := l.all(ctx, []subject{{name: "peers.test.", port: 1}, {kind: services, name: "_g._tcp.test."}})
+		if took := time.Since(began); took != 300*time.Millisecond || got.err == nil {
+			t.Errorf("took %v with error %v, want 300ms and an error", took, got.err)
+		}
+	})
+}
+
+func TestAPanicAmongQuestionsGoesOnInTheCaller(t *testing.T) {
+	bubble(t, func(t *testing.T, s *dnstest.Server) {
+		defer func() {
+			if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), "told to panic") {
+				t.Errorf("recovered %v, want the panic", p)
+			}
+		}()
+		dial := func(context.Context, string, string) (net.Conn, error) { panic("told to panic") }
+		askWith(t, lookup{client: newClient([]string{s.Addr()}, dial), family: AnyFamily}, "peers.test.")
+	})
+}
+
+// On real sockets, UDP and TCP.
+func TestLoopback(t *testing.T) {
+	s := dnstest.Listen(t)
+	var records []string
+	for i := range 150 {
+		records = append(records, fmt.Sprintf("peers.test. 5 A 10.0.1.%d", i+1))
+	}
+	s.Records(records...)
+	l := lookup{client: newClient([]string{s.Addr()}, host.dial), family: AnyFamily}
+	if got := askWith(t, l, "peers.test."); len(got.peers) != 150 || got.err != nil {
+		t.Errorf("%d peers and error %v, want 150", len(got.peers), got.err)
+	}
+	s.Fault("", "A", forged)
+	if got := askWith(t, l, "peers.test."); len(got.peers) != 150 || got.err != nil {
+		t.Errorf("with forgeries: %d peers and error %v, want 150", len(got.peers), got.err)
+	}
+	s.Fault("", "A", dnstest.Truncated(3, dnstest.Drop))
+	if got := askWith(t, l, "peers.test."); len(got.peers) != 3 || got.err == nil {
+		t.Errorf("with a connection that is cut: %d peers and error %v, want 3 and an error", len(got.peers), got.err)
+	}
+	s.Fault("", "", dnstest.Hang)
+	check(t, askWith(t, lookup{client: newClient([]string{s.Addr()}, host.dial), family: IPv4}, "peers.test."), "", "i/o timeout")
+}
+
+func TestLoopbackPortThatIsClosed(t *testing.T) {
+	free, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	free.Close()
+	began := time.Now()
+	l := lookup{client: newClient([]string{free.LocalAddr().String()}, host.dial), family: AnyFamily}
+	check(t, askWith(t, l, "peers.test."), "", free.LocalAddr().String())
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("took %v, want no waiting for a port that is closed", took)
+	}
+}
