@@ -1,0 +1,227 @@
+package dns
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/goconvoke/convoke/peer"
+	"github.com/goconvoke/convoke/strategy"
+	"github.com/goconvoke/convoke/strategy/dns/dnstest"
+	"github.com/goconvoke/convoke/strategy/strategytest"
+)
+
+// pod is a pod in a namespace, with the files and variables that Kubernetes gives it.
+type pod struct {
+	dir string
+	env map[string]string
+	log strings.Builder
+}
+
+func newPod(t *testing.T, namespace, search string) *pod {
+	t.Helper()
+	p := &pod{dir: t.TempDir(), env: make(map[string]string)}
+	text := "nameserver 192.0.2.53\noptions ndots:5\n"
+	if search != "" {
+		text += "search " + search + "\n"
+	}
+	for name, text := range map[string]string{"resolv.conf": text, "namespace": namespace} {
+		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p
+}
+
+// runs runs a configuration in the pod until the test ends.
+func (p *pod) runs(t *testing.T, s *dnstest.Server, change func(*KubernetesConfig)) *strategytest.Sink {
+	t.Helper()
+	c := DefaultKubernetesConfig()
+	c.Service, c.PortName, c.ResolvConf = "orders", "gossip", filepath.Join(p.dir, "resolv.conf")
+	if change != nil {
+		change(&c)
+	}
+	machine := system{
+		dial: s.Dial, namespaceFile: filepath.Join(p.dir, "namespace"),
+		getenv: func(name string) string { return p.env[name] },
+	}
+	st, err := machine.kubernetes(c, strategy.Env{Log: hclog.New(&hclog.LoggerOptions{Output: &p.log, Level: hclog.Info})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return start(t, st)
+}
+
+const shopSearch = "shop.svc.cluster.local svc.cluster.local cluster.local"
+
+func TestPodsOfAServiceByTheirPortName(t *testing.T) {
+	p := newPod(t, "shop\n", shopSearch)
+	bubble(t, func(t *testing.T, s *dnstest.Server) {
+		s.Records(podRecords([]peer.Peer{{Addr: "10.0.0.1:7946"}, {Addr: "10.0.0.2:7946"}})...)
+		sink := p.runs(t, s, nil)
+		after(sink, time.Second)
+		want := []peer.Peer{
+			{Addr: "10.0.0.1:7946", ID: "orders-1", Attrs: "priority=0,weight=33"},
+			{Addr: "10.0.0.2:7946", ID: "orders-2", Attrs: "priority=0,weight=33"},
+		}
+		if diff := cmp.Diff(want, sink.Calls()[0].Peers); diff != "" {
+			t.Errorf("peers (-want +got):\n%s", diff)
+		}
+		if asked := s.Asked()[0]; asked != "udp _gossip._tcp.orders.shop.svc.cluster.local. SRV" {
+			t.Errorf("asked %q", asked)
+		}
+	})
+}
+
+func TestPodsOfADeploymentHaveNoNames(t *testing.T) {
+	p := newPod(t, "shop", shopSearch)
+	bubble(t, func(t *testing.T, s *dnstest.Server) {
+		s.Records(srvRecord("10-0-0-1", "7946"), "10-0-0-1.orders.shop.svc.cluster.local. 5 A 10.0.0.1",
+			srvRecord("fd00--7", "7946"), "fd00--7.orders.shop.svc.cluster.local. 5 AAAA fd00::7")
+		sink := p.runs(t, s, nil)
+		after(sink, time.Second)
+		want := []peer.Peer{
+			{Addr: "10.0.0.1:7946", Attrs: "priority=0,weight=33"},
+			{Addr: "[fd00::7]:7946", Attrs: "priority=0,weight=33"},
+		}
+		if diff := cmp.Diff(want, sink.Calls()[0].Peers); diff != "" {
+			t.Errorf("peers (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestPodsWithTwoFamiliesAreOnePeerEach(t *testing.T) {
+	for name, tc := range map[string]struct {
+		portName, podIP string
+		family          Family
+		want            string
+	}{
+		"SRV":                    {"gossip", "", SameFamily, "Set(10.0.0.1:7946)"},
+		"SRV, IPv6":              {"gossip", "fd00::9", SameFamily, "Set([fd00::1]:7946)"},
+		"SRV, only IPv6":         {"gossip", "", IPv6, "Set([fd00::1]:7946)"},
+		"addresses":              {"", "10.0.0.9", SameFamily, "Set(10.0.0.1:7946)"},
+		"addresses, IPv6":        {"", "fd00::9", SameFamily, "Set([fd00::1]:7946)"},
+		"addresses, only IPv4":   {"", "fd00::9", IPv4, "Set(10.0.0.1:7946)"},
+		"addresses, IPv6 silent": {"", "", "fails", "Add(10.0.0.1:7946) Fail"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPod(t, "shop", shopSearch)
+			p.env["POD_IP"] = tc.podIP
+			bubble(t, func(t *testing.T, s *dnstest.Server) {
+				s.Records(srvRecord("orders-1", "7946"),
+					"orders-1.orders.shop.svc.cluster.local. 5 A 10.0.0.1", "orders-1.orders.shop.svc.cluster.local. 5 AAAA fd00::1",
+					"orders.shop.svc.cluster.local. 5 A 10.0.0.1", "orders.shop.svc.cluster.local. 5 AAAA fd00::1")
+				if tc.family == "fails" {
+					tc.family = SameFamily
+					s.Fault("", "AAAA", dnstest.Drop)
+				}
+				sink := p.runs(t, s, func(c *KubernetesConfig) {
+					c.PortName, c.Family = tc.portName, tc.family
+					if c.PortName == "" {
+						c.Port = 7946
+					}
+				})
+				if got := after(sink, 20*time.Second); got != tc.want {
+					t.Errorf("told %s, want %s", got, tc.want)
+				}
+			})
+		})
+	}
+}
+
+func TestTheNameOfAServiceIsFoundOut(t *testing.T) {
+	for name, tc := range map[string]struct {
+		namespace, search string // of the pod
+		env               map[string]string
+		change            func(*KubernetesConfig)
+		want              string
+	}{
+		"by the pod's files":           {"shop", shopSearch, nil, nil, "orders.shop.svc.cluster.local."},
+		"in a cluster of another name": {"shop", "shop.svc.k8s.example.com svc.k8s.example.com", nil, nil, "orders.shop.svc.k8s.example.com."},
+		"CLUSTER_DOMAIN before that":   {"shop", shopSearch, map[string]string{"CLUSTER_DOMAIN": "a.test."}, nil, "orders.shop.svc.a.test."},
+		"a bad CLUSTER_DOMAIN":         {"shop", shopSearch, map[string]string{"CLUSTER_DOMAIN": "a..b"}, nil, "orders.shop.svc.cluster.local."},
+		"the setting before all": {"shop", shopSearch, map[string]string{"CLUSTER_DOMAIN": "a.test"},
+			func(c *KubernetesConfig) { c.Domain = "B.test." }, "orders.shop.svc.b.test."},
+		"no search names":          {"shop", "corp.test", nil, nil, "orders.shop.svc.cluster.local."},
+		"POD_NAMESPACE":            {"", shopSearch, map[string]string{"POD_NAMESPACE": "quay"}, nil, "orders.quay.svc.cluster.local."},
+		"the file before it":       {"shop", shopSearch, map[string]string{"POD_NAMESPACE": "quay"}, nil, "orders.shop.svc.cluster.local."},
+		"the setting before both":  {"shop", shopSearch, nil, func(c *KubernetesConfig) { c.Namespace = "port" }, "orders.port.svc.cluster.local."},
+		"UDP":                      {"shop", shopSearch, nil, func(c *KubernetesConfig) { c.PortName, c.Protocol = "g", "udp" }, "_g._udp.orders.shop.svc.cluster.local."},
+		"servers of one's own too": {"shop", shopSearch, nil, func(c *KubernetesConfig) { c.Servers = []string{"192.0.2.53:53"} }, "orders.shop.svc.cluster.local."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPod(t, tc.namespace, tc.search)
+			p.env = tc.env
+			bubble(t, func(t *testing.T, s *dnstest.Server) {
+				sink := p.runs(t, s, func(c *KubernetesConfig) {
+					c.PortName, c.Port = "", 7946
+					if tc.change != nil {
+						tc.change(c)
+					}
+					if c.PortName != "" {
+						c.Port = 0
+					}
+				})
+				after(sink, time.Millisecond)
+				if got := strings.Fields(s.Asked()[0])[1]; got != tc.want {
+					t.Errorf("asked for %q, want %q", got, tc.want)
+				}
+			})
+			if guessed := strings.Contains(p.log.String(), "guessed"); guessed != (name == "no search names") {
+				t.Errorf("a warning about a guess: %v", guessed)
+			}
+		})
+	}
+}
+
+func TestAnUnknownNamespaceIsAFailureThatSaysWhatToSet(t *testing.T) {
+	for namespace, want := range map[string]string{"": "POD_NAMESPACE from the downward API", "a b": "no name of a namespace"} {
+		p := newPod(t, namespace, shopSearch)
+		bubble(t, func(t *testing.T, s *dnstest.Server) {
+			sink := p.runs(t, s, nil)
+			after(sink, time.Minute)
+			for _, c := range sink.Calls() {
+				if c.Method != strategytest.Fail || !strings.Contains(c.Err.Error(), want) {
+					t.Errorf("told %v, want Fail with %q", c, want)
+				}
+			}
+		})
+	}
+}
+
+// Pods come into the DNS one by one; until then the name does not exist, and that is no error.
+func TestColdStart(t *testing.T) {
+	p := newPod(t, "shop", shopSearch)
+	bubble(t, func(t *testing.T, s *dnstest.Server) {
+		s.Records()
+		sink := p.runs(t, s, nil)
+		if got := after(sink, 20*time.Second); got != "Set()" {
+			t.Errorf("told %s, want Set()", got)
+		}
+		if n := len(sink.Calls()); n < 15 {
+			t.Errorf("%d lookups in 20s, want one each second", n)
+		}
+		if p.log.Len() > 0 {
+			t.Errorf("logged %s", &p.log)
+		}
+		after(sink, 20*time.Second)
+		if n := strings.Count(p.log.String(), "no pods in dns"); n != 1 || !strings.Contains(p.log.String(), "had_pods_before=false") {
+			t.Errorf("logged %d times that nobody is there, want once after 30s:\n%s", n, &p.log)
+		}
+		s.Records(podRecords([]peer.Peer{{Addr: "10.0.0.1:7946"}})...)
+		after(sink, 10*time.Second)
+		if got := after(sink, 10*time.Second); got != "Set(10.0.0.1:7946)" {
+			t.Errorf("told %s, want the pod", got)
+		}
+		s.Records()
+		after(sink, 2*time.Minute)
+		if !strings.Contains(p.log.String(), "has pods") || !strings.Contains(p.log.String(), "had_pods_before=true") {
+			t.Errorf("logged, want that pods came and went:\n%s", &p.log)
+		}
+	})
+}
