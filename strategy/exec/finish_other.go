@@ -1,0 +1,25 @@
+//go:build !linux
+
+package exec
+
+import (
+	"context"
+	"os/exec"
+)
+
+// finish waits until the program has ended, kills it when ctx is done before, and then kills what is left of its group.
+func finish(ctx context.Context, cmd *exec.Cmd) error {
+	ended := make(chan error, 1)
+	go func() {
+		err := cmd.Wait()
+		killGroup(cmd) // those who are left keep the number of the group from being used again
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		killGroup(cmd)
+		return <-ended
+	}
+}

@@ -1,0 +1,180 @@
+package http
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+const (
+	maxPEM     = 1 << 20  // bytes of a file with certificates or a key
+	maxToken   = 64 << 10 // bytes of a file with a token
+	maxHeader  = 64 << 10 // bytes of the headers of a response
+	idle       = time.Minute
+	keepOpen   = 1 // connections, because requests never overlap
+	portOfHTTP = "80"
+	portOfTLS  = "443"
+)
+
+// clients holds the client that fits the files with certificates as they are now. It belongs to one goroutine.
+type clients struct {
+	config Config
+	conns  *conns
+
+	client *http.Client // nil at first
+	files  [3][]byte    // that client was made of: authorities, certificate, key
+}
+
+// current returns the client. It makes a new one, with new connections, when a file has changed.
+func (c *clients) current() (*http.Client, error) {
+	files, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	if c.client != nil && equal(files, c.files) {
+		return c.client, nil
+	}
+	security, err := c.security(files)
+	if err != nil {
+		return nil, err
+	}
+	c.close()
+	c.client, c.files = newClient(c.conns, security), files
+	return c.client, nil
+}
+
+// close closes the connections that carry no request.
+func (c *clients) close() {
+	if c.client != nil {
+		c.client.CloseIdleConnections()
+	}
+}
+
+func (c *clients) read() (files [3][]byte, err error) {
+	for i, f := range []struct{ key, path string }{
+		{"ca_file", c.config.CAFile}, {"cert_file", c.config.CertFile}, {"key_file", c.config.KeyFile},
+	} {
+		if f.path == "" {
+			continue
+		}
+		if files[i], err = readFile(f.path, maxPEM); err != nil {
+			return files, fmt.Errorf("%s: %w", f.key, err)
+		}
+	}
+	return files, nil
+}
+
+func equal(a, b [3][]byte) bool {
+	return bytes.Equal(a[0], b[0]) && bytes.Equal(a[1], b[1]) && bytes.Equal(a[2], b[2])
+}
+
+// security makes the settings of TLS. That a certificate and its key do not match may be seen for a
+// moment, while they are replaced one after the other.
+func (c *clients) security(files [3][]byte) (*tls.Config, error) {
+	conf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.config.ServerName}
+	if c.config.CAFile != "" {
+		conf.RootCAs = x509.NewCertPool()
+		if !conf.RootCAs.AppendCertsFromPEM(files[0]) {
+			return nil, fmt.Errorf("ca_file: %s holds no certificate in PEM", c.config.CAFile)
+		}
+	}
+	if c.config.CertFile != "" {
+		pair, err := tls.X509KeyPair(files[1], files[2])
+		if err != nil {
+			return nil, fmt.Errorf("cert_file %s with key_file %s: %w", c.config.CertFile, c.config.KeyFile, err)
+		}
+		conf.Certificates = []tls.Certificate{pair}
+	}
+	return conf, nil
+}
+
+// newClient makes a client that speaks HTTP/1.1: there a request that gets no answer ends its connection,
+// where HTTP/2 would ask again and again on one that is dead. It uses no proxy, whose cache could answer
+// in the place of the server.
+func newClient(conns *conns, security *tls.Config) *http.Client {
+	var only http.Protocols
+	only.SetHTTP1(true)
+	return &http.Client{
+		CheckRedirect: sameServer,
+		Transport: &http.Transport{
+			DialContext:            conns.connect,
+			TLSClientConfig:        security,
+			Protocols:              &only,
+			MaxIdleConns:           keepOpen,
+			IdleConnTimeout:        idle,
+			MaxResponseHeaderBytes: maxHeader,
+		},
+	}
+}
+
+// sameServer refuses a redirect to anywhere else: headers and the trust in the answer are meant for one server.
+func sameServer(req *http.Request, via []*http.Request) error {
+	from := via[0].URL
+	if req.URL.Scheme != from.Scheme || !strings.EqualFold(hostPort(req.URL), hostPort(from)) {
+		return fmt.Errorf("the server redirects to another server, %s; if that is right, set url to it", place(req.URL))
+	}
+	if len(via) > maxRedirects {
+		return fmt.Errorf("more than %d redirects, the last to %s", maxRedirects, place(req.URL))
+	}
+	return nil
+}
+
+// hostPort returns the host with its port, also where the URL leaves that out.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	switch {
+	case port == "" && u.Scheme == "https":
+		port = portOfTLS
+	case port == "":
+		port = portOfHTTP
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// readToken reads the token of a file as it is at this moment; tokens that expire are replaced there.
+func readToken(path string) (string, error) {
+	data, err := readFile(path, maxToken)
+	if err != nil {
+		return "", fmt.Errorf("token_file: %w", err)
+	}
+	token := strings.TrimSpace(string(data))
+	switch {
+	case token == "":
+		return "", fmt.Errorf("token_file: %s is empty", path)
+	case !isHeaderValue(token):
+		return "", fmt.Errorf("token_file: %s holds more than a token: a line break or another control character", path)
+	}
+	return token, nil
+}
+
+// readFile reads a regular file of at most max bytes.
+func readFile(path string, most int64) ([]byte, error) {
+	info, err := os.Stat(path) // a named pipe would hold up who opens it
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > most {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, most)
+	}
+	return data, nil
+}

@@ -1,0 +1,219 @@
+// Package http finds the peers that a web server names, in the form of Prometheus' HTTP service discovery.
+package http
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goconvoke/convoke/internal/targets"
+	"github.com/goconvoke/convoke/peer"
+	"github.com/goconvoke/convoke/strategy"
+)
+
+const (
+	maxBody      = 4 << 20 // bytes of an answer, unpacked
+	maxQuote     = 256     // bytes of a refusal that an error quotes
+	maxETag      = 1 << 10 // bytes; a longer one is not remembered
+	maxRedirects = 5
+)
+
+// Kind registers the strategy as "http".
+var Kind = strategy.Kind[Config]{
+	Name:    "http",
+	Doc:     "a web server that answers with JSON, as Prometheus' HTTP service discovery does",
+	Default: DefaultConfig(),
+	New:     New,
+}
+
+// New makes the strategy. It asks every interval; a server that gives an ETag is told what is known already
+// and need not repeat it.
+func New(c Config, env strategy.Env) (strategy.Strategy, error) {
+	return newStrategy(c, env, (&net.Dialer{}).DialContext)
+}
+
+type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+
+func newStrategy(c Config, env strategy.Env, dial dialFunc) (strategy.Strategy, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	target, err := url.Parse(c.URL)
+	if err != nil {
+		return nil, fmt.Errorf("url: %w", err)
+	}
+	if target.Scheme == "http" && (c.Token != "" || c.TokenFile != "") && !isLoopback(target.Hostname()) {
+		env.Log.Warn("the token is sent without encryption", "addr", target.Host)
+	}
+	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
+		conns := newConns(dial)
+		defer conns.close()
+		a := &asker{config: c, place: place(target), clients: clients{config: c, conns: conns}}
+		defer a.clients.close()
+		return strategy.Poll(a.lookup, c.PollConfig, env).Run(ctx, out)
+	}), nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// place returns a URL as errors show it, without its query, which may hold a secret.
+func place(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+// asker remembers the last good answer. It belongs to the lookups of one Run, which never overlap.
+type asker struct {
+	config  Config
+	place   string
+	clients clients
+
+	etag  string // of peers; "" when the server gave none
+	peers []peer.Peer
+}
+
+func (a *asker) lookup(ctx context.Context) ([]peer.Peer, error) {
+	peers, err := a.ask(ctx)
+	if err != nil {
+		return peers, fmt.Errorf("ask %s: %w", a.place, err)
+	}
+	return peers, nil
+}
+
+func (a *asker) ask(ctx context.Context) ([]peer.Peer, error) {
+	client, err := a.clients.current()
+	if err != nil {
+		return nil, err
+	}
+	req, err := a.request(ctx)
+	if err != nil {
+		return nil, err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, bare(err)
+	}
+	defer func() { _ = res.Body.Close() }() // all that matters was read
+	switch {
+	case res.StatusCode == http.StatusNotModified && a.etag != "":
+		return a.peers, nil
+	case res.StatusCode != http.StatusOK:
+		return nil, refusal(res)
+	}
+	return a.answer(res)
+}
+
+// bare strips what net/http puts around an error: the URL with its query.
+func bare(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// request makes the question.
+func (a *asker) request(ctx context.Context) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.config.URL, nil)
+	if err != nil {
+		return nil, bare(err)
+	}
+	for name, value := range a.config.Headers {
+		req.Header.Set(name, string(value))
+		if strings.EqualFold(name, "Host") {
+			req.Host = string(value)
+		}
+	}
+	token := string(a.config.Token)
+	if a.config.TokenFile != "" {
+		if token, err = readToken(a.config.TokenFile); err != nil {
+			return nil, err
+		}
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "convoke")
+	if a.etag != "" {
+		req.Header.Set("If-None-Match", a.etag)
+	}
+	return req, nil
+}
+
+// answer reads the body of a good response. Only a faultless answer is remembered.
+func (a *asker) answer(res *http.Response) ([]peer.Peer, error) {
+	a.etag, a.peers = "", nil
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	if len(data) > maxBody {
+		return nil, fmt.Errorf("the answer is larger than %d bytes", maxBody)
+	}
+	peers, err := targets.JSON(data, targets.Options{
+		IDLabel: a.config.IDLabel, ZoneLabel: a.config.ZoneLabel, VersionLabel: a.config.VersionLabel,
+	})
+	if err != nil {
+		if len(peers) == 0 && !isJSON(res.Header) {
+			return nil, fmt.Errorf("the answer is %s and no list of targets: %w", typeOf(res.Header), err)
+		}
+		return peers, err
+	}
+	if etag := res.Header.Get("ETag"); len(etag) <= maxETag {
+		a.etag, a.peers = etag, peers
+	}
+	return peers, nil
+}
+
+// isJSON reports whether the server calls its answer JSON. One that does not is read all the same: many
+// serve a file as text, or as nothing at all.
+func isJSON(h http.Header) bool {
+	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
+}
+
+func typeOf(h http.Header) string {
+	if kind := h.Get("Content-Type"); kind != "" {
+		return quote([]byte(kind))
+	}
+	return "without a content type"
+}
+
+// refusal returns the error for a status that is no answer, with the beginning of what the server says.
+func refusal(res *http.Response) error {
+	status := fmt.Sprintf("%d %s", res.StatusCode, http.StatusText(res.StatusCode))
+	hint := ""
+	switch res.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		hint = "; check token_file, token, headers or cert_file"
+	case http.StatusNotFound:
+		hint = "; check the path of url"
+	}
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxQuote+1))
+	if text := strings.TrimSpace(string(data)); err == nil && text != "" {
+		return fmt.Errorf("the server answers %s%s: %s", status, hint, quote([]byte(text)))
+	}
+	return fmt.Errorf("the server answers %s%s", status, hint)
+}
+
+// quote returns the beginning of a foreign text so that it can do no harm in a log.
+func quote(text []byte) string {
+	if len(text) <= maxQuote {
+		return fmt.Sprintf("%q", text)
+	}
+	end := maxQuote
+	for end > maxQuote-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return fmt.Sprintf("%q…", text[:end])
+}

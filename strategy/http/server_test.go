@@ -1,0 +1,155 @@
+package http
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/goconvoke/convoke/peer"
+	"github.com/goconvoke/convoke/strategy"
+	"github.com/goconvoke/convoke/strategy/strategytest"
+)
+
+// pipe is a listener without a network: a connection is a pair of pipes in memory, which keep to the clock of a bubble.
+type pipe struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newPipe() *pipe { return &pipe{conns: make(chan net.Conn), closed: make(chan struct{})} }
+
+func (p *pipe) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case p.conns <- there:
+		return here, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Accept waits for a connection.
+func (p *pipe) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends the listener.
+func (p *pipe) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+// Addr is nobody's.
+func (p *pipe) Addr() net.Addr { return &net.UnixAddr{Net: "pipe", Name: "memory"} }
+
+// fake is a web server that does as it is told, and keeps count.
+type fake struct {
+	mu       sync.Mutex
+	do       http.HandlerFunc
+	requests []*http.Request
+}
+
+// ServeHTTP does what was told last.
+func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	do := f.do
+	f.requests = append(f.requests, r)
+	f.mu.Unlock()
+	do(w, r)
+}
+
+func (f *fake) set(do http.HandlerFunc) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.do = do
+}
+
+func (f *fake) says(body string) {
+	f.set(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })
+}
+
+func (f *fake) asked() []*http.Request {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]*http.Request(nil), f.requests...)
+}
+
+// serve serves on p until the test ends.
+func (f *fake) serve(tb testing.TB, p *pipe) {
+	tb.Helper()
+	s := &http.Server{Handler: f}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = s.Serve(p) }()
+	tb.Cleanup(func() { _ = s.Close(); <-done })
+}
+
+// listJSON returns the list of these peers.
+func listJSON(peers []peer.Peer, more ...string) string {
+	for _, addr := range strategytest.Addrs(peers) {
+		more = append(more, addr)
+	}
+	if len(more) == 0 {
+		return "[]"
+	}
+	return `[{"targets": ["` + strings.Join(more, `","`) + `"]}]`
+}
+
+func TestContract(t *testing.T) { testContract(t, false) }
+
+func TestContractWithETags(t *testing.T) { testContract(t, true) }
+
+func testContract(t *testing.T, etags bool) {
+	var current *pipe // of the rule that runs
+	kind := Kind
+	kind.New = func(c Config, env strategy.Env) (strategy.Strategy, error) { return newStrategy(c, env, current.dial) }
+	strategytest.Run(t, strategytest.Subject{
+		Kind: kind,
+		Setup: func(tb testing.TB) *strategytest.Source {
+			current = newPipe()
+			f := new(fake)
+			f.says("[]")
+			f.serve(tb, current)
+			return f.source(etags)
+		},
+	})
+}
+
+func (f *fake) source(etags bool) *strategytest.Source {
+	answer := func(peers []peer.Peer) {
+		body := listJSON(peers)
+		f.set(func(w http.ResponseWriter, r *http.Request) {
+			etag := fmt.Sprintf("%q", fmt.Sprint(len(body)))
+			if etags {
+				w.Header().Set("ETag", etag)
+			}
+			if r.Header.Get("If-None-Match") == etag {
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
+			_, _ = w.Write([]byte(body))
+		})
+	}
+	return &strategytest.Source{
+		Config:  "url: http://peers.test/list",
+		Answer:  answer,
+		Empty:   func() { answer(nil) },
+		Partial: func(some []peer.Peer, _ error) { f.says(listJSON(some, "nowhere")) },
+		Break: func(error) {
+			f.set(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+		},
+		Hang:    func() { f.set(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }) },
+		Garbage: func() { f.says("<html>please log in</html>") },
+	}
+}
