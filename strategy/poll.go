@@ -33,6 +33,10 @@ type PollConfig struct {
 	// after the shorter of that, 1 s at least, and Interval, ±20 %. 0 means that the source does not say. It
 	// is called after a lookup that was answered, never during one; nil means Interval.
 	Next func() time.Duration `yaml:"-"`
+
+	// Wake tells that the source may answer otherwise than before: a receive makes the next lookup come at
+	// once, but not within 1 s of the last. nil, and a closed one, means that nobody tells.
+	Wake <-chan struct{} `yaml:"-"`
 }
 
 // DefaultPoll asks every 5 s and gives each lookup 5 s.
@@ -89,18 +93,35 @@ func (p *poller) run(ctx context.Context, out Sink) error {
 	if err := p.once(ctx, out); err != nil {
 		return err
 	}
-	timer := time.NewTimer(p.wait(0))
+	wait := p.wait(0)
+	for {
+		if err := p.rest(ctx, wait); err != nil {
+			return err
+		}
+		if err := p.once(ctx, out); err != nil {
+			return err
+		}
+		wait = p.wait(time.Since(p.born))
+	}
+}
+
+// rest waits between two lookups, shorter if it is woken. It returns an error when ctx is done.
+func (p *poller) rest(ctx context.Context, wait time.Duration) error {
+	began, timer, wake := time.Now(), time.NewTimer(wait), p.config.Wake
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case _, open := <-wake:
+			if !open {
+				wake = nil
+				continue
+			}
+			timer.Reset(min(wait, youngInterval) - time.Since(began))
 		case <-timer.C:
+			return nil
 		}
-		if err := p.once(ctx, out); err != nil {
-			return err
-		}
-		timer.Reset(p.wait(time.Since(p.born)))
 	}
 }
 

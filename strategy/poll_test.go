@@ -135,6 +135,34 @@ func TestPollAsksAgainWhenTheSourceSaysSo(t *testing.T) {
 	}
 }
 
+func TestPollAsksSoonWhenItIsWoken(t *testing.T) {
+	const told = 2*time.Minute + 300*time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		wake := make(chan struct{}, 1)
+		go func() {
+			for _, at := range []time.Duration{told, 100 * time.Millisecond, 100 * time.Millisecond} {
+				time.Sleep(at)
+				wake <- struct{}{}
+			}
+			close(wake) // from then on the interval holds
+		}()
+		c := PollConfig{Interval: 30 * time.Second, Timeout: time.Second, Wake: wake}
+		out, _ := poll(func(context.Context) ([]peer.Peer, error) { return some(1), nil }, c, 10*time.Minute)
+		var late []time.Duration
+		for i, at := range out.times {
+			if at >= told {
+				late = append(late, at-told)
+			}
+			if i > 0 && at-out.times[i-1] < 800*time.Millisecond {
+				t.Errorf("%v between two lookups, want 1 s", at-out.times[i-1])
+			}
+		}
+		if len(late) < 3 || late[0] > time.Second || late[1]-late[0] > time.Second+100*time.Millisecond || late[2]-late[1] < 24*time.Second {
+			t.Errorf("lookups %v after it was woken, want one at once, one 1 s later, the next after the interval", late)
+		}
+	})
+}
+
 func TestPollRepeatsAnAnswerWithinAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := PollConfig{Interval: maxInterval, Timeout: time.Second}
