@@ -29,6 +29,7 @@ var table = []rule{
 	{pkg: "strategy/kubernetes", ours: []string{"peer", "strategy"}, third: []string{hclog, "k8s.io/*"}},
 	{pkg: "strategy/kubernetes/kubernetestest"}, // a fake; tests alone import it
 	{pkg: "strategy/rancher", ours: []string{"peer", "strategy"}, third: []string{hclog}},
+	{pkg: "strategy/rancher/ranchertest"}, // a fake; tests alone import it
 
 	{pkg: "connector", ours: []string{"peer"}},
 	{pkg: "connector/connectortest", ours: []string{"peer", "connector"}},

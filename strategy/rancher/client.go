@@ -1,0 +1,145 @@
+package rancher
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+)
+
+const (
+	maxBody   = 8 << 20  // bytes of an answer
+	maxHeader = 64 << 10 // bytes of its headers, with the framing of the body
+)
+
+type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// client asks the metadata server. Every question has a connection of its own, which ends with it: the
+// server is on the same host, and nothing is left when a Run ends.
+type client struct {
+	dial dialFunc
+	base string // URL without a slash at the end
+}
+
+// statusError is an answer that is none.
+type statusError struct {
+	code     int
+	location string // of a redirect
+	message  string
+}
+
+// Error returns the status with what the server says of it.
+func (e *statusError) Error() string {
+	text := fmt.Sprintf("the server answers %d %s", e.code, http.StatusText(e.code))
+	if e.location != "" {
+		return text + ", a redirect to " + quote(e.location) + ", which is not followed; set url to the metadata server itself"
+	}
+	if e.message != "" {
+		text += ": " + quote(e.message)
+	}
+	return text
+}
+
+// get returns the answer to a question, within the deadline of ctx. A refusal is a *statusError.
+func (c client) get(ctx context.Context, path string) ([]byte, error) {
+	target := c.base + "/" + path
+	body, err := c.ask(ctx, target)
+	switch {
+	case err == nil:
+		return body, nil
+	case ctx.Err() != nil: // the errors of a connection that was taken away say nothing
+		err = fmt.Errorf("no answer: %w", context.Cause(ctx))
+	}
+	return nil, fmt.Errorf("ask %s: %w", target, err)
+}
+
+func (c client) ask(ctx context.Context, target string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json") // else it answers with a list of names
+	req.Header.Set("User-Agent", "convoke")
+	req.Close = true
+	host, port := req.URL.Hostname(), req.URL.Port()
+	if port == "" {
+		port = "80"
+	}
+	conn, err := c.dial(ctx, "tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		return nil, err
+	}
+	end := closeWith(ctx, conn)
+	defer end()
+	if err := req.Write(conn); err != nil {
+		return nil, err
+	}
+	return read(conn, req)
+}
+
+// closeWith closes a connection when ctx ends, or when the function returned is called, which waits for it.
+func closeWith(ctx context.Context, conn net.Conn) (end func()) {
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(closed)
+		_ = conn.Close() // who reads from it sees the end
+	})
+	return func() {
+		if stop() {
+			_ = conn.Close() // all that matters was read
+			return
+		}
+		<-closed
+	}
+}
+
+// read reads the answer, whole or cut into chunks.
+func read(conn io.Reader, req *http.Request) ([]byte, error) {
+	limited := &io.LimitedReader{R: conn, N: maxBody + maxHeader}
+	res, err := http.ReadResponse(bufio.NewReader(limited), req)
+	if err != nil {
+		if limited.N <= 0 {
+			return nil, fmt.Errorf("the headers of the answer are larger than %d bytes", maxBody+maxHeader)
+		}
+		return nil, fmt.Errorf("read the answer: %w", clip(cutShort(err)))
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	switch {
+	case res.StatusCode != http.StatusOK:
+		return nil, refusal(res, body)
+	case len(body) > maxBody || limited.N <= 0:
+		return nil, fmt.Errorf("the answer is larger than %d bytes", maxBody)
+	case err != nil:
+		return nil, fmt.Errorf("read the answer: %w", cutShort(err))
+	case strings.TrimSpace(string(body)) == "":
+		return nil, errors.New("the answer is empty")
+	}
+	return body, nil
+}
+
+func cutShort(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("it is cut short")
+	}
+	return err
+}
+
+// refusal returns the error for another status than 200.
+func refusal(res *http.Response, body []byte) error {
+	e := &statusError{code: res.StatusCode, message: strings.TrimSpace(string(body))}
+	if res.StatusCode >= 300 && res.StatusCode < 400 {
+		e.location = res.Header.Get("Location")
+	}
+	var told struct {
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(body, &told) == nil && told.Message != "" {
+		e.message = told.Message
+	}
+	return e
+}
