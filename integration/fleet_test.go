@@ -45,6 +45,7 @@ var (
 func TestMain(m *testing.M) {
 	code := lab.Main(m, map[string]lab.Probe{"flood": flood})
 	agent.RemoveBinary()
+	stopAPIServer()
 	os.Exit(code)
 }
 
