@@ -16,7 +16,7 @@ import (
 
 // inMemory is a machine that reaches a server in memory alone.
 func inMemory(s *dnstest.Server) system {
-	return system{dial: s.Dial, getenv: func(string) string { return "" }, namespaceFile: "/nonexistent"}
+	return system{dial: s.Dial, getenv: func(string) string { return "" }}
 }
 
 func TestContract(t *testing.T) {

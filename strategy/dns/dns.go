@@ -27,17 +27,12 @@ func New(c Config, env strategy.Env) (strategy.Strategy, error) { return host.dn
 
 // system is what a strategy meets on the machine. It is immutable.
 type system struct {
-	dial          dialer
-	getenv        func(string) string
-	namespaceFile string
+	dial   dialer
+	getenv func(string) string
 }
 
 // host is the machine that the process runs on.
-var host = system{
-	dial:          new(net.Dialer).DialContext,
-	getenv:        os.Getenv,
-	namespaceFile: "/var/run/secrets/kubernetes.io/serviceaccount/namespace",
-}
+var host = system{dial: new(net.Dialer).DialContext, getenv: os.Getenv}
 
 func (s system) dns(c Config, env strategy.Env) (strategy.Strategy, error) {
 	if err := c.Validate(); err != nil {

@@ -19,18 +19,26 @@ import (
 type canned struct {
 	net.Conn
 	raw     []byte
+	stream  bool
 	pending []byte
 }
 
 func (c *canned) Write(b []byte) (int, error) {
-	c.pending = append([]byte(nil), c.raw...)
-	if len(c.pending) >= 2 {
-		copy(c.pending, b[:2])
+	n, answer := len(b), append([]byte(nil), c.raw...)
+	if c.stream {
+		b = b[2:] // the length
 	}
-	if typeAt := headerSize + len("\x05peers\x04test\x00"); len(c.pending) >= typeAt+2 && len(b) >= typeAt+2 {
-		copy(c.pending[typeAt:], b[typeAt:typeAt+2])
+	if len(answer) >= 2 {
+		copy(answer, b[:2])
 	}
-	return len(b), nil
+	if typeAt := headerSize + len("\x05peers\x04test\x00"); len(answer) >= typeAt+2 && len(b) >= typeAt+2 {
+		copy(answer[typeAt:], b[typeAt:typeAt+2])
+	}
+	if c.stream {
+		answer = append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...) //nolint:gosec // at most 65535
+	}
+	c.pending = answer
+	return n, nil
 }
 
 func (c *canned) Read(b []byte) (int, error) {
@@ -38,7 +46,9 @@ func (c *canned) Read(b []byte) (int, error) {
 		return 0, os.ErrDeadlineExceeded
 	}
 	n := copy(b, c.pending)
-	c.pending = nil
+	if c.pending = c.pending[n:]; len(c.pending) == 0 || !c.stream {
+		c.pending = nil
+	}
 	return n, nil
 }
 
@@ -78,10 +88,7 @@ func FuzzAnswer(f *testing.F) {
 			return
 		}
 		dial := func(_ context.Context, network, _ string) (net.Conn, error) {
-			if network == "tcp" {
-				return &canned{raw: append(binary.BigEndian.AppendUint16(nil, uint16(len(raw))), raw...)}, nil //nolint:gosec // checked above
-			}
-			return &canned{raw: raw}, nil
+			return &canned{raw: raw, stream: network == "tcp"}, nil
 		}
 		for _, family := range []Family{AnyFamily, SameFamily} {
 			l := lookup{client: newClient([]string{"192.0.2.53:53"}, dial), family: family}

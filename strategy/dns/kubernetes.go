@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -67,7 +68,10 @@ func (k *cluster) subjects(s setup) ([]subject, error) {
 		}
 		k.namespace = ns
 	}
-	domain, found := k.domain(s.search)
+	domain, found, err := k.domain(s.search)
+	if err != nil {
+		return nil, err
+	}
 	if !found && !k.guessed && k.log != nil {
 		k.guessed = true
 		k.log.Warn("resolv.conf names no cluster domain, so it is guessed; set domain, or dnsPolicy: ClusterFirstWithHostNet", "domain", domain)
@@ -85,7 +89,7 @@ func (k *cluster) ownNamespace() (string, error) {
 	if k.config.Namespace != "" {
 		return k.config.Namespace, nil
 	}
-	ns, err := readWord(k.system.namespaceFile)
+	ns, err := readWord(filepath.Join(k.config.ServiceAccount, "namespace"))
 	if ns = cmp.Or(ns, k.system.getenv("POD_NAMESPACE")); ns == "" {
 		return "", fmt.Errorf("own namespace: set namespace, or POD_NAMESPACE from the downward API: %w", err)
 	}
@@ -115,18 +119,22 @@ func readWord(path string) (string, error) {
 
 // domain returns the domain of the cluster and whether it was said anywhere: in the configuration, in the environment
 // variable CLUSTER_DOMAIN, or by the kubelet in the search names of resolv.conf.
-func (k *cluster) domain(search []string) (domain string, found bool) {
-	for _, d := range []string{k.config.Domain, k.system.getenv("CLUSTER_DOMAIN")} {
-		if d = strings.ToLower(strings.Trim(d, ". ")); d != "" && checkName(d) == nil {
-			return d, true
+func (k *cluster) domain(search []string) (domain string, found bool, err error) {
+	if d := k.config.Domain; d != "" {
+		return strings.TrimSuffix(strings.ToLower(d), "."), true, nil
+	}
+	if d := strings.ToLower(strings.Trim(k.system.getenv("CLUSTER_DOMAIN"), ". ")); d != "" {
+		if err := checkName(d); err != nil {
+			return "", false, fmt.Errorf("environment variable CLUSTER_DOMAIN=%q: %w; mend it, or set domain", d, err)
 		}
+		return d, true, nil
 	}
 	for _, suffix := range search {
 		if d, ok := strings.CutPrefix(suffix, "svc."); ok && d != "" {
-			return d, true
+			return d, true, nil
 		}
 	}
-	return defaultDomain, false
+	return defaultDomain, false, nil
 }
 
 // note says once what an absence of all pods may come from. While a cluster starts that is normal, as a pod is in

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/goconvoke/convoke/strategy"
 )
@@ -18,12 +19,18 @@ type KubernetesConfig struct {
 	Domain    string `yaml:"domain"`    // of the cluster; "" means: find out
 	Family    Family `yaml:"family"`    // not any: of a pod one address is enough
 
+	// ServiceAccount is the directory whose file "namespace" holds the own namespace.
+	ServiceAccount string `yaml:"service_account"`
+
 	Source `yaml:",inline"`
 }
 
 // DefaultKubernetesConfig asks the servers of the pod, every 5 s, in the own namespace. It names no Service.
 func DefaultKubernetesConfig() KubernetesConfig {
-	return KubernetesConfig{Protocol: "tcp", Family: SameFamily, Source: defaultSource()}
+	return KubernetesConfig{
+		Protocol: "tcp", Family: SameFamily, ServiceAccount: "/var/run/secrets/kubernetes.io/serviceaccount",
+		Source: defaultSource(),
+	}
 }
 
 // label is a name as Kubernetes gives it to namespaces, Services and ports.
@@ -57,9 +64,12 @@ func (c KubernetesConfig) Validate() error {
 		bad("port", "port_name is set too; the port comes with it")
 	}
 	if c.Domain != "" {
-		if err := checkName(c.Domain); err != nil {
+		if err := checkName(strings.ToLower(c.Domain)); err != nil {
 			bad("domain", "%q: %w", c.Domain, err)
 		}
+	}
+	if c.ServiceAccount == "" {
+		bad("service_account", "name the directory with the file namespace, /var/run/secrets/kubernetes.io/serviceaccount in a pod")
 	}
 	return errors.Join(errs...)
 }

@@ -109,14 +109,38 @@ func (l *lookup) services(ctx context.Context, s subject, name string) found {
 	}
 	addrs, err := l.targets(ctx, a)
 	f.err = errors.Join(f.err, err)
+	if s.podID && l.family == SameFamily {
+		l.oneFamily(addrs)
+	}
 	ids := podNames(a.services, addrs, s.podID)
 	for _, srv := range a.services {
 		for _, ip := range addrs[srv.target] {
+			if len(f.peers) >= maxPeers { // records times addresses may be millions
+				f.err = errors.Join(f.err, fmt.Errorf("%s names more than %d peers, of which as many are taken", name, maxPeers))
+				return f
+			}
 			at := netip.AddrPortFrom(ip, cmp.Or(s.port, srv.port))
 			f.peers = append(f.peers, peer.Peer{Addr: at.String(), ID: ids[srv.target], Attrs: srv.attrs()})
 		}
 	}
 	return f
+}
+
+// oneFamily leaves out the targets that are named by an address which is not of the family wanted, if others are: a pod
+// without a name has one target for each of its addresses, and is one node.
+func (l *lookup) oneFamily(addrs map[string][]netip.Addr) {
+	var all []netip.Addr
+	for target, ips := range addrs {
+		if nameless(target, ips) {
+			all = append(all, ips[0])
+		}
+	}
+	wanted := l.choose(all, true)
+	for target, ips := range addrs {
+		if nameless(target, ips) && !slices.Contains(wanted, ips[0]) {
+			delete(addrs, target)
+		}
+	}
 }
 
 // targets returns the addresses of the targets of SRV records, of one family each.
@@ -238,8 +262,8 @@ func podNames(services []service, addrs map[string][]netip.Addr, firstLabel bool
 			continue
 		}
 		label, _, _ := strings.Cut(srv.target, ".")
-		switch ip := addrs[srv.target][0]; {
-		case label == dashed(ip) || isDashedIPv4(label):
+		switch {
+		case nameless(srv.target, addrs[srv.target]):
 			ids[srv.target] = ""
 		case firstLabel:
 			ids[srv.target] = label
@@ -250,14 +274,22 @@ func podNames(services []service, addrs map[string][]netip.Addr, firstLabel bool
 	return ids
 }
 
-// dashed returns an address as Kubernetes makes a label of it: 10-0-0-7, fd00--7.
-func dashed(ip netip.Addr) string {
-	return strings.NewReplacer(".", "-", ":", "-").Replace(ip.String())
-}
-
-func isDashedIPv4(label string) bool {
-	_, err := netip.ParseAddr(strings.ReplaceAll(label, "-", "."))
-	return err == nil
+// nameless reports whether a target is named by its one address, as Kubernetes names pods without a hostname:
+// 10-0-0-7, fd00--7, and fd00--0 for fd00::, as a label does not end in a hyphen.
+func nameless(target string, ips []netip.Addr) bool {
+	if len(ips) != 1 {
+		return false
+	}
+	label, _, _ := strings.Cut(target, ".")
+	dashed := strings.NewReplacer(".", "-", ":", "-").Replace(ips[0].String())
+	if strings.HasSuffix(dashed, "-") {
+		dashed += "0"
+	}
+	if label == dashed {
+		return true
+	}
+	v4, err := netip.ParseAddr(strings.ReplaceAll(label, "-", "."))
+	return err == nil && v4.Is4()
 }
 
 // unique sorts by address and keeps one peer of each: one with an ID before one without, then that of the
