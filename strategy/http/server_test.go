@@ -97,9 +97,7 @@ func (f *fake) serve(tb testing.TB, p *pipe) {
 
 // listJSON returns the list of these peers.
 func listJSON(peers []peer.Peer, more ...string) string {
-	for _, addr := range strategytest.Addrs(peers) {
-		more = append(more, addr)
-	}
+	more = append(more, strategytest.Addrs(peers)...)
 	if len(more) == 0 {
 		return "[]"
 	}
