@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/goconvoke/convoke/strategy"
@@ -13,7 +14,7 @@ import (
 type Config struct {
 	Paths []string `yaml:"paths"` // required, 1 to 100 files or patterns ("conf.d/*.json"); relative to the working directory
 
-	// Labels that stand for parts of a peer; "" for none.
+	// The labels that become fields of a peer; "" means none. All others become its Attrs.
 	IDLabel      string `yaml:"id_label"`
 	ZoneLabel    string `yaml:"zone_label"`
 	VersionLabel string `yaml:"version_label"`
@@ -21,14 +22,14 @@ type Config struct {
 	strategy.PollConfig `yaml:",inline"` // how often the files are looked at
 }
 
-const maxPaths = 100
+const (
+	maxPaths = 100
+	meta     = `*?[` // characters that make a pattern
+)
 
 // DefaultConfig looks at the files every 2 s. It names no file.
 func DefaultConfig() Config {
-	return Config{
-		IDLabel: "id", ZoneLabel: "zone", VersionLabel: "version",
-		PollConfig: strategy.PollConfig{Interval: 2 * time.Second, Timeout: 5 * time.Second},
-	}
+	return Config{PollConfig: strategy.PollConfig{Interval: 2 * time.Second, Timeout: 5 * time.Second}}
 }
 
 // Validate reports missing paths and patterns that no file can match.
@@ -47,6 +48,9 @@ func (c Config) Validate() error {
 		}
 		if _, err := filepath.Match(p, ""); err != nil {
 			errs = append(errs, strategy.At(key, fmt.Errorf("%q is no pattern: %w", p, err)))
+		}
+		if dir := filepath.Dir(p); strings.ContainsAny(dir, meta) {
+			errs = append(errs, strategy.At(key, fmt.Errorf("%q holds a pattern for directories; only the name of the file may be one", p)))
 		}
 		if _, known := format(p); p != "" && !known {
 			errs = append(errs, strategy.At(key, fmt.Errorf("%q ends in none of .json, .yml, .yaml", p)))

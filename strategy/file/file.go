@@ -6,7 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,8 +19,10 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// maxFiles bounds what patterns match.
-const maxFiles = 1000
+const (
+	maxFiles   = 1000    // that patterns match
+	maxEntries = 100_000 // of a directory that a pattern is about
+)
 
 // Kind registers the strategy as "file".
 var Kind = strategy.Kind[Config]{
@@ -90,38 +93,33 @@ func (r *reader) lookup(ctx context.Context) ([]peer.Peer, error) {
 			}
 		}
 	}
-	for path := range r.files {
-		if !slices.Contains(paths, path) {
-			delete(r.files, path)
-		}
-	}
+	maps.DeleteFunc(r.files, func(path string, _ *seen) bool {
+		_, is := slices.BinarySearch(paths, path)
+		return !is
+	})
 	return all, errors.Join(errs...)
 }
 
-// paths returns the files that there are. A pattern that matches nothing says that nobody is there; a plain name says so only
-// by an empty list inside of the file.
+// paths returns the files that there are; with an error, those that are known. A pattern that matches nothing
+// says that nobody is there; a plain name says so only by an empty list inside of the file.
 func (r *reader) paths() ([]string, error) {
 	var all []string
-	for _, pattern := range r.config.Paths {
-		if !strings.ContainsAny(pattern, `*?[`) {
-			all = append(all, pattern)
+	var errs []error
+	for _, path := range r.config.Paths {
+		if !isPattern(path) {
+			all = append(all, path)
 			continue
 		}
-		if _, err := os.Stat(filepath.Dir(pattern)); err != nil && !strings.ContainsAny(filepath.Dir(pattern), `*?[`) {
-			return all, fmt.Errorf("look for %s: %w", pattern, err)
-		}
-		found, err := filepath.Glob(pattern)
-		if err != nil {
-			return all, fmt.Errorf("look for %s: %w", pattern, err)
-		}
-		all = append(all, found...)
+		found, err := expand(path)
+		all, errs = append(all, found...), append(errs, err)
 	}
 	slices.Sort(all)
 	all = slices.Compact(all)
 	if len(all) > maxFiles {
-		return all[:maxFiles], fmt.Errorf("%d files, only the first %d are read", len(all), maxFiles)
+		errs = append(errs, fmt.Errorf("%d files match, and only the first %d are read", len(all), maxFiles))
+		all = all[:maxFiles]
 	}
-	return all, nil
+	return all, errors.Join(errs...)
 }
 
 // look returns what a file says, read anew if it may have changed.

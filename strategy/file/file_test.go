@@ -2,6 +2,7 @@ package file_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,7 +23,7 @@ import (
 func follow(t *testing.T, paths ...string) *strategytest.Sink {
 	t.Helper()
 	c := file.DefaultConfig()
-	c.Paths = paths
+	c.Paths, c.IDLabel, c.ZoneLabel, c.VersionLabel = paths, "id", "zone", "version"
 	st, err := file.New(c, strategy.Env{})
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -92,11 +93,65 @@ func TestABadFileNamesItsPlaceAndTheOthersCount(t *testing.T) {
 	})
 }
 
-func TestAMissingDirectoryIsNotAnEmptyOne(t *testing.T) {
+func TestADirectoryThatCannotBeReadIsNotAnEmptyOne(t *testing.T) {
+	for name, tc := range map[string]struct {
+		pattern string
+		setup   func(dir string) // makes what there is
+		want    string
+	}{
+		"missing":         {"gone/*.json", func(string) {}, "Fail"},
+		"a file":          {"d/*.json", func(dir string) { replace(t, filepath.Join(dir, "d"), "") }, "Fail"},
+		"a loop of links": {"d/*.json", func(dir string) { must(t, os.Symlink("d", filepath.Join(dir, "d"))) }, "Fail"},
+		"a loop among good": {"d*/*.json", func(dir string) {
+			must(t, os.Symlink("d", filepath.Join(dir, "d")))
+			must(t, os.Mkdir(filepath.Join(dir, "d2"), 0o700))
+			replace(t, filepath.Join(dir, "d2", "a.json"), list(t, "10.0.0.1:1"))
+		}, "Add(10.0.0.1:1) Fail"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dir := t.TempDir()
+				tc.setup(dir)
+				sink := follow(t, filepath.Join(dir, tc.pattern))
+				told(sink)
+				if got := strategytest.Summary(sink.Calls()); got != tc.want {
+					t.Errorf("told %s, want %s", got, tc.want)
+				}
+			})
+		})
+	}
+}
+
+func TestAPatternMayMatchDirectories(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sink := follow(t, filepath.Join(t.TempDir(), "gone", "*.json"))
-		if got := told(sink); got.Method != strategytest.Fail {
-			t.Errorf("told %v, want a failure", got)
+		dir := t.TempDir()
+		for i, name := range []string{"rack1", "rack2", "other"} {
+			must(t, os.Mkdir(filepath.Join(dir, name), 0o700))
+			replace(t, filepath.Join(dir, name, "peers.json"), list(t, fmt.Sprintf("10.0.0.%d:1", i+1)))
+		}
+		must(t, os.Mkdir(filepath.Join(dir, "rack3"), 0o700))
+		replace(t, filepath.Join(dir, "rack.txt"), "a file beside the directories")
+		must(t, os.Symlink("gone", filepath.Join(dir, "rack4")))
+		for _, last := range []string{"peers.json", "*.json", "p[a-f]ers.j?on"} {
+			if got := told(follow(t, filepath.Join(dir, "rack*", last))).String(); !strings.Contains(got, "Set(10.0.0.1:1 10.0.0.2:1)") {
+				t.Errorf("%s: told %s", last, got)
+			}
+		}
+	})
+}
+
+func TestTooManyFilesAreAnErrorAndTheFirstAreRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		for i := range 1001 {
+			must(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%04d.json", i)), []byte(list(t, fmt.Sprintf("n%d:1", i))), 0o600))
+		}
+		sink := follow(t, filepath.Join(dir, "*.json"))
+		told(sink)
+		calls := sink.Calls()
+		if calls[0].Method != strategytest.Add || len(calls[0].Peers) != 1000 || calls[1].Method != strategytest.Fail ||
+			!strings.Contains(calls[1].String(), "1001 files match") {
+			t.Errorf("told %d peers and %v", len(calls[0].Peers), calls[1])
 		}
 	})
 }
@@ -109,6 +164,7 @@ func TestMistakesOfAConfigurationArePlaced(t *testing.T) {
 		"{paths: [a.json, b.txt]}":        `t.yaml:1:18: paths[1]: "b.txt" ends in none of .json, .yml, .yaml`,
 		"{paths: ['[.json']}":             "is no pattern",
 		"{paths: ['']}":                   "is empty",
+		"{paths: ['*.d/a.json']}":         "only the name of the file may be one",
 		"{paths: [a.json], interval: 0s}": "interval",
 	} {
 		var doc yaml.Node
