@@ -62,18 +62,6 @@ func TestAnEmptyListIsAnAnswer(t *testing.T) {
 }
 
 func TestWhatIsNoAnswerIsAnError(t *testing.T) {
-	status := func(code int, body string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(code)
-			_, _ = w.Write([]byte(body))
-		}
-	}
-	body := func(kind, body string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", kind)
-			_, _ = w.Write([]byte(body))
-		}
-	}
 	for name, c := range map[string]struct {
 		do    http.HandlerFunc
 		says  string
@@ -132,6 +120,22 @@ func TestWhatIsNoAnswerIsAnError(t *testing.T) {
 				t.Errorf("%q is known, want %q", known, c.known)
 			}
 		})
+	}
+}
+
+// status answers with a status.
+func status(code int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(code)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+// body answers with a content type.
+func body(kind, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		_, _ = w.Write([]byte(body))
 	}
 }
 
