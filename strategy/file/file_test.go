@@ -102,11 +102,6 @@ func TestADirectoryThatCannotBeReadIsNotAnEmptyOne(t *testing.T) {
 		"missing":         {"gone/*.json", func(string) {}, "Fail"},
 		"a file":          {"d/*.json", func(dir string) { replace(t, filepath.Join(dir, "d"), "") }, "Fail"},
 		"a loop of links": {"d/*.json", func(dir string) { must(t, os.Symlink("d", filepath.Join(dir, "d"))) }, "Fail"},
-		"a loop among good": {"d*/*.json", func(dir string) {
-			must(t, os.Symlink("d", filepath.Join(dir, "d")))
-			must(t, os.Mkdir(filepath.Join(dir, "d2"), 0o700))
-			replace(t, filepath.Join(dir, "d2", "a.json"), list(t, "10.0.0.1:1"))
-		}, "Add(10.0.0.1:1) Fail"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -120,24 +115,6 @@ func TestADirectoryThatCannotBeReadIsNotAnEmptyOne(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestAPatternMayMatchDirectories(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
-		for i, name := range []string{"rack1", "rack2", "other"} {
-			must(t, os.Mkdir(filepath.Join(dir, name), 0o700))
-			replace(t, filepath.Join(dir, name, "peers.json"), list(t, fmt.Sprintf("10.0.0.%d:1", i+1)))
-		}
-		must(t, os.Mkdir(filepath.Join(dir, "rack3"), 0o700))
-		replace(t, filepath.Join(dir, "rack.txt"), "a file beside the directories")
-		must(t, os.Symlink("gone", filepath.Join(dir, "rack4")))
-		for _, last := range []string{"peers.json", "*.json", "p[a-f]ers.j?on"} {
-			if got := told(follow(t, filepath.Join(dir, "rack*", last))).String(); !strings.Contains(got, "Set(10.0.0.1:1 10.0.0.2:1)") {
-				t.Errorf("%s: told %s", last, got)
-			}
-		}
-	})
 }
 
 func TestTooManyFilesAreAnErrorAndTheFirstAreRead(t *testing.T) {
