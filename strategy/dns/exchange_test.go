@@ -46,6 +46,22 @@ func TestAServerThatRefusesIsFollowedByTheNextAtOnce(t *testing.T) {
 	})
 }
 
+func TestATruncatedAnswerIsLeftForAWholeOneOfTheNextServer(t *testing.T) {
+	bubble(t, func(t *testing.T, s *dnstest.Server) {
+		other := dnstest.InMemory(t)
+		other.Records("peers.test. 5 A 10.0.0.1")
+		other.Fault("", "", dnstest.Truncated(1, dnstest.Drop))
+		dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if addr == "other:53" {
+				return other.Dial(ctx, network, other.Addr())
+			}
+			return s.Dial(ctx, network, addr)
+		}
+		check(t, askWith(t, lookup{client: newClient([]string{"other:53", s.Addr()}, dial), family: AnyFamily}, "peers.test."), everybody, "")
+		check(t, askWith(t, lookup{client: newClient([]string{"other:53", nobody}, dial), family: IPv4}, "peers.test."), "10.0.0.1:7946", nobody)
+	})
+}
+
 func TestALookupWithoutAnAnswerNamesEveryServerAndEndsAtItsDeadline(t *testing.T) {
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
 		s.Fault("", "", dnstest.Code(miekg.RcodeServerFailure))
@@ -176,7 +192,9 @@ func TestLoopback(t *testing.T) {
 		t.Errorf("with a connection that is cut: %d peers and error %v, want 3 and an error", len(got.peers), got.err)
 	}
 	s.Fault("", "", dnstest.Hang)
-	check(t, askWith(t, lookup{client: newClient([]string{s.Addr()}, host.dial), family: IPv4}, "peers.test."), "", "i/o timeout")
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	check(t, l.all(ctx, []subject{{name: "peers.test.", port: 1}}), "", "i/o timeout")
 }
 
 func TestLoopbackPortThatIsClosed(t *testing.T) {
