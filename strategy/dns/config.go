@@ -96,7 +96,10 @@ func (s Source) Validate() error {
 }
 
 func checkServer(server string) error {
-	if _, err := netip.ParseAddrPort(server); err == nil {
+	if at, err := netip.ParseAddrPort(server); err == nil {
+		if at.Port() == 0 {
+			return fmt.Errorf("%q: port 0 is not in 1..65535; DNS servers listen on 53", server)
+		}
 		return nil
 	}
 	if _, err := netip.ParseAddr(strings.Trim(server, "[]")); err == nil {

@@ -27,6 +27,8 @@ func TestConfigurationsThatCannotWorkAreRefusedAtTheirPlace(t *testing.T) {
 		{"dns", "{names: [a.test], port: 1, servers: ['fd00::1']}", `servers[0]: "fd00::1" has no port`},
 		{"dns", "{names: [a.test], port: 1, servers: ['dns.test:53']}", `servers[0]: "dns.test:53" is a name`},
 		{"dns", "{names: [a.test], port: 1, servers: ['x']}", `servers[0]: address "x"`},
+		{"dns", "{names: [a.test], port: 1, servers: ['10.0.0.1:0']}", `servers[0]: "10.0.0.1:0": port 0 is not in 1..65535`},
+		{"kubernetes_dns", "{service: a, port: 1, service_account: ''}", "service_account: name the directory"},
 		{"dns", "{names: [a.test], port: 1, resolv_conf: ''}", "resolv_conf: is empty"},
 		{"dns", "{names: [" + strings.Repeat("a,", 65) + "]}", "names: has 65 entries"},
 		{"dns", "{names: [a.test], port: 1, servers: [" + strings.Repeat("'1.1.1.1:53',", 17) + "]}", "servers: has 17 entries"},
