@@ -3,8 +3,10 @@ package builtin
 
 import (
 	"github.com/goconvoke/convoke/strategy"
+	"github.com/goconvoke/convoke/strategy/exec"
 	"github.com/goconvoke/convoke/strategy/file"
 	"github.com/goconvoke/convoke/strategy/hostsfile"
+	"github.com/goconvoke/convoke/strategy/http"
 	"github.com/goconvoke/convoke/strategy/kubernetes"
 	"github.com/goconvoke/convoke/strategy/local"
 	"github.com/goconvoke/convoke/strategy/multicast"
@@ -16,7 +18,9 @@ import (
 func Registry() *strategy.Registry {
 	r, err := strategy.NewRegistry(
 		file.Kind,
+		exec.Kind,
 		hostsfile.Kind,
+		http.Kind,
 		kubernetes.Kind,
 		local.Kind,
 		multicast.Kind,

@@ -88,6 +88,22 @@ var contract = []struct {
 		hang:     "Fail",
 		garbage:  "Add(10.0.0.1:1 10.0.0.2:1) Fail",
 	}, real: true},
+	{strategy: "http", setup: httpWorld, want: map[string]string{
+		complete: both,
+		nothing:  "Set()",
+		part:     "Add(10.0.0.1:1) Fail",
+		broken:   "Fail",
+		hang:     "Fail",
+		garbage:  "Fail",
+	}, real: true},
+	{strategy: "exec", setup: execWorld, want: map[string]string{
+		complete: both,
+		nothing:  "Set()",
+		part:     "Add(10.0.0.1:1) Fail",
+		broken:   "Fail",
+		hang:     "Fail",
+		garbage:  "Fail",
+	}, real: true},
 	{strategy: "multicast", setup: multicastWorld, want: map[string]string{ // a socket neither hangs nor panics
 		complete: both,
 		nothing:  "Set()",

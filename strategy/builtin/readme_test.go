@@ -15,8 +15,10 @@ import (
 
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/builtin"
+	"github.com/goconvoke/convoke/strategy/exec"
 	"github.com/goconvoke/convoke/strategy/file"
 	"github.com/goconvoke/convoke/strategy/hostsfile"
+	"github.com/goconvoke/convoke/strategy/http"
 	"github.com/goconvoke/convoke/strategy/kubernetes"
 	"github.com/goconvoke/convoke/strategy/local"
 	"github.com/goconvoke/convoke/strategy/multicast"
@@ -26,7 +28,9 @@ import (
 // defaults holds the default configuration of every strategy.
 var defaults = map[string]any{
 	"file":       file.Kind.Default,
+	"exec":       exec.Kind.Default,
 	"hostsfile":  hostsfile.Kind.Default,
+	"http":       http.Kind.Default,
 	"kubernetes": kubernetes.Kind.Default,
 	"local":      local.Kind.Default,
 	"multicast":  multicast.Kind.Default,
@@ -34,7 +38,7 @@ var defaults = map[string]any{
 }
 
 // documented are the strategies whose README is checked.
-var documented = []string{"file", "hostsfile", "kubernetes", "local", "multicast", "static"}
+var documented = []string{"exec", "http", "file", "hostsfile", "kubernetes", "local", "multicast", "static"}
 
 func TestRegistryNamesAndDocumentsEveryStrategy(t *testing.T) {
 	r := builtin.Registry()
@@ -81,7 +85,7 @@ func TestReadmeListsEverySettingWithItsDefault(t *testing.T) {
 func says(cell, value string) bool {
 	code, isCode := strings.CutPrefix(cell, "`")
 	if !isCode {
-		return slices.Contains([]string{`""`, "0", "0s", "[]"}, value)
+		return slices.Contains([]string{`""`, "0", "0s", "[]", "map[]", "(hidden)"}, value)
 	}
 	code = strings.TrimSuffix(code, "`")
 	return code == value || code != "" && code == strings.Trim(value, `"`)
