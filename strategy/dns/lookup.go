@@ -10,7 +10,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -19,10 +18,7 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-const (
-	maxPeers   = 10_000
-	maxTargets = 512 // of one name that are asked for, because their addresses did not come with the SRV records
-)
+const maxPeers = 10_000
 
 // lookup asks for the peers of some names, once.
 type lookup struct {
@@ -126,54 +122,6 @@ func (l *lookup) services(ctx context.Context, s subject, name string) found {
 	return f
 }
 
-// oneFamily leaves out the targets that are named by an address which is not of the family wanted, if others are: a pod
-// without a name has one target for each of its addresses, and is one node.
-func (l *lookup) oneFamily(addrs map[string][]netip.Addr) {
-	var all []netip.Addr
-	for target, ips := range addrs {
-		if nameless(target, ips) {
-			all = append(all, ips[0])
-		}
-	}
-	wanted := l.choose(all, true)
-	for target, ips := range addrs {
-		if nameless(target, ips) && !slices.Contains(wanted, ips[0]) {
-			delete(addrs, target)
-		}
-	}
-}
-
-// targets returns the addresses of the targets of SRV records, of one family each.
-func (l *lookup) targets(ctx context.Context, a answer) (map[string][]netip.Addr, error) {
-	all := make(map[string][]netip.Addr)
-	var names []string
-	for _, srv := range a.services {
-		if _, done := all[srv.target]; done {
-			continue
-		}
-		all[srv.target] = l.choose(a.glue[srv.target], true)
-		if len(a.glue[srv.target]) == 0 { // glue of another family than is wanted is an answer too
-			names = append(names, srv.target)
-		}
-	}
-	var errs []error
-	if n := len(names); n > maxTargets {
-		names = names[:maxTargets]
-		errs = append(errs, fmt.Errorf("%d targets came without their addresses, of which %d are asked for", n, maxTargets))
-	}
-	answers := make([]answer, len(names))
-	together(len(names), func(i int) { answers[i] = l.addresses(ctx, names[i]) })
-	for i, name := range names {
-		all[name] = l.choose(answers[i].addrs, true)
-		if err := answers[i].err; err != nil {
-			errs = append(errs, err)
-		} else if len(all[name]) == 0 {
-			errs = append(errs, fmt.Errorf("target %s has no address", name))
-		}
-	}
-	return all, first(errs)
-}
-
 // addresses asks for the addresses of a name, of both families at once.
 func (l *lookup) addresses(ctx context.Context, name string) answer {
 	types := []uint16{dns.TypeA, dns.TypeAAAA}
@@ -215,6 +163,9 @@ func (l *lookup) resolve(ctx context.Context, q question) answer {
 
 // choose returns the addresses that are wanted; where one family is enough, those of the preferred one if there are any.
 func (l *lookup) choose(all []netip.Addr, one bool) []netip.Addr {
+	all = slices.Clone(all)
+	slices.SortFunc(all, netip.Addr.Compare)
+	all = slices.Compact(all) // a record may be there twice
 	var v4, v6 []netip.Addr
 	for _, ip := range all {
 		if ip.Is4() {
@@ -236,8 +187,6 @@ func (l *lookup) choose(all []netip.Addr, one bool) []netip.Addr {
 	return v4
 }
 
-func (s service) attrs() string { return fmt.Sprintf("priority=%d,weight=%d", s.priority, s.weight) }
-
 // isIPv6 returns the family of the address in a host:port; it is known unless that is a name or unspecified.
 func isIPv6(hostport string) (is6, known bool) {
 	ap, err := netip.ParseAddrPort(hostport)
@@ -245,51 +194,6 @@ func isIPv6(hostport string) (is6, known bool) {
 		return false, false
 	}
 	return ap.Addr().Unmap().Is6(), true
-}
-
-// podNames returns the IDs of targets. One that has several addresses or ports is not one node, and one that is
-// named by its address has no name of its own.
-func podNames(services []service, addrs map[string][]netip.Addr, firstLabel bool) map[string]string {
-	ids := make(map[string]string)
-	ports := make(map[string]uint16)
-	for _, srv := range services {
-		port, known := ports[srv.target]
-		if ports[srv.target] = srv.port; known && port != srv.port || len(addrs[srv.target]) != 1 {
-			ids[srv.target] = ""
-			continue
-		}
-		if _, taken := ids[srv.target]; taken {
-			continue
-		}
-		label, _, _ := strings.Cut(srv.target, ".")
-		switch {
-		case nameless(srv.target, addrs[srv.target]):
-			ids[srv.target] = ""
-		case firstLabel:
-			ids[srv.target] = label
-		default:
-			ids[srv.target] = strings.TrimSuffix(srv.target, ".")
-		}
-	}
-	return ids
-}
-
-// nameless reports whether a target is named by its one address, as Kubernetes names pods without a hostname:
-// 10-0-0-7, fd00--7, and fd00--0 for fd00::, as a label does not end in a hyphen.
-func nameless(target string, ips []netip.Addr) bool {
-	if len(ips) != 1 {
-		return false
-	}
-	label, _, _ := strings.Cut(target, ".")
-	dashed := strings.NewReplacer(".", "-", ":", "-").Replace(ips[0].String())
-	if strings.HasSuffix(dashed, "-") {
-		dashed += "0"
-	}
-	if label == dashed {
-		return true
-	}
-	v4, err := netip.ParseAddr(strings.ReplaceAll(label, "-", "."))
-	return err == nil && v4.Is4()
 }
 
 // unique sorts by address and keeps one peer of each: one with an ID before one without, then that of the

@@ -1,0 +1,136 @@
+package dns
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// maxTargets is how many targets of one name are asked for, because their addresses did not come with the SRV records.
+const maxTargets = 512
+
+func (s service) attrs() string { return fmt.Sprintf("priority=%d,weight=%d", s.priority, s.weight) }
+
+// targets returns the addresses of the targets of SRV records, of one family each: those that came with the records
+// or, where there is more to be known, those that the targets are asked for.
+func (l *lookup) targets(ctx context.Context, a answer) (map[string][]netip.Addr, error) {
+	all := make(map[string][]netip.Addr)
+	var names []string
+	both := l.preferredCame(a)
+	for _, srv := range a.services {
+		if _, done := all[srv.target]; done {
+			continue
+		}
+		all[srv.target] = l.choose(a.glue[srv.target], true)
+		if !l.suffices(srv.target, a.glue[srv.target], both) {
+			names = append(names, srv.target)
+		}
+	}
+	var errs []error
+	if n := len(names); n > maxTargets {
+		names = names[:maxTargets]
+		errs = append(errs, fmt.Errorf("%d targets came without their addresses, of which %d are asked for", n, maxTargets))
+	}
+	answers := make([]answer, len(names))
+	together(len(names), func(i int) { answers[i] = l.addresses(ctx, names[i]) })
+	for i, name := range names {
+		known := slices.Concat(a.glue[name], answers[i].addrs)
+		all[name] = l.choose(known, true)
+		if err := answers[i].err; err != nil {
+			errs = append(errs, err)
+		} else if len(known) == 0 {
+			errs = append(errs, fmt.Errorf("target %s has no address", name))
+		}
+	}
+	return all, first(errs)
+}
+
+// preferredCame reports whether addresses of the preferred family came with any target that has a name.
+func (l *lookup) preferredCame(a answer) bool {
+	return slices.ContainsFunc(a.services, func(srv service) bool {
+		came := a.glue[srv.target]
+		return !nameless(srv.target, came) && slices.ContainsFunc(came, func(ip netip.Addr) bool { return ip.Is6() == l.prefer6 })
+	})
+}
+
+// suffices reports whether the addresses that came with a target are all that is wanted of it. A server may leave some out,
+// without a word, where the message is full. That it left out the preferred family of all targets is not
+// assumed, only that of some, or else each round would ask for what does not exist.
+func (l *lookup) suffices(target string, came []netip.Addr, preferredCame bool) bool {
+	wants6 := l.prefer6
+	switch {
+	case len(came) == 0:
+		return false
+	case nameless(target, came): // it has no other
+		return true
+	case l.family == IPv4 || l.family == IPv6:
+		wants6 = l.family == IPv6
+	case !preferredCame:
+		return true
+	}
+	return slices.ContainsFunc(came, func(ip netip.Addr) bool { return ip.Is6() == wants6 })
+}
+
+// oneFamily leaves out the targets that are named by an address which is not of the family wanted, if others are: a pod
+// without a name has one target for each of its addresses, and is one node.
+func (l *lookup) oneFamily(addrs map[string][]netip.Addr) {
+	var all []netip.Addr
+	for target, ips := range addrs {
+		if nameless(target, ips) {
+			all = append(all, ips[0])
+		}
+	}
+	wanted := l.choose(all, true)
+	for target, ips := range addrs {
+		if nameless(target, ips) && !slices.Contains(wanted, ips[0]) {
+			delete(addrs, target)
+		}
+	}
+}
+
+// podNames returns the IDs of targets. One that has several addresses or ports is not one node, and one that is
+// named by its address has no name of its own.
+func podNames(services []service, addrs map[string][]netip.Addr, firstLabel bool) map[string]string {
+	ids := make(map[string]string)
+	ports := make(map[string]uint16)
+	for _, srv := range services {
+		port, known := ports[srv.target]
+		if ports[srv.target] = srv.port; known && port != srv.port || len(addrs[srv.target]) != 1 {
+			ids[srv.target] = ""
+			continue
+		}
+		if _, taken := ids[srv.target]; taken {
+			continue
+		}
+		label, _, _ := strings.Cut(srv.target, ".")
+		switch {
+		case nameless(srv.target, addrs[srv.target]):
+			ids[srv.target] = ""
+		case firstLabel:
+			ids[srv.target] = label
+		default:
+			ids[srv.target] = strings.TrimSuffix(srv.target, ".")
+		}
+	}
+	return ids
+}
+
+// nameless reports whether a target is named by its one address, as Kubernetes names pods without a hostname:
+// 10-0-0-7, fd00--7, and fd00--0 for fd00::, as a label does not end in a hyphen.
+func nameless(target string, ips []netip.Addr) bool {
+	if len(ips) != 1 {
+		return false
+	}
+	label, _, _ := strings.Cut(target, ".")
+	dashed := strings.NewReplacer(".", "-", ":", "-").Replace(ips[0].String())
+	if strings.HasSuffix(dashed, "-") {
+		dashed += "0"
+	}
+	if label == dashed {
+		return true
+	}
+	v4, err := netip.ParseAddr(strings.ReplaceAll(label, "-", "."))
+	return err == nil && v4.Is4()
+}
