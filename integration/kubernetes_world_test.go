@@ -15,7 +15,7 @@ import (
 	"github.com/goconvoke/convoke/integration/kube"
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
-	"github.com/goconvoke/convoke/strategy/builtin"
+	"github.com/goconvoke/convoke/strategy/dns"
 	"github.com/goconvoke/convoke/strategy/kubernetes"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
@@ -126,7 +126,11 @@ func find(t *testing.T, name, config string) *finding {
 	if err := yaml.Unmarshal([]byte(config), &doc); err != nil {
 		t.Fatal(err)
 	}
-	c, err := builtin.Registry().Configure(name, doc.Content[0], strategy.Source{File: t.Name()})
+	kinds, err := strategy.NewRegistry(kubernetes.Kind, dns.Kind, dns.KubernetesKind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := kinds.Configure(name, doc.Content[0], strategy.Source{File: t.Name()})
 	if err != nil {
 		t.Fatal(err)
 	}

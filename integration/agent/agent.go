@@ -21,6 +21,8 @@ import (
 const (
 	buildTimeout = 5 * time.Minute  // of cmd/convoke, with an empty build cache
 	stopTimeout  = 20 * time.Second // from SIGTERM to the end of the process
+
+	outputTimeout = 20 * time.Second // of a command that asks nobody
 )
 
 // Spec is the configuration of one agent with one topology.
@@ -44,6 +46,40 @@ topologies:
     expect: {{.Expect}}
 `))
 
+// write makes the file of a configuration.
+func (s Spec) write(t testing.TB) string {
+	t.Helper()
+	var text strings.Builder
+	err := file.Execute(&text, s)
+	path := filepath.Join(t.TempDir(), s.Name+".yaml")
+	if err == nil {
+		err = os.WriteFile(path, []byte(text.String()), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Output runs a command of the program on a configuration, outside of any lab, and returns what it prints.
+func Output(t testing.TB, s Spec, command string, flags ...string) string {
+	t.Helper()
+	program, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), outputTimeout)
+	defer cancel()
+	c := exec.CommandContext(ctx, program, append([]string{command, "-c", s.write(t)}, flags...)...)
+	var said strings.Builder
+	c.Stderr = &said
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("convoke %s: %v: %s", command, err, said.String())
+	}
+	return string(out)
+}
+
 // Agent is one agent process in a host. Its methods may be called from any goroutine, except
 // those that take a testing.TB.
 type Agent struct {
@@ -60,14 +96,7 @@ func Start(t testing.TB, l *lab.Lab, i int, s Spec) *Agent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text strings.Builder
-	if err := file.Execute(&text, s); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), s.Name+".yaml")
-	if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	path := s.write(t)
 	a := &Agent{Spec: s}
 	a.changed = make(chan struct{})
 	a.child, err = l.Start(i, nil, a.read, a.note, program, "agent", "-c", path, "-o", "json")

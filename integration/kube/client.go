@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"time"
@@ -31,7 +30,7 @@ type Client struct {
 	http        *http.Client
 }
 
-func newClient(r Ready) (*Client, error) {
+func newClient(r Ready, dial Dial) (*Client, error) {
 	ca, err := os.ReadFile(r.CA)
 	if err != nil {
 		return nil, err
@@ -42,15 +41,8 @@ func newClient(r Ready) (*Client, error) {
 	}
 	return &Client{base: r.URL, token: r.Token, http: &http.Client{
 		Timeout:   requestTimeout,
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true, MaxConnsPerHost: 4},
+		Transport: &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true},
 	}}, nil
-}
-
-// Through returns the same client with other connections, for a server in another network.
-func (c *Client) Through(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *Client {
-	transport := c.http.Transport.(*http.Transport).Clone()
-	transport.DialContext = dial
-	return &Client{base: c.base, token: c.token, http: &http.Client{Timeout: requestTimeout, Transport: transport}}
 }
 
 // StatusError is a refusal of the API server.

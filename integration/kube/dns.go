@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -26,8 +27,7 @@ type DNSOptions struct {
 	TTL         int    // of records, in seconds, 0 to 3600
 	NegativeTTL int    // for how long "no such name" is told again from memory, in seconds; 0: never
 	Command     Command
-	// Dial reaches the server from here; nil for one in the network of this process.
-	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	Dial        Dial
 }
 
 // DNS is a CoreDNS that answers for the Services of an API server.
@@ -52,7 +52,7 @@ func RunDNS(t testing.TB, s *Server, o DNSOptions) *DNS {
 		o.Bind = "127.0.0.1"
 	}
 	if o.Port == 0 {
-		o.Port = freeUDPPort(t, o.Bind)
+		o.Port = freePort(t, o.Bind)
 	}
 	if o.Command == nil {
 		o.Command = exec.CommandContext
@@ -102,7 +102,7 @@ func (d *DNS) run(process *exec.Cmd, said *tail, started chan<- error) {
 func corefile(kubeconfig string, o DNSOptions) string {
 	text := fmt.Sprintf(".:%d {\n\tbind %s\n\terrors\n", o.Port, o.Bind)
 	if o.NegativeTTL > 0 {
-		text += fmt.Sprintf("\tcache {\n\t\tsuccess 1000 0\n\t\tdenial 1000 %d\n\t}\n", o.NegativeTTL)
+		text += fmt.Sprintf("\tcache {\n\t\tsuccess 1000 1 1\n\t\tdenial 1000 %[1]d %[1]d\n\t}\n", o.NegativeTTL)
 	}
 	return text + fmt.Sprintf("\tkubernetes %s {\n\t\tkubeconfig %s lab\n\t\tttl %d\n\t}\n}\n", Domain, kubeconfig, o.TTL)
 }
@@ -120,6 +120,8 @@ func (d *DNS) awaitAnswer(o DNSOptions) error {
 		}
 		select {
 		case <-tick.C:
+		case <-d.done:
+			return errors.New("has ended")
 		case <-ctx.Done():
 			return fmt.Errorf("no answer within %v: %v %w", startTimeout, answer, err)
 		}
@@ -155,14 +157,25 @@ func (d *DNS) ResolvConf(t testing.TB, namespace string) string {
 	return path
 }
 
-func freeUDPPort(t testing.TB, ip string) int {
+// freePort returns a port that neither UDP nor TCP used a moment ago.
+func freePort(t testing.TB, ip string) int {
 	t.Helper()
-	l, err := net.ListenPacket("udp", net.JoinHostPort(ip, "0"))
-	if err != nil {
-		t.Fatal(err)
+	var err error
+	for range 10 {
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort(ip, "0")); err != nil {
+			break
+		}
+		var c net.PacketConn
+		c, err = net.ListenPacket("udp", l.Addr().String())
+		l.Close()
+		if err == nil {
+			c.Close()
+			return l.Addr().(*net.TCPAddr).Port
+		}
 	}
-	defer l.Close()
-	return l.LocalAddr().(*net.UDPAddr).Port
+	t.Fatalf("a port for CoreDNS: %v", err)
+	return 0
 }
 
 // At returns the options with the address of a server that was killed.

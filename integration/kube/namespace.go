@@ -84,7 +84,7 @@ func (n *Namespace) Service(s Service) {
 // Pod is a pod of a Service.
 type Pod struct {
 	Name    string
-	Service string   // its label app, and its subdomain
+	Service string   // its label app, its subdomain and its service account
 	IPs     []string // none: it has not got any yet
 	Ready   bool
 	Labels  map[string]string // more of them
@@ -126,7 +126,7 @@ func (n *Namespace) TryStart(p Pod) error {
 	err := n.c.Create(n.core("pods"), Object{
 		"metadata": Object{"name": p.Name, "labels": labels},
 		"spec": Object{
-			"nodeName": node, "hostname": p.Name, "subdomain": p.Service,
+			"nodeName": node, "hostname": p.Name, "subdomain": p.Service, "serviceAccountName": p.Service,
 			"containers": []any{Object{"name": "main", "image": "none", "ports": []any{Object{"name": "gossip", "containerPort": 7946}}}},
 		},
 	})

@@ -295,3 +295,21 @@ func TestSweepTakesTheDeadAndSparesTheLiving(t *testing.T) {
 		t.Errorf("the namespace of a living run is gone: %v", err)
 	}
 }
+
+func TestConnectionsAreOpenedFromTheHostAskedFor(t *testing.T) {
+	t.Parallel()
+	l := New(t, 2)
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	defer cancel()
+	conn, err := l.Dial(1)(ctx, "udp", net.JoinHostPort(l.IP(2), "9"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if got, _, _ := net.SplitHostPort(conn.LocalAddr().String()); got != l.IP(1) {
+		t.Errorf("the connection comes from %s, want %s", got, l.IP(1))
+	}
+	if _, err := l.Dial(3)(ctx, "udp", net.JoinHostPort(l.IP(2), "9")); err == nil {
+		t.Error("a connection from a host that does not exist")
+	}
+}

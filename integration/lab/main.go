@@ -31,6 +31,8 @@ func Main(m *testing.M, probes map[string]Probe) int {
 	if os.Getenv(innerEnv) != "" {
 		if err := syscall.Mount("none", "/run", "tmpfs", 0, ""); err != nil {
 			refused = fmt.Errorf("mount tmpfs on /run in a user namespace: %w", err)
+		} else if err := ipBatch("", "link set lo up\n"); err != nil {
+			refused = fmt.Errorf("a user namespace without a loopback interface: %w", err)
 		}
 	} else if !privileged() {
 		code, err := rerun()
