@@ -12,6 +12,7 @@ SCHEDULES ?= 500
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC | cut -d' ' -f1) >/dev/null 2>&1 && echo -race)
 
 .PHONY: check format tidy vet lint test schedules integration fuzz bench compare
+.PHONY: check format tidy vet lint test labs integration fuzz bench
 
 check: format tidy vet lint test ## everything a change must pass
 
@@ -35,14 +36,19 @@ test:
 # Random courses of faults against the membership core, with seeds never tried before; a failing one is printed.
 schedules:
 	$(GO) test -count=1 -run RandomSchedules -schedules $(SCHEDULES) -seed 0 -timeout 60m -v ./gossip/gossiptest
+# A Kubernetes API server and CoreDNS for the integration tests: some minutes the first time, then nothing.
+labs:
+	@GO="$(GO)" integration/labs/build.sh
 
 # Hosts are network namespaces. Without root they are made in a user namespace; what the machine
 # lacks is skipped with a message, or fails with REQUIRE_LABS=1.
 integration:
 	cd integration && $(GO) mod tidy -diff
+	cd integration/labs && $(GO) mod tidy -diff
 	cd integration && $(GO) vet ./...
 	cd integration && $(STATICCHECK) ./...
-	cd integration && $(GO) test -v -count=1 -parallel 16 -timeout 10m ./...
+	labs=$$($(MAKE) --no-print-directory -s labs) && export KUBELAB=$$labs/kubelab DNSLAB=$$labs/dnslab && \
+	cd integration && $(GO) test -v -count=1 -parallel 16 -timeout 15m ./...
 
 # Every fuzz target of the tree, one after the other, FUZZTIME each.
 fuzz:
