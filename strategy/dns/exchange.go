@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/miekg/dns"
@@ -33,15 +35,42 @@ func (q question) String() string { return q.name + " " + dns.TypeToString[q.typ
 // dialer connects to a server; network is "udp" or "tcp".
 type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// client asks servers, in their order until one answers.
+// client asks servers, in their order until one answers. It serves one lookup.
 type client struct {
 	servers []string
 	dial    dialer
 	slots   chan struct{} // one for each question under way
+
+	mu     sync.Mutex
+	silent map[string]bool // servers that let a try go by without an answer
 }
 
 func newClient(servers []string, dial dialer) *client {
-	return &client{servers: servers, dial: dial, slots: make(chan struct{}, parallel)}
+	return &client{servers: servers, dial: dial, slots: make(chan struct{}, parallel), silent: make(map[string]bool)}
+}
+
+// order returns the servers, the silent ones last: questions that follow from an answer
+// must not wait for a dead server as often as there are of them.
+func (c *client) order() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	servers := slices.Clone(c.servers)
+	slices.SortStableFunc(servers, func(a, b string) int {
+		switch {
+		case c.silent[a] == c.silent[b]:
+			return 0
+		case c.silent[b]:
+			return -1
+		}
+		return 1
+	})
+	return servers
+}
+
+func (c *client) wasSilent(server string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.silent[server] = true
 }
 
 // ask asks one server after the other, and those that were silent again, until ctx ends. Without an error the
@@ -55,9 +84,10 @@ func (c *client) ask(ctx context.Context, q question) (*dns.Msg, error) {
 		return nil, fmt.Errorf("ask for %s: %w", q, ctx.Err())
 	}
 	var part *dns.Msg
-	failed := make([]error, len(c.servers))
+	servers := c.order()
+	failed := make([]error, len(servers))
 	for round := range rounds {
-		for i, server := range c.servers {
+		for i, server := range servers {
 			if ctx.Err() != nil || round > 0 && !isTimeout(failed[i]) {
 				continue
 			}
@@ -68,7 +98,9 @@ func (c *client) ask(ctx context.Context, q question) (*dns.Msg, error) {
 			if part == nil {
 				part = m
 			}
-			failed[i] = fmt.Errorf("%s: %w", server, err)
+			if failed[i] = fmt.Errorf("%s: %w", server, err); isTimeout(err) {
+				c.wasSilent(server)
+			}
 		}
 	}
 	if err := errors.Join(failed...); err != nil {

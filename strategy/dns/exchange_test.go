@@ -46,6 +46,21 @@ func TestAServerThatRefusesIsFollowedByTheNextAtOnce(t *testing.T) {
 	})
 }
 
+func TestASilentServerIsWaitedForOnceInALookup(t *testing.T) {
+	bubble(t, func(t *testing.T, s *dnstest.Server) {
+		s.Records("_g._tcp.b.test. 5 SRV 0 0 1 n.test.", "n.test. 5 CNAME m.test.", "m.test. 5 A 10.0.0.1")
+		s.Fault("", "SRV", dnstest.NoGlue)
+		s.Fault("n.test.", "", dnstest.Changed(func(m *miekg.Msg) { m.Answer, m.Ns = m.Answer[:1], nil })) // the alias alone
+		began := time.Now()
+		l := lookup{client: newClient([]string{nobody, s.Addr()}, s.Dial), family: AnyFamily}
+		l.setup = setup{search: []string{"a.test", "b.test"}, ndots: 5}
+		check(t, askWith(t, l, "_g._tcp"), "10.0.0.1:1", "")
+		if took := time.Since(began); took != tryTimeout {
+			t.Errorf("four questions one after the other took %v, want the %v of one try", took, tryTimeout)
+		}
+	})
+}
+
 func TestATruncatedAnswerIsLeftForAWholeOneOfTheNextServer(t *testing.T) {
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
 		other := dnstest.InMemory(t)
