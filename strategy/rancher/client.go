@@ -14,7 +14,8 @@ import (
 
 const (
 	maxBody   = 8 << 20  // bytes of an answer
-	maxHeader = 64 << 10 // bytes of its headers, with the framing of the body
+	maxHeader = 64 << 10 // bytes of its headers
+	framing   = 64 << 10 // bytes between the chunks of a body
 )
 
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -100,14 +101,15 @@ func closeWith(ctx context.Context, conn net.Conn) (end func()) {
 
 // read reads the answer, whole or cut into chunks.
 func read(conn io.Reader, req *http.Request) ([]byte, error) {
-	limited := &io.LimitedReader{R: conn, N: maxBody + maxHeader}
+	limited := &io.LimitedReader{R: conn, N: maxHeader}
 	res, err := http.ReadResponse(bufio.NewReader(limited), req)
 	if err != nil {
 		if limited.N <= 0 {
-			return nil, fmt.Errorf("the headers of the answer are larger than %d bytes", maxBody+maxHeader)
+			return nil, fmt.Errorf("the headers of the answer are larger than %d bytes", maxHeader)
 		}
 		return nil, fmt.Errorf("read the answer: %w", clip(cutShort(err)))
 	}
+	limited.N += maxBody + framing
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	switch {
 	case res.StatusCode != http.StatusOK:
