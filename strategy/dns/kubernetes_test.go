@@ -62,7 +62,7 @@ func TestPodsOfAServiceByTheirPortName(t *testing.T) {
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
 		s.Records(podRecords([]peer.Peer{{Addr: "10.0.0.1:7946"}, {Addr: "10.0.0.2:7946"}})...)
 		sink := p.runs(t, s, nil)
-		after(sink, time.Second)
+		after(sink, 3*time.Second)
 		want := []peer.Peer{
 			{Addr: "10.0.0.1:7946", ID: "orders-1", Attrs: "priority=0,weight=33"},
 			{Addr: "10.0.0.2:7946", ID: "orders-2", Attrs: "priority=0,weight=33"},
@@ -96,7 +96,7 @@ func TestPodsOfADeploymentHaveNoNames(t *testing.T) {
 			bubble(t, func(t *testing.T, s *dnstest.Server) {
 				s.Records(tc.records...)
 				sink := p.runs(t, s, nil)
-				if got := after(sink, time.Second); got != "Set("+tc.want+")" {
+				if got := after(sink, 3*time.Second); got != "Set("+tc.want+")" {
 					t.Errorf("told %s, want %s", got, tc.want)
 				}
 				for _, p := range sink.Calls()[0].Peers {
