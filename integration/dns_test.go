@@ -18,6 +18,28 @@ func ask(t *testing.T, d *kube.DNS, strategy, more string) *finding {
 // domainName returns the DNS name of the Service of a shop.
 func (s *shop) domainName() string { return "orders." + s.Name + ".svc." + kube.Domain }
 
+// asked is a strategy that asks, and how it names a pod.
+type asked struct {
+	f    *finding
+	want func(p kube.Pod) string
+}
+
+// askForEverything asks for each kind of record of a shop with IPv4 and IPv6.
+func (s *shop) askForEverything(t *testing.T, d *kube.DNS) []asked {
+	t.Helper()
+	name, service := s.domainName(), ", service: orders, namespace: "+s.Name+", domain: "+kube.Domain
+	v4 := func(p kube.Pod) string { return "@" + p.IPs[0] + ":7946" }
+	v6 := func(p kube.Pod) string { return "@[" + p.IPs[1] + "]:7946" }
+	target := func(p kube.Pod) string { return p.Name + "." + name + v4(p) }
+	return []asked{
+		{ask(t, d, "dns", "family: ipv4, names: ['"+name+":7946']"), v4},
+		{ask(t, d, "dns", "family: ipv6, names: ['"+name+":7946']"), v6},
+		{ask(t, d, "dns", "family: ipv4, names: ['_gossip._tcp."+name+"']"), target},
+		{ask(t, d, "kubernetes_dns", "port_name: gossip"+service), at},
+		{ask(t, d, "kubernetes_dns", "family: ipv6, port: 7946"+service), v6},
+	}
+}
+
 func TestRecordsOfAHeadlessServiceFollowThePods(t *testing.T) {
 	t.Parallel()
 	server := apiServer(t)
@@ -30,17 +52,7 @@ func TestRecordsOfAHeadlessServiceFollowThePods(t *testing.T) {
 	a, b := twin("orders-0", 1), twin("orders-1", 2)
 	s.Start(a)
 	s.Start(b)
-	name := s.domainName()
-	kinds := []struct {
-		f    *finding
-		want func(p kube.Pod) string
-	}{
-		{ask(t, d, "dns", "family: ipv4, names: ['"+name+":7946']"), func(p kube.Pod) string { return "@" + p.IPs[0] + ":7946" }},
-		{ask(t, d, "dns", "family: ipv6, names: ['"+name+":7946']"), func(p kube.Pod) string { return "@[" + p.IPs[1] + "]:7946" }},
-		{ask(t, d, "dns", "family: ipv4, names: ['_gossip._tcp."+name+"']"), func(p kube.Pod) string { return p.Name + "." + name + "@" + p.IPs[0] + ":7946" }},
-		{ask(t, d, "kubernetes_dns", "service: orders, port_name: gossip, namespace: "+s.Name+", domain: "+kube.Domain), at},
-		{ask(t, d, "kubernetes_dns", "family: ipv6, service: orders, port: 7946, namespace: "+s.Name+", domain: "+kube.Domain), func(p kube.Pod) string { return "@[" + p.IPs[1] + "]:7946" }},
-	}
+	kinds := s.askForEverything(t, d)
 	follow := func(pods ...kube.Pod) {
 		t.Helper()
 		for _, k := range kinds {
@@ -55,10 +67,7 @@ func TestRecordsOfAHeadlessServiceFollowThePods(t *testing.T) {
 	c := twin("orders-2", 3)
 	s.Start(c)
 	follow(a, b, c)
-	a.Ready = false
-	if err := s.Update(a); err != nil {
-		t.Fatal(err)
-	}
+	s.ready(t, &a, false)
 	follow(b, c)
 	s.Terminate("orders-1")
 	follow(c)

@@ -67,10 +67,7 @@ func TestATokenReplacedOnDiskIsUsed(t *testing.T) {
 		}
 	}
 	s.files.SetToken(t, s.Token("orders", ""))
-	a.Ready = true
-	if err := s.Update(a); err != nil {
-		t.Fatal(err)
-	}
+	s.ready(t, &a, true)
 	f.finds(retriesWithin, at(a))
 }
 

@@ -82,52 +82,48 @@ func startMany(t *testing.T, s *shop, count int, podOf func(i int) kube.Pod) {
 
 func TestPodsComeBecomeReadyEndAndAreReplaced(t *testing.T) {
 	t.Parallel()
-	for _, source := range []kubernetes.Source{kubernetes.EndpointSlices, kubernetes.Pods} {
+	for source, what := range map[kubernetes.Source]string{
+		kubernetes.EndpointSlices: "service: orders",
+		kubernetes.Pods:           "source: pods, selector: app=orders",
+	} {
 		t.Run(string(source), func(t *testing.T) {
 			t.Parallel()
 			s := newLockedShop(t, apiServer(t), kube.Service{})
 			c := kubernetes.DefaultConfig()
 			c.Source = source
 			s.grant(t, c)
-			what := "service: orders"
-			if source == kubernetes.Pods {
-				what = "source: pods, selector: app=orders"
-			}
-			all, ready := s.find(t, what), s.find(t, what+", include: [ready]")
-			all.finds(knownWithin)
-			ready.finds(knownWithin)
-
-			s.Start(kube.Pod{Name: "orders-0", Service: "orders"}) // no address yet
-			a, b := pod("orders-1", 1), pod("orders-2", 2)
-			s.Start(a)
-			s.Start(b)
-			all.finds(knownWithin, at(a), at(b))
-			for _, p := range []*kube.Pod{&a, &b} {
-				p.Ready = true
-				if err := s.Update(*p); err != nil {
-					t.Fatal(err)
-				}
-			}
-			ready.finds(knownWithin, at(a), at(b))
-			if got := ready.Calls(); len(told(got[0].Peers)) > 0 {
-				t.Errorf("pods that were not ready were peers: %v", got[0])
-			}
-			a.Ready = false // its probe fails
-			if err := s.Update(a); err != nil {
-				t.Fatal(err)
-			}
-			ready.finds(knownWithin, at(b))
-			all.finds(knownWithin, at(a), at(b))
-
-			s.Terminate("orders-2") // still there, and still with its address
-			ready.finds(knownWithin)
-			all.finds(knownWithin, at(a))
-			s.Remove("orders-2")
-			b = pod("orders-2", 3)
-			s.Start(b)
-			all.finds(knownWithin, at(a), at(b))
+			s.livesOfPods(t, s.find(t, what), s.find(t, what+", include: [ready]"))
 		})
 	}
+}
+
+// livesOfPods leads pods through their lives. all finds those that are not ready too.
+func (s *shop) livesOfPods(t *testing.T, all, ready *finding) {
+	t.Helper()
+	all.finds(knownWithin)
+	ready.finds(knownWithin)
+	s.Start(kube.Pod{Name: "orders-0", Service: "orders"}) // no address yet
+	a, b := pod("orders-1", 1), pod("orders-2", 2)
+	s.Start(a)
+	s.Start(b)
+	all.finds(knownWithin, at(a), at(b))
+	if c, _ := newest(ready.Calls()); len(c.Peers) > 0 {
+		t.Errorf("pods that are not ready are peers: %v", c)
+	}
+	s.ready(t, &a, true)
+	s.ready(t, &b, true)
+	ready.finds(knownWithin, at(a), at(b))
+	s.ready(t, &a, false) // its probe fails
+	ready.finds(knownWithin, at(b))
+	all.finds(knownWithin, at(a), at(b))
+
+	s.Terminate("orders-2") // still there, and still with its address
+	ready.finds(knownWithin)
+	all.finds(knownWithin, at(a))
+	s.Remove("orders-2")
+	b = pod("orders-2", 3) // its name, another address
+	s.Start(b)
+	all.finds(knownWithin, at(a), at(b))
 }
 
 func TestAServiceOfManySlices(t *testing.T) {

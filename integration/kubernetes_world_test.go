@@ -104,6 +104,15 @@ func pod(name string, n int) kube.Pod {
 	return kube.Pod{Name: name, Service: "orders", IPs: []string{fmt.Sprintf("10.244.0.%d", n)}}
 }
 
+// ready changes whether a pod is ready.
+func (s *shop) ready(t *testing.T, p *kube.Pod, yes bool) {
+	t.Helper()
+	p.Ready = yes
+	if err := s.Update(*p); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // at is a peer as tests write it.
 func at(p kube.Pod) string { return p.Name + "@" + p.IPs[0] + ":7946" }
 

@@ -34,6 +34,16 @@ func echo(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// ask sends a line and waits for its return.
+func ask(c net.Conn, patience time.Duration) error {
+	_ = c.SetDeadline(time.Now().Add(patience))
+	if _, err := fmt.Fprintln(c, "hello"); err != nil {
+		return err
+	}
+	_, err := bufio.NewReader(c).ReadString('\n')
+	return err
+}
+
 func TestTheProxyForwardsThenFailsAsTold(t *testing.T) {
 	p := NewProxy(t, echo(t))
 	dial := func() net.Conn {
@@ -44,14 +54,6 @@ func TestTheProxyForwardsThenFailsAsTold(t *testing.T) {
 		}
 		t.Cleanup(func() { c.Close() })
 		return c
-	}
-	ask := func(c net.Conn, patience time.Duration) error {
-		_ = c.SetDeadline(time.Now().Add(patience))
-		if _, err := fmt.Fprintln(c, "hello"); err != nil {
-			return err
-		}
-		_, err := bufio.NewReader(c).ReadString('\n')
-		return err
 	}
 	one, two := dial(), dial()
 	for _, c := range []net.Conn{one, two} {
