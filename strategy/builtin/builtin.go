@@ -3,6 +3,7 @@ package builtin
 
 import (
 	"github.com/goconvoke/convoke/strategy"
+	"github.com/goconvoke/convoke/strategy/dns"
 	"github.com/goconvoke/convoke/strategy/exec"
 	"github.com/goconvoke/convoke/strategy/file"
 	"github.com/goconvoke/convoke/strategy/hostsfile"
@@ -10,6 +11,7 @@ import (
 	"github.com/goconvoke/convoke/strategy/kubernetes"
 	"github.com/goconvoke/convoke/strategy/local"
 	"github.com/goconvoke/convoke/strategy/multicast"
+	"github.com/goconvoke/convoke/strategy/rancher"
 	"github.com/goconvoke/convoke/strategy/static"
 )
 
@@ -18,12 +20,15 @@ import (
 func Registry() *strategy.Registry {
 	r, err := strategy.NewRegistry(
 		file.Kind,
+		dns.Kind,
+		dns.KubernetesKind,
 		exec.Kind,
 		hostsfile.Kind,
 		http.Kind,
 		kubernetes.Kind,
 		local.Kind,
 		multicast.Kind,
+		rancher.Kind,
 		static.Kind,
 	)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/builtin"
+	"github.com/goconvoke/convoke/strategy/dns"
 	"github.com/goconvoke/convoke/strategy/exec"
 	"github.com/goconvoke/convoke/strategy/file"
 	"github.com/goconvoke/convoke/strategy/hostsfile"
@@ -22,23 +23,27 @@ import (
 	"github.com/goconvoke/convoke/strategy/kubernetes"
 	"github.com/goconvoke/convoke/strategy/local"
 	"github.com/goconvoke/convoke/strategy/multicast"
+	"github.com/goconvoke/convoke/strategy/rancher"
 	"github.com/goconvoke/convoke/strategy/static"
 )
 
 // defaults holds the default configuration of every strategy.
 var defaults = map[string]any{
-	"file":       file.Kind.Default,
-	"exec":       exec.Kind.Default,
-	"hostsfile":  hostsfile.Kind.Default,
-	"http":       http.Kind.Default,
-	"kubernetes": kubernetes.Kind.Default,
-	"local":      local.Kind.Default,
-	"multicast":  multicast.Kind.Default,
-	"static":     static.Kind.Default,
+	"dns":            dns.Kind.Default,
+	"kubernetes_dns": dns.KubernetesKind.Default,
+	"rancher":        rancher.Kind.Default,
+	"file":           file.Kind.Default,
+	"exec":           exec.Kind.Default,
+	"hostsfile":      hostsfile.Kind.Default,
+	"http":           http.Kind.Default,
+	"kubernetes":     kubernetes.Kind.Default,
+	"local":          local.Kind.Default,
+	"multicast":      multicast.Kind.Default,
+	"static":         static.Kind.Default,
 }
 
 // documented are the strategies whose README is checked.
-var documented = []string{"exec", "http", "file", "hostsfile", "kubernetes", "local", "multicast", "static"}
+var documented = []string{"dns", "exec", "file", "hostsfile", "http", "kubernetes", "kubernetes_dns", "local", "multicast", "rancher", "static"}
 
 func TestRegistryNamesAndDocumentsEveryStrategy(t *testing.T) {
 	r := builtin.Registry()
@@ -217,7 +222,11 @@ func load(tp topology) error {
 
 func readme(t *testing.T, name string) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", name, "README.md"))
+	page := filepath.Join("..", name, "README.md")
+	if name == "kubernetes_dns" { // the second kind of its package
+		page = filepath.Join("..", "dns", "kubernetes_dns.md")
+	}
+	data, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
