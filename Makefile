@@ -11,8 +11,7 @@ SCHEDULES ?= 500
 # The race detector needs a C compiler.
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC | cut -d' ' -f1) >/dev/null 2>&1 && echo -race)
 
-.PHONY: check format tidy vet lint test schedules integration fuzz bench compare
-.PHONY: check format tidy vet lint test labs integration fuzz bench
+.PHONY: check format tidy vet lint test schedules labs integration fuzz bench compare
 
 check: format tidy vet lint test ## everything a change must pass
 
@@ -36,6 +35,7 @@ test:
 # Random courses of faults against the membership core, with seeds never tried before; a failing one is printed.
 schedules:
 	$(GO) test -count=1 -run RandomSchedules -schedules $(SCHEDULES) -seed 0 -timeout 60m -v ./gossip/gossiptest
+
 # A Kubernetes API server and CoreDNS for the integration tests: some minutes the first time, then nothing.
 labs:
 	@GO="$(GO)" integration/labs/build.sh
