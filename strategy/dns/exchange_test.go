@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -94,9 +95,9 @@ func TestALookupWithoutAnAnswerNamesEveryServerAndEndsAtItsDeadline(t *testing.T
 
 func TestASilentServerIsAskedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
-		lost := 0
+		var asked atomic.Int32
 		s.Fault("", "A", func(q dnstest.Query) [][]byte {
-			if lost++; lost == 1 {
+			if asked.Add(1) == 1 {
 				return nil
 			}
 			return [][]byte{q.Good}
