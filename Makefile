@@ -34,7 +34,7 @@ test:
 
 # Random courses of faults against the membership core, with seeds never tried before; a failing one is printed.
 schedules:
-	$(GO) test -count=1 -run RandomSchedules -schedules $(SCHEDULES) -seed 0 -timeout 60m -v ./gossip/gossiptest
+	$(GO) test ./gossip/gossiptest -count=1 -timeout 60m -v -run RandomSchedules -schedules $(SCHEDULES) -seed 0
 
 # A Kubernetes API server and CoreDNS for the integration tests: some minutes the first time, then nothing.
 labs:
