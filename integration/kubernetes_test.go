@@ -54,7 +54,7 @@ func TestAHundredPodsAtOnceMakeAHandfulOfAnswers(t *testing.T) {
 		}
 	}
 	t.Logf("%d pods started within %v made %d answers", pods, started.Round(time.Millisecond), sets)
-	if most := 4 + int(started/time.Second); sets > most { // a stream of changes makes one a second
+	if most := 4 + int(started/(200*time.Millisecond)); sets > most { // a slow server's changes come one by one
 		t.Errorf("%d answers, want at most %d", sets, most)
 	}
 }

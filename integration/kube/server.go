@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	startTimeout = 2 * time.Minute  // a machine busy with other tests
+	startTimeout = 3 * time.Minute  // kubelab gives up before, and says why
 	stopTimeout  = 20 * time.Second // from the end of its input to the end of the process
 )
 

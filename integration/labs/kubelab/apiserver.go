@@ -11,12 +11,13 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"time"
 
-	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 )
 
@@ -150,10 +151,33 @@ func (s *apiServer) awaitReady(ctx context.Context) error {
 	}
 }
 
+// ready asks once. Each question has a connection of its own: one that was opened before the server serves may
+// never be answered.
 func (s *apiServer) ready(ctx context.Context) error {
-	client, err := kubernetes.NewForConfig(s.config())
+	secure, err := rest.TLSConfigFor(s.config())
 	if err != nil {
 		return err
 	}
-	return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url()+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+s.token)
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: secure, DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("readyz: %s", res.Status)
+	}
+	return nil
+}
+
+// config returns how an administrator reaches the API server.
+func (s *apiServer) config() *rest.Config {
+	return &rest.Config{Host: s.url(), BearerToken: s.token, QPS: -1, TLSClientConfig: rest.TLSClientConfig{CAFile: s.ca()}}
 }

@@ -20,6 +20,7 @@ func startEtcd(ctx context.Context, dir string) (*etcd, error) {
 	c.Dir = filepath.Join(dir, "etcd")
 	c.LogLevel = "error"
 	c.UnsafeNoFsync = true
+	c.EnableGRPCGateway = false      // it would dial the address that is advertised
 	c.TickMs, c.ElectionMs = 10, 100 // alone, it need not wait for others
 	c.ListenClientUrls, c.AdvertiseClientUrls = anywhere, anywhere
 	c.ListenPeerUrls, c.AdvertisePeerUrls = anywhere, anywhere

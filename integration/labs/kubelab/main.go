@@ -21,12 +21,11 @@ import (
 	"os"
 	"time"
 	_ "time/tzdata"
-
-	"k8s.io/client-go/rest"
 )
 
 const (
 	startTimeout   = 2 * time.Minute // a busy machine needs tens of seconds
+	readyTimeout   = 5 * time.Second // of a question whether the API server is ready
 	commandTimeout = 20 * time.Second
 )
 
@@ -122,9 +121,4 @@ func freePort(bind string) (int, error) {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-// config returns how an administrator reaches the API server.
-func (s *apiServer) config() *rest.Config {
-	return &rest.Config{Host: s.url(), BearerToken: s.token, QPS: -1, TLSClientConfig: rest.TLSClientConfig{CAFile: s.ca()}}
 }
