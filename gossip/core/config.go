@@ -35,6 +35,12 @@ type Config struct {
 	// Tombstone is how long the mark of a deleted key is kept; who lags behind for longer gets the whole record again.
 	// At least Silence, up to 24 h.
 	Tombstone time.Duration
+	// Horizon is how long it is remembered that a shared key was deleted or a member removed; who was away for longer starts
+	// over. 1 m to 1 year.
+	Horizon time.Duration
+	// ForgetAfter is how long a member may be out of reach, or have left, before all forget it; 0: for ever. At least 1 s, and
+	// less than Horizon.
+	ForgetAfter time.Duration
 	// Limits of what others can make this node keep. All nodes of a cluster need the same.
 	Limits Limits
 }
@@ -44,7 +50,7 @@ func DefaultConfig() Config {
 	return Config{
 		Rings: 4, Heartbeat: time.Second, Silence: 4500 * time.Millisecond, Coalesce: 10 * time.Millisecond,
 		Relax: 500 * time.Millisecond, Hold: 2 * time.Second, DialTimeout: 3 * time.Second, DialCap: 10 * time.Second,
-		Tombstone: time.Minute, Limits: DefaultLimits(),
+		Tombstone: time.Minute, Horizon: 10 * 24 * time.Hour, ForgetAfter: 72 * time.Hour, Limits: DefaultLimits(),
 	}
 }
 
@@ -76,6 +82,10 @@ func (c Config) Validate() error {
 	within("dial timeout", c.DialTimeout, 10*time.Millisecond, time.Minute)
 	within("dial cap", c.DialCap, c.DialTimeout, 10*time.Minute)
 	within("tombstone", c.Tombstone, c.Silence, 24*time.Hour)
+	within("horizon", c.Horizon, time.Minute, 366*24*time.Hour)
+	if c.ForgetAfter != 0 {
+		within("forget after", c.ForgetAfter, time.Second, c.Horizon)
+	}
 	if err := c.Limits.Validate(); err != nil {
 		errs = append(errs, err)
 	}

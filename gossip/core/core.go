@@ -34,8 +34,14 @@ type Core struct {
 	agreed  bool // a neighbour had once just what we have: the cluster took our record
 	raised  int  // how often we took a higher generation
 	sweeper sweeper
-	stale   bool // the view differs from what was last announced
-	closed  bool // left, or superseded
+
+	shared      sharedMap
+	sharedFlood sharedFlood
+	forgetAt    time.Duration
+	readmission bool // we were removed and come back on purpose
+
+	stale  bool // the view differs from what was last announced
+	closed bool // left, or superseded
 }
 
 // New returns a node that knows only itself. The configuration must be valid; rng is the core's alone.
@@ -46,6 +52,7 @@ func New(cfg Config, rng *rand.Rand, now time.Time) *Core {
 	c.store = newStore(cfg.Limits)
 	c.links = newLinks()
 	c.dials = newDialler()
+	c.shared = newSharedMap()
 	c.self = c.store.slot(HashID(cfg.ID))
 	c.store.begin(c.self, cfg.ID, cfg.Generation)
 	c.store.write(c.self, Entry{Kind: KindMeta, Key: MetaAddr, Value: cfg.Addr})
@@ -77,6 +84,14 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 		c.setKey(in.Key, in.Value)
 	case Delete:
 		c.deleteKey(in.Key)
+	case SharedSet:
+		c.setShared(in)
+	case SharedDelete:
+		c.deleteShared(in.Key)
+	case Remove:
+		c.remove(in.ID)
+	case Restore:
+		c.restore(in)
 	case Leave:
 		c.leave()
 	}
@@ -103,6 +118,8 @@ func (c *Core) NextTick() time.Time {
 // since the verdict hangs on them, then the rings, which follow the verdict; what changed is sent last.
 func (c *Core) work() {
 	now := c.now()
+	c.collectDue()
+	c.forgetDue()
 	c.tendLinks()
 	c.publishDue()
 	c.judgeDue()
@@ -110,8 +127,9 @@ func (c *Core) work() {
 	c.dialDue()
 	c.publishDue()
 	c.flushDue()
+	c.pushSharedDue()
 	next := now + c.cfg.Heartbeat/4
-	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt} {
+	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.sharedFlood.pushAt} {
 		if at > 0 {
 			next = min(next, at)
 		}

@@ -21,6 +21,7 @@ func (t *slot) digest() DigestEntry {
 func (c *Core) onBeat(l *link, b *Beat) {
 	first := !l.beaten
 	l.beaten, l.peerWants = true, b.Wanted
+	c.onSharedHash(l, b.Shared, first)
 	l.eager = b.Eager
 	l.good++
 	if l.good == l.need {

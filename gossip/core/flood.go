@@ -168,6 +168,9 @@ func (c *Core) onDelta(l *link, d *Delta) {
 			c.hearSelf(r.Generation, r.To)
 			continue
 		}
+		if c.bars(r) {
+			continue
+		}
 		ch, out := c.store.apply(r)
 		switch out {
 		case applied:
@@ -212,6 +215,9 @@ func (c *Core) lacking(lack []DigestEntry, t *slot) []DigestEntry {
 // speaks of a member that is not up here: it may be the link that brings it back.
 func (c *Core) learn(ch change, l *link, urgent bool) {
 	t := ch.slot
+	if ch.fresh {
+		c.emit(Remember{ID: t.rec.id, Addr: t.addr, Generation: t.rec.generation})
+	}
 	c.judge.news = true
 	urgent = urgent || ch.fresh || !t.up
 	lost := ch.prev == 0

@@ -28,6 +28,7 @@ type Beat struct {
 	Known  uint32 // number of records of the sender
 	Wanted bool   // the sender wants this link on one of its rings
 	Eager  bool   // the sender takes bulk on this link
+	Shared uint64 // hash of the sender's shared map
 }
 
 // NumBuckets is the number of parts the records are divided into to find a difference; a record is in bucket NodeID % 64.
@@ -105,6 +106,31 @@ type Entry struct {
 	Deleted bool // a tombstone; Value is ""
 }
 
+// SharedBuckets says what the sender has of the shared map, as one hash per bucket; an entry is in bucket SharedVersion.ID % 64. It
+// is answered with SharedDigests of the buckets that differ.
+type SharedBuckets struct {
+	Hashes [NumBuckets]uint64
+}
+
+// SharedDigest lists entries of the sender's shared map. The receiver sends what the sender lacks, and asks in turn, with a
+// SharedDigest of Mask 0, for what it lacks itself.
+type SharedDigest struct {
+	Mask    uint64 // bit b: Entries has every entry of bucket b; 0: only the entries listed are asked for
+	Entries []SharedVersion
+}
+
+// SharedVersion says which write of a key the sender has; all zero but ID: none.
+type SharedVersion struct {
+	ID     uint64 // hash of the key
+	Stamp  Stamp
+	Writer NodeID
+}
+
+// SharedDelta carries entries of the shared map.
+type SharedDelta struct {
+	Entries []SharedEntry
+}
+
 // Bye announces that the sender closes the stream on purpose.
 type Bye struct {
 	Reason ByeReason
@@ -119,6 +145,7 @@ const (
 	ByeLeft     ByeReason = 2 // the sender leaves the cluster
 	ByeCrossed  ByeReason = 3 // both had dialled; the other stream stays
 	ByeConflict ByeReason = 4 // another process has this name and a higher generation
+	ByeRemoved  ByeReason = 5 // one of the two was removed from the cluster
 )
 
 func (*Hello) frame()   {}
@@ -128,3 +155,7 @@ func (*Buckets) frame() {}
 func (*Digest) frame()  {}
 func (*Delta) frame()   {}
 func (*Bye) frame()     {}
+
+func (*SharedBuckets) frame() {}
+func (*SharedDigest) frame()  {}
+func (*SharedDelta) frame()   {}

@@ -19,6 +19,7 @@ type (
 		Generation uint64
 		Addr       string
 		Attempt    uint64
+		Rejoin     bool // the peer was removed, knows it, and comes back on purpose
 	}
 
 	// Received hands over a frame, in the order of the stream.
@@ -45,6 +46,24 @@ type (
 	// Delete removes an own key; nothing happens if it is not there.
 	Delete struct{ Key string }
 
+	// SharedSet writes a key of the shared map, which goes by itself after TTL, if that is not 0.
+	SharedSet struct {
+		Key, Value string
+		TTL        time.Duration
+	}
+
+	// SharedDelete removes a key of the shared map; nothing happens if it is not there.
+	SharedDelete struct{ Key string }
+
+	// Remove takes a member out of the cluster, whether it is up or not.
+	Remove struct{ ID string }
+
+	// Restore hands over what was remembered of an earlier life, before any other input.
+	Restore struct {
+		Members []Remember
+		Shared  []SharedEntry
+	}
+
 	// Leave says goodbye and closes all links. A core that left does nothing more.
 	Leave struct{}
 )
@@ -58,6 +77,11 @@ func (Join) input()       {}
 func (Set) input()        {}
 func (Delete) input()     {}
 func (Leave) input()      {}
+
+func (SharedSet) input()    {}
+func (SharedDelete) input() {}
+func (Remove) input()       {}
+func (Restore) input()      {}
 
 // Output is what a shell has to do, in order: the set is closed.
 type Output interface{ output() }
@@ -102,6 +126,27 @@ type (
 	// Paused says that this process was not running for a while, and that no deadline was moved by it.
 	Paused struct{ For time.Duration }
 
+	// Removed says that somebody removed this node from the cluster. The core has closed its links and does nothing more.
+	Removed struct{}
+
+	// Remember says what of a member a shell keeps over a restart, if it keeps anything.
+	Remember struct {
+		ID, Addr   string
+		Generation uint64
+	}
+
+	// Forget says that a member is to be forgotten.
+	Forget struct{ ID string }
+
+	// RememberShared says which entry of the shared map is to be kept, in place of the one with its key.
+	RememberShared struct{ Entry *SharedEntry }
+
+	// ForgetShared says that a key of the shared map is gone for good.
+	ForgetShared struct {
+		Space Space
+		Key   string
+	}
+
 	// Rejected says that something a peer sent broke a limit or a rule and was dropped.
 	Rejected struct {
 		Link   LinkID
@@ -118,3 +163,9 @@ func (Conflict) output() {}
 func (Renewed) output()  {}
 func (Paused) output()   {}
 func (Rejected) output() {}
+
+func (Removed) output()        {}
+func (Remember) output()       {}
+func (Forget) output()         {}
+func (RememberShared) output() {}
+func (ForgetShared) output()   {}

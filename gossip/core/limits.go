@@ -14,11 +14,14 @@ type Limits struct {
 	Record int
 	// State is the size of all records, at least Record.
 	State int
+	// Shared is the size of the shared map, tombstones included, that writers are held to; merging may exceed it fourfold, so
+	// that two halves of a partition can always become one. 4 KiB to 64 MiB.
+	Shared int
 }
 
 // DefaultLimits are far above what a healthy cluster needs, and far below what hurts a machine.
 func DefaultLimits() Limits {
-	return Limits{Members: 16384, Record: 1 << 20, State: 256 << 20}
+	return Limits{Members: 16384, Record: 1 << 20, State: 256 << 20, Shared: 8 << 20}
 }
 
 // Validate returns all that is wrong with l at once.
@@ -32,6 +35,9 @@ func (l Limits) Validate() error {
 	}
 	if l.State < l.Record {
 		errs = append(errs, fmt.Errorf("limit of all records is %d bytes, want at least that of one, %d", l.State, l.Record))
+	}
+	if l.Shared < 4<<10 || l.Shared > 64<<20 {
+		errs = append(errs, fmt.Errorf("limit of the shared map is %d bytes, want %d to %d", l.Shared, 4<<10, 64<<20))
 	}
 	return errors.Join(errs...)
 }

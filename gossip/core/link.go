@@ -26,6 +26,10 @@ type link struct {
 	beaten    bool // the first heartbeat was heard
 	differ    int  // heartbeats in a row with another hash than ours
 	exchanged time.Duration
+
+	sharedDiffer int           // heartbeats in a row with another hash of the shared map than ours
+	sharedAsked  time.Duration // when an exchange of the shared map was last begun
+	sharedWait   time.Duration // before the next one
 }
 
 // ready tells whether the link may be published.
@@ -66,6 +70,13 @@ func (c *Core) linkUp(in LinkUp) {
 		c.emit(Close{Link: in.Link})
 		c.dialFailed(DialFailed{Attempt: in.Attempt})
 		return
+	}
+	if v := c.shared.find(SpaceMember, in.ID).said(c.clock.last); v.removed {
+		if !in.Rejoin {
+			c.turnAway(in)
+			return
+		}
+		c.readmit(in.ID)
 	}
 	t := c.dialled(in, node)
 	if node == c.self.node {
@@ -110,6 +121,15 @@ func (c *Core) turnDown(in LinkUp, t *slot) {
 	}
 	c.emit(Send{Link: in.Link, Frame: bye})
 	c.emit(Close{Link: in.Link, Graceful: true})
+}
+
+// turnAway tells a removed node so.
+func (c *Core) turnAway(in LinkUp) {
+	e := c.shared.find(SpaceMember, in.ID)
+	c.emit(Send{Link: in.Link, Frame: &SharedDelta{Entries: []SharedEntry{*e}}})
+	c.emit(Send{Link: in.Link, Frame: &Bye{Reason: ByeRemoved}})
+	c.emit(Close{Link: in.Link, Graceful: true})
+	c.dialFailed(DialFailed{Attempt: in.Attempt})
 }
 
 // admit decides whether a new stream takes the place of a link. A peer dials only when it has no link, so its dial means either
@@ -224,7 +244,7 @@ func (c *Core) unwanted(l *link) bool {
 }
 
 func (c *Core) beat(l *link) {
-	c.send(l, &Beat{Hash: c.store.hash, Known: uint32(c.store.known), Wanted: l.wanted, Eager: l.eager})
+	c.send(l, &Beat{Hash: c.store.hash, Known: uint32(c.store.known), Wanted: l.wanted, Eager: l.eager, Shared: c.shared.hash})
 }
 
 func (c *Core) setEager(l *link, eager bool) {

@@ -16,6 +16,12 @@ func (c *Core) received(in Received) {
 		c.onBuckets(l, f)
 	case *Digest:
 		c.onDigest(l, f)
+	case *SharedBuckets:
+		c.onSharedBuckets(l, f)
+	case *SharedDigest:
+		c.onSharedDigest(l, f)
+	case *SharedDelta:
+		c.onSharedDelta(l, f)
 	case *Bye:
 		c.bye(l, f.Reason)
 	default: // a frame of the handshake in the middle of a stream, or of a later protocol: no harm in it

@@ -16,6 +16,7 @@ type slot struct {
 	linked []int // indices of the slots it publishes links to, ascending
 
 	up       bool
+	gone     time.Duration // since when it is not up, or left; 0: it is up
 	asked    time.Duration // when we last asked for what we lack of it
 	want     want
 	wantedAt time.Duration // when want became what it is

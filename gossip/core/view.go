@@ -48,13 +48,14 @@ type Member struct {
 type View struct {
 	Members  []Member // sorted by ID, the node itself included
 	Hash     uint64   // of all records: equal at two nodes, so are the members' keys
+	Shared   uint64   // hash of the shared map
 	Isolated bool     // there are others, and none is reachable
 	Pending  bool     // the verdict is about to be worked out anew, or held back as one against most members
 }
 
 // View returns what this node knows now.
 func (c *Core) View() View {
-	v := View{Hash: c.store.hash, Pending: c.judge.dueAt != 0, Members: make([]Member, 0, c.store.known)}
+	v := View{Hash: c.store.hash, Shared: c.shared.hash, Pending: c.judge.dueAt != 0, Members: make([]Member, 0, c.store.known)}
 	others := 0
 	for _, t := range c.store.slots {
 		if t.rec == nil {

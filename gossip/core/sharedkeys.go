@@ -1,0 +1,69 @@
+package core
+
+import (
+	"fmt"
+	"time"
+)
+
+// CheckSharedSet returns why a key of the shared map cannot be written, nil if it can.
+func (c *Core) CheckSharedSet(key, value string) error {
+	switch {
+	case len(key) == 0 || len(key) > MaxKey:
+		return fmt.Errorf("the key has %d bytes, want 1 to %d", len(key), MaxKey)
+	case len(value) > MaxValue:
+		return fmt.Errorf("the value has %d bytes, at most %d are possible", len(value), MaxValue)
+	}
+	e := SharedEntry{Key: key, Value: value}
+	had := 0
+	if old := c.shared.find(SpaceUser, key); old != nil {
+		had = old.cost()
+	}
+	if grown := c.shared.size - had + e.cost(); grown > c.cfg.Limits.Shared {
+		return fmt.Errorf("the shared map would have %d bytes, at most %d are possible", grown, c.cfg.Limits.Shared)
+	}
+	return nil
+}
+
+// Shared returns the value of a key of the shared map and the stamp of the write that made it. Without a value, the stamp is that of
+// the delete, 0 if nothing is known of the key.
+func (c *Core) Shared(key string) (value string, stamp Stamp, ok bool) {
+	e := c.shared.find(SpaceUser, key)
+	if e == nil {
+		return "", 0, false
+	}
+	if !e.live(c.clock.last) {
+		return "", e.Stamp, false
+	}
+	return e.Value, e.Stamp, true
+}
+
+// writeShared makes an own write of the shared map.
+func (c *Core) writeShared(e SharedEntry) {
+	e.Stamp, e.Writer = c.shared.clock.tick(c.clock.last), c.self.node
+	c.shared.put(&e)
+	c.spread(&e, 0)
+	c.remember(&e)
+	c.enforce(&e, nil)
+}
+
+func (c *Core) setShared(in SharedSet) {
+	if c.CheckSharedSet(in.Key, in.Value) != nil {
+		c.emit(Rejected{Reason: "shared key exceeds a limit"})
+		return
+	}
+	c.writeShared(SharedEntry{Key: in.Key, Value: in.Value, Expires: expiry(c.clock.last, in.TTL)})
+}
+
+// expiry is when a key that lives for ttl dies; 0 is never.
+func expiry(now time.Time, ttl time.Duration) int64 {
+	if ttl <= 0 {
+		return 0
+	}
+	return now.Add(ttl).UnixMilli()
+}
+
+func (c *Core) deleteShared(key string) {
+	if e := c.shared.find(SpaceUser, key); e != nil && e.live(c.clock.last) {
+		c.writeShared(SharedEntry{Key: key, Deleted: true})
+	}
+}
