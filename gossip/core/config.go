@@ -11,6 +11,7 @@ type Config struct {
 	ID         string // name of this node, unique in the cluster, 1 to 255 bytes
 	Addr       string // host:port where others dial it
 	Generation uint64 // of this life: higher than that of any life before; milliseconds since 1970 do
+	Rejoin     bool   // take back a removal of this node that is older than this life
 
 	// Rings is the number K of hash rings; a node holds links to both its neighbours on each. 2 to 8. Each ring costs two
 	// links, and their heartbeats; 4 keep 30 % simultaneous deaths from cutting off a survivor.

@@ -38,7 +38,7 @@ type Core struct {
 	shared      sharedMap
 	sharedFlood sharedFlood
 	forgetAt    time.Duration
-	readmission bool // we were removed and come back on purpose
+	born        Stamp // when this life began
 
 	stale  bool // the view differs from what was last announced
 	closed bool // left, or superseded
@@ -53,6 +53,7 @@ func New(cfg Config, rng *rand.Rand, now time.Time) *Core {
 	c.links = newLinks()
 	c.dials = newDialler()
 	c.shared = newSharedMap()
+	c.born = stampAt(now)
 	c.self = c.store.slot(HashID(cfg.ID))
 	c.store.begin(c.self, cfg.ID, cfg.Generation)
 	c.store.write(c.self, Entry{Kind: KindMeta, Key: MetaAddr, Value: cfg.Addr})

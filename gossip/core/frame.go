@@ -15,6 +15,7 @@ type Hello struct {
 	ID         string // name of the sender, 1 to 255 bytes
 	Generation uint64 // of the sender's life
 	Addr       string // host:port where the sender can be dialled
+	Rejoin     bool   // the sender was removed, knows it, and comes back on purpose
 }
 
 // Refuse ends a handshake and says why, so that both sides can tell.

@@ -71,8 +71,8 @@ func (c *Core) linkUp(in LinkUp) {
 		c.dialFailed(DialFailed{Attempt: in.Attempt})
 		return
 	}
-	if v := c.shared.find(SpaceMember, in.ID).said(c.clock.last); v.removed {
-		if !in.Rejoin {
+	if e := c.shared.find(SpaceMember, in.ID); e.said(c.clock.last).removed {
+		if !in.Rejoin || !e.Stamp.Time().Before(time.UnixMilli(int64(in.Generation))) {
 			c.turnAway(in)
 			return
 		}

@@ -86,7 +86,9 @@ func (c *Core) enforce(e *SharedEntry, l *link) {
 	t := c.store.byNode[HashID(e.Key)]
 	v := e.said(c.clock.last)
 	switch {
-	case t == nil || v == verdictOn{}:
+	case t == nil, v == verdictOn{}:
+	case t == c.self && v.removed && c.cfg.Rejoin && e.Stamp < c.born:
+		c.readmit(c.cfg.ID)
 	case t == c.self && v.removed:
 		c.pushAllShared()
 		c.emit(Removed{})

@@ -119,6 +119,9 @@ func (c *Core) Links() int { return len(c.links.list) }
 // Hash is the hash of all records, as in View, without the cost of one.
 func (c *Core) Hash() uint64 { return c.store.hash }
 
+// SharedHash is the hash of the shared map, as in View.
+func (c *Core) SharedHash() uint64 { return c.shared.hash }
+
 // IsUp tells whether a member is up or degraded, without the cost of a View.
 func (c *Core) IsUp(n NodeID) bool {
 	t := c.store.byNode[n]

@@ -161,7 +161,7 @@ func (w *World) Agreed() bool {
 		if first == nil {
 			first = n
 		}
-		if n.Core.Hash() != first.Core.Hash() || n.Core.UpCount() != running {
+		if n.Core.Hash() != first.Core.Hash() || n.Core.SharedHash() != first.Core.SharedHash() || n.Core.UpCount() != running {
 			return false
 		}
 		for _, m := range w.Nodes {

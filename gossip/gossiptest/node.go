@@ -1,8 +1,11 @@
 package gossiptest
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/goconvoke/convoke/gossip/core"
@@ -31,14 +34,23 @@ type Node struct {
 	stalled time.Duration
 	skew    time.Duration // of its clock
 	streams map[core.LinkID]*stream
-	tickAt  time.Duration
-	tick    uint64 // token of the tick that counts
-	accept  time.Duration
-	busy    time.Duration // until then the listener serves earlier handshakes
+	// Rejoin has the next start take back the node's removal.
+	Rejoin bool
+	tickAt time.Duration
+	tick   uint64 // token of the tick that counts
+	accept time.Duration
+	busy   time.Duration // until then the listener serves earlier handshakes
 
 	generation uint64
-	disk       []string // addresses remembered over a restart
-	Gone       string   // why it stopped by itself
+	// What is remembered over a restart.
+	diskShared  map[sharedKey]core.SharedEntry
+	diskMembers map[string]core.Remember
+	Gone        string // why it stopped by itself
+}
+
+type sharedKey struct {
+	space core.Space
+	key   string
 }
 
 // Running tells whether the node's process runs.
@@ -50,12 +62,15 @@ func (n *Node) Start(seeds ...string) {
 	n.state, n.stalled, n.Gone = running, 0, ""
 	n.life++
 	cfg := w.Core
-	cfg.ID, cfg.Addr = n.ID, n.Addr
+	cfg.ID, cfg.Addr, cfg.Rejoin = n.ID, n.Addr, n.Rejoin
 	cfg.Generation = uint64(n.clock().UnixMilli())
 	n.generation = cfg.Generation
 	n.Core = core.New(cfg, rand.New(rand.NewPCG(w.Seed, uint64(n.Index)<<20+uint64(n.life))), n.clock())
 	n.tickAt = 0
 	w.trace("%s starts", n.ID)
+	if len(n.diskMembers)+len(n.diskShared) > 0 {
+		n.step(n.restored())
+	}
 	// The first tick comes at a time of its own, so that nodes started together do not beat together.
 	if len(seeds) > 0 {
 		n.step(core.Join{Addrs: seeds})
@@ -121,6 +136,18 @@ func (n *Node) act(o core.Output) {
 	case core.Renewed:
 		n.generation = o.Generation
 		w.trace("%s takes generation +%d", n.ID, o.Generation-uint64(w.base.UnixMilli()))
+	case core.Removed:
+		w.trace("%s stops: it was removed", n.ID)
+		n.Gone = "removed"
+		n.exit()
+	case core.RememberShared:
+		n.diskShared[sharedKey{o.Entry.Space, o.Entry.Key}] = *o.Entry
+	case core.ForgetShared:
+		delete(n.diskShared, sharedKey{o.Space, o.Key})
+	case core.Remember:
+		n.diskMembers[o.ID] = o
+	case core.Forget:
+		delete(n.diskMembers, o.ID)
 	case core.Conflict:
 		w.trace("%s stops: another process has its name", n.ID)
 		n.Gone = "conflict"
@@ -144,7 +171,6 @@ func (n *Node) exit() {
 // Crash kills the process; its host closes the streams and refuses dials.
 func (n *Node) Crash() {
 	n.world.trace("%s crashes", n.ID)
-	n.remember()
 	n.state = dead
 	for _, s := range n.sorted() {
 		s.close(n, false)
@@ -154,7 +180,6 @@ func (n *Node) Crash() {
 // Vanish kills the host: nothing is heard of it any more.
 func (n *Node) Vanish() {
 	n.world.trace("%s falls silent", n.ID)
-	n.remember()
 	n.state = silent
 	for _, s := range n.sorted() {
 		s.closed[s.end(n)] = true
@@ -170,21 +195,26 @@ func (n *Node) Leave() {
 	n.exit()
 }
 
-func (n *Node) remember() {
-	n.disk = nil
-	for _, m := range n.Core.View().Members {
-		if m.ID != n.ID && m.Status != core.Left {
-			n.disk = append(n.disk, m.Addr)
-		}
-	}
-}
-
-// Restart starts the process again: with its disk it knows the members of its last life, without it only seeds.
+// Restart starts the process again: with its disk it knows the members and the shared map of its last life, without it only seeds.
 func (n *Node) Restart(disk bool, seeds ...string) {
-	if disk {
-		seeds = append(seeds, n.disk...)
+	if !disk {
+		clear(n.diskShared)
+		clear(n.diskMembers)
 	}
 	n.Start(seeds...)
+}
+
+// restored is what the disk holds, in a fixed order.
+func (n *Node) restored() core.Restore {
+	var in core.Restore
+	for _, id := range slices.Sorted(maps.Keys(n.diskMembers)) {
+		in.Members = append(in.Members, n.diskMembers[id])
+	}
+	for _, e := range n.diskShared {
+		in.Shared = append(in.Shared, e)
+	}
+	slices.SortFunc(in.Shared, func(a, b core.SharedEntry) int { return cmp.Compare(a.Key, b.Key) })
+	return in
 }
 
 // Stall freezes the process for d.

@@ -113,7 +113,7 @@ func (s *Schedule) lasting(d time.Duration) time.Duration {
 // fault does one thing to the world; what is broken may be mended as well.
 func (s *Schedule) fault() {
 	w, n := s.w, s.any()
-	switch k := s.rng.IntN(14); {
+	switch k := s.rng.IntN(17); {
 	case k < 4 && !n.Running():
 		s.restart(n)
 	case k == 0:
@@ -132,8 +132,10 @@ func (s *Schedule) fault() {
 		}
 	case k == 7:
 		w.Heal()
-	case k == 8:
+	case k == 8 && s.wrongClocks():
 		n.StepClock(s.lasting(time.Hour) - 30*time.Minute)
+	case k == 8: // as far as clocks that are kept right may be apart
+		n.StepClock(s.lasting(50*time.Second) - 25*time.Second - n.skew)
 	case k == 9:
 		n.accept = s.lasting(2 * time.Second)
 		w.trace("%s takes %v to accept a link", n.ID, n.accept)
@@ -146,10 +148,33 @@ func (s *Schedule) fault() {
 				m.Crash()
 			}
 		}
+	case k == 12 && !s.wrongClocks() && s.rng.IntN(8) == 0:
+		m := s.any()
+		w.trace("%s removes %s", n.ID, m.ID)
+		n.step(core.Remove{ID: m.ID})
+	case k > 13 && !s.wrongClocks():
+		s.share(n)
 	default:
 		n.step(core.Set{Key: fmt.Sprint(s.rng.IntN(4)), Value: fmt.Sprint(w.Now)})
 		n.step(core.Delete{Key: fmt.Sprint(s.rng.IntN(4))})
 	}
+}
+
+// wrongClocks tells whether clocks step by up to half an hour. Stamps of the future are refused then, so nothing is shared.
+func (s *Schedule) wrongClocks() bool { return s.Seed%2 == 1 }
+
+// share writes to the shared map; some keys go by themselves.
+func (s *Schedule) share(n *Node) {
+	key := fmt.Sprint(s.rng.IntN(6))
+	if s.rng.IntN(3) == 0 {
+		n.step(core.SharedDelete{Key: key})
+		return
+	}
+	ttl := time.Duration(0)
+	if s.rng.IntN(4) == 0 {
+		ttl = s.lasting(20 * time.Second)
+	}
+	n.step(core.SharedSet{Key: key, Value: fmt.Sprint(n.ID, s.w.Now), TTL: ttl})
 }
 
 func (s *Schedule) split() {

@@ -6,7 +6,7 @@ import "github.com/goconvoke/convoke/gossip/core"
 func size(f core.Frame) int {
 	switch f := f.(type) {
 	case *core.Beat:
-		return header + 8 + varint(uint64(f.Known)) + 1
+		return header + 8 + varint(uint64(f.Known)) + 1 + shared(f.Shared)
 	case *core.Buckets:
 		return header + 8*core.NumBuckets
 	case *core.Digest:
@@ -21,8 +21,26 @@ func size(f core.Frame) int {
 			n += recordSize(&f.Records[i])
 		}
 		return n
+	case *core.SharedBuckets:
+		return header + 8*core.NumBuckets
+	case *core.SharedDigest:
+		return header + 8 + 24*len(f.Entries)
+	case *core.SharedDelta:
+		n := header
+		for i := range f.Entries {
+			n += 20 + str(f.Entries[i].Key) + str(f.Entries[i].Value)
+		}
+		return n
 	}
 	return header + 1
+}
+
+// shared is the size of the hash of the shared map: nothing while it is empty.
+func shared(hash uint64) int {
+	if hash == 0 {
+		return 0
+	}
+	return 8
 }
 
 // header is the length and the type of a frame.

@@ -66,7 +66,8 @@ func New(s Settings) *World {
 	for i := range s.Nodes {
 		name := fmt.Sprintf("n%d", i)
 		w.Nodes = append(w.Nodes, &Node{world: w, Index: i, ID: name, Addr: fmt.Sprintf("10.0.%d.%d:7946", i/250, i%250),
-			hash: core.HashID(name), streams: map[core.LinkID]*stream{}, accept: s.Accept})
+			hash: core.HashID(name), streams: map[core.LinkID]*stream{},
+			diskShared: map[sharedKey]core.SharedEntry{}, diskMembers: map[string]core.Remember{}, accept: s.Accept})
 	}
 	return w
 }
