@@ -116,6 +116,8 @@ func helloField(h *core.Hello, f *field) (err error) {
 		h.Generation, err = f.uint(64)
 	case helloAddr:
 		h.Addr, err = f.string(maxAddr)
+	case helloRejoin:
+		h.Rejoin, err = f.bool()
 	}
 	return err
 }
@@ -139,6 +141,8 @@ func beatField(b *core.Beat, f *field) (err error) {
 		b.Wanted, err = f.bool()
 	case beatEager:
 		b.Eager, err = f.bool()
+	case beatShared:
+		b.Shared, err = f.uint(64)
 	}
 	return err
 }
@@ -149,16 +153,24 @@ func (f *field) bool() (bool, error) {
 }
 
 func decodeBuckets(b []byte) (core.Frame, error) {
-	out, found := new(core.Buckets), false
-	err := fields(b, out, func(out *core.Buckets, f *field) error {
+	out := new(core.Buckets)
+	if err := decodeHashes(b, &out.Hashes); err != nil {
+		return nil, fmt.Errorf("%w: buckets: %w", ErrMalformed, err)
+	}
+	return out, nil
+}
+
+func decodeHashes(b []byte, out *[core.NumBuckets]uint64) error {
+	found := false
+	err := fields(b, out, func(out *[core.NumBuckets]uint64, f *field) error {
 		if f.number != bucketsHashes {
 			return nil
 		}
 		if f.kind != protowire.BytesType || len(f.bytes) != 8*core.NumBuckets {
 			return fmt.Errorf("want %d hashes of 8 bytes", core.NumBuckets)
 		}
-		for i := range out.Hashes {
-			out.Hashes[i] = binary.LittleEndian.Uint64(f.bytes[8*i:])
+		for i := range out {
+			out[i] = binary.LittleEndian.Uint64(f.bytes[8*i:])
 		}
 		found = true
 		return nil
@@ -166,10 +178,7 @@ func decodeBuckets(b []byte) (core.Frame, error) {
 	if err == nil && !found {
 		err = fmt.Errorf("no hashes")
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: buckets: %w", ErrMalformed, err)
-	}
-	return out, nil
+	return err
 }
 
 func digestField(d *core.Digest, f *field) (err error) {

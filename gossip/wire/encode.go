@@ -13,6 +13,7 @@ const (
 	helloID         = 3
 	helloGeneration = 4
 	helloAddr       = 5
+	helloRejoin     = 6
 
 	refuseReason = 1
 
@@ -20,6 +21,7 @@ const (
 	beatKnown  = 2
 	beatWanted = 3
 	beatEager  = 4
+	beatShared = 5
 
 	bucketsHashes = 1
 
@@ -91,7 +93,8 @@ func appendHello(b []byte, f *core.Hello) []byte {
 	b = appendString(b, helloCluster, f.Cluster)
 	b = appendString(b, helloID, f.ID)
 	b = appendVarint(b, helloGeneration, f.Generation)
-	return appendString(b, helloAddr, f.Addr)
+	b = appendString(b, helloAddr, f.Addr)
+	return appendBool(b, helloRejoin, f.Rejoin)
 }
 
 // appendRefuse cuts a reason that is too long: half of it says more than a broken frame.
@@ -103,13 +106,16 @@ func appendBeat(b []byte, f *core.Beat) []byte {
 	b = appendFixed(b, beatHash, f.Hash)
 	b = appendVarint(b, beatKnown, uint64(f.Known))
 	b = appendBool(b, beatWanted, f.Wanted)
-	return appendBool(b, beatEager, f.Eager)
+	b = appendBool(b, beatEager, f.Eager)
+	return appendFixed(b, beatShared, f.Shared)
 }
 
-func appendBuckets(b []byte, f *core.Buckets) []byte {
+func appendBuckets(b []byte, f *core.Buckets) []byte { return appendHashes(b, &f.Hashes) }
+
+func appendHashes(b []byte, hashes *[core.NumBuckets]uint64) []byte {
 	b = protowire.AppendTag(b, bucketsHashes, protowire.BytesType)
 	b = protowire.AppendVarint(b, 8*core.NumBuckets)
-	for _, h := range f.Hashes {
+	for _, h := range hashes {
 		b = protowire.AppendFixed64(b, h)
 	}
 	return b

@@ -40,6 +40,10 @@ const (
 	typeDigest  = 5
 	typeDelta   = 6
 	typeBye     = 7
+
+	typeSharedBuckets = 8
+	typeSharedDigest  = 9
+	typeSharedDelta   = 10
 )
 
 // ErrMalformed is wrapped by every error about the content of a frame.
@@ -62,6 +66,12 @@ func Append(b []byte, f core.Frame) ([]byte, error) {
 		b = appendDigest(append(b, typeDigest), f)
 	case *core.Delta:
 		b = appendDelta(append(b, typeDelta), f)
+	case *core.SharedBuckets:
+		b = appendHashes(append(b, typeSharedBuckets), &f.Hashes)
+	case *core.SharedDigest:
+		b = appendSharedDigest(append(b, typeSharedDigest), f)
+	case *core.SharedDelta:
+		b = appendSharedDelta(append(b, typeSharedDelta), f)
 	case *core.Bye:
 		b = appendBye(append(b, typeBye), f)
 	default:
@@ -95,6 +105,12 @@ func Decode(body []byte) (core.Frame, error) {
 	case typeDelta:
 		entries := 0
 		return decode(fields, "delta", new(core.Delta), func(d *core.Delta, f *field) error { return deltaField(d, f, &entries) })
+	case typeSharedBuckets:
+		return decodeSharedBuckets(fields)
+	case typeSharedDigest:
+		return decode(fields, "shared digest", new(core.SharedDigest), sharedDigestField)
+	case typeSharedDelta:
+		return decode(fields, "shared delta", new(core.SharedDelta), sharedDeltaField)
 	case typeBye:
 		return decode(fields, "bye", new(core.Bye), byeField)
 	}

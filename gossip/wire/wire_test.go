@@ -26,11 +26,11 @@ func buckets() *core.Buckets {
 // examples has each type of frame, full and empty.
 func examples() []core.Frame {
 	return []core.Frame{
-		&core.Hello{Protocol: 1, Cluster: "orders", ID: "node-1", Generation: 1 << 60, Addr: "[fd00::1]:7946"},
+		&core.Hello{Protocol: 1, Cluster: "orders", ID: "node-1", Generation: 1 << 60, Addr: "[fd00::1]:7946", Rejoin: true},
 		&core.Hello{},
 		&core.Refuse{Reason: "another cluster"},
 		&core.Refuse{},
-		&core.Beat{Hash: 1<<63 + 5, Known: 1000, Wanted: true, Eager: true},
+		&core.Beat{Hash: 1<<63 + 5, Known: 1000, Wanted: true, Eager: true, Shared: 9},
 		&core.Beat{},
 		buckets(),
 		&core.Digest{Mask: 1<<63 | 1, Entries: []core.DigestEntry{{Node: 1, Generation: 2, Version: 3, Floor: 4}, {Node: 1 << 63}}},
@@ -47,6 +47,14 @@ func examples() []core.Frame {
 			{Node: 8, Generation: 1, From: 4, To: 5},
 		}},
 		&core.Delta{},
+		&core.SharedBuckets{Hashes: buckets().Hashes},
+		&core.SharedDigest{Mask: 5, Entries: []core.SharedVersion{{ID: 1, Stamp: 2, Writer: 3}, {ID: 1 << 63}}},
+		&core.SharedDigest{},
+		&core.SharedDelta{Entries: []core.SharedEntry{
+			{Key: "k", Value: "v", Stamp: 1 << 60, Writer: 7, Expires: 1 << 41},
+			{Space: core.SpaceMember, Key: "node-7", Stamp: 2, Deleted: true},
+		}},
+		&core.SharedDelta{},
 		&core.Bye{Reason: core.ByeLeft},
 		&core.Bye{},
 	}
