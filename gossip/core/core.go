@@ -40,6 +40,10 @@ type Core struct {
 	forgetAt    time.Duration
 	born        Stamp // when this life began
 
+	median   time.Time // see clusterTime
+	medianAt time.Time
+	clocks   []time.Time // scratch
+
 	stale  bool // the view differs from what was last announced
 	closed bool // left, or superseded
 }
@@ -127,8 +131,8 @@ func (c *Core) work() {
 	c.ringDue()
 	c.dialDue()
 	c.publishDue()
+	c.pushSharedDue() // before the records: it may say that one is welcome again
 	c.flushDue()
-	c.pushSharedDue()
 	next := now + c.cfg.Heartbeat/4
 	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.sharedFlood.pushAt} {
 		if at > 0 {

@@ -15,6 +15,7 @@ type Hello struct {
 	ID         string // name of the sender, 1 to 255 bytes
 	Generation uint64 // of the sender's life
 	Addr       string // host:port where the sender can be dialled
+	Clock      int64  // milliseconds since 1970 at the sender
 	Rejoin     bool   // the sender was removed, knows it, and comes back on purpose
 }
 
@@ -129,6 +130,7 @@ type SharedVersion struct {
 
 // SharedDelta carries entries of the shared map.
 type SharedDelta struct {
+	Clock   int64 // milliseconds since 1970 at the sender
 	Entries []SharedEntry
 }
 

@@ -19,7 +19,8 @@ type (
 		Generation uint64
 		Addr       string
 		Attempt    uint64
-		Rejoin     bool // the peer was removed, knows it, and comes back on purpose
+		Clock      int64 // milliseconds since 1970 at the peer; 0: not known
+		Rejoin     bool  // the peer was removed, knows it, and comes back on purpose
 	}
 
 	// Received hands over a frame, in the order of the stream.

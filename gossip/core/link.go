@@ -27,6 +27,7 @@ type link struct {
 	differ    int  // heartbeats in a row with another hash than ours
 	exchanged time.Duration
 
+	clock        heardClock
 	sharedDiffer int           // heartbeats in a row with another hash of the shared map than ours
 	sharedAsked  time.Duration // when an exchange of the shared map was last begun
 	sharedWait   time.Duration // before the next one
@@ -71,7 +72,7 @@ func (c *Core) linkUp(in LinkUp) {
 		c.dialFailed(DialFailed{Attempt: in.Attempt})
 		return
 	}
-	if e := c.shared.find(SpaceMember, in.ID); e.said(c.clock.last).removed {
+	if e := c.shared.find(SpaceMember, in.ID); e.said(c.clusterTime()).removed {
 		if !in.Rejoin || !e.Stamp.Time().Before(time.UnixMilli(int64(in.Generation))) {
 			c.turnAway(in)
 			return
@@ -100,6 +101,7 @@ func (c *Core) linkUp(in LinkUp) {
 	l := &link{id: in.Link, peer: t, generation: in.Generation, ours: in.Attempt != 0, since: now,
 		detector: newDetector(now, c.cfg.Heartbeat), need: t.flaps.need, wanted: true, peerWants: true,
 		eager: !t.up, exchanged: now}
+	l.hearClock(in.Clock, now)
 	c.links.add(l)
 	if c.store.known == 1 {
 		whole := c.self.since0()
@@ -126,7 +128,7 @@ func (c *Core) turnDown(in LinkUp, t *slot) {
 // turnAway tells a removed node so.
 func (c *Core) turnAway(in LinkUp) {
 	e := c.shared.find(SpaceMember, in.ID)
-	c.emit(Send{Link: in.Link, Frame: &SharedDelta{Entries: []SharedEntry{*e}}})
+	c.emit(Send{Link: in.Link, Frame: &SharedDelta{Clock: c.clock.last.UnixMilli(), Entries: []SharedEntry{*e}}})
 	c.emit(Send{Link: in.Link, Frame: &Bye{Reason: ByeRemoved}})
 	c.emit(Close{Link: in.Link, Graceful: true})
 	c.dialFailed(DialFailed{Attempt: in.Attempt})

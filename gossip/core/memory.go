@@ -31,11 +31,12 @@ func (c *Core) remember(e *SharedEntry) { c.emit(RememberShared{Entry: e}) }
 // collectDue drops what of the shared map has had its time.
 func (c *Core) collectDue() {
 	m := &c.shared
-	if c.clock.last.Before(m.collectAt) {
+	now := c.clusterTime()
+	if now.Before(m.collectAt) {
 		return
 	}
-	m.collectAt = c.clock.last.Add(c.cfg.Heartbeat * 60)
-	for _, e := range m.collect(c.clock.last, c.cfg.Horizon) {
+	m.collectAt = now.Add(c.cfg.Heartbeat * 60)
+	for _, e := range m.collect(now, c.cfg.Horizon) {
 		c.stale = true
 		if m.entries[e.id()] == nil {
 			c.emit(ForgetShared{Space: e.Space, Key: e.Key})

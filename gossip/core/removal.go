@@ -45,7 +45,7 @@ func word(kind byte, generation uint64) string {
 
 // barred tells whether a life of a name is to have no record here.
 func (c *Core) barred(id string, generation uint64) bool {
-	v := c.shared.find(SpaceMember, id).said(c.clock.last)
+	v := c.shared.find(SpaceMember, id).said(c.clusterTime())
 	return v.removed || generation <= v.generation
 }
 
@@ -70,7 +70,7 @@ func (c *Core) remove(id string) {
 	}
 	t := c.store.byNode[HashID(id)]
 	c.writeShared(SharedEntry{Space: SpaceMember, Key: id, Value: word(wordRemoved, t.rec.generation),
-		Expires: expiry(c.clock.last, c.cfg.Horizon)})
+		Expires: expiry(c.clusterTime(), c.cfg.Horizon)})
 }
 
 // readmit takes back the removal of a name.
@@ -84,7 +84,7 @@ func (c *Core) enforce(e *SharedEntry, l *link) {
 		return
 	}
 	t := c.store.byNode[HashID(e.Key)]
-	v := e.said(c.clock.last)
+	v := e.said(c.clusterTime())
 	switch {
 	case t == nil, v == verdictOn{}:
 	case t == c.self && v.removed && c.cfg.Rejoin && e.Stamp < c.born:
@@ -94,7 +94,7 @@ func (c *Core) enforce(e *SharedEntry, l *link) {
 		c.emit(Removed{})
 		c.closeAll(ByeRemoved)
 	case t == c.self && v.generation >= c.self.rec.generation:
-		c.hearSelf(v.generation, 0) // forgotten while we were cut off: a new generation is welcome
+		c.renew(v.generation) // forgotten while we were cut off: a new generation is welcome
 	case t != c.self && (v.removed || t.rec != nil && t.rec.generation <= v.generation):
 		c.expel(t, e)
 	}
@@ -102,7 +102,7 @@ func (c *Core) enforce(e *SharedEntry, l *link) {
 
 // expel drops the record of a member, and the link to it: it is told why before.
 func (c *Core) expel(t *slot, e *SharedEntry) {
-	if l := c.links.byPeer[t]; l != nil && e.said(c.clock.last).removed {
+	if l := c.links.byPeer[t]; l != nil && e.said(c.clusterTime()).removed {
 		c.sendShared(l, []SharedEntry{*e})
 		c.send(l, &Bye{Reason: ByeRemoved})
 		c.emit(Close{Link: l.id, Graceful: true})
@@ -171,7 +171,7 @@ func (c *Core) forgetDue() {
 	for _, t := range c.store.slots {
 		if t.rec != nil && t.gone != 0 && now-t.gone >= c.cfg.ForgetAfter {
 			c.writeShared(SharedEntry{Space: SpaceMember, Key: t.rec.id, Value: word(wordForgotten, t.rec.generation),
-				Expires: expiry(c.clock.last, c.cfg.Horizon)})
+				Expires: expiry(c.clusterTime(), c.cfg.Horizon)})
 		}
 	}
 }

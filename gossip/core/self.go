@@ -68,7 +68,12 @@ func (c *Core) hearSelf(generation, version uint64) {
 		return
 	}
 	c.raised++
-	entries := r.entries
+	c.renew(generation)
+}
+
+// renew takes a generation above one that the cluster remembers, and keeps what is in the record.
+func (c *Core) renew(generation uint64) {
+	entries := c.self.rec.entries
 	// Not just one more: the life before this one may have done the same upon the same word, and two lives in one generation
 	// would be two contents under one version.
 	next := generation + 1 + c.rng.Uint64N(1<<16)

@@ -31,7 +31,7 @@ func (c *Core) Shared(key string) (value string, stamp Stamp, ok bool) {
 	if e == nil {
 		return "", 0, false
 	}
-	if !e.live(c.clock.last) {
+	if !e.live(c.clusterTime()) {
 		return "", e.Stamp, false
 	}
 	return e.Value, e.Stamp, true
@@ -51,7 +51,7 @@ func (c *Core) setShared(in SharedSet) {
 		c.emit(Rejected{Reason: "shared key exceeds a limit"})
 		return
 	}
-	c.writeShared(SharedEntry{Key: in.Key, Value: in.Value, Expires: expiry(c.clock.last, in.TTL)})
+	c.writeShared(SharedEntry{Key: in.Key, Value: in.Value, Expires: expiry(c.clusterTime(), in.TTL)})
 }
 
 // expiry is when a key that lives for ttl dies; 0 is never.
@@ -63,7 +63,7 @@ func expiry(now time.Time, ttl time.Duration) int64 {
 }
 
 func (c *Core) deleteShared(key string) {
-	if e := c.shared.find(SpaceUser, key); e != nil && e.live(c.clock.last) {
+	if e := c.shared.find(SpaceUser, key); e != nil && e.live(c.clusterTime()) {
 		c.writeShared(SharedEntry{Key: key, Deleted: true})
 	}
 }

@@ -61,7 +61,7 @@ func (c *Core) sendShared(l *link, entries []SharedEntry) {
 			w += entries[n].cost()
 			n++
 		}
-		c.send(l, &SharedDelta{Entries: entries[:n:n]})
+		c.send(l, &SharedDelta{Clock: c.clock.last.UnixMilli(), Entries: entries[:n:n]})
 		entries = entries[n:]
 	}
 }
@@ -173,10 +173,12 @@ func (c *Core) onSharedDigest(l *link, d *SharedDigest) {
 // clone keeps an entry alive without the frame it came in.
 func clone(e *SharedEntry) *SharedEntry { own := *e; return &own }
 
-func (c *Core) aheadOfClock(s Stamp) bool { return s > stampAt(c.clock.last.Add(clockAhead)) }
+func (c *Core) aheadOfClock(s Stamp) bool { return s > stampAt(c.clusterTime().Add(clockAhead)) }
 
 // onSharedDelta takes what a neighbour pushed or answered.
 func (c *Core) onSharedDelta(l *link, d *SharedDelta) {
+	l.hearClock(d.Clock, c.now())
+	c.median = time.Time{}
 	for i := range d.Entries {
 		e := &d.Entries[i]
 		why := c.refuses(e)
@@ -184,7 +186,7 @@ func (c *Core) onSharedDelta(l *link, d *SharedDelta) {
 			c.emit(Rejected{Link: l.id, Reason: why})
 			continue
 		}
-		if !e.live(c.clock.last) && e.past(c.clock.last, c.cfg.Horizon) {
+		if now := c.clusterTime(); !e.live(now) && e.past(now, c.cfg.Horizon) {
 			continue // we have dropped it, and so will the neighbour
 		}
 		c.shared.clock.see(e.Stamp)

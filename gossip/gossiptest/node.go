@@ -153,6 +153,9 @@ func (n *Node) act(o core.Output) {
 		n.Gone = "conflict"
 		n.exit()
 	case core.Rejected:
+		if o.Reason == core.ReasonClockAhead {
+			return
+		}
 		panic(fmt.Sprintf("%s rejected: %s", n.ID, o.Reason))
 	}
 }

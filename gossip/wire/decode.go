@@ -116,6 +116,10 @@ func helloField(h *core.Hello, f *field) (err error) {
 		h.Generation, err = f.uint(64)
 	case helloAddr:
 		h.Addr, err = f.string(maxAddr)
+	case helloClock:
+		var v uint64
+		v, err = f.uint(63)
+		h.Clock = int64(v)
 	case helloRejoin:
 		h.Rejoin, err = f.bool()
 	}

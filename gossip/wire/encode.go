@@ -14,6 +14,7 @@ const (
 	helloGeneration = 4
 	helloAddr       = 5
 	helloRejoin     = 6
+	helloClock      = 7
 
 	refuseReason = 1
 
@@ -94,7 +95,8 @@ func appendHello(b []byte, f *core.Hello) []byte {
 	b = appendString(b, helloID, f.ID)
 	b = appendVarint(b, helloGeneration, f.Generation)
 	b = appendString(b, helloAddr, f.Addr)
-	return appendBool(b, helloRejoin, f.Rejoin)
+	b = appendBool(b, helloRejoin, f.Rejoin)
+	return appendVarint(b, helloClock, uint64(f.Clock))
 }
 
 // appendRefuse cuts a reason that is too long: half of it says more than a broken frame.

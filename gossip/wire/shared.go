@@ -16,6 +16,7 @@ const (
 	versionWriter = 3
 
 	sharedEntry = 1
+	sharedClock = 2
 
 	sharedSpace   = 1
 	sharedKey     = 2
@@ -39,6 +40,7 @@ func appendSharedDigest(b []byte, f *core.SharedDigest) []byte {
 }
 
 func appendSharedDelta(b []byte, f *core.SharedDelta) []byte {
+	b = appendVarint(b, sharedClock, uint64(f.Clock))
 	for i := range f.Entries {
 		b = appendMessage(b, sharedEntry, func(m []byte) []byte { return AppendShared(m, &f.Entries[i]) })
 	}
@@ -105,6 +107,11 @@ func sharedVersionField(v *core.SharedVersion, f *field) error {
 }
 
 func sharedDeltaField(d *core.SharedDelta, f *field) error {
+	if f.number == sharedClock {
+		v, err := f.uint(63)
+		d.Clock = int64(v)
+		return err
+	}
 	if f.number != sharedEntry {
 		return nil
 	}

@@ -26,7 +26,7 @@ func buckets() *core.Buckets {
 // examples has each type of frame, full and empty.
 func examples() []core.Frame {
 	return []core.Frame{
-		&core.Hello{Protocol: 1, Cluster: "orders", ID: "node-1", Generation: 1 << 60, Addr: "[fd00::1]:7946", Rejoin: true},
+		&core.Hello{Protocol: 1, Cluster: "orders", ID: "node-1", Generation: 1 << 60, Addr: "[fd00::1]:7946", Rejoin: true, Clock: 1 << 41},
 		&core.Hello{},
 		&core.Refuse{Reason: "another cluster"},
 		&core.Refuse{},
@@ -50,7 +50,7 @@ func examples() []core.Frame {
 		&core.SharedBuckets{Hashes: buckets().Hashes},
 		&core.SharedDigest{Mask: 5, Entries: []core.SharedVersion{{ID: 1, Stamp: 2, Writer: 3}, {ID: 1 << 63}}},
 		&core.SharedDigest{},
-		&core.SharedDelta{Entries: []core.SharedEntry{
+		&core.SharedDelta{Clock: 1 << 41, Entries: []core.SharedEntry{
 			{Key: "k", Value: "v", Stamp: 1 << 60, Writer: 7, Expires: 1 << 41},
 			{Space: core.SpaceMember, Key: "node-7", Stamp: 2, Deleted: true},
 		}},

@@ -1,0 +1,249 @@
+package gossiptest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/goconvoke/convoke/gossip/core"
+)
+
+// shares waits until all running nodes have the same shared map.
+func shares(t *testing.T, w *World, within time.Duration) {
+	t.Helper()
+	same := func() bool {
+		var first *Node
+		for _, n := range w.Nodes {
+			if !n.Running() {
+				continue
+			}
+			if first == nil {
+				first = n
+			}
+			if n.Core.SharedHash() != first.Core.SharedHash() {
+				return false
+			}
+		}
+		return true
+	}
+	if !w.Run(within, same) {
+		t.Fatalf("the shared maps differ after %v", within)
+	}
+}
+
+func wantShared(t *testing.T, n *Node, key, want string) {
+	t.Helper()
+	if got, _, ok := n.Core.Shared(key); got != want || ok != (want != "") {
+		t.Errorf("%s has %s = %q, %v, want %q", n.ID, key, got, ok, want)
+	}
+}
+
+func TestHalvesOfAPartitionMergeKeyByKey(t *testing.T) {
+	w, _ := settle(t, 8, 1)
+	left, right := w.Nodes[0], w.Nodes[7]
+	left.Do(core.SharedSet{Key: "both", Value: "before"})
+	left.Do(core.SharedSet{Key: "gone", Value: "before"})
+	shares(t, w, time.Second)
+	w.Partition(1, 0, 1, 2, 3)
+	w.Run(30*time.Second, nil)
+	left.Do(core.SharedSet{Key: "both", Value: "left"})
+	left.Do(core.SharedSet{Key: "left", Value: "1"})
+	left.Do(core.SharedDelete{Key: "gone"})
+	w.Run(time.Second, nil)
+	right.Do(core.SharedSet{Key: "both", Value: "right"})
+	right.Do(core.SharedSet{Key: "right", Value: "2"})
+	w.Run(10*time.Second, nil)
+	w.Heal()
+	w.Run(5*time.Second, nil)
+	shares(t, w, 5*time.Second)
+	for _, n := range w.Nodes {
+		wantShared(t, n, "both", "right") // written later
+		wantShared(t, n, "left", "1")
+		wantShared(t, n, "right", "2")
+		wantShared(t, n, "gone", "")
+	}
+}
+
+func TestADeleteRightAfterAWriteIsNeverLost(t *testing.T) {
+	w, _ := settle(t, 3, 2)
+	n := w.Nodes[1]
+	for i := range 200_000 {
+		n.Do(core.SharedSet{Key: "k", Value: "v"}) // all at one moment of the clock
+		n.Do(core.SharedDelete{Key: "k"})
+		if i%50_000 == 0 {
+			w.Run(50*time.Millisecond, nil)
+		}
+	}
+	shares(t, w, 5*time.Second)
+	for _, n := range w.Nodes {
+		wantShared(t, n, "k", "")
+	}
+}
+
+func TestATTLEndsEverywhere(t *testing.T) {
+	w, _ := settle(t, 4, 3)
+	w.Nodes[0].Do(core.SharedSet{Key: "k", Value: "v", TTL: 10 * time.Second})
+	w.Run(9*time.Second, nil)
+	wantShared(t, w.Nodes[3], "k", "v")
+	w.Run(2*time.Second, nil)
+	for _, n := range w.Nodes {
+		wantShared(t, n, "k", "")
+	}
+	shares(t, w, time.Second)
+}
+
+func TestAWriteThatFollowsAnotherWinsWhateverTheClocks(t *testing.T) {
+	w, _ := settle(t, 4, 4)
+	slow := w.Nodes[2]
+	slow.StepClock(-time.Hour)
+	w.Nodes[0].Do(core.SharedSet{Key: "k", Value: "first"})
+	shares(t, w, time.Second)
+	slow.Do(core.SharedSet{Key: "k", Value: "second"}) // by a clock that says an hour before
+	shares(t, w, time.Second)
+	for _, n := range w.Nodes {
+		wantShared(t, n, "k", "second")
+	}
+}
+
+func TestAClockFarAheadIsRefusedAndHarmsNobody(t *testing.T) {
+	w, v := settle(t, 4, 5)
+	fast := w.Nodes[2]
+	refused := 0
+	w.OnOutput = func(n *Node, o core.Output) {
+		if r, ok := o.(core.Rejected); ok && r.Reason == core.ReasonClockAhead && n != fast {
+			refused++
+		}
+	}
+	fast.StepClock(time.Hour)
+	fast.Do(core.SharedSet{Key: "k", Value: "from the future"})
+	w.Run(2*time.Second, nil)
+	w.Nodes[0].Do(core.SharedSet{Key: "k", Value: "of today"})
+	w.Run(time.Minute, nil)
+	for _, n := range w.Nodes {
+		if n != fast {
+			wantShared(t, n, "k", "of today")
+		}
+	}
+	if refused == 0 || refused > 200 {
+		t.Errorf("%d refusals, want some and not a storm of them", refused)
+	}
+	if len(v.Deaths) > 0 || w.Nodes[0].Core.UpCount() != 4 {
+		t.Errorf("%d deaths, %d up", len(v.Deaths), w.Nodes[0].Core.UpCount())
+	}
+}
+
+func TestARemovedNodeStopsAndStaysOut(t *testing.T) {
+	w, _ := settle(t, 6, 6)
+	x := w.Nodes[4]
+	w.Nodes[1].Do(core.Remove{ID: x.ID})
+	w.Run(time.Second, nil)
+	if x.Gone != "removed" {
+		t.Fatalf("the removed node was not told: %q", x.Gone)
+	}
+	gone := func() {
+		t.Helper()
+		for _, n := range w.Nodes {
+			if n.Running() && n != x && indexOf(n.Core.View().Members, x.ID) >= 0 {
+				t.Errorf("%s still has the removed node", n.ID)
+			}
+		}
+	}
+	gone()
+	x.Restart(false, w.Nodes[3].Addr)
+	w.Run(2*time.Second, nil)
+	if x.Gone != "removed" {
+		t.Errorf("the removed node is back: %q", x.Gone)
+	}
+	gone()
+	x.Rejoin = true
+	x.Restart(false, w.Nodes[3].Addr)
+	w.Run(2*time.Second, nil)
+	if !w.Agreed() {
+		t.Error("the node that came back on purpose is not in")
+	}
+}
+
+func TestANodeRemovedWhileDownIsToldAtItsFirstContact(t *testing.T) {
+	w, _ := settle(t, 6, 7)
+	x := w.Nodes[4]
+	x.Crash()
+	w.Run(time.Second, nil)
+	w.Nodes[1].Do(core.Remove{ID: x.ID})
+	w.Run(time.Second, nil)
+	w.Nodes[1].Crash() // who removed it is gone as well
+	x.Restart(true)    // it knows nobody but those on its disk
+	w.Run(2*time.Second, nil)
+	if x.Gone != "removed" {
+		t.Errorf("the removed node was not told: %q", x.Gone)
+	}
+}
+
+func TestARemovalReachesBothSidesOfAPartition(t *testing.T) {
+	w, _ := settle(t, 8, 8)
+	x := w.Nodes[5]
+	w.Partition(1, 0, 1, 2, 3)
+	w.Run(20*time.Second, nil)
+	w.Nodes[0].Do(core.Remove{ID: x.ID}) // it lives on the other side
+	w.Run(10*time.Second, nil)
+	if x.Gone != "" {
+		t.Fatal("told across a partition")
+	}
+	w.Heal()
+	w.Run(20*time.Second, nil)
+	if x.Gone != "removed" || !w.Agreed() {
+		t.Errorf("removed: %q, agreed: %v", x.Gone, w.Agreed())
+	}
+}
+
+func TestWhoIsOutOfReachForLongIsForgottenAndMayComeBack(t *testing.T) {
+	s := DefaultSettings(6, 9)
+	s.Core.ForgetAfter = time.Minute
+	w := New(s)
+	w.StartAll()
+	w.Run(10*time.Second, nil)
+	x, y := w.Nodes[4], w.Nodes[5]
+	x.Vanish()
+	w.Partition(1, 5) // y lives, alone
+	w.Run(50*time.Second, nil)
+	if indexOf(w.Nodes[0].Core.View().Members, x.ID) < 0 {
+		t.Fatal("forgotten too soon")
+	}
+	w.Run(80*time.Second, nil)
+	for _, n := range w.Nodes[:4] {
+		if m := n.Core.View().Members; len(m) != 4 {
+			t.Errorf("%s knows %d members, want 4", n.ID, len(m))
+		}
+	}
+	w.Heal()
+	x.Restart(true)
+	w.Run(30*time.Second, nil)
+	if !w.Agreed() || !y.Running() {
+		t.Error("those who were forgotten are not back")
+	}
+}
+
+func TestFlapsLeaveTheStateAsLargeAsBefore(t *testing.T) {
+	w, _ := settle(t, 6, 10)
+	size := func() (n int) {
+		for _, e := range w.Nodes[0].diskShared {
+			n += len(e.Key) + len(e.Value)
+		}
+		return n + 1000*len(w.Nodes[0].diskMembers)
+	}
+	w.Nodes[0].Do(core.SharedSet{Key: "k", Value: "0"})
+	w.Run(time.Second, nil)
+	before := size()
+	x := w.Nodes[3]
+	for i := range 1000 {
+		if i%10 == 0 {
+			x.Crash()
+			w.Run(200*time.Millisecond, nil)
+			x.Restart(true)
+		}
+		w.Nodes[1].Do(core.SharedSet{Key: "k", Value: fmt.Sprint(i % 10)})
+		w.Run(200*time.Millisecond, nil)
+	}
+	if after := size(); after != before {
+		t.Errorf("%d bytes are remembered, %d before", after, before)
+	}
+}
