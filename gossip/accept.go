@@ -77,6 +77,11 @@ func (n *Node) receive(raw net.Conn, host string) {
 		return
 	}
 	defer n.streams.leave(host)
+	if ask, ok := first.(*core.Ask); ok {
+		_ = s.SetDeadline(time.Now().Add(acceptTimeout))
+		n.answerAsk(s, ask)
+		return
+	}
 	n.adopt(s, hello, 0, first)
 }
 

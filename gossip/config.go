@@ -28,6 +28,8 @@ type Config struct {
 	// Advertise is the host:port that other nodes dial. "" means the address of Listen or, if that is all
 	// interfaces, the address of the default route.
 	Advertise string
+	// Rejoin brings back a node that was removed from its cluster. It takes back removals older than its start.
+	Rejoin bool
 	// Transport carries the streams; nil means plain TCP.
 	Transport transport.Transport
 	// Tuning is how patient the protocol is; nil means core.DefaultConfig. Its ID, Addr and Generation are filled in.
@@ -86,7 +88,7 @@ func (c Config) tuning(bound net.Addr, now time.Time) (core.Config, error) {
 	if err != nil {
 		return t, err
 	}
-	t.ID, t.Addr, t.Generation = c.Name, addr, uint64(now.UnixMilli())
+	t.ID, t.Addr, t.Generation, t.Rejoin = c.Name, addr, uint64(now.UnixMilli()), c.Rejoin
 	return t, t.Validate()
 }
 

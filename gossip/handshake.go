@@ -17,7 +17,7 @@ var errNoHello = errors.New("a frame other than hello came first")
 func (n *Node) hello() *core.Hello {
 	return &core.Hello{
 		Protocol: wire.Protocol, Cluster: n.config.ClusterID, ID: n.config.Name,
-		Generation: n.generation.Load(), Addr: n.tuning.Addr,
+		Generation: n.generation.Load(), Addr: n.tuning.Addr, Clock: n.now().UnixMilli(), Rejoin: n.config.Rejoin,
 	}
 }
 
@@ -146,7 +146,7 @@ func (a tcpAddr) String() string { return string(a) }
 // adopt hands a stream whose handshake is over to the loop, and reads it until its end.
 func (n *Node) adopt(s *stream, hello *core.Hello, attempt uint64, first core.Frame) {
 	l := newLink(core.LinkID(n.lastLink.Add(1)), hello.ID, s)
-	up := core.LinkUp{Link: l.number, ID: hello.ID, Generation: hello.Generation, Addr: hello.Addr, Attempt: attempt}
+	up := core.LinkUp{Link: l.number, ID: hello.ID, Generation: hello.Generation, Addr: hello.Addr, Attempt: attempt, Clock: hello.Clock, Rejoin: hello.Rejoin}
 	if n.tellOf(context.Background(), event{in: up, link: l}) != nil {
 		_ = s.Close()
 		return

@@ -51,14 +51,39 @@ func (n *Node) run() {
 
 // take deals with one event. It reports whether the node is to end.
 func (n *Node) take(e event) (end bool) {
-	if set, ok := e.in.(core.Set); ok {
-		err := n.core.CheckSet(set.Key, set.Value)
-		e.reply <- err
-		if err != nil {
-			return false
-		}
+	if e.reply == nil {
+		return n.step(e.in)
 	}
-	return n.step(e.in)
+	err := n.check(e)
+	if err == nil {
+		end = n.step(e.in)
+	}
+	e.reply <- err
+	return end
+}
+
+// check returns why a request cannot be granted, nil if it can.
+func (n *Node) check(e event) error {
+	stale := func(key string) error {
+		if _, stamp, _ := n.core.Shared(key); e.expect != nil && stamp != *e.expect {
+			return errStale
+		}
+		return nil
+	}
+	switch in := e.in.(type) {
+	case core.Set:
+		return n.core.CheckSet(in.Key, in.Value)
+	case core.SharedSet:
+		if err := n.core.CheckSharedSet(in.Key, in.Value); err != nil {
+			return err
+		}
+		return stale(in.Key)
+	case core.SharedDelete:
+		return stale(in.Key)
+	case core.Remove:
+		return n.core.CheckRemove(in.ID)
+	}
+	return nil
 }
 
 // step hands one input to the core and carries out what it answers. It reports whether the node is to end.
@@ -85,6 +110,14 @@ func (n *Node) step(in core.Input) (end bool) {
 		case core.Renewed:
 			n.generation.Store(out.Generation)
 			n.log.Info("took a higher generation, because the cluster remembered this name", "generation", out.Generation)
+		case core.RememberShared:
+			n.shared.remember(out.Entry)
+		case core.ForgetShared:
+			n.shared.forget(out.Space, out.Key)
+		case core.Removed:
+			n.log.Error("this node was removed from its cluster; it stops", "member", n.config.Name)
+			n.err = ErrRemoved
+			end = true
 		case core.Conflict:
 			n.log.Error("a newer process has this node's name; this one stops", "member", n.config.Name, "generation", out.Generation)
 			n.err = fmt.Errorf("%w (%q, generation %d)", ErrConflict, n.config.Name, out.Generation)

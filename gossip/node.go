@@ -70,6 +70,8 @@ type Node struct {
 
 	generation atomic.Uint64
 	view       atomic.Pointer[View]
+	id         core.NodeID
+	shared     *Shared
 	watch      watchers
 	shakes     *gate // inbound handshakes
 	streams    *gate // inbound streams in use
@@ -119,6 +121,7 @@ func Start(c Config) (*Node, error) {
 		links:   make(map[core.LinkID]*link),
 	}
 	n.watch.init()
+	n.id, n.shared = core.HashID(c.Name), newShared(n)
 	n.generation.Store(tuning.Generation)
 	n.publish()
 	n.tasks.Go(n.accept)
@@ -152,16 +155,21 @@ func (n *Node) Get(member, key string) (value string, ok bool) {
 // Set publishes a key of this node: at most 255 and 65,536 bytes, and no more in all than Tuning allows. It returns when the
 // node itself has it.
 func (n *Node) Set(key, value string) error {
-	reply := make(chan error, 1)
-	if err := n.tellOf(context.Background(), event{in: core.Set{Key: key, Value: value}, reply: reply}); err != nil {
+	if err := n.request(context.Background(), event{in: core.Set{Key: key, Value: value}}); err != nil {
+		return fmt.Errorf("gossip: %w", err)
+	}
+	return nil
+}
+
+// request has the loop check an input and take it, and returns why it did not.
+func (n *Node) request(ctx context.Context, e event) error {
+	e.reply = make(chan error, 1)
+	if err := n.tellOf(ctx, e); err != nil {
 		return err
 	}
 	select {
-	case err := <-reply:
-		if err != nil {
-			return fmt.Errorf("gossip: %w", err)
-		}
-		return nil
+	case err := <-e.reply:
+		return err
 	case <-n.done: // it may have answered before
 		return n.err
 	}
@@ -172,9 +180,10 @@ func (n *Node) Delete(key string) error { return n.tell(context.Background(), co
 
 // event is an input of the core, with what the loop needs besides.
 type event struct {
-	in    core.Input
-	link  *link      // that a LinkUp is about
-	reply chan error // answers a Set; holds one, so that the loop does not wait
+	in     core.Input
+	link   *link       // that a LinkUp is about
+	reply  chan error  // answers a request; holds one, so that the loop does not wait
+	expect *core.Stamp // of the shared key; nil: any
 }
 
 // tell hands an input to the loop. It returns when that has taken it, the node has stopped, or ctx is done.

@@ -134,6 +134,19 @@ type SharedDelta struct {
 	Entries []SharedEntry
 }
 
+// Ask is the first frame of a stream that is no link: somebody wants to know what the receiver has. The core neither sends nor
+// takes it.
+type Ask struct {
+	Versions []SharedVersion // writes of the shared map
+}
+
+// Answer answers an Ask; the stream ends after it.
+type Answer struct {
+	Hash   uint64 // of all records
+	Shared uint64 // of the shared map
+	Lacks  uint32 // how many of the versions asked for, or newer ones, the sender has not
+}
+
 // Bye announces that the sender closes the stream on purpose.
 type Bye struct {
 	Reason ByeReason
@@ -162,3 +175,5 @@ func (*Bye) frame()     {}
 func (*SharedBuckets) frame() {}
 func (*SharedDigest) frame()  {}
 func (*SharedDelta) frame()   {}
+func (*Ask) frame()           {}
+func (*Answer) frame()        {}

@@ -38,9 +38,10 @@ func (e *SharedEntry) live(now time.Time) bool {
 func (e *SharedEntry) cost() int { return entryCost + len(e.Key) + len(e.Value) }
 
 // id is the hash of the key, which places it in a bucket.
-func (e *SharedEntry) id() uint64 { return sharedID(e.Space, e.Key) }
+func (e *SharedEntry) id() uint64 { return SharedID(e.Space, e.Key) }
 
-func sharedID(s Space, key string) uint64 { return mix(fnv(key) ^ mix(uint64(s)+1)) }
+// SharedID is the hash of a key that stands for it in digests.
+func SharedID(s Space, key string) uint64 { return mix(fnv(key) ^ mix(uint64(s)+1)) }
 
 // hash covers which write the entry is, and not its content: the same write has the same content everywhere, but for values that
 // have expired, which are dropped a little sooner here than there.
@@ -64,7 +65,7 @@ type sharedMap struct {
 func newSharedMap() sharedMap { return sharedMap{entries: map[uint64]*SharedEntry{}} }
 
 func (m *sharedMap) find(s Space, key string) *SharedEntry {
-	e := m.entries[sharedID(s, key)]
+	e := m.entries[SharedID(s, key)]
 	if e == nil || e.Space != s || e.Key != key {
 		return nil
 	}

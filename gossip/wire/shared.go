@@ -15,6 +15,10 @@ const (
 	versionStamp  = 2
 	versionWriter = 3
 
+	answerHash   = 1
+	answerShared = 2
+	answerLacks  = 3
+
 	sharedEntry = 1
 	sharedClock = 2
 
@@ -28,8 +32,11 @@ const (
 )
 
 func appendSharedDigest(b []byte, f *core.SharedDigest) []byte {
-	b = appendFixed(b, sharedMask, f.Mask)
-	for _, v := range f.Entries {
+	return appendVersions(appendFixed(b, sharedMask, f.Mask), f.Entries)
+}
+
+func appendVersions(b []byte, versions []core.SharedVersion) []byte {
+	for _, v := range versions {
 		b = appendMessage(b, sharedVersion, func(m []byte) []byte {
 			m = appendFixed(m, versionID, v.ID)
 			m = appendFixed(m, versionStamp, uint64(v.Stamp))
@@ -80,12 +87,43 @@ func sharedDigestField(d *core.SharedDigest, f *field) (err error) {
 	case sharedMask:
 		d.Mask, err = f.uint(64)
 	case sharedVersion:
-		if len(d.Entries) >= maxItems {
-			return fmt.Errorf("more than %d versions", maxItems)
-		}
-		var v core.SharedVersion
-		err = message(f, &v, sharedVersionField)
-		d.Entries = append(d.Entries, v)
+		d.Entries, err = versionsField(d.Entries, f)
+	}
+	return err
+}
+
+func versionsField(all []core.SharedVersion, f *field) ([]core.SharedVersion, error) {
+	if len(all) >= maxItems {
+		return all, fmt.Errorf("more than %d versions", maxItems)
+	}
+	var v core.SharedVersion
+	err := message(f, &v, sharedVersionField)
+	return append(all, v), err
+}
+
+func askField(a *core.Ask, f *field) (err error) {
+	if f.number == sharedVersion {
+		a.Versions, err = versionsField(a.Versions, f)
+	}
+	return err
+}
+
+func appendAnswer(b []byte, f *core.Answer) []byte {
+	b = appendFixed(b, answerHash, f.Hash)
+	b = appendFixed(b, answerShared, f.Shared)
+	return appendVarint(b, answerLacks, uint64(f.Lacks))
+}
+
+func answerField(a *core.Answer, f *field) (err error) {
+	var v uint64
+	switch f.number {
+	case answerHash:
+		a.Hash, err = f.uint(64)
+	case answerShared:
+		a.Shared, err = f.uint(64)
+	case answerLacks:
+		v, err = f.uint(32)
+		a.Lacks = uint32(v)
 	}
 	return err
 }

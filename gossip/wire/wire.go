@@ -44,6 +44,8 @@ const (
 	typeSharedBuckets = 8
 	typeSharedDigest  = 9
 	typeSharedDelta   = 10
+	typeAsk           = 11
+	typeAnswer        = 12
 )
 
 // ErrMalformed is wrapped by every error about the content of a frame.
@@ -72,6 +74,10 @@ func Append(b []byte, f core.Frame) ([]byte, error) {
 		b = appendSharedDigest(append(b, typeSharedDigest), f)
 	case *core.SharedDelta:
 		b = appendSharedDelta(append(b, typeSharedDelta), f)
+	case *core.Ask:
+		b = appendVersions(append(b, typeAsk), f.Versions)
+	case *core.Answer:
+		b = appendAnswer(append(b, typeAnswer), f)
 	case *core.Bye:
 		b = appendBye(append(b, typeBye), f)
 	default:
@@ -111,6 +117,10 @@ func Decode(body []byte) (core.Frame, error) {
 		return decode(fields, "shared digest", new(core.SharedDigest), sharedDigestField)
 	case typeSharedDelta:
 		return decode(fields, "shared delta", new(core.SharedDelta), sharedDeltaField)
+	case typeAsk:
+		return decode(fields, "ask", new(core.Ask), askField)
+	case typeAnswer:
+		return decode(fields, "answer", new(core.Answer), answerField)
 	case typeBye:
 		return decode(fields, "bye", new(core.Bye), byeField)
 	}

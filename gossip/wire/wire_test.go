@@ -55,6 +55,8 @@ func examples() []core.Frame {
 			{Space: core.SpaceMember, Key: "node-7", Stamp: 2, Deleted: true},
 		}},
 		&core.SharedDelta{},
+		&core.Ask{Versions: []core.SharedVersion{{ID: 1, Stamp: 2, Writer: 3}}},
+		&core.Answer{Hash: 1, Shared: 2, Lacks: 3},
 		&core.Bye{Reason: core.ByeLeft},
 		&core.Bye{},
 	}

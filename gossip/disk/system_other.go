@@ -1,0 +1,17 @@
+//go:build !(darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd || windows)
+
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+)
+
+// lock refuses: two processes on one directory would destroy it.
+func lock(name string) (io.Closer, error) {
+	return nil, fmt.Errorf("lock %s on %s: %w", name, runtime.GOOS, errors.ErrUnsupported)
+}
+
+func syncDir(string) error { return errors.ErrUnsupported }
