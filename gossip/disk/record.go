@@ -11,10 +11,10 @@ import (
 // A file is a prelude and then records; all numbers are little endian, all checksums CRC-32C.
 //
 //	prelude  magic 8 | version 4 | checksum of these 4
-//	record   length of the payload 4 | index 4 | checksum of the payload 4 | checksum of these 4 | payload
+//	record   length of the payload 4 | index 4 | checksum of the payload 4 | checksum of the header 4 | payload
 //
 // The prelude keeps this shape in every version to come, so that a newer file is told from a damaged one. The
-// index counts the records of a file from 0. Record 0 is the meta record:
+// index counts the records of a file from 0. Record 0 is the meta record, its header is summed with number 0:
 //
 //	number of the snapshot 8 | time of the last commit, Unix ms 8 | entries 8 (of a snapshot; 0 in a journal)
 //
@@ -45,6 +45,14 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
+// headerChecksum covers the first 12 bytes of a header and the number of the file's snapshot, so that what an older
+// file left in a block of the disk is no record of this one.
+func headerChecksum(b []byte, number uint64) uint32 {
+	var n [8]byte
+	binary.LittleEndian.PutUint64(n[:], number)
+	return crc32.Update(checksum(n[:]), castagnoli, b[:12])
+}
+
 // meta is what a file says of itself.
 type meta struct {
 	number  uint64    // of the snapshot, from 1
@@ -62,7 +70,7 @@ func appendStart(b []byte, magic string, m meta) []byte {
 	b = binary.LittleEndian.AppendUint64(b, m.number)
 	b = appendTime(b, m.written)
 	b = binary.LittleEndian.AppendUint64(b, m.entries)
-	endRecord(b, at, 0)
+	endRecord(b, at, 0, 0)
 	return b
 }
 
@@ -72,12 +80,12 @@ func beginRecord(b []byte) ([]byte, int) {
 	return append(b, make([]byte, headerSize)...), len(b)
 }
 
-func endRecord(b []byte, at int, index uint32) {
+func endRecord(b []byte, at int, index uint32, number uint64) {
 	h, payload := b[at:at+headerSize], b[at+headerSize:]
 	binary.LittleEndian.PutUint32(h[0:], uint32(len(payload)))
 	binary.LittleEndian.PutUint32(h[4:], index)
 	binary.LittleEndian.PutUint32(h[8:], checksum(payload))
-	binary.LittleEndian.PutUint32(h[12:], checksum(h[:12]))
+	binary.LittleEndian.PutUint32(h[12:], headerChecksum(h, number))
 }
 
 // header is the header of a record.
@@ -86,13 +94,13 @@ type header struct {
 }
 
 // parseHeader reports false for bytes that are no header.
-func parseHeader(b []byte) (header, bool) {
+func parseHeader(b []byte, number uint64) (header, bool) {
 	h := header{
 		length:  binary.LittleEndian.Uint32(b[0:]),
 		index:   binary.LittleEndian.Uint32(b[4:]),
 		payload: binary.LittleEndian.Uint32(b[8:]),
 	}
-	return h, h.length <= maxRecord && checksum(b[:12]) == binary.LittleEndian.Uint32(b[12:])
+	return h, h.length <= maxRecord && headerChecksum(b, number) == binary.LittleEndian.Uint32(b[12:])
 }
 
 func parseMeta(b []byte) (meta, error) {

@@ -1,7 +1,6 @@
 package disk
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -79,29 +78,11 @@ func (v *values) apply(c Change) {
 	v.of[c.Key] = append(make([]byte, 0, len(c.Value)), c.Value...)
 }
 
-// load carries out a change read from a file.
-func (v *values) load(c Change) error {
-	if err := c.check(); err != nil {
-		return err
-	}
-	v.apply(c)
-	// Within one batch the total may rise for a while: the changes of a commit have any order.
-	if v.total > MaxTotal+maxRecord {
-		return errTotal
-	}
-	return nil
-}
-
-var errTotal = fmt.Errorf("more than the %d bytes that fit", MaxTotal)
-
+// sorted returns a change for each entry, in the order of the keys.
 func (v *values) sorted() []Change {
 	list := make([]Change, 0, len(v.of))
 	for _, key := range slices.Sorted(maps.Keys(v.of)) {
 		list = append(list, Change{key, v.of[key]})
 	}
 	return list
-}
-
-func (v *values) equal(w values) bool {
-	return v.total == w.total && maps.EqualFunc(v.of, w.of, bytes.Equal)
 }

@@ -44,6 +44,7 @@ var table = []rule{
 
 	{pkg: "gossip", ours: []string{"gossip/*", "internal/hostaddr"}, third: []string{hclog}},
 	{pkg: "gossip/core"},
+	{pkg: "gossip/disk"},
 	{pkg: "gossip/wire", ours: []string{"gossip/core"}, third: []string{"google.golang.org/protobuf/encoding/protowire"}},
 	{pkg: "gossip/transport", third: []string{"github.com/flynn/noise"}},
 	{pkg: "gossip/gossiptest", ours: []string{"gossip/core"}},
