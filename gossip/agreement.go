@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/goconvoke/convoke/gossip/core"
 )
@@ -30,17 +27,21 @@ func (n *Node) Agreement(ctx context.Context) (Agreement, error) {
 		return Agreement{}, fmt.Errorf("gossip: agreement: %w", err)
 	}
 	a := Agreement{Same: []string{n.config.Name}}
-	for id, r := range n.askAll(ctx, n.others(), nil) {
+	var mu sync.Mutex
+	n.each(n.others(), func(id, addr string) {
+		answer, err := n.ask(ctx, id, addr, nil)
 		v := n.View()
+		mu.Lock()
+		defer mu.Unlock()
 		switch {
-		case r.err != nil:
+		case err != nil:
 			a.Silent = append(a.Silent, id)
-		case r.answer.Hash == v.Hash && r.answer.Shared == v.Shared:
+		case answer.Hash == v.Hash && answer.Shared == v.Shared:
 			a.Same = append(a.Same, id)
 		default:
 			a.Differ = append(a.Differ, id)
 		}
-	}
+	})
 	slices.Sort(a.Same)
 	slices.Sort(a.Differ)
 	slices.Sort(a.Silent)
@@ -58,35 +59,18 @@ func (n *Node) others() map[string]string {
 	return all
 }
 
-// reply is what came of asking a member.
-type reply struct {
-	answer *core.Answer
-	err    error
-}
-
-// askAll asks members, some at a time, until ctx ends.
-func (n *Node) askAll(ctx context.Context, members map[string]string, versions []core.SharedVersion) map[string]reply {
-	replies := make(map[string]reply, len(members))
-	var mu sync.Mutex
+// each calls do for members, some at a time, and returns when all is done.
+func (n *Node) each(members map[string]string, do func(id, addr string)) {
 	var tasks sync.WaitGroup
 	slots := make(chan struct{}, askAtOnce)
 	for id, addr := range members {
+		slots <- struct{}{}
 		tasks.Go(func() {
-			r := reply{err: context.Canceled}
-			select {
-			case slots <- struct{}{}:
-				r.answer, r.err = n.ask(ctx, id, addr, versions)
-				<-slots
-			case <-ctx.Done():
-				r.err = context.Cause(ctx)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			replies[id] = r
+			defer func() { <-slots }()
+			do(id, addr)
 		})
 	}
 	tasks.Wait()
-	return replies
 }
 
 var errOtherNode = errors.New("another node answered")
@@ -132,55 +116,4 @@ func (n *Node) answerAsk(s *stream, ask *core.Ask) {
 	_ = s.write(a)  // who asked hears nothing otherwise, and knows what that means
 	_, _ = s.read() // until it hangs up: what is closed with bytes under way may lose them
 	_ = s.Close()
-}
-
-// Sync returns when every member that is up has what this node wrote to the shared map before, or with an error that names those who
-// have not when ctx ends. Members that are down get it when they are back.
-func (s *Shared) Sync(ctx context.Context) error {
-	versions, whole := s.written()
-	left := s.node.others()
-	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		up := s.node.others()
-		maps.DeleteFunc(left, func(id, _ string) bool { _, ok := up[id]; return !ok })
-		for id, r := range s.node.askAll(ctx, left, versions) {
-			if r.err == nil && r.answer.Lacks == 0 && (!whole || r.answer.Shared == s.node.View().Shared) {
-				delete(left, id)
-			}
-		}
-		if len(left) == 0 {
-			s.synced(versions)
-			return nil
-		}
-		select {
-		case <-time.After(wait):
-		case <-s.node.done:
-			return s.node.err
-		case <-ctx.Done():
-			return fmt.Errorf("gossip: sync: not known to have it all: %s: %w", strings.Join(slices.Sorted(maps.Keys(left)), ", "), context.Cause(ctx))
-		}
-	}
-}
-
-// written returns the own writes not yet known to be everywhere; whole says that there are too many, so that the maps must be equal.
-func (s *Shared) written() (versions []core.SharedVersion, whole bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, v := range s.unsynced {
-		versions = append(versions, v)
-	}
-	return versions, s.unsynced == nil
-}
-
-// synced forgets the writes that are everywhere.
-func (s *Shared) synced(versions []core.SharedVersion) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.unsynced == nil {
-		s.unsynced = map[string]core.SharedVersion{}
-	}
-	done := map[core.SharedVersion]bool{}
-	for _, v := range versions {
-		done[v] = true
-	}
-	maps.DeleteFunc(s.unsynced, func(_ string, v core.SharedVersion) bool { return done[v] })
 }

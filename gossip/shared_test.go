@@ -1,0 +1,263 @@
+package gossip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/goconvoke/convoke/gossip/transport"
+)
+
+// formed starts nodes that see each other.
+func formed(t *testing.T, names ...string) (*transport.Memory, []*Node) {
+	t.Helper()
+	net := transport.NewMemory()
+	net.Delay(time.Millisecond)
+	nodes := cluster(t, net, names...)
+	settle(2 * time.Second)
+	wantUp(t, nodes, strings.Join(names, " "))
+	return net, nodes
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// within is a context that ends after d.
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestASharedKeyReachesAllAndSyncWaitsForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, nodes := formed(t, "a", "b", "c", "d")
+		must(t, nodes[1].Shared().Set(t.Context(), "color", "red", 0))
+		must(t, nodes[1].Shared().Sync(within(t, 5*time.Second)))
+		for _, n := range nodes {
+			if v, ok := n.Shared().Get("color"); v != "red" || !ok {
+				t.Errorf("%s: %q, %v", n.config.Name, v, ok)
+			}
+		}
+		must(t, nodes[3].Shared().Delete(t.Context(), "color"))
+		must(t, nodes[3].Shared().Sync(within(t, 5*time.Second)))
+		if v, ok := nodes[0].Shared().Get("color"); ok {
+			t.Errorf("after its delete: %q", v)
+		}
+	})
+}
+
+func TestSyncNamesWhoHasNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net, nodes := formed(t, "a", "b", "c")
+		net.Cut(func(from, to string) bool { return from == "c" || to == "c" })
+		must(t, nodes[0].Shared().Set(t.Context(), "k", "v", 0))
+		err := nodes[0].Shared().Sync(within(t, time.Second)) // c is up yet
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "not known to have it all: c:") {
+			t.Errorf("Sync = %v, want c named", err)
+		}
+		settle(10 * time.Second) // c is down now, and gets it when it is back
+		must(t, nodes[0].Shared().Sync(within(t, time.Second)))
+	})
+}
+
+func TestUpdatesOfOneNodeLoseNoneOfEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, nodes := formed(t, "a", "b")
+		var tasks sync.WaitGroup
+		for range 20 {
+			tasks.Go(func() {
+				for range 50 {
+					err := nodes[0].Shared().Update(t.Context(), "n", func(old string, _ bool) (string, bool, error) {
+						i, _ := strconv.Atoi(old) // "" is 0
+						return strconv.Itoa(i + 1), true, nil
+					})
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		tasks.Wait()
+		must(t, nodes[0].Shared().Sync(within(t, time.Second)))
+		if v, _ := nodes[1].Shared().Get("n"); v != "1000" {
+			t.Errorf("n = %s, want 1000", v)
+		}
+	})
+}
+
+func TestAnUpdateMayDeleteOrChangeItsMind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, nodes := formed(t, "a")
+		s := nodes[0].Shared()
+		must(t, s.Set(t.Context(), "k", "v", 0))
+		no := errors.New("no")
+		if err := s.Update(t.Context(), "k", func(string, bool) (string, bool, error) { return "x", true, no }); !errors.Is(err, no) {
+			t.Errorf("Update = %v, want the function's error", err)
+		}
+		if v, _ := s.Get("k"); v != "v" {
+			t.Errorf("k = %q after an update that was given up", v)
+		}
+		must(t, s.Update(t.Context(), "k", func(old string, ok bool) (string, bool, error) { return "", old != "v" || !ok, nil }))
+		if v, ok := s.Get("k"); ok {
+			t.Errorf("k = %q after its delete", v)
+		}
+	})
+}
+
+func TestATTLIsOverForWatchersToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, nodes := formed(t, "a", "b")
+		var mu sync.Mutex
+		var told []SharedChange
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		must(t, nodes[0].Shared().Set(t.Context(), "job/1", "first", 0))
+		settle(time.Second)
+		go func() {
+			defer close(done)
+			for c := range nodes[1].Shared().Watch(ctx, "job/") {
+				mu.Lock()
+				told = append(told, c)
+				mu.Unlock()
+			}
+		}()
+		settle(time.Second)
+		must(t, nodes[0].Shared().Set(t.Context(), "job/2", "second", 10*time.Second))
+		must(t, nodes[0].Shared().Set(t.Context(), "other", "x", 0))
+		settle(20 * time.Second)
+		cancel()
+		<-done
+		want := []SharedChange{{Key: "job/1", Value: "first"}, {Key: "job/2", Value: "second"}, {Key: "job/2", Gone: true}}
+		if diff := cmp.Diff(want, told); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestAgreementTellsWhoDiffersAndWhoIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net, nodes := formed(t, "a", "b", "c", "d")
+		a, err := nodes[0].Agreement(within(t, 5*time.Second))
+		must(t, err)
+		if diff := cmp.Diff(Agreement{Same: []string{"a", "b", "c", "d"}}, a); diff != "" {
+			t.Errorf("at rest (-want +got):\n%s", diff)
+		}
+		net.Cut(func(from, to string) bool { return from+to == "ad" || from+to == "da" }) // d is up through the others
+		a, err = nodes[0].Agreement(within(t, 2*time.Second))
+		must(t, err)
+		if !slices.Equal(a.Silent, []string{"d"}) || len(a.Same) != 3 {
+			t.Errorf("d cannot be reached: %+v", a)
+		}
+	})
+}
+
+func TestARemovedNodeSaysWhyItStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net, nodes := formed(t, "a", "b", "c")
+		must(t, nodes[0].Remove(t.Context(), "c"))
+		settle(time.Second)
+		if err := nodes[2].Err(); !errors.Is(err, ErrRemoved) {
+			t.Errorf("the removed node ended with %v", err)
+		}
+		wantUp(t, nodes[:2], "a b")
+		nodes[2].Stop()
+		again, err := Start(Config{Name: "c", ClusterID: "test", Listen: "c:7946", Transport: net.Host("c")})
+		must(t, err)
+		must(t, again.Join(t.Context(), "a:7946"))
+		settle(time.Second)
+		if err := again.Err(); !errors.Is(err, ErrRemoved) {
+			t.Errorf("back without Rejoin: %v", err)
+		}
+		again.Stop()
+		back, err := Start(Config{Name: "c", ClusterID: "test", Listen: "c:7946", Transport: net.Host("c"), Rejoin: true})
+		must(t, err)
+		defer back.Stop()
+		must(t, back.Join(t.Context(), "a:7946"))
+		settle(2 * time.Second)
+		wantUp(t, []*Node{nodes[0], nodes[1], back}, "a b c")
+		if err := nodes[0].Remove(t.Context(), "nobody"); !errors.Is(err, ErrUnknownMember) {
+			t.Errorf("removal of nobody: %v", err)
+		}
+		if err := nodes[0].Remove(t.Context(), "a"); err == nil {
+			t.Error("a node removed itself")
+		}
+	})
+}
+
+func TestSharedLimitsAreErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, nodes := formed(t, "a")
+		s := nodes[0].Shared()
+		for name, err := range map[string]error{
+			"no key":      s.Set(t.Context(), "", "v", 0),
+			"a long key":  s.Set(t.Context(), strings.Repeat("k", 256), "v", 0),
+			"a big value": s.Set(t.Context(), "k", strings.Repeat("v", 1<<16+1), 0),
+		} {
+			if err == nil {
+				t.Errorf("%s is taken", name)
+			}
+		}
+		var full error
+		for i := 0; full == nil && i < 200; i++ {
+			full = s.Set(t.Context(), fmt.Sprint(i), strings.Repeat("v", 1<<16), 0)
+		}
+		if full == nil || !strings.Contains(full.Error(), "the shared map would have") {
+			t.Errorf("8 MiB and more: %v", full)
+		}
+		if v, ok := s.Get("0"); len(v) != 1<<16 || !ok {
+			t.Error("what was there is cut or gone")
+		}
+	})
+}
+
+func BenchmarkSharedGet(b *testing.B) {
+	n, err := Start(Config{Name: "a", ClusterID: "test", Listen: "127.0.0.1:0"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer n.Stop()
+	for i := range 1000 {
+		if err := n.Shared().Set(b.Context(), fmt.Sprint("key", i), "value", 0); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			if _, ok := n.Shared().Get("key500"); !ok {
+				b.Fatal("gone")
+			}
+		}
+	})
+}
+
+func BenchmarkView(b *testing.B) {
+	n, err := Start(Config{Name: "a", ClusterID: "test", Listen: "127.0.0.1:0"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer n.Stop()
+	b.ReportAllocs()
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			if len(n.View().Members) != 1 {
+				b.Fatal("not alone")
+			}
+		}
+	})
+}
