@@ -24,7 +24,7 @@ type FS interface {
 	Create(name string) (File, error)
 	// Rename replaces what has the new name in one step.
 	Rename(from, to string) error
-	// Remove removes a file.
+	// Remove removes a file. That there is none is an error that wraps fs.ErrNotExist.
 	Remove(name string) error
 	// SyncDir makes durable what was created, renamed and removed in a directory.
 	SyncDir(dir string) error

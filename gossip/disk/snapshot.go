@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -67,7 +68,7 @@ func (s *Store) write(v values, keep []string) error {
 }
 
 func (s *Store) startJournal(number uint64) (File, error) {
-	f, err := s.fs.Create(s.path(journalName(number)))
+	f, err := s.create(journalName(number))
 	if err != nil {
 		return nil, fmt.Errorf("start a journal: %w", err)
 	}
@@ -81,8 +82,17 @@ func (s *Store) startJournal(number uint64) (File, error) {
 	return f, nil
 }
 
+// create makes a new file even where an interrupted change left one of the name: of a file whose sync failed
+// nothing is used again, nor of its entry in the directory.
+func (s *Store) create(name string) (File, error) {
+	if err := s.fs.Remove(s.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return s.fs.Create(s.path(name))
+}
+
 func (s *Store) writeSnapshot(number uint64, v values) error {
-	f, err := s.fs.Create(s.path(temporaryName))
+	f, err := s.create(temporaryName)
 	if err != nil {
 		return fmt.Errorf("write a snapshot: %w", err)
 	}

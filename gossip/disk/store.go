@@ -17,7 +17,7 @@ const (
 	temporaryName = "snapshot.tmp"
 	journalPrefix = "journal-"
 
-	minJournal = 1 << 20 // bytes of a journal for which no new snapshot is worth while
+	minJournal = 1 << 20 // bytes
 	keepBuffer = 1 << 20 // bytes of the buffer kept between commits
 )
 
@@ -31,6 +31,8 @@ type Store struct {
 	dir   string
 	found Found
 	lock  io.Closer
+
+	minJournal int64 // bytes of a journal for which no new snapshot is worth while
 
 	writing sync.Mutex // held while files change; guards the fields up to mu
 	journal File       // of snapshot number; nil after a failure to start it
@@ -58,6 +60,10 @@ func Open(dir string, fs FS) (*Store, error) {
 	if fs == nil {
 		fs = system{}
 	}
+	return open(dir, fs, minJournal)
+}
+
+func open(dir string, fs FS, minJournal int64) (*Store, error) {
 	if err := fs.Mkdir(dir); err != nil {
 		return nil, fmt.Errorf("make the store's directory %s: %w", dir, err)
 	}
@@ -65,16 +71,16 @@ func Open(dir string, fs FS) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the store in %s, which one process at a time can use: %w", dir, err)
 	}
-	s := &Store{fs: fs, dir: dir, lock: held}
-	if err := s.open(); err != nil {
+	s := &Store{fs: fs, dir: dir, minJournal: minJournal, lock: held}
+	if err := s.begin(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the store in %s: %w", dir, err), s.Close())
 	}
 	return s, nil
 }
 
-// open always ends with a new snapshot, since what is found may never have been synced. A damaged journal is put
+// begin always ends with a new snapshot, since what is found may never have been synced. A damaged journal is put
 // aside after that, because until then it is part of the state.
-func (s *Store) open() error {
+func (s *Store) begin() error {
 	d, err := s.load()
 	if err != nil {
 		return err
@@ -175,7 +181,7 @@ func (s *Store) Commit(changes []Change) error {
 		s.values.apply(c)
 	}
 	s.mu.Unlock()
-	if s.size > max(minJournal, 4*s.values.total) {
+	if s.size > max(s.minJournal, 4*s.values.total) {
 		s.failed = s.write(s.values, nil) // this commit is safe either way
 	}
 	return nil

@@ -1,13 +1,12 @@
 package disk
 
 import (
-	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-func open(t testing.TB, dir string, fs FS) *Store {
+func openStore(t testing.TB, dir string, fs FS) *Store {
 	t.Helper()
 	s, err := Open(dir, fs)
 	if err != nil {
@@ -49,11 +48,11 @@ func reopen(t testing.TB, s *Store) *Store {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return open(t, s.dir, s.fs)
+	return openStore(t, s.dir, s.fs)
 }
 
 func TestWhatIsCommittedIsFoundAgain(t *testing.T) {
-	s := open(t, t.TempDir()+"/a/b", nil)
+	s := openStore(t, t.TempDir()+"/a/b", nil)
 	if f := s.Found(); !f.Fresh || f.Damage != "" || !f.Written.IsZero() {
 		t.Errorf("Found() of a new directory = %+v", f)
 	}
@@ -76,5 +75,4 @@ func TestWhatIsCommittedIsFoundAgain(t *testing.T) {
 	if _, ok := s.Value("c"); ok {
 		t.Error("a deleted key is there")
 	}
-	_ = maps.Clone(want)
 }
