@@ -28,6 +28,9 @@ type Config struct {
 	// Advertise is the host:port that other nodes dial. "" means the address of Listen or, if that is all
 	// interfaces, the address of the default route.
 	Advertise string
+	// DataDir is where this node keeps what outlives it: its generation and keys, the members it knows, the shared map. "" keeps
+	// nothing. No two processes can have the same.
+	DataDir string
 	// Rejoin brings back a node that was removed from its cluster. It takes back removals older than its start.
 	Rejoin bool
 	// Transport carries the streams; nil means plain TCP.

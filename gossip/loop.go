@@ -55,10 +55,13 @@ func (n *Node) take(e event) (end bool) {
 		return n.step(e.in)
 	}
 	err := n.check(e)
-	if err == nil {
-		end = n.step(e.in)
+	if err != nil {
+		e.reply <- err
+		return false
 	}
-	e.reply <- err
+	end = n.step(e.in)
+	n.memory.keepRequest(e.in)
+	n.memory.answer(e.reply)
 	return end
 }
 
@@ -93,6 +96,7 @@ func (n *Node) step(in core.Input) (end bool) {
 		delete(n.links, down.Link) // its reader has closed it
 	}
 	for _, out := range n.core.Step(n.now(), in) {
+		n.memory.keepOutput(out)
 		switch out := out.(type) {
 		case core.Send:
 			n.send(out)

@@ -72,6 +72,7 @@ type Node struct {
 	view       atomic.Pointer[View]
 	id         core.NodeID
 	shared     *Shared
+	memory     *memory
 	watch      watchers
 	shakes     *gate // inbound handshakes
 	streams    *gate // inbound streams in use
@@ -108,6 +109,15 @@ func Start(c Config) (*Node, error) {
 		_ = listener.Close()
 		return nil, fmt.Errorf("gossip: %w", err)
 	}
+	memory, past, err := openMemory(&c, tuning)
+	if err == nil {
+		tuning.Generation = max(tuning.Generation, past.generation+1)
+		err = memory.begin(c.ClusterID, tuning.Generation)
+	}
+	if err != nil {
+		_ = listener.Close()
+		return nil, fmt.Errorf("gossip: %w", err)
+	}
 	life, cancel := context.WithCancel(context.Background())
 	ended, end := context.WithCancel(context.Background())
 	n := &Node{
@@ -121,12 +131,40 @@ func Start(c Config) (*Node, error) {
 		links:   make(map[core.LinkID]*link),
 	}
 	n.watch.init()
-	n.id, n.shared = core.HashID(c.Name), newShared(n)
+	n.id, n.shared, n.memory = core.HashID(c.Name), newShared(n), memory
+	n.recall(past)
 	n.generation.Store(tuning.Generation)
 	n.publish()
 	n.tasks.Go(n.accept)
 	n.tasks.Go(n.run)
+	if memory.store != nil {
+		n.tasks.Go(func() { n.save() })
+	}
 	return n, nil
+}
+
+// recall tells the core what is known of an earlier life, before anything else.
+func (n *Node) recall(past remembered) {
+	for i := range past.state.Shared {
+		n.shared.remember(&past.state.Shared[i])
+	}
+	n.shared.unsynced = map[string]core.SharedVersion{}
+	if len(past.state.Members)+len(past.state.Shared) > 0 {
+		n.step(past.state)
+	}
+	for _, set := range past.own {
+		n.step(set)
+	}
+}
+
+// save writes to the disk what is to be kept, until the loop has ended.
+func (n *Node) save() {
+	n.memory.run(n.done, func(err error) {
+		n.trouble.warn("cannot keep the state on the disk, trying again with the next change", "", "error", err)
+	})
+	if err := n.memory.end(errors.Is(n.err, ErrRemoved)); err != nil {
+		n.log.Error("cannot close the state on the disk", "dir", n.config.DataDir, "error", err)
+	}
 }
 
 // now is the time as the core sees it.
@@ -176,7 +214,9 @@ func (n *Node) request(ctx context.Context, e event) error {
 }
 
 // Delete withdraws a key of this node; nothing happens if it is not there.
-func (n *Node) Delete(key string) error { return n.tell(context.Background(), core.Delete{Key: key}) }
+func (n *Node) Delete(key string) error {
+	return n.request(context.Background(), event{in: core.Delete{Key: key}})
+}
 
 // event is an input of the core, with what the loop needs besides.
 type event struct {

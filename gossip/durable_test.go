@@ -1,0 +1,223 @@
+package gossip
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/goconvoke/convoke/gossip/transport"
+)
+
+// kept starts a node that keeps its state in a directory.
+func kept(t *testing.T, net *transport.Memory, name, dir string) *Node {
+	t.Helper()
+	n, err := Start(Config{Name: name, ClusterID: "test", Listen: name + ":7946", Transport: net.Host(name), DataDir: dir})
+	must(t, err)
+	t.Cleanup(n.Stop)
+	return n
+}
+
+func TestARestartedNodeRejoinsFromItsFileAlone(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		net := transport.NewMemory()
+		a, b := kept(t, net, "a", dir), start(t, net, "b")
+		must(t, a.Join(t.Context(), "b:7946"))
+		settle(time.Second)
+		a.Stop()
+		settle(time.Second)
+		a = kept(t, net, "a", dir) // nobody tells it an address
+		settle(2 * time.Second)
+		wantUp(t, []*Node{a, b}, "a b")
+	})
+}
+
+func TestDataOutlivesAllNodes(t *testing.T) {
+	dirs := []string{t.TempDir(), t.TempDir(), t.TempDir()}
+	synctest.Test(t, func(t *testing.T) {
+		net := transport.NewMemory()
+		names := []string{"a", "b", "c"}
+		var nodes []*Node
+		begin := func() {
+			nodes = nil
+			for i, name := range names {
+				nodes = append(nodes, kept(t, net, name, dirs[i]))
+			}
+			settle(5 * time.Second)
+		}
+		begin()
+		must(t, nodes[1].Join(t.Context(), "a:7946"))
+		must(t, nodes[2].Join(t.Context(), "a:7946"))
+		settle(2 * time.Second)
+		must(t, nodes[0].Shared().Set(t.Context(), "k", "v", 0))
+		must(t, nodes[0].Shared().Set(t.Context(), "gone", "v", 0))
+		must(t, nodes[2].Set("role", "cook"))
+		must(t, nodes[1].Shared().Sync(within(t, time.Second)))
+		must(t, nodes[0].Shared().Sync(within(t, time.Second)))
+		must(t, nodes[1].Shared().Delete(t.Context(), "gone"))
+		settle(time.Second)
+		for _, n := range nodes {
+			n.Stop()
+		}
+		begin()
+		wantUp(t, nodes, "a b c")
+		for _, n := range nodes {
+			if v, _ := n.Shared().Get("k"); v != "v" {
+				t.Errorf("%s: k = %q", n.config.Name, v)
+			}
+			if v, ok := n.Shared().Get("gone"); ok {
+				t.Errorf("%s: a deleted key is back as %q", n.config.Name, v)
+			}
+			if v, _ := n.Get("c", "role"); v != "cook" {
+				t.Errorf("%s: role of c = %q", n.config.Name, v)
+			}
+		}
+	})
+}
+
+func TestANodeWithoutItsFileNeverGetsItsOldKeysOverItsNewOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net, nodes := formed(t, "a", "b")
+		for i := range 20 {
+			must(t, nodes[1].Set("k", fmt.Sprint("old", i)))
+		}
+		settle(time.Second)
+		nodes[1].Stop()
+		b := start(t, net, "b")
+		must(t, b.Set("k", "new"))
+		must(t, b.Join(t.Context(), "a:7946"))
+		settle(2 * time.Second)
+		for _, n := range []*Node{nodes[0], b} {
+			if v, _ := n.Get("b", "k"); v != "new" {
+				t.Errorf("%s has k of b = %q, want the new value", n.config.Name, v)
+			}
+		}
+	})
+}
+
+func TestARemovedNodePutsItsFilesAside(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		net := transport.NewMemory()
+		a, b := start(t, net, "a"), kept(t, net, "b", dir)
+		must(t, b.Join(t.Context(), "a:7946"))
+		settle(time.Second)
+		must(t, b.Set("k", "v"))
+		must(t, a.Remove(t.Context(), "b"))
+		settle(time.Second)
+		b.Stop()
+		if !errors.Is(b.Err(), ErrRemoved) {
+			t.Fatalf("b ended with %v", b.Err())
+		}
+		b = kept(t, net, "b", dir)
+		if v, ok := b.Get("b", "k"); ok || len(b.View().Members) != 1 {
+			t.Errorf("it still has k = %q, and %d members", v, len(b.View().Members))
+		}
+	})
+}
+
+func TestADirectoryOfAnotherClusterOrProcessIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	one, err := Start(Config{Name: "a", ClusterID: "one", Listen: "127.0.0.1:0", DataDir: dir})
+	must(t, err)
+	if _, err := Start(Config{Name: "a", ClusterID: "one", Listen: "127.0.0.1:0", DataDir: dir}); err == nil {
+		t.Error("a second node took the directory")
+	}
+	one.Stop()
+	_, err = Start(Config{Name: "a", ClusterID: "two", Listen: "127.0.0.1:0", DataDir: dir})
+	if err == nil || !strings.Contains(err.Error(), `the state of a node of the cluster "one", not of "two"`) {
+		t.Errorf("with another cluster ID: %v", err)
+	}
+}
+
+func TestADamagedFileIsPutAsideAndTheNodeStarts(t *testing.T) {
+	dir := t.TempDir()
+	n, err := Start(Config{Name: "a", ClusterID: "one", Listen: "127.0.0.1:0", DataDir: dir})
+	must(t, err)
+	must(t, n.Set("k", "v"))
+	n.Stop()
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	must(t, err)
+	for _, f := range files {
+		if info, err := os.Stat(f); err == nil && info.Size() > 20 {
+			data, err := os.ReadFile(f)
+			must(t, err)
+			for i := range data {
+				data[i] ^= 0x55
+			}
+			must(t, os.WriteFile(f, data, 0o600))
+		}
+	}
+	n, err = Start(Config{Name: "a", ClusterID: "one", Listen: "127.0.0.1:0", DataDir: dir})
+	must(t, err)
+	defer n.Stop()
+	now, err := filepath.Glob(filepath.Join(dir, "*damaged*"))
+	if err != nil || len(now) == 0 {
+		t.Errorf("no file is put aside: %v, %v", now, err)
+	}
+}
+
+const childDir = "GOSSIP_TEST_DIR"
+
+// TestMain lets this program be the node that is killed.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		n, err := Start(Config{Name: "a", ClusterID: "one", Listen: "127.0.0.1:0", DataDir: dir})
+		for i := 0; err == nil; i++ {
+			if err = n.Set(fmt.Sprint("key", i%100), fmt.Sprint(i)); err == nil {
+				fmt.Println(i)
+			}
+		}
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+func TestNoAcknowledgedKeyIsLostByAKill(t *testing.T) {
+	const times = 10_000
+	dir := t.TempDir()
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), childDir+"="+dir)
+	out, err := child.StdoutPipe()
+	must(t, err)
+	must(t, child.Start())
+	last := -1
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if _, err := fmt.Sscan(lines.Text(), &last); err != nil {
+			t.Fatal(err)
+		}
+		if last == times {
+			must(t, child.Process.Kill())
+			break
+		}
+	}
+	rest, _ := io.ReadAll(out) // what it said before it died
+	for _, line := range strings.Fields(string(rest)) {
+		_, _ = fmt.Sscan(line, &last)
+	}
+	_ = child.Wait() // it was killed
+	if last < times {
+		t.Fatalf("the child ended by itself after %d", last)
+	}
+	n, err := Start(Config{Name: "a", ClusterID: "one", Listen: "127.0.0.1:0", DataDir: dir})
+	must(t, err)
+	defer n.Stop()
+	for k := range 100 {
+		acknowledged := last - (last-k)%100
+		got, _ := n.Get("a", fmt.Sprint("key", k))
+		var has int
+		if _, err := fmt.Sscan(got, &has); err != nil || has < acknowledged {
+			t.Errorf("key%d = %q, %d was acknowledged", k, got, acknowledged)
+		}
+	}
+}
