@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/goconvoke/convoke/gossip/core"
 )
@@ -116,4 +117,14 @@ func (n *Node) answerAsk(s *stream, ask *core.Ask) {
 	_ = s.write(a)  // who asked hears nothing otherwise, and knows what that means
 	_, _ = s.read() // until it hangs up: what is closed with bytes under way may lose them
 	_ = s.Close()
+}
+
+// Staleness is for how long some neighbour has had another state than this node: up to a few seconds after a change, more when
+// something keeps them apart. It is 0 without neighbours, and costs nothing.
+func (n *Node) Staleness() time.Duration {
+	at := n.inStep.Load()
+	if at == 0 {
+		return 0
+	}
+	return max(0, n.now().Sub(time.Unix(0, at)))
 }

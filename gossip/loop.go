@@ -38,6 +38,7 @@ func (n *Node) run() {
 			return
 		}
 		now := n.now()
+		n.noteStaleness(now)
 		if !n.viewAt.IsZero() && !now.Before(n.viewAt) {
 			n.publish()
 		}
@@ -47,6 +48,15 @@ func (n *Node) run() {
 		}
 		timer.Reset(max(0, next.Sub(now)))
 	}
+}
+
+// noteStaleness keeps what Staleness returns.
+func (n *Node) noteStaleness(now time.Time) {
+	at := int64(0)
+	if n.core.Links() > 0 {
+		at = now.Add(-n.core.Staleness()).UnixNano()
+	}
+	n.inStep.Store(at)
 }
 
 // take deals with one event. It reports whether the node is to end.

@@ -78,6 +78,7 @@ type Node struct {
 	streams    *gate // inbound streams in use
 	count      counters
 	trouble    troubles
+	inStep     atomic.Int64  // when the neighbours last had the same state, in ns since 1970; 0: there are none
 	quiet      time.Duration // reading nothing for so long ends a stream, should the core not have done so long before
 	lastLink   atomic.Uint64
 

@@ -166,6 +166,20 @@ func TestAgreementTellsWhoDiffersAndWhoIsSilent(t *testing.T) {
 	})
 }
 
+func TestStalenessGrowsWhileNeighboursDiffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, nodes := formed(t, "a", "b", "c")
+		settle(10 * time.Second)
+		if d := nodes[0].Staleness(); d > 2*time.Second {
+			t.Errorf("at rest: %v", d)
+		}
+		alone := start(t, transport.NewMemory(), "x")
+		if d := alone.Staleness(); d != 0 {
+			t.Errorf("alone: %v", d)
+		}
+	})
+}
+
 func TestARemovedNodeSaysWhyItStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net, nodes := formed(t, "a", "b", "c")

@@ -38,7 +38,8 @@ type Core struct {
 	shared      sharedMap
 	sharedFlood sharedFlood
 	forgetAt    time.Duration
-	born        Stamp // when this life began
+	born        Stamp         // when this life began
+	inStep      time.Duration // when all neighbours were last seen to have what we have
 
 	median   time.Time // see clusterTime
 	medianAt time.Time

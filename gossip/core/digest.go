@@ -1,5 +1,10 @@
 package core
 
+import (
+	"slices"
+	"time"
+)
+
 // An exchange finds and mends a difference between two neighbours: hashes on every heartbeat, then 64 bucket hashes, then the
 // versions of the records in the buckets that differ, then deltas. Idle clusters pay for the first step only (the idea of
 // Merkle trees in Dynamo, 2007, at depth two).
@@ -21,6 +26,7 @@ func (t *slot) digest() DigestEntry {
 func (c *Core) onBeat(l *link, b *Beat) {
 	first := !l.beaten
 	l.beaten, l.peerWants = true, b.Wanted
+	c.compare(l, b)
 	c.onSharedHash(l, b.Shared, first)
 	l.eager = b.Eager
 	l.good++
@@ -126,6 +132,23 @@ func (c *Core) answer(out []RecordDelta, l *link, t *slot, e DigestEntry) []Reco
 	}
 	c.flood.has(t, l.id)
 	return append(out, t.since(e.Version, e.Floor).split()...)
+}
+
+// compare keeps the staleness of this node: how long some neighbour has had another state.
+func (c *Core) compare(l *link, b *Beat) {
+	l.same = b.Hash == c.store.hash && b.Shared == c.shared.hash
+	if !slices.ContainsFunc(c.links.list, func(o *link) bool { return !o.same }) {
+		c.inStep = c.now()
+	}
+}
+
+// Staleness is for how long some neighbour has had another state than this node: up to a few heartbeats while changes are on
+// their way, more when something keeps them apart. It is 0 without neighbours.
+func (c *Core) Staleness() time.Duration {
+	if len(c.links.list) == 0 {
+		return 0
+	}
+	return c.now() - c.inStep
 }
 
 // settled notes that a neighbour has just what we have, our own record included.

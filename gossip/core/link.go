@@ -28,6 +28,7 @@ type link struct {
 	exchanged time.Duration
 
 	clock        heardClock
+	same         bool          // its last heartbeat told of the same state as ours
 	sharedDiffer int           // heartbeats in a row with another hash of the shared map than ours
 	sharedAsked  time.Duration // when an exchange of the shared map was last begun
 	sharedWait   time.Duration // before the next one

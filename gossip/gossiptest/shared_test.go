@@ -247,3 +247,19 @@ func TestFlapsLeaveTheStateAsLargeAsBefore(t *testing.T) {
 		t.Errorf("%d bytes are remembered, %d before", after, before)
 	}
 }
+
+func TestStalenessTellsOfWhatIsRefused(t *testing.T) {
+	w, _ := settle(t, 4, 12)
+	w.Run(10*time.Second, nil)
+	for _, n := range w.Nodes {
+		if d := n.Core.Staleness(); d > 2*time.Second {
+			t.Errorf("%s at rest: %v", n.ID, d)
+		}
+	}
+	w.Nodes[2].StepClock(time.Hour)
+	w.Nodes[2].Do(core.SharedSet{Key: "k", Value: "from the future"}) // nobody takes it
+	w.Run(time.Minute, nil)
+	if d := w.Nodes[0].Core.Staleness(); d < 50*time.Second {
+		t.Errorf("a minute of difference: %v", d)
+	}
+}
