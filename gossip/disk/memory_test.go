@@ -23,9 +23,10 @@ type memory struct {
 	pending []entryChange     // what SyncDir would bring to the disk
 	locked  bool
 
-	step  int          // operations so far
-	fault func() error // asked at each operation; nil: none fails
-	off   bool         // the power is off
+	step   int          // operations so far
+	fault  func() error // asked at each operation; nil: none fails
+	writes bool         // the operation asked about is a write
+	off    bool         // the power is off
 }
 
 var (
@@ -211,6 +212,8 @@ func (m *memory) Open(name string) (io.ReadCloser, int64, error) {
 
 // change makes a change of the directory. One that fails, or is made as the power goes, may have happened.
 func (m *memory) change(c entryChange) error {
+	m.writes = true
+	defer func() { m.writes = false }()
 	err := m.enter()
 	if err == nil || (err != errSpace && m.rng.IntN(2) == 0) {
 		c.apply(m.names)
@@ -276,6 +279,8 @@ type memoryFile struct {
 func (w *memoryFile) Write(b []byte) (int, error) {
 	w.m.mu.Lock()
 	defer w.m.mu.Unlock()
+	w.m.writes = true
+	defer func() { w.m.writes = false }()
 	err := w.m.enter()
 	n := len(b)
 	if err != nil {

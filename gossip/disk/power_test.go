@@ -155,9 +155,9 @@ func run(t *testing.T, seed uint64, at, length int, fault error) (operations int
 }
 
 func everyOperation(t *testing.T, length int, fault error) {
-	seeds := uint64(12)
+	seeds := uint64(3)
 	if testing.Short() {
-		seeds = 2
+		seeds = 1
 	}
 	runs := 0
 	for seed := range seeds {

@@ -1,6 +1,12 @@
 package disk
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -74,5 +80,234 @@ func TestWhatIsCommittedIsFoundAgain(t *testing.T) {
 	}
 	if _, ok := s.Value("c"); ok {
 		t.Error("a deleted key is there")
+	}
+}
+
+// sizes returns the bytes of each file of a directory.
+func sizes(t testing.TB, dir string) (total int64, files int) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += info.Size()
+	}
+	return total, len(entries)
+}
+
+func TestFilesStayBoundedWhenValuesComeAndGo(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir, nil)
+	value, most := make([]byte, MaxValue), int64(0)
+	commit(t, s, set("stays", "1"))
+	for range 1000 {
+		commit(t, s, Change{"flaps", value})
+		commit(t, s, remove("flaps"))
+		total, files := sizes(t, dir)
+		if most = max(most, total); files != 3 {
+			t.Fatalf("%d files, want the lock, the snapshot and a journal", files)
+		}
+	}
+	if limit := int64(minJournal + 2*(MaxValue+1000)); most > limit {
+		t.Errorf("the files grew to %d bytes, want at most %d", most, limit)
+	}
+	wantState(t, reopen(t, s), map[string]string{"stays": "1"})
+}
+
+func TestAChangeOutOfBoundsHasNoConsequences(t *testing.T) {
+	s := openStore(t, t.TempDir(), nil)
+	commit(t, s, set("a", "1"))
+	for what, c := range map[string]Change{
+		"no key":           set("", "x"),
+		"a long key":       set(strings.Repeat("k", MaxKey+1), "x"),
+		"a long value":     {"a", make([]byte, MaxValue+1)},
+		"a long dead key":  remove(strings.Repeat("k", MaxKey+1)),
+		"an unnamed death": remove(""),
+	} {
+		if err := s.Commit([]Change{set("b", "2"), c}); err == nil {
+			t.Errorf("a change with %s was taken", what)
+		}
+	}
+	if err := s.Err(); err != nil {
+		t.Errorf("Err() = %v", err)
+	}
+	commit(t, s)
+	commit(t, s, Change{strings.Repeat("k", MaxKey), make([]byte, MaxValue)}, remove(strings.Repeat("k", MaxKey)))
+	wantState(t, reopen(t, s), map[string]string{"a": "1"})
+}
+
+func TestAFullStoreTakesDeletionsOnly(t *testing.T) {
+	s := openStore(t, "/d", newMemory(1))
+	s.values.total += MaxTotal - s.values.total - 300 // as if it held that much
+	commit(t, s, set("a", strings.Repeat("x", 100)))
+	if err := s.Commit([]Change{set("b", strings.Repeat("x", 100))}); err == nil || !strings.Contains(err.Error(), "no room") {
+		t.Errorf("a commit beyond the bound = %v", err)
+	}
+	commit(t, s, remove("a"), set("b", strings.Repeat("x", 100)))
+	if err := s.Err(); err != nil {
+		t.Errorf("Err() = %v", err)
+	}
+}
+
+func TestAStoreSetAsideStartsEmptyAndCanBePutBack(t *testing.T) {
+	dir := t.TempDir()
+	_, _, states := history(t, dir)
+	s := openStore(t, dir, nil)
+	commit(t, s, set("f", "in the journal"))
+	want := state(s)
+	if err := s.SetAside(); err != nil {
+		t.Fatal(err)
+	}
+	wantState(t, s, map[string]string{})
+	commit(t, s, set("new", "1"))
+	s = reopen(t, s)
+	wantState(t, s, map[string]string{"new": "1"})
+	if f := s.Found(); f.Damage != "" || f.Fresh {
+		t.Errorf("Found() = %+v", f)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name := range listing(t, dir) {
+		if base, _, ok := strings.Cut(name, ".aside-"); ok {
+			if err := os.Rename(filepath.Join(dir, name), filepath.Join(dir, base)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s = openStore(t, dir, nil)
+	wantState(t, s, want)
+	if len(want) != len(states[3])+1 {
+		t.Errorf("put back %v", want)
+	}
+}
+
+func TestAStoreThatCannotBeWrittenIsReadAndMended(t *testing.T) {
+	m := newMemory(1)
+	s := openStore(t, "/d", m)
+	commit(t, s, set("a", "1"))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	full := true
+	m.fault = func() error {
+		if full && m.writes {
+			return errSpace
+		}
+		return nil
+	}
+	s = openStore(t, "/d", m)
+	wantState(t, s, map[string]string{"a": "1"})
+	for what, err := range map[string]error{"Err": s.Err(), "Commit": s.Commit([]Change{set("b", "2")}), "Rewrite": s.Rewrite()} {
+		if !errors.Is(err, errSpace) || !strings.Contains(err.Error(), "/d") {
+			t.Errorf("%s() on a full disk = %v", what, err)
+		}
+	}
+	full = false
+	if err := s.Commit([]Change{set("b", "2")}); err == nil {
+		t.Error("a commit after a failure was taken before Rewrite")
+	}
+	if err := s.Rewrite(); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, s, set("b", "2"))
+	m.restart(true)
+	wantState(t, openStore(t, "/d", m), map[string]string{"a": "1", "b": "2"})
+}
+
+func TestAClosedStoreRefusesAndStaysReadable(t *testing.T) {
+	s := openStore(t, t.TempDir(), nil)
+	commit(t, s, set("a", "1"))
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for what, err := range map[string]error{"Err": s.Err(), "Commit": s.Commit(nil), "Rewrite": s.Rewrite(), "SetAside": s.SetAside()} {
+		if !errors.Is(err, errClosed) {
+			t.Errorf("%s() = %v, want %v", what, err, errClosed)
+		}
+	}
+	wantState(t, s, map[string]string{"a": "1"})
+}
+
+func TestCommitsAndReadersRunAtOnce(t *testing.T) {
+	s := openStore(t, "/d", newMemory(1))
+	var all sync.WaitGroup
+	for n := range 8 {
+		all.Go(func() {
+			for i := range 200 {
+				value := []byte(fmt.Sprint(i))
+				if err := s.Commit([]Change{{fmt.Sprint("a", n), value}, {fmt.Sprint("b", n), value}}); err != nil {
+					t.Error(err)
+				}
+				clear(value) // the store has its own copy
+				got := state(s)
+				for other := range 8 {
+					if got[fmt.Sprint("a", other)] != got[fmt.Sprint("b", other)] {
+						t.Errorf("a reader saw half of a commit: %v", got)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	if v, _ := s.Value("a3"); string(v) != "199" {
+		t.Errorf("Value(a3) = %q, want 199", v)
+	}
+}
+
+func TestADirectoryThatIsNoneIsAnError(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "file"), nil)
+	for _, below := range []string{"file", "file/below"} {
+		if _, err := Open(filepath.Join(dir, below), nil); err == nil || !strings.Contains(err.Error(), below) {
+			t.Errorf("Open(%s) = %v, want an error that names it", below, err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "d", snapshotName), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(filepath.Join(dir, "d"), nil); err == nil || !strings.Contains(err.Error(), "regular") {
+		t.Errorf("Open with a directory for a snapshot = %v, want an error", err)
+	}
+}
+
+func BenchmarkCommit(b *testing.B) {
+	for _, n := range []int{1, 100} {
+		b.Run(fmt.Sprintf("%d changes", n), func(b *testing.B) {
+			s := openStore(b, b.TempDir(), nil)
+			changes := make([]Change, n)
+			for i := range changes {
+				changes[i] = Change{fmt.Sprint("node-", i), make([]byte, 300)}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				commit(b, s, changes...)
+			}
+		})
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	dir := b.TempDir()
+	s := openStore(b, dir, nil)
+	for i := range 5000 {
+		s.values.apply(Change{fmt.Sprint("node-", i), make([]byte, 1000)})
+	}
+	if err := errors.Join(s.Rewrite(), s.Close()); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		s, err := Open(dir, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		_ = s.Close()
 	}
 }
