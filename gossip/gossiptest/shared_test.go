@@ -263,3 +263,90 @@ func TestStalenessTellsOfWhatIsRefused(t *testing.T) {
 		t.Errorf("a minute of difference: %v", d)
 	}
 }
+
+func TestTwoPopulatedClustersOfOneIDMergeKeyByKey(t *testing.T) {
+	w := New(DefaultSettings(8, 13))
+	w.Partition(1, 0, 1, 2, 3)
+	for _, n := range w.Nodes {
+		n.Start(w.Nodes[n.Index/4*4].Addr) // each half knows its own seed alone
+	}
+	w.Run(10*time.Second, nil)
+	for i := range 20 {
+		w.Nodes[0].Do(core.SharedSet{Key: fmt.Sprint("left", i), Value: "l"})
+		w.Run(10*time.Millisecond, nil)
+	}
+	w.Nodes[0].Do(core.SharedSet{Key: "both", Value: "left"})
+	w.Run(time.Second, nil)
+	w.Nodes[7].Do(core.SharedSet{Key: "both", Value: "right"})
+	w.Nodes[7].Do(core.SharedSet{Key: "right", Value: "r"})
+	w.Run(time.Second, nil)
+	w.Heal()
+	w.Run(time.Minute, nil)
+	if w.Nodes[0].Core.UpCount() != 4 {
+		t.Fatal("they met without being told of each other")
+	}
+	w.Nodes[2].Do(core.Join{Addrs: []string{w.Nodes[5].Addr}})
+	w.Run(10*time.Second, nil)
+	if !w.Agreed() {
+		t.Fatal("not one cluster after a join")
+	}
+	for _, n := range w.Nodes {
+		wantShared(t, n, "both", "right")
+		wantShared(t, n, "right", "r")
+		for i := range 20 {
+			wantShared(t, n, fmt.Sprint("left", i), "l")
+		}
+	}
+}
+
+func TestAMemberAddedOnOneSideReachesTheOtherAfterTheHeal(t *testing.T) {
+	w := New(DefaultSettings(5, 14))
+	for _, n := range w.Nodes[:4] {
+		n.Start(w.Nodes[0].Addr)
+	}
+	w.Run(5*time.Second, nil)
+	w.Partition(1, 0, 1, 4)
+	w.Run(15*time.Second, nil)
+	w.Nodes[4].Start(w.Nodes[1].Addr)
+	w.Run(10*time.Second, nil)
+	if w.Nodes[0].Core.UpCount() != 3 || w.Nodes[2].Core.UpCount() != 2 {
+		t.Fatalf("%d and %d up in the halves, want 3 and 2", w.Nodes[0].Core.UpCount(), w.Nodes[2].Core.UpCount())
+	}
+	w.Heal()
+	if !w.Run(12*time.Second, w.Agreed) {
+		t.Error("not whole 12 s after the heal")
+	}
+}
+
+func TestNodesThatActAtTheSameMomentAccuseNobody(t *testing.T) {
+	s := DefaultSettings(2, 15)
+	s.LatencyMin, s.LatencyMax = time.Millisecond, time.Millisecond
+	w := New(s)
+	v := NewWatch(w)
+	for _, n := range w.Nodes {
+		n.Start(w.Nodes[1-n.Index].Addr) // each calls the other at once, and ticks with it for ever
+	}
+	w.Run(10*time.Minute, nil)
+	if len(v.Deaths) > 0 || !w.Agreed() {
+		t.Errorf("%d deaths, agreed: %v", len(v.Deaths), w.Agreed())
+	}
+}
+
+func TestTheDeathOfSeedsHarmsNobody(t *testing.T) {
+	w := New(DefaultSettings(6, 16))
+	seeds := []string{w.Nodes[0].Addr, w.Nodes[1].Addr, w.Nodes[2].Addr}
+	for _, n := range w.Nodes[:5] {
+		n.Start(seeds...)
+	}
+	w.Run(5*time.Second, nil)
+	w.Nodes[0].Vanish()
+	w.Nodes[1].Crash()
+	w.Run(20*time.Second, nil)
+	w.Nodes[5].Start(seeds...) // one of the three is enough
+	w.Run(10*time.Second, nil)
+	for _, n := range w.Nodes[2:] {
+		if n.Core.UpCount() != 4 {
+			t.Errorf("%s has %d up, want 4", n.ID, n.Core.UpCount())
+		}
+	}
+}
