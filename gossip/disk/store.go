@@ -57,6 +57,9 @@ var errClosed = errors.New("the store is closed")
 // When the files are sound but nothing can be written (a full disk), the store opens for reading: Err says why
 // Commit refuses, and Rewrite may mend it.
 func Open(dir string, fs FS) (*Store, error) {
+	if dir == "" {
+		return nil, errors.New("open a store: no directory is named")
+	}
 	if fs == nil {
 		fs = system{}
 	}
@@ -73,6 +76,9 @@ func open(dir string, fs FS, minJournal int64) (*Store, error) {
 	}
 	s := &Store{fs: fs, dir: dir, minJournal: minJournal, lock: held}
 	if err := s.begin(); err != nil {
+		if s.found.Damage != "" {
+			err = fmt.Errorf("found damage (%s) and could not put it aside: %w", s.found.Damage, err)
+		}
 		return nil, errors.Join(fmt.Errorf("open the store in %s: %w", dir, err), s.Close())
 	}
 	return s, nil

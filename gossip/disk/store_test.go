@@ -270,6 +270,9 @@ func TestADirectoryThatIsNoneIsAnError(t *testing.T) {
 			t.Errorf("Open(%s) = %v, want an error that names it", below, err)
 		}
 	}
+	if _, err := Open("", nil); err == nil {
+		t.Error("Open took no name for a directory")
+	}
 	if err := os.MkdirAll(filepath.Join(dir, "d", snapshotName), 0o700); err != nil {
 		t.Fatal(err)
 	}
