@@ -168,6 +168,19 @@ func TestFilesThatDoNotBelongTogetherAreTold(t *testing.T) {
 	}
 }
 
+// A file that grew just before a loss of power may show what an older journal left in those blocks of the disk.
+func TestARecordOfAnOlderJournalIsNotReplayed(t *testing.T) {
+	snapshot, journal, states := history(t, t.TempDir())
+	stale, at := beginRecord(readFile(t, journal))
+	stale = appendChange(appendTime(stale, time.UnixMilli(1)), set("a", "stale"))
+	endRecord(stale, at, 4, 1)
+	s, _ := harm(t, map[string][]byte{snapshotName: readFile(t, snapshot), filepath.Base(journal): stale})
+	wantState(t, s, states[3])
+	if f := s.Found(); f.Torn != int64(len(stale)-at) || f.Damage != "" {
+		t.Errorf("Found() = %+v, want the stale record cut off", f)
+	}
+}
+
 func TestANewerFormatIsAnErrorThatTouchesNothing(t *testing.T) {
 	for _, newer := range []string{snapshotName, "journal"} {
 		t.Run(newer, func(t *testing.T) {
