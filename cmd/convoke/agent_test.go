@@ -289,7 +289,7 @@ func TestAgentOutlivesAPortInUse(t *testing.T) {
 	defer taken.Close()
 	p := startAgent(t, "-c", localFile(t), "--node", "a", "--listen", taken.Addr().String())
 	p.await("line of one node", func(l string) bool { return strings.HasSuffix(l, "1 node: a  (+a)") })
-	p.awaitLog("cannot listen", taken.Addr().String())
+	p.awaitLog("cannot start", taken.Addr().String())
 	p.signal(os.Interrupt)
 	if code := p.awaitExit(); code != exitOK {
 		t.Errorf("exit code = %d, want 0", code)

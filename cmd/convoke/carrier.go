@@ -31,18 +31,19 @@ type carrierKind struct {
 	name    string // in a file
 	tls     bool   // honours node.tls; if not, the agent refuses it
 	durable bool   // honours node.data_dir; if not, the agent warns
-	make    func(*cluster.Config, hclog.Logger) (carrier, error)
+	removal bool   // knows removed members; if not, the agent refuses --rejoin
+	make    func(c *cluster.Config, rejoin bool, log hclog.Logger) (carrier, error)
 }
 
 // carriers are the connectors of the agent; the first is the default.
 var carriers = []carrierKind{
-	{name: "gossip", tls: true, make: newGossip},
-	{name: "memberlist", make: func(c *cluster.Config, log hclog.Logger) (carrier, error) {
+	{name: "gossip", tls: true, durable: true, removal: true, make: newGossip},
+	{name: "memberlist", make: func(c *cluster.Config, _ bool, log hclog.Logger) (carrier, error) {
 		return memberlist.New(memberlist.Config{
 			Name: c.Node.Name, ClusterID: c.Cluster, Listen: c.Node.Listen, Advertise: c.Node.Advertise, Keys: keys(c), Log: log,
 		})
 	}},
-	{name: "serf", make: func(c *cluster.Config, log hclog.Logger) (carrier, error) {
+	{name: "serf", make: func(c *cluster.Config, _ bool, log hclog.Logger) (carrier, error) {
 		return serf.New(serf.Config{
 			Name: c.Node.Name, ClusterID: c.Cluster, Listen: c.Node.Listen, Advertise: c.Node.Advertise, Keys: keys(c), Log: log,
 		})
@@ -50,14 +51,14 @@ var carriers = []carrierKind{
 }
 
 // newGossip makes the connector on our own core, over plain TCP unless the file has certificates or keys.
-func newGossip(c *cluster.Config, log hclog.Logger) (carrier, error) {
+func newGossip(c *cluster.Config, rejoin bool, log hclog.Logger) (carrier, error) {
 	security, err := security(c)
 	if err != nil {
 		return nil, err
 	}
 	return gossip.New(gossip.Config{
 		Name: c.Node.Name, ClusterID: c.Cluster, Listen: c.Node.Listen, Advertise: c.Node.Advertise,
-		Transport: transport.TCP{Security: security}, Log: log,
+		DataDir: c.Node.DataDir, Rejoin: rejoin, Transport: transport.TCP{Security: security}, Log: log,
 	})
 }
 

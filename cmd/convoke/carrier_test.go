@@ -23,7 +23,7 @@ func running(t *testing.T, kind carrierKind, node string, key byte) carrier {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := kind.make(config, hclog.NewNullLogger())
+	c, err := kind.make(config, false, hclog.NewNullLogger())
 	if err != nil {
 		t.Fatal(err)
 	}

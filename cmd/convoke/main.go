@@ -7,6 +7,14 @@
 //	convoke listen -c topology.yaml   print the multicast heartbeats that arrive here
 //	convoke manifest -c topology.yaml print what Kubernetes needs for this file
 //
+// Further commands ask the agent that runs on this host, over a socket that only its user may open:
+//
+//	convoke members -c topology.yaml                          the members, as this node sees them
+//	convoke status -c topology.yaml                           the node, and who has the same state
+//	convoke keys get|set|delete|list|watch -c topology.yaml   what the members publish of themselves
+//	convoke shared get|set|... -c topology.yaml               the map that all members share
+//	convoke join|leave|remove -c topology.yaml                call a node, say goodbye, take a member out
+//
 // It exits with 0 when all went well, 1 when something failed and 2 when it was called wrongly.
 package main
 
@@ -17,6 +25,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -91,17 +100,31 @@ func newRoot() *cobra.Command {
 		SuggestionsMinimumDistance: 2,
 		RunE:                       func(c *cobra.Command, args []string) error { return withoutCommand(c, args) },
 	}
-	root.AddCommand(newAgent(), newCheck(), newAddrs(), newExplain(), newListen(), newManifest(), newVersion())
+	root.AddCommand(newAgent(), newCheck(), newAddrs(), newExplain(), newListen(), newManifest(), newVersion(),
+		newMembers(), newStatus(), newKeys(), newShared(), newJoin(), newLeave(), newRemove())
 	return root
 }
 
 // withoutCommand answers a command line that names no command, or one that does not exist.
 func withoutCommand(c *cobra.Command, args []string) error {
+	all := commandNames(c)
 	if len(args) == 0 {
-		return errors.New("a command is missing: agent, check, addrs, explain, listen, manifest or version")
+		return errors.New("a command is missing: " + all)
 	}
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 		return fmt.Errorf("unknown command %q; did you mean %q?", args[0], near[0])
 	}
-	return fmt.Errorf("unknown command %q, want agent, check, addrs, explain, listen, manifest or version", args[0])
+	return fmt.Errorf("unknown command %q, want %s", args[0], all)
+}
+
+// commandNames lists the commands below one: "a, b or c".
+func commandNames(c *cobra.Command) string {
+	var names []string
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/gossip"
 )
 
 const (
@@ -46,13 +48,18 @@ func (s *shared) pass(ctx context.Context) {
 
 // watchMembers tells the printer every change of the member list, until ctx is done. The first
 // list is told at once and holds this node alone. While the connector cannot tell, the last list stands.
-func watchMembers(ctx context.Context, self string, c *shared, out *printer) {
+// It ends early, and says so, when this node was removed from its cluster.
+func watchMembers(ctx context.Context, self string, c *shared, out *printer) (removed bool) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	last := []string{self}
 	out.members(last, last, nil)
 	for {
-		if now, err := memberNames(ctx, self, c); err == nil {
+		now, err := memberNames(ctx, self, c)
+		if errors.Is(err, gossip.ErrRemoved) {
+			return true
+		}
+		if err == nil {
 			joined, left := minus(now, last), minus(last, now)
 			if len(joined)+len(left) > 0 {
 				out.members(now, joined, left)
@@ -61,7 +68,7 @@ func watchMembers(ctx context.Context, self string, c *shared, out *printer) {
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-c.watcher:
 		case <-tick.C:
 		}

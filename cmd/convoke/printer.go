@@ -66,6 +66,17 @@ func (p *printer) members(all, joined, left []string) {
 	fmt.Fprintln(p.w, text)
 }
 
+// removed tells that this node was removed from its cluster, and ends.
+func (p *printer) removed() {
+	if p.as == asJSON {
+		p.json(line{Event: "removed"})
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintf(p.w, "%s  removed from the cluster\n", time.Now().Format("15:04:05.000"))
+}
+
 // event tells an event of the supervisor; JSON only, because the log has it too.
 func (p *printer) event(e cluster.Event) {
 	l := line{At: e.At, Event: string(e.Kind), Topology: e.Topology, Missed: e.Missed}

@@ -59,9 +59,10 @@ func New(c Config) (*Connector, error) {
 	return &Connector{config: c, log: c.Log, changes: make(chan struct{}, 1), why: errNotRunning}, nil
 }
 
-// Run takes part until ctx is done. When it cannot listen it says so once and tries again, after 1 s doubling to 30 s,
+// Run takes part until ctx is done. When it cannot listen, or read its data directory, it says so once and tries again, after 1 s doubling to 30 s,
 // for ever. When a newer process has this node's name it stops taking part and says so; it does not come back by
-// itself, since the two would drive each other out for ever.
+// itself, since the two would drive each other out for ever. Nor does it when this node was removed from its cluster:
+// that takes a new connector with Config.Rejoin.
 func (c *Connector) Run(ctx context.Context) error {
 	n, err := c.startUntil(ctx)
 	if err != nil {
@@ -73,7 +74,7 @@ func (c *Connector) Run(ctx context.Context) error {
 	for range n.Watch(ctx) {
 		c.notify()
 	}
-	if ctx.Err() == nil && errors.Is(n.Err(), gossip.ErrConflict) {
+	if ctx.Err() == nil && staysOut(n.Err()) {
 		c.set(nil, n.Err())
 		<-ctx.Done()
 	}
@@ -85,6 +86,9 @@ func (c *Connector) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// staysOut reports whether a node ended for a reason that is still there.
+func staysOut(err error) bool { return errors.Is(err, gossip.ErrConflict) || errors.Is(err, gossip.ErrRemoved) }
+
 // startUntil starts a node, again and again, until it succeeds or ctx is done.
 func (c *Connector) startUntil(ctx context.Context) (*gossip.Node, error) {
 	for wait := firstWait; ; wait = min(2*wait, longestWait) {
@@ -94,7 +98,7 @@ func (c *Connector) startUntil(ctx context.Context) (*gossip.Node, error) {
 			return n, nil
 		}
 		if wait == firstWait {
-			c.log.Warn("cannot listen, trying again", "addr", c.config.Listen, "error", err)
+			c.log.Warn("cannot start, trying again", "addr", c.config.Listen, "error", err)
 		}
 		c.set(nil, err)
 		select {

@@ -8,6 +8,7 @@ var table = []rule{
 	{pkg: "peer"},
 	{pkg: "internal/strictyaml", third: []string{yaml, "github.com/agext/levenshtein"}},
 	{pkg: "internal/hostaddr"},
+	{pkg: "internal/admin"},
 	{pkg: "internal/mlnet", ours: []string{"peer", "connector", "internal/hostaddr"}, third: []string{hclog, memberlist}},
 	{pkg: "internal/reread"}, // how hostsfile and file follow a file
 	{pkg: "internal/targets", ours: []string{"peer"}, third: []string{yaml}}, // what file, http and exec read

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/goconvoke/convoke/cluster"
+	"github.com/goconvoke/convoke/gossip"
+	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/peer"
+)
+
+// desk answers the commands that ask a running agent.
+type desk struct {
+	config  *cluster.Config
+	kind    string // of the connector
+	carrier carrier
+
+	leave   chan struct{} // closed when the agent is to leave
+	leaving sync.Once
+	ended   chan struct{} // closed when the node has ended
+}
+
+func newDesk(config *cluster.Config, kind string, c carrier) *desk {
+	return &desk{config: config, kind: kind, carrier: c, leave: make(chan struct{}), ended: make(chan struct{})}
+}
+
+// send gives the client one reply.
+type send func(v any) error
+
+// ops are what a client can ask for. Those of keys and of the shared map need the gossip core.
+var ops = map[string]func(d *desk, ctx context.Context, r admin.Request, out send) error{
+	"members":       (*desk).members,
+	"status":        (*desk).status,
+	"join":          (*desk).join,
+	"leave":         (*desk).leaves,
+	"remove":        onNode(removeMember),
+	"keys get":      (*desk).keysGet,
+	"keys set":      onNode(keysSet),
+	"keys delete":   onNode(keysDelete),
+	"keys list":     onNode(keysList),
+	"keys watch":    onNode(keysWatch),
+	"shared get":    onNode(sharedGet),
+	"shared set":    onNode(sharedSet),
+	"shared delete": onNode(sharedDelete),
+	"shared update": onNode(sharedUpdate),
+	"shared list":   onNode(sharedList),
+	"shared watch":  onNode(sharedWatch),
+	"shared sync":   onNode(sharedSync),
+}
+
+// answer is the handler of the admin socket.
+func (d *desk) answer(ctx context.Context, r admin.Request, reply func(v any) error) error {
+	op, found := ops[r.Op]
+	if !found {
+		return fmt.Errorf("this agent does not know %q; it may be older than the command", r.Op)
+	}
+	return op(d, ctx, r, reply)
+}
+
+// onNode has an answer come from the running node of the gossip core.
+func onNode(do func(ctx context.Context, n *gossip.Node, r admin.Request, out send) error) func(*desk, context.Context, admin.Request, send) error {
+	return func(d *desk, ctx context.Context, r admin.Request, out send) error {
+		n, err := d.node(ctx)
+		if err != nil {
+			return err
+		}
+		if n == nil {
+			return fmt.Errorf("%s needs the connector gossip, but this agent runs %s: change connector in its file", r.Op, d.kind)
+		}
+		return do(ctx, n, r, out)
+	}
+}
+
+// node returns the running node, nil if the connector is another.
+func (d *desk) node(ctx context.Context) (*gossip.Node, error) {
+	c, ok := d.carrier.(interface{ Node() *gossip.Node })
+	if !ok {
+		return nil, nil
+	}
+	if n := c.Node(); n != nil {
+		return n, nil
+	}
+	if _, err := d.carrier.List(ctx); err != nil {
+		return nil, err
+	}
+	return nil, errors.New("the node is about to start: try again")
+}
+
+// join calls nodes, and reports on each.
+func (d *desk) join(ctx context.Context, r admin.Request, out send) error {
+	for _, addr := range r.Addrs {
+		j := joined{Addr: addr}
+		if err := d.carrier.Connect(ctx, peer.Peer{Addr: addr}); err != nil {
+			j.Error = err.Error()
+		}
+		if err := out(j); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// joined is how a call of a node went.
+type joined struct {
+	Addr  string `json:"addr"`
+	Error string `json:"error,omitzero"`
+}
+
+// leaves ends the agent as a signal would, and answers when the node has ended.
+func (d *desk) leaves(ctx context.Context, _ admin.Request, _ send) error {
+	d.leaving.Do(func() { close(d.leave) })
+	select {
+	case <-d.ended:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+func removeMember(ctx context.Context, n *gossip.Node, r admin.Request, _ send) error {
+	return n.Remove(ctx, r.Member)
+}

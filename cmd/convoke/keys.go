@@ -1,0 +1,249 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goconvoke/convoke/gossip"
+	"github.com/goconvoke/convoke/internal/admin"
+)
+
+// pair is a key of a member, or of the shared map.
+type pair struct {
+	Member string     `json:"member,omitzero"` // "" in the shared map
+	Key    admin.Text `json:"key"`
+	Value  admin.Text `json:"value"`
+	Gone   bool       `json:"gone,omitzero"` // withdrawn, deleted or expired
+}
+
+// text is a line of a watch.
+func (p pair) text() string {
+	line := shown(string(p.Key))
+	if p.Member != "" {
+		line = shown(p.Member) + "  " + line
+	}
+	if p.Gone {
+		return line + "  (gone)"
+	}
+	return line + " = " + shown(string(p.Value))
+}
+
+func newKeys() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "keys",
+		Short: "Read and write what the members publish of themselves",
+		Long:  `A member writes its own keys alone, and every member reads them all.`,
+		Args:  cobra.ArbitraryArgs,
+		RunE:  func(c *cobra.Command, args []string) error { return withoutCommand(c, args) },
+	}
+	c.AddCommand(newKeysGet(), newKeysSet(), newKeysDelete(), newKeysList(), newKeysWatch())
+	return c
+}
+
+func newKeysGet() *cobra.Command {
+	var r remote
+	c := &cobra.Command{
+		Use:   "get -c FILE [MEMBER] KEY",
+		Short: "Print the value of a key, of this node or of a member",
+		Args:  cobra.RangeArgs(1, 2),
+		RunE: func(c *cobra.Command, args []string) error {
+			q := admin.Request{Op: "keys get", Key: admin.Text(args[len(args)-1])}
+			if len(args) == 2 {
+				q.Member = args[0]
+			}
+			return printValue(c, &r, q)
+		},
+	}
+	remoteFlags(c, &r)
+	c.ValidArgsFunction = completion(&r, admin.Request{Op: "members"}, func(m member) string { return m.Name })
+	return c
+}
+
+// printValue asks for one pair and prints its value as it is.
+func printValue(c *cobra.Command, r *remote, q admin.Request) error {
+	return r.ask(c.Context(), q, into(func(p pair) error { return printLine(c.OutOrStdout(), r.as, p, string(p.Value)) }))
+}
+
+func newKeysSet() *cobra.Command {
+	var r remote
+	c := &cobra.Command{
+		Use:   "set -c FILE KEY VALUE",
+		Short: "Publish a key of this node",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			return change(c, &r, admin.Request{Op: "keys set", Key: admin.Text(args[0]), Value: admin.Text(args[1])}, "set")
+		},
+	}
+	remoteFlags(c, &r)
+	return c
+}
+
+func newKeysDelete() *cobra.Command {
+	var r remote
+	c := &cobra.Command{
+		Use:   "delete -c FILE KEY",
+		Short: "Withdraw a key of this node; nothing happens if it is not there",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return change(c, &r, admin.Request{Op: "keys delete", Key: admin.Text(args[0])}, "deleted")
+		},
+	}
+	remoteFlags(c, &r)
+	return c
+}
+
+// change asks for something that is answered by nothing but an error.
+func change(c *cobra.Command, r *remote, q admin.Request, text string) error {
+	if err := r.ask(c.Context(), q, drop); err != nil {
+		return err
+	}
+	return done(c, r.as, text+" "+shown(string(q.Key)))
+}
+
+func newKeysList() *cobra.Command {
+	var r remote
+	c := &cobra.Command{
+		Use:   "list -c FILE [MEMBER]",
+		Short: "Print the keys of all members, or of one",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			q := admin.Request{Op: "keys list"}
+			if len(args) == 1 {
+				q.Member = args[0]
+			}
+			return printAll(c, &r, q, "MEMBER\tKEY\tVALUE", func(p pair) []string { return []string{p.Member, string(p.Key), string(p.Value)} })
+		},
+	}
+	remoteFlags(c, &r)
+	c.ValidArgsFunction = completion(&r, admin.Request{Op: "members"}, func(m member) string { return m.Name })
+	return c
+}
+
+func newKeysWatch() *cobra.Command {
+	var r remote
+	c := &cobra.Command{
+		Use:   "watch -c FILE",
+		Short: "Print all keys of all members, and then each that changes",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return watchPairs(c, &r, admin.Request{Op: "keys watch"}) },
+	}
+	remoteFlags(c, &r)
+	hideTimeout(c)
+	return c
+}
+
+// hideTimeout takes a flag out of the help of a command that goes on until it is told to stop.
+func hideTimeout(c *cobra.Command) { _ = c.Flags().MarkHidden("timeout") } // the flag is there
+
+// watchPairs prints pairs until it is told to stop.
+func watchPairs(c *cobra.Command, r *remote, q admin.Request) error {
+	return r.watch(c.Context(), q, into(func(p pair) error { return printLine(c.OutOrStdout(), r.as, p, p.text()) }))
+}
+
+// keysGet replies with a key of a member, of this node if none is named.
+func (d *desk) keysGet(ctx context.Context, r admin.Request, out send) error {
+	r.Member = cmp.Or(r.Member, d.config.Node.Name)
+	return onNode(keysGet)(d, ctx, r, out)
+}
+
+func keysGet(_ context.Context, n *gossip.Node, r admin.Request, out send) error {
+	m, err := memberOf(n, r.Member)
+	if err != nil {
+		return err
+	}
+	value, ok := m.Keys[string(r.Key)]
+	if !ok {
+		return fmt.Errorf("%q publishes no key %q", m.ID, r.Key)
+	}
+	return out(pair{Member: m.ID, Key: r.Key, Value: admin.Text(value)})
+}
+
+func memberOf(n *gossip.Node, name string) (gossip.Member, error) {
+	for _, m := range n.View().Members {
+		if m.ID == name {
+			return m, nil
+		}
+	}
+	return gossip.Member{}, fmt.Errorf("no member is called %q: convoke members has all", name)
+}
+
+func keysSet(_ context.Context, n *gossip.Node, r admin.Request, _ send) error {
+	return n.Set(string(r.Key), string(r.Value))
+}
+
+func keysDelete(_ context.Context, n *gossip.Node, r admin.Request, _ send) error {
+	return n.Delete(string(r.Key))
+}
+
+func keysList(_ context.Context, n *gossip.Node, r admin.Request, out send) error {
+	list := n.View().Members
+	if r.Member != "" {
+		m, err := memberOf(n, r.Member)
+		if err != nil {
+			return err
+		}
+		list = []gossip.Member{m}
+	}
+	for _, m := range list {
+		if err := changes(m, nil, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changes sends the keys of a member that are not as they were.
+func changes(m gossip.Member, was map[string]string, out send) error {
+	for _, key := range slices.Sorted(maps.Keys(m.Keys)) {
+		if old, known := was[key]; known && old == m.Keys[key] {
+			continue
+		}
+		if err := out(pair{Member: m.ID, Key: admin.Text(key), Value: admin.Text(m.Keys[key])}); err != nil {
+			return err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(was)) {
+		if _, still := m.Keys[key]; still {
+			continue
+		}
+		if err := out(pair{Member: m.ID, Key: admin.Text(key), Gone: true}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keysWatch sends what changes from view to view.
+func keysWatch(ctx context.Context, n *gossip.Node, _ admin.Request, out send) error {
+	was := map[string]map[string]string{} // by member
+	for c := range n.Watch(ctx) {
+		now := make(map[string]map[string]string, len(c.View.Members))
+		for _, m := range c.View.Members {
+			now[m.ID] = m.Keys
+			if err := changes(m, was[m.ID], out); err != nil {
+				return err
+			}
+			delete(was, m.ID)
+		}
+		for _, gone := range slices.Sorted(maps.Keys(was)) {
+			if err := changes(gossip.Member{ID: gone}, was[gone], out); err != nil {
+				return err
+			}
+		}
+		was = now
+	}
+	return ctxOr(ctx, n)
+}
+
+// ctxOr says why a watch has ended: nothing, if the client wanted that.
+func ctxOr(ctx context.Context, n *gossip.Node) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return n.Err()
+}

@@ -1,0 +1,85 @@
+package admin
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+)
+
+// ErrNoAgent says that no agent listens on the socket.
+var ErrNoAgent = errors.New("no agent listens there")
+
+// ErrNotAllowed says that the socket belongs to another user.
+var ErrNotAllowed = errors.New("the agent runs as another user")
+
+// Call asks the agent behind a socket and hands on the data of each line of its answer, until that ends or ctx is done. An error of
+// each ends it. What went wrong at the agent comes as an error with its words.
+func Call(ctx context.Context, path string, r Request, each func(data json.RawMessage) error) error {
+	if err := checkPath(path); err != nil {
+		return err
+	}
+	dialer := net.Dialer{Timeout: dialTimeout}
+	c, err := dialer.DialContext(ctx, "unix", path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || refused(err):
+		return fmt.Errorf("%s: %w", path, ErrNoAgent)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s: %w", path, ErrNotAllowed)
+	case err != nil:
+		return err
+	}
+	defer c.Close()
+	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
+	r.Version = Version
+	b, err := encode(r)
+	if err != nil {
+		return err
+	}
+	if len(b) > maxRequest {
+		return fmt.Errorf("the request has %d bytes, at most %d are possible", len(b), maxRequest)
+	}
+	if _, err := c.Write(b); err != nil {
+		return stopped(ctx, err)
+	}
+	return receive(ctx, c, each)
+}
+
+// receive reads an answer.
+func receive(ctx context.Context, c io.Reader, each func(json.RawMessage) error) error {
+	lines := bufio.NewScanner(c)
+	lines.Buffer(nil, maxReply)
+	for lines.Scan() {
+		var l line
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+			return fmt.Errorf("the answer is not a line of JSON: %w", err)
+		}
+		if l.Data != nil {
+			if err := each(l.Data); err != nil {
+				return err
+			}
+		}
+		switch {
+		case l.Error != "":
+			return errors.New(l.Error)
+		case l.End:
+			return nil
+		}
+	}
+	return stopped(ctx, lines.Err())
+}
+
+// stopped says why there is no end of an answer.
+func stopped(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return fmt.Errorf("the agent has hung up: %w", err)
+	}
+	return errors.New("the agent has hung up before the end of its answer")
+}

@@ -1,0 +1,124 @@
+package admin
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+const (
+	maxPath     = 103 // bytes of a socket's path; 104 with the zero at its end are possible everywhere
+	maxPart     = 16  // bytes of a name in a socket's own name
+	dialTimeout = 2 * time.Second
+)
+
+// ErrInUse says that a running agent has the socket.
+var ErrInUse = errors.New("an agent that is running has this socket")
+
+// Paths returns where the socket of an agent can be; the agent takes the first. With a data directory that is the only place;
+// without, it is below $XDG_RUNTIME_DIR, which not every process of a user has, or the directory for temporary files.
+func Paths(dataDir, cluster, node string) []string {
+	if dataDir != "" {
+		return []string{filepath.Join(dataDir, "admin.sock")}
+	}
+	below := filepath.Join(ownDir(), part(cluster)+"@"+part(node)+".sock")
+	var all []string
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		all = append(all, filepath.Join(dir, below))
+	}
+	return append(all, filepath.Join(os.TempDir(), below))
+}
+
+// part makes a name fit to be part of a file's name; what had to be changed is told apart by a hash.
+func part(name string) string {
+	clean := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r) {
+			return r
+		}
+		return '_'
+	}, name)
+	if clean == name && len(name) <= maxPart {
+		return name
+	}
+	return fmt.Sprintf("%.*s~%.4x", maxPart-9, clean, sha256.Sum256([]byte(name)))
+}
+
+// checkPath reports a path that the system would not take for a socket.
+func checkPath(path string) error {
+	if len(path) > maxPath {
+		return fmt.Errorf("the path of the admin socket has %d bytes, at most %d are possible: %s (take a shorter one)", len(path), maxPath, path)
+	}
+	return nil
+}
+
+// listen makes the socket; one that a dead process left is replaced.
+func listen(path string) (*net.UnixListener, error) {
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
+	if err := prepare(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	if err := clear(path); err != nil {
+		return nil, err
+	}
+	l, err := listenPrivate(path)
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false) // it might be another's by then
+	if err := os.Chmod(path, 0o600); err != nil {
+		_ = l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// ownDir is the directory of a user's sockets, where the directory above is everybody's.
+func ownDir() string { return fmt.Sprintf("convoke-%d", os.Getuid()) }
+
+// prepare makes the directory of a socket. That of our own name must be this user's alone, or another could have put it there.
+func prepare(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if filepath.Base(dir) != ownDir() {
+		return nil
+	}
+	info, err := os.Lstat(dir)
+	switch {
+	case err != nil:
+		return err
+	case !info.IsDir() || !ours(info):
+		return fmt.Errorf("%s is not a directory of this user: an admin socket there would not be safe", dir)
+	}
+	return os.Chmod(dir, 0o700)
+}
+
+// clear removes the socket of a dead process.
+func clear(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return fmt.Errorf("%s is in the way of the admin socket and is not one: take it away", path)
+	}
+	c, err := net.DialTimeout("unix", path, dialTimeout)
+	if err == nil {
+		_ = c.Close()
+		return fmt.Errorf("%s: %w", path, ErrInUse)
+	}
+	if !refused(err) {
+		return err // nobody knows whether it is in use
+	}
+	return os.Remove(path)
+}

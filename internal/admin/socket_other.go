@@ -1,0 +1,20 @@
+//go:build !unix
+
+package admin
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"syscall"
+)
+
+// ours cannot tell here: the directories of a user are the user's.
+func ours(fs.FileInfo) bool { return true }
+
+// refused knows the number of Winsock's error of that name.
+func refused(err error) bool { return errors.Is(err, syscall.Errno(10061)) }
+
+func listenPrivate(path string) (*net.UnixListener, error) {
+	return net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+}
