@@ -87,7 +87,9 @@ func (c *Connector) Run(ctx context.Context) error {
 }
 
 // staysOut reports whether a node ended for a reason that is still there.
-func staysOut(err error) bool { return errors.Is(err, gossip.ErrConflict) || errors.Is(err, gossip.ErrRemoved) }
+func staysOut(err error) bool {
+	return errors.Is(err, gossip.ErrConflict) || errors.Is(err, gossip.ErrRemoved)
+}
 
 // startUntil starts a node, again and again, until it succeeds or ctx is done.
 func (c *Connector) startUntil(ctx context.Context) (*gossip.Node, error) {

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/go-hclog"
 
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/connector/connectortest"
@@ -150,4 +153,80 @@ func TestANodeWithAnotherKeyIsForeign(t *testing.T) {
 	if got := c.Node().Counters().Refused.Untrusted; got != 1 {
 		t.Errorf("counted %d untrusted, want 1", got)
 	}
+}
+
+func TestARemovedNodeStaysOutAndSaysSoOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := transport.NewMemory()
+		other, err := gossip.Start(gossip.Config{Name: "other", ClusterID: "test", Listen: "b:1", Transport: mem.Host("b")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Stop()
+		var said lockedBuffer
+		subject := func(rejoin bool) (c *Connector, stop func()) {
+			c, err := New(gossip.Config{Name: "subject", ClusterID: "test", Listen: "a:1", Transport: mem.Host("a"), Rejoin: rejoin,
+				Log: hclog.New(&hclog.LoggerOptions{Output: &said, Level: hclog.Info})})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- c.Run(ctx) }()
+			synctest.Wait()
+			if err := c.Connect(ctx, peer.Peer{Addr: "b:1"}); err != nil && !errors.Is(err, gossip.ErrRemoved) {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			return c, func() { cancel(); <-done }
+		}
+
+		c, stop := subject(false)
+		if err := other.Remove(t.Context(), "subject"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if _, err := c.List(t.Context()); !errors.Is(err, gossip.ErrRemoved) {
+			t.Errorf("List = %v, want ErrRemoved", err)
+		}
+		if err := c.Connect(t.Context(), peer.Peer{Addr: "b:1"}); !errors.Is(err, gossip.ErrRemoved) {
+			t.Errorf("Connect = %v, want ErrRemoved", err)
+		}
+		if n := strings.Count(said.String(), "removed"); n != 1 {
+			t.Errorf("it said so %d times, want once:\n%s", n, &said)
+		}
+		stop()
+
+		c, stop = subject(false)
+		if _, err := c.List(t.Context()); !errors.Is(err, gossip.ErrRemoved) {
+			t.Errorf("List after a restart = %v, want ErrRemoved", err)
+		}
+		stop()
+
+		c, stop = subject(true)
+		defer stop()
+		if peers, err := c.List(t.Context()); len(peers) != 1 || err != nil {
+			t.Errorf("List after a restart with Rejoin = %v, %v, want the other node", peers, err)
+		}
+	})
+}
+
+// lockedBuffer is a buffer that may be read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
