@@ -27,7 +27,20 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asConvoke) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	os.Exit(runTests(m))
+}
+
+// runTests keeps the admin sockets of agents without a data directory out of the way of real ones.
+func runTests(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "cvk")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Setenv("XDG_RUNTIME_DIR", dir); err != nil {
+		panic(err)
+	}
+	return m.Run()
 }
 
 const deadline = 20 * time.Second // for each thing an agent is waited for
@@ -44,8 +57,14 @@ type process struct {
 // startAgent starts an agent and ends it with the test.
 func startAgent(t *testing.T, args ...string) *process {
 	t.Helper()
+	return start(t, append([]string{"agent"}, args...)...)
+}
+
+// start starts a command in a process of its own and ends it with the test.
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, lines: make(chan string), stderr: &syncBuffer{grown: make(chan struct{}, 1)}, exit: make(chan int, 1)}
-	p.cmd = exec.Command(os.Args[0], append([]string{"agent"}, args...)...)
+	p.cmd = exec.Command(os.Args[0], args...)
 	p.cmd.Env = append(os.Environ(), asConvoke+"=1")
 	p.cmd.Stderr = p.stderr
 	out, err := p.cmd.StdoutPipe()
@@ -301,6 +320,7 @@ func TestAgentRefusesWhatItCannotDo(t *testing.T) {
 	bad := write(t, "bad.yaml", "cluster: lab\ntopologies: {here: {strategy: locl}}\n")
 	two := write(t, "two.yaml", "cluster: lab\ntopologies: {a: {strategy: local}, b: {strategy: local, connector: serf}}\n")
 	tlsMemberlist := write(t, "memberlist.yaml", "cluster: lab\nnode: {tls: {cert: a, key: b, ca: c}}\ntopologies: {here: {strategy: local, connector: memberlist}}\n")
+	serf := write(t, "plain.yaml", "cluster: lab\ntopologies: {here: {strategy: local, connector: serf}}\n")
 	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
 	both := write(t, "both.yaml", "cluster: lab\nnode: {tls: {cert: a, key: b, ca: c}, keys: ["+key+"]}\ntopologies: {here: {strategy: local}}\n")
 	serfTLS := write(t, "serf.yaml", "cluster: lab\nnode: {tls: {cert: a, key: b, ca: c}}\ntopologies: {here: {strategy: local, connector: serf}}\n")
@@ -309,6 +329,8 @@ func TestAgentRefusesWhatItCannotDo(t *testing.T) {
 		args []string
 		want string
 	}{
+		{"--rejoin with serf", []string{"-c", serf, "--rejoin"}, "--rejoin: the connector serf removes nobody for good"},
+		{"a socket that cannot be", []string{"-c", localFile(t), "--socket", "/dev/null/x"}, "admin socket"},
 		{"two connectors", []string{"-c", two}, `topology "a" has the connector gossip and topology "b" has serf`},
 		{"TLS with serf", []string{"-c", serfTLS}, serfTLS + ": node.tls: the connector serf has no TLS"},
 		{"TLS with memberlist", []string{"-c", tlsMemberlist}, tlsMemberlist + ": node.tls: the connector memberlist has no TLS"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/goconvoke/convoke/cluster"
 	"github.com/goconvoke/convoke/gossip"
@@ -57,36 +58,59 @@ func (d *desk) answer(ctx context.Context, r admin.Request, reply func(v any) er
 	if !found {
 		return fmt.Errorf("this agent does not know %q; it may be older than the command", r.Op)
 	}
+	if r.Op != "leave" { // what does not run can leave, too
+		if err := d.running(ctx); err != nil {
+			return err
+		}
+	}
 	return op(d, ctx, r, reply)
 }
 
 // onNode has an answer come from the running node of the gossip core.
 func onNode(do func(ctx context.Context, n *gossip.Node, r admin.Request, out send) error) func(*desk, context.Context, admin.Request, send) error {
 	return func(d *desk, ctx context.Context, r admin.Request, out send) error {
-		n, err := d.node(ctx)
-		if err != nil {
-			return err
-		}
-		if n == nil {
+		n := d.node()
+		switch {
+		case n == nil && d.kind == "gossip":
+			return gossip.ErrStopped // just now
+		case n == nil:
 			return fmt.Errorf("%s needs the connector gossip, but this agent runs %s: change connector in its file", r.Op, d.kind)
 		}
 		return do(ctx, n, r, out)
 	}
 }
 
+// startPatience is how long a request waits for a node that has only just been started.
+const startPatience = 2 * time.Second
+
+// running returns when the connector takes part, or why it does not.
+func (d *desk) running(ctx context.Context) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(startPatience)
+	for {
+		_, err := d.carrier.List(ctx)
+		if err == nil || errors.Is(err, gossip.ErrConflict) || errors.Is(err, gossip.ErrRemoved) {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			return fmt.Errorf("the node does not run: %w", err)
+		case <-d.leave:
+			return errors.New("the node is leaving")
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
 // node returns the running node, nil if the connector is another.
-func (d *desk) node(ctx context.Context) (*gossip.Node, error) {
-	c, ok := d.carrier.(interface{ Node() *gossip.Node })
-	if !ok {
-		return nil, nil
+func (d *desk) node() *gossip.Node {
+	if c, ok := d.carrier.(interface{ Node() *gossip.Node }); ok {
+		return c.Node()
 	}
-	if n := c.Node(); n != nil {
-		return n, nil
-	}
-	if _, err := d.carrier.List(ctx); err != nil {
-		return nil, err
-	}
-	return nil, errors.New("the node is about to start: try again")
+	return nil
 }
 
 // join calls nodes, and reports on each.

@@ -35,11 +35,12 @@ func (p pair) text() string {
 
 func newKeys() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "keys",
-		Short: "Read and write what the members publish of themselves",
-		Long:  `A member writes its own keys alone, and every member reads them all.`,
-		Args:  cobra.ArbitraryArgs,
-		RunE:  func(c *cobra.Command, args []string) error { return withoutCommand(c, args) },
+		Use:                        "keys",
+		Short:                      "Read and write what the members publish of themselves",
+		Long:                       `A member writes its own keys alone, and every member reads them all.`,
+		SuggestionsMinimumDistance: 2,
+		Args:                       cobra.ArbitraryArgs,
+		RunE:                       func(c *cobra.Command, args []string) error { return withoutCommand(c, args) },
 	}
 	c.AddCommand(newKeysGet(), newKeysSet(), newKeysDelete(), newKeysList(), newKeysWatch())
 	return c

@@ -16,11 +16,12 @@ import (
 
 func newShared() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "shared",
-		Short: "Read and write the map that all members share",
-		Long:  `Every member reads and writes the shared map; of two writes of a key the later one wins, everywhere.`,
-		Args:  cobra.ArbitraryArgs,
-		RunE:  func(c *cobra.Command, args []string) error { return withoutCommand(c, args) },
+		Use:                        "shared",
+		Short:                      "Read and write the map that all members share",
+		Long:                       `Every member reads and writes the shared map; of two writes of a key the later one wins, everywhere.`,
+		SuggestionsMinimumDistance: 2,
+		Args:                       cobra.ArbitraryArgs,
+		RunE:                       func(c *cobra.Command, args []string) error { return withoutCommand(c, args) },
 	}
 	c.AddCommand(newSharedGet(), newSharedSet(), newSharedDelete(), newSharedUpdate(), newSharedList(), newSharedWatch(), newSharedSync())
 	return c

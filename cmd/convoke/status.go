@@ -111,11 +111,7 @@ func (d *desk) status(ctx context.Context, r admin.Request, out send) error {
 	for _, m := range list {
 		s.Members[m.Status]++
 	}
-	n, err := d.node(ctx)
-	if err != nil {
-		return err
-	}
-	if n != nil {
+	if n := d.node(); n != nil {
 		if err := s.fill(ctx, n, r.Timeout/2); err != nil {
 			return err
 		}
