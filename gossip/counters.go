@@ -36,6 +36,9 @@ type Counters struct {
 
 	// Overflows are links that were closed because the other side did not read fast enough.
 	Overflows uint64
+	// ClocksAhead are writes of the shared map that were refused because their stamps are more than a minute ahead of the clocks
+	// of this node and its neighbours.
+	ClocksAhead uint64
 	// Pauses are the times when this process did not run for a while.
 	Pauses uint64
 }
@@ -66,7 +69,7 @@ type counters struct {
 	accepted, acceptErrors, probes, dialled, dialsFailed atomic.Uint64
 	framesIn, framesOut, bytesIn, bytesOut               atomic.Uint64
 	framesSkipped, framesMalformed, framesRejected       atomic.Uint64
-	overflows, pauses                                    atomic.Uint64
+	overflows, pauses, clocksAhead                       atomic.Uint64
 	refused                                              [reasons]atomic.Uint64
 }
 
@@ -79,7 +82,7 @@ func (n *Node) Counters() Counters {
 		FramesIn: c.framesIn.Load(), FramesOut: c.framesOut.Load(),
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(), FramesSkipped: c.framesSkipped.Load(),
 		FramesMalformed: c.framesMalformed.Load(), FramesRejected: c.framesRejected.Load(),
-		Overflows: c.overflows.Load(), Pauses: c.pauses.Load(),
+		Overflows: c.overflows.Load(), Pauses: c.pauses.Load(), ClocksAhead: c.clocksAhead.Load(),
 		Refused: Refusals{
 			ForeignCluster: c.refused[foreignCluster].Load(), Untrusted: c.refused[untrusted].Load(),
 			BadHandshake: c.refused[badHandshake].Load(), Protocol: c.refused[badProtocol].Load(),

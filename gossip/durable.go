@@ -39,6 +39,7 @@ type remembered struct {
 	generation uint64
 	own        []core.Set
 	state      core.Restore
+	seeds      []string // addresses of members, of whom nothing else is taken
 }
 
 // openMemory opens the directory of a node, "" for none. What was kept by a node of another cluster is an error.
@@ -63,8 +64,11 @@ func openMemory(c *Config, tuning core.Config) (*memory, remembered, error) {
 		return nil, r, fmt.Errorf("%s: %w", c.DataDir, err)
 	}
 	if away := c.now().Sub(found.Written); !found.Written.IsZero() && away > tuning.Horizon {
-		c.Log.Warn("away for longer than deletes are remembered: the shared data that was kept is dropped", "elapsed", away)
-		r.state.Shared = nil
+		c.Log.Warn("away for longer than deletes are remembered: only addresses are taken from what was kept", "elapsed", away)
+		for _, m := range r.state.Members {
+			r.seeds = append(r.seeds, m.Addr)
+		}
+		r.state = core.Restore{}
 	}
 	return m, r, nil
 }
@@ -215,6 +219,10 @@ func sharedName(s core.Space, key string) string { return keptShared + string([]
 func (m *memory) keepRequest(in core.Input) {
 	switch in := in.(type) {
 	case core.Set:
+		if in.TTL > 0 { // it does not outlive the process, nor does what it replaces
+			m.keep(disk.Change{Key: keptOwn + in.Key})
+			return
+		}
 		m.keep(disk.Change{Key: keptOwn + in.Key, Value: []byte(in.Value)})
 	case core.Delete:
 		m.keep(disk.Change{Key: keptOwn + in.Key})

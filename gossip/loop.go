@@ -157,6 +157,9 @@ func (n *Node) publish() {
 // rejected counts what a peer sent and must not, and says so once in a while.
 func (n *Node) rejected(out core.Rejected) {
 	n.count.framesRejected.Add(1)
+	if out.Reason == core.ReasonClockAhead {
+		n.count.clocksAhead.Add(1)
+	}
 	if l := n.links[out.Link]; l != nil {
 		n.trouble.warn("a peer broke a rule", l.host, "peer", l.id, "addr", l.host, "error", out.Reason)
 		return

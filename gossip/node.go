@@ -153,6 +153,9 @@ func (n *Node) recall(past remembered) {
 	if len(past.state.Members)+len(past.state.Shared) > 0 {
 		n.step(past.state)
 	}
+	if len(past.seeds) > 0 {
+		n.step(core.Join{Addrs: past.seeds})
+	}
 	for _, set := range past.own {
 		n.step(set)
 	}
@@ -191,7 +194,7 @@ func (n *Node) Get(member, key string) (value string, ok bool) {
 	return "", false
 }
 
-// Set publishes a key of this node: at most 255 and 65,536 bytes, and no more in all than Tuning allows. It returns when the
+// Set publishes a key of this node: at most 256 and 65,536 bytes, and no more in all than Tuning allows. It returns when the
 // node itself has it.
 func (n *Node) Set(key, value string) error {
 	if err := n.request(context.Background(), event{in: core.Set{Key: key, Value: value}}); err != nil {
@@ -212,6 +215,18 @@ func (n *Node) request(ctx context.Context, e event) error {
 	case <-n.done: // it may have answered before
 		return n.err
 	}
+}
+
+// SetFor publishes a key of this node as Set does, for some time: it goes by itself after ttl, 1 ms at least, and does not outlive
+// this process.
+func (n *Node) SetFor(key, value string, ttl time.Duration) error {
+	if ttl < time.Millisecond {
+		return fmt.Errorf("gossip: a time to live of %v, want 1 ms at least", ttl)
+	}
+	if err := n.request(context.Background(), event{in: core.Set{Key: key, Value: value, TTL: ttl}}); err != nil {
+		return fmt.Errorf("gossip: %w", err)
+	}
+	return nil
 }
 
 // Delete withdraws a key of this node; nothing happens if it is not there.

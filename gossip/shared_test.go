@@ -166,6 +166,63 @@ func TestAgreementTellsWhoDiffersAndWhoIsSilent(t *testing.T) {
 	})
 }
 
+func TestAnOwnKeyWithATTLEndsAndWatchersOfItsPrefixAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, nodes := formed(t, "a", "b", "c")
+		var mu sync.Mutex
+		var told []KeyChange
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for c := range nodes[2].WatchKeys(ctx, "a", "job/") {
+				mu.Lock()
+				told = append(told, c)
+				mu.Unlock()
+			}
+		}()
+		must(t, nodes[0].SetFor("job/1", "x", 10*time.Second))
+		must(t, nodes[0].SetFor("job/2", "y", 10*time.Second))
+		must(t, nodes[0].Set("job/2", "stays")) // a write without a time to live
+		must(t, nodes[0].Set("other", "x"))
+		must(t, nodes[1].Set("job/1", "of b"))
+		settle(9 * time.Second)
+		if v, _ := nodes[1].Get("a", "job/1"); v != "x" {
+			t.Errorf("after 9 s: %q", v)
+		}
+		settle(5 * time.Second)
+		cancel()
+		<-done
+		want := []KeyChange{{Member: "a", Key: "job/1", Value: "x"}, {Member: "a", Key: "job/2", Value: "stays"}, {Member: "a", Key: "job/1", Gone: true}}
+		if diff := cmp.Diff(want, told); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if err := nodes[0].SetFor("k", "v", 0); err == nil {
+			t.Error("a time to live of 0 is taken")
+		}
+	})
+}
+
+func TestWritesOfAClockFarAheadAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net, nodes := formed(t, "a", "b", "c")
+		fast, err := Start(Config{Name: "fast", ClusterID: "test", Listen: "fast:7946", Transport: net.Host("fast"),
+			clock: func() time.Time { return time.Now().Add(time.Hour) }})
+		must(t, err)
+		defer fast.Stop()
+		must(t, fast.Join(t.Context(), "a:7946"))
+		settle(2 * time.Second)
+		must(t, fast.Shared().Set(t.Context(), "k", "v", 0))
+		settle(5 * time.Second)
+		wantUp(t, nodes, "a b c fast")
+		for _, n := range nodes {
+			if _, ok := n.Shared().Get("k"); ok || n.Counters().ClocksAhead == 0 {
+				t.Errorf("%s: taken: %v, counted: %d", n.config.Name, ok, n.Counters().ClocksAhead)
+			}
+		}
+	})
+}
+
 func TestStalenessGrowsWhileNeighboursDiffer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, nodes := formed(t, "a", "b", "c")
@@ -219,7 +276,7 @@ func TestSharedLimitsAreErrors(t *testing.T) {
 		s := nodes[0].Shared()
 		for name, err := range map[string]error{
 			"no key":      s.Set(t.Context(), "", "v", 0),
-			"a long key":  s.Set(t.Context(), strings.Repeat("k", 256), "v", 0),
+			"a long key":  s.Set(t.Context(), strings.Repeat("k", 257), "v", 0),
 			"a big value": s.Set(t.Context(), "k", strings.Repeat("v", 1<<16+1), 0),
 		} {
 			if err == nil {

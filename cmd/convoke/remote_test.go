@@ -144,7 +144,7 @@ func TestKeysAreReadWrittenAndWithdrawn(t *testing.T) {
 	}
 	refused(t, `"b" publishes no key "role"`, "keys", "get", "-c", b, "role")
 	refused(t, `no member is called "c"`, "keys", "get", "-c", b, "c", "role")
-	refused(t, "want 1 to 255", "keys", "set", "-c", a, strings.Repeat("k", 256), "v")
+	refused(t, "want 1 to 256", "keys", "set", "-c", a, strings.Repeat("k", 257), "v")
 	ok(t, "keys", "delete", "-c", a, "role")
 	refused(t, `"a" publishes no key "role"`, "keys", "get", "-c", a, "role")
 }

@@ -38,8 +38,10 @@ type Core struct {
 	shared      sharedMap
 	sharedFlood sharedFlood
 	forgetAt    time.Duration
-	born        Stamp         // when this life began
-	inStep      time.Duration // when all neighbours were last seen to have what we have
+	lives       map[string]time.Duration // own keys with a TTL: when they end
+	expireAt    time.Duration            // the first of them; 0: there is none
+	born        Stamp                    // when this life began
+	inStep      time.Duration            // when all neighbours were last seen to have what we have
 
 	median   time.Time // see clusterTime
 	medianAt time.Time
@@ -87,7 +89,7 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 	case Join:
 		c.dials.addSeeds(in.Addrs, c.now())
 	case Set:
-		c.setKey(in.Key, in.Value)
+		c.setKey(in)
 	case Delete:
 		c.deleteKey(in.Key)
 	case SharedSet:
@@ -124,6 +126,7 @@ func (c *Core) NextTick() time.Time {
 // since the verdict hangs on them, then the rings, which follow the verdict; what changed is sent last.
 func (c *Core) work() {
 	now := c.now()
+	c.expireDue()
 	c.collectDue()
 	c.forgetDue()
 	c.tendLinks()
@@ -135,7 +138,7 @@ func (c *Core) work() {
 	c.pushSharedDue() // before the records: it may say that one is welcome again
 	c.flushDue()
 	next := now + c.cfg.Heartbeat/4
-	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.sharedFlood.pushAt} {
+	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.sharedFlood.pushAt, c.expireAt} {
 		if at > 0 {
 			next = min(next, at)
 		}

@@ -92,7 +92,7 @@ const (
 // Limits of what a record may hold. What exceeds them is refused.
 const (
 	MaxID      = 255     // bytes of a name
-	MaxKey     = 255     // bytes of a key
+	MaxKey     = 256     // bytes of a key
 	MaxValue   = 1 << 16 // bytes of a value
 	MaxEntries = 16384   // entries of a record, tombstones included
 	// MaxGeneration leaves room above for lives that have to outbid one.

@@ -41,8 +41,11 @@ type (
 	// Join adds addresses, host:port, to try in order to enter. They are tried for ever while nobody known lives there.
 	Join struct{ Addrs []string }
 
-	// Set writes an own key, Delete removes one.
-	Set struct{ Key, Value string }
+	// Set writes an own key, which goes by itself after TTL, if that is not 0.
+	Set struct {
+		Key, Value string
+		TTL        time.Duration
+	}
 
 	// Delete removes an own key; nothing happens if it is not there.
 	Delete struct{ Key string }

@@ -1,6 +1,10 @@
 package core
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // since0 is the whole own record.
 func (t *slot) since0() []RecordDelta { return t.since(0, 0).split() }
@@ -11,20 +15,50 @@ func (c *Core) wrote(prev uint64, urgent bool) {
 	c.mark(c.self, prev, 0, urgent)
 }
 
-func (c *Core) setKey(key, value string) {
-	if c.CheckSet(key, value) != nil {
+func (c *Core) setKey(in Set) {
+	if c.CheckSet(in.Key, in.Value) != nil {
 		c.emit(Rejected{Reason: "own key exceeds a limit"})
 		return
 	}
-	if e, ok := c.self.rec.lookup(KindUser, key); ok && e.Value == value {
+	c.setLife(in.Key, in.TTL)
+	if e, ok := c.self.rec.lookup(KindUser, in.Key); ok && e.Value == in.Value {
 		return
 	}
 	prev := c.self.rec.version
-	c.store.write(c.self, Entry{Kind: KindUser, Key: key, Value: value})
+	c.store.write(c.self, Entry{Kind: KindUser, Key: in.Key, Value: in.Value})
 	c.wrote(prev, true)
 }
 
+// setLife notes when an own key ends; ttl 0 is never.
+func (c *Core) setLife(key string, ttl time.Duration) {
+	if ttl <= 0 {
+		delete(c.lives, key)
+		return
+	}
+	if c.lives == nil {
+		c.lives = map[string]time.Duration{}
+	}
+	c.lives[key] = c.now() + ttl
+	soonest(&c.expireAt, c.now()+ttl)
+}
+
+// expireDue deletes the own keys whose time is over, in the order of their names.
+func (c *Core) expireDue() {
+	if c.expireAt == 0 || c.now() < c.expireAt {
+		return
+	}
+	c.expireAt = 0
+	for _, key := range slices.Sorted(maps.Keys(c.lives)) {
+		if at := c.lives[key]; c.now() < at {
+			soonest(&c.expireAt, at)
+		} else {
+			c.deleteKey(key)
+		}
+	}
+}
+
 func (c *Core) deleteKey(key string) {
+	delete(c.lives, key)
 	if _, ok := c.self.rec.lookup(KindUser, key); !ok {
 		return
 	}
