@@ -39,7 +39,8 @@ The log goes to stderr.
 While it runs, members, status, keys, shared, join, leave and remove ask it over a socket that only its
 user may open: admin.sock in node.data_dir, or one below $XDG_RUNTIME_DIR or the directory for temporary files.
 
-A node that was removed from its cluster ends with 1, and comes back only with --rejoin.`,
+A node that was removed from its cluster ends with 1, and comes back only with --rejoin; do not
+make that a habit, or nobody can remove the node for longer than until its next start.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return agent(c, f) },
 	}

@@ -79,9 +79,9 @@ func (s nodeStatus) print(w io.Writer) error {
 	if a := s.Agreement; a != nil {
 		row("isolated", yesNo(s.Isolated))
 		row("hash", s.Hash+" (records) "+s.Shared+" (shared map)")
-		row("same", orNothing(strings.Join(a.Same, " ")))
-		row("differ", orNothing(strings.Join(a.Differ, " ")))
-		row("silent", orNothing(strings.Join(a.Silent, " ")))
+		row("same", names(a.Same))
+		row("differ", names(a.Differ))
+		row("silent", names(a.Silent))
 		row("staleness", s.Staleness.Round(time.Millisecond).String())
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Counters)) {
@@ -90,6 +90,15 @@ func (s nodeStatus) print(w io.Writer) error {
 		}
 	}
 	return t.Flush()
+}
+
+// names writes names in one line.
+func names(all []string) string {
+	var safe []string
+	for _, n := range all {
+		safe = append(safe, shown(n))
+	}
+	return orNothing(strings.Join(safe, " "))
 }
 
 func yesNo(b bool) string {

@@ -59,10 +59,10 @@ func New(c Config) (*Connector, error) {
 	return &Connector{config: c, log: c.Log, changes: make(chan struct{}, 1), why: errNotRunning}, nil
 }
 
-// Run takes part until ctx is done. When it cannot listen, or read its data directory, it says so once and tries again, after 1 s doubling to 30 s,
-// for ever. When a newer process has this node's name it stops taking part and says so; it does not come back by
-// itself, since the two would drive each other out for ever. Nor does it when this node was removed from its cluster:
-// that takes a new connector with Config.Rejoin.
+// Run takes part until ctx is done. When it cannot listen, or open its data directory, it says so once and tries again,
+// after 1 s doubling to 30 s, for ever. When a newer process has this node's name it stops taking part and says so; it does
+// not come back by itself, since the two would drive each other out for ever. Nor does it when this node was removed from
+// its cluster: that takes a new connector with Config.Rejoin.
 func (c *Connector) Run(ctx context.Context) error {
 	n, err := c.startUntil(ctx)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/connector/connectortest"
 	"github.com/goconvoke/convoke/gossip"
+	"github.com/goconvoke/convoke/gossip/disk"
 	"github.com/goconvoke/convoke/gossip/transport"
 	"github.com/goconvoke/convoke/peer"
 )
@@ -80,6 +81,47 @@ func TestAPortInUseIsTriedAgain(t *testing.T) {
 	await("while the port is taken", func(err error) bool { return err != nil && strings.Contains(err.Error(), "address already in use") })
 	_ = holder.Close()
 	await("when it is free", func(err error) bool { return err == nil })
+}
+
+func TestADataDirectoryInUseIsTriedAgain(t *testing.T) {
+	dir := t.TempDir()
+	config := gossip.Config{Name: "subject", ClusterID: "test", Listen: "127.0.0.1:0", DataDir: dir}
+	holder, err := gossip.Start(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Stop()
+	if err := holder.Set("role", "web"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	await := func(cond func(error) bool) {
+		t.Helper()
+		for {
+			_, err := c.List(ctx)
+			if cond(err) {
+				return
+			}
+			select {
+			case <-c.Changes():
+			case <-ctx.Done():
+				t.Fatalf("List says %v", err)
+			}
+		}
+	}
+	await(func(err error) bool { return errors.Is(err, disk.ErrLocked) && strings.Contains(err.Error(), dir) })
+	holder.Stop()
+	await(func(err error) bool { return err == nil })
+	if got, _ := c.Node().Get("subject", "role"); got != "web" {
+		t.Errorf("the key that was kept = %q, want web", got)
+	}
 }
 
 func TestTheOlderOfTwoProcessesStaysOut(t *testing.T) {

@@ -43,9 +43,7 @@ func Call(ctx context.Context, path string, r Request, each func(data json.RawMe
 	if len(b) > maxRequest {
 		return fmt.Errorf("the request has %d bytes, at most %d are possible", len(b), maxRequest)
 	}
-	if _, err := c.Write(b); err != nil {
-		return stopped(ctx, err)
-	}
+	_, _ = c.Write(b) // an agent that does not take it may have said why
 	return receive(ctx, c, each)
 }
 
