@@ -3,9 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -146,10 +148,12 @@ func watchPairs(c *cobra.Command, r *remote, q admin.Request) error {
 	return r.watch(c.Context(), q, into(func(p pair) error { return printLine(c.OutOrStdout(), r.as, p, p.text()) }))
 }
 
-// keysGet replies with a key of a member, of this node if none is named.
-func (d *desk) keysGet(ctx context.Context, r admin.Request, out send) error {
-	r.Member = cmp.Or(r.Member, d.config.Node.Name)
-	return onNode(keysGet)(d, ctx, r, out)
+// ofSelf has a request that names no member be about this node.
+func ofSelf(do func(*desk, context.Context, admin.Request, send) error) func(*desk, context.Context, admin.Request, send) error {
+	return func(d *desk, ctx context.Context, r admin.Request, out send) error {
+		r.Member = cmp.Or(r.Member, d.config.Node.Name)
+		return do(d, ctx, r, out)
+	}
 }
 
 func keysGet(_ context.Context, n *gossip.Node, r admin.Request, out send) error {
@@ -173,12 +177,32 @@ func memberOf(n *gossip.Node, name string) (gossip.Member, error) {
 	return gossip.Member{}, fmt.Errorf("no member is called %q: convoke members has all", name)
 }
 
-func keysSet(_ context.Context, n *gossip.Node, r admin.Request, _ send) error {
-	return n.Set(string(r.Key), string(r.Value))
+func keysSet(ctx context.Context, n *gossip.Node, r admin.Request, _ send) error {
+	if err := n.Set(string(r.Key), string(r.Value)); err != nil {
+		return err
+	}
+	seen(ctx, n, r.Member, string(r.Key), func(value string, ok bool) bool { return ok && value == string(r.Value) })
+	return nil
 }
 
-func keysDelete(_ context.Context, n *gossip.Node, r admin.Request, _ send) error {
-	return n.Delete(string(r.Key))
+func keysDelete(ctx context.Context, n *gossip.Node, r admin.Request, _ send) error {
+	if err := n.Delete(string(r.Key)); err != nil {
+		return err
+	}
+	seen(ctx, n, r.Member, string(r.Key), func(_ string, ok bool) bool { return !ok })
+	return nil
+}
+
+// seen returns when a key is as it was written in this node's view too, so that the next command reads it; or soon, since
+// somebody else may have written it again.
+func seen(ctx context.Context, n *gossip.Node, member, key string, is func(value string, ok bool) bool) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	for range n.Watch(ctx) {
+		if is(n.Get(member, key)) {
+			return
+		}
+	}
 }
 
 func keysList(_ context.Context, n *gossip.Node, r admin.Request, out send) error {
@@ -238,13 +262,13 @@ func keysWatch(ctx context.Context, n *gossip.Node, _ admin.Request, out send) e
 		}
 		was = now
 	}
-	return ctxOr(ctx, n)
+	return endOf(n)
 }
 
-// ctxOr says why a watch has ended: nothing, if the client wanted that.
-func ctxOr(ctx context.Context, n *gossip.Node) error {
-	if ctx.Err() != nil {
-		return nil
+// endOf says why a watch has ended: nothing, if the client or the agent wanted that.
+func endOf(n *gossip.Node) error {
+	if err := n.Err(); !errors.Is(err, gossip.ErrStopped) {
+		return err
 	}
-	return n.Err()
+	return nil
 }

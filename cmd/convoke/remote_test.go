@@ -215,7 +215,7 @@ func TestWatchesTellWhatThereIsAndWhatChanges(t *testing.T) {
 		t.Errorf("exit code of a watch that was told to stop = %d, want 0; %s", code, keys.stderr)
 	}
 	ok(t, "leave", "-c", b)
-	if code := shared.awaitExit(); code != exitFailed || !strings.Contains(shared.stderr.String(), "stopped") {
+	if code := shared.awaitExit(); code != exitFailed || !strings.Contains(shared.stderr.String(), "the agent has ended") {
 		t.Errorf("exit code of a watch whose agent ended = %d, want 1; %s", code, shared.stderr)
 	}
 }

@@ -221,7 +221,7 @@ func sharedWatch(ctx context.Context, n *gossip.Node, r admin.Request, out send)
 			return err
 		}
 	}
-	return ctxOr(ctx, n)
+	return endOf(n)
 }
 
 func sharedSync(ctx context.Context, n *gossip.Node, _ admin.Request, _ send) error {
