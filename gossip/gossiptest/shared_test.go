@@ -2,6 +2,8 @@ package gossiptest
 
 import (
 	"fmt"
+	"math/bits"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -348,5 +350,37 @@ func TestTheDeathOfSeedsHarmsNobody(t *testing.T) {
 		if n.Core.UpCount() != 4 {
 			t.Errorf("%s has %d up, want 4", n.ID, n.Core.UpCount())
 		}
+	}
+}
+
+// A neighbour is asked what it has with each heartbeat that tells of another hash, so a heartbeat is an exchange of each with all its
+// neighbours.
+func TestAfterFaultsAllHashesAreEqualWithinALogarithmOfExchanges(t *testing.T) {
+	for _, n := range []int{8, 16, 32} {
+		worst := time.Duration(0)
+		bound := time.Duration(10*bits.Len(uint(n-1))) * core.DefaultConfig().Heartbeat
+		for seed := range uint64(10) {
+			w, _ := settle(t, n, 100+seed)
+			rng := rand.New(rand.NewPCG(seed, 3))
+			w.Loss = 0.3
+			for range 40 {
+				if rng.IntN(8) == 0 {
+					w.Cut(rng.IntN(n), (rng.IntN(n-1)+1)%n)
+				}
+				x := w.Nodes[rng.IntN(n)]
+				x.Do(core.SharedSet{Key: fmt.Sprint(rng.IntN(10)), Value: fmt.Sprint(w.Now)})
+				x.Do(core.SharedDelete{Key: fmt.Sprint(rng.IntN(10))})
+				x.Do(core.Set{Key: "k", Value: fmt.Sprint(w.Now)})
+				w.Run(time.Duration(rng.Int64N(int64(500*time.Millisecond))), nil)
+			}
+			w.Heal()
+			w.Loss = 0
+			at := w.Now
+			if !w.Run(bound, w.Agreed) {
+				t.Errorf("seed %d: %d nodes differ %v after the last fault", seed, n, bound)
+			}
+			worst = max(worst, w.Now-at)
+		}
+		t.Logf("%d nodes: equal %v after the last fault at worst, of 10 runs; the bound is %v", n, worst, bound)
 	}
 }
