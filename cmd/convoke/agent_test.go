@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -306,9 +307,11 @@ func TestAgentOutlivesAPortInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	p := startAgent(t, "-c", localFile(t), "--node", "a", "--listen", taken.Addr().String())
+	socket := filepath.Join(newSite(t).dir, "s")
+	p := startAgent(t, "-c", localFile(t), "--node", "a", "--listen", taken.Addr().String(), "--socket", socket)
 	p.await("line of one node", func(l string) bool { return strings.HasSuffix(l, "1 node: a  (+a)") })
 	p.awaitLog("cannot start", taken.Addr().String())
+	refused(t, "the node does not run: ", "members", "--socket", socket)
 	p.signal(os.Interrupt)
 	if code := p.awaitExit(); code != exitOK {
 		t.Errorf("exit code = %d, want 0", code)
