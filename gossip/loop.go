@@ -70,6 +70,9 @@ func (n *Node) take(e event) (end bool) {
 		return false
 	}
 	end = n.step(e.in)
+	if !n.viewAt.IsZero() {
+		n.publish() // who wrote reads what he wrote
+	}
 	n.memory.keepRequest(e.in)
 	n.memory.answer(e.reply)
 	return end

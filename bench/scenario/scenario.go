@@ -39,7 +39,7 @@ type Scenario struct {
 
 // All returns all scenarios, in the order of the report.
 func All() []Scenario {
-	all := []Scenario{join, crash, silent, update, idle}
+	all := []Scenario{join, crash, silent, update, throughput, idle}
 	for _, percent := range []int{5, 10, 20} {
 		all = append(all, loss(percent))
 	}

@@ -24,6 +24,10 @@ type view struct {
 	has     []bool
 	having  int // true ones in has
 
+	newest []uint64 // observer*n + subject: the highest value seen
+	round  uint64   // that all are to have of all
+	behind int      // pairs that have not; the members are all alive
+
 	await func() bool // asked after each event, nil: nobody waits
 	met   chan time.Time
 }
@@ -31,7 +35,7 @@ type view struct {
 func newView(n int) *view {
 	return &view{
 		n: n, live: n, dead: make([]bool, n), lists: make([]bool, n*n), row: make([]int, n), col: make([]int, n),
-		subject: -1, has: make([]bool, n),
+		subject: -1, has: make([]bool, n), newest: make([]uint64, n*n),
 	}
 }
 
@@ -49,7 +53,27 @@ func (v *view) sink(e engine.Event) {
 		v.has[e.Observer] = true
 		v.having++
 	}
+	v.note(e)
 	v.ask()
+}
+
+// note keeps the newest value of each pair. mu is held.
+func (v *view) note(e engine.Event) {
+	at := &v.newest[e.Observer*v.n+e.Subject]
+	if e.Kind == engine.Gone || e.Value <= *at {
+		return
+	}
+	if *at < v.round && e.Value >= v.round {
+		v.behind--
+	}
+	*at = e.Value
+}
+
+// begin starts a round: every member is to have a value of every other that is not lower.
+func (v *view) begin(round uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.round, v.behind = round, v.n*(v.n-1)
 }
 
 // list enters who lists whom. mu is held.
