@@ -13,7 +13,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/disk"
 	"github.com/goconvoke/convoke/gossip/transport"
+	"github.com/goconvoke/convoke/gossip/wire"
 )
 
 // kept starts a node that keeps its state in a directory.
@@ -144,6 +147,32 @@ func TestARemovedNodePutsItsFilesAside(t *testing.T) {
 		b = kept(t, net, "b", dir)
 		if v, ok := b.Get("b", "k"); ok || len(b.View().Members) != 1 {
 			t.Errorf("it still has k = %q, and %d members", v, len(b.View().Members))
+		}
+	})
+}
+
+func TestANodeThatDiedBeforeItPutItsFilesAsideIsStillRemoved(t *testing.T) {
+	dir := t.TempDir()
+	store, err := disk.Open(dir, nil)
+	must(t, err)
+	removal := core.SharedEntry{Space: core.SpaceMember, Key: "b", Value: "r\x00\x00\x00\x00\x00\x00\x00\x01", Stamp: 1, Writer: 1}
+	must(t, store.Commit([]disk.Change{
+		{Key: keptCluster, Value: []byte("test")},
+		{Key: sharedName(core.SpaceMember, "b"), Value: wire.AppendShared(nil, &removal)},
+	}))
+	must(t, store.Close())
+	synctest.Test(t, func(t *testing.T) {
+		net := transport.NewMemory()
+		b := kept(t, net, "b", dir)
+		settle(time.Second)
+		b.Stop()
+		if !errors.Is(b.Err(), ErrRemoved) {
+			t.Fatalf("b ended with %v", b.Err())
+		}
+		b = kept(t, net, "b", dir)
+		settle(time.Second)
+		if err := b.Err(); err != nil {
+			t.Errorf("with its files put aside it ended with %v", err)
 		}
 	})
 }

@@ -2,9 +2,58 @@ package gossip
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"slices"
+	"strings"
+	"time"
+
+	"github.com/goconvoke/convoke/gossip/core"
 )
+
+// Get returns the value of a key that a member published. It takes no lock and allocates nothing.
+func (n *Node) Get(member, key string) (value string, ok bool) {
+	all := n.View().Members
+	i, ok := slices.BinarySearchFunc(all, member, func(m Member, id string) int { return strings.Compare(m.ID, id) })
+	if !ok {
+		return "", false
+	}
+	value, ok = all[i].Keys[key]
+	return value, ok
+}
+
+// Set publishes a key of this node: at most 256 and 65,536 bytes, and no more in all than Tuning allows. It returns when the
+// node itself has it, on its disk if it has one.
+func (n *Node) Set(key, value string) error {
+	return n.setOwn(core.Set{Key: key, Value: value})
+}
+
+// SetFor publishes a key of this node as Set does, for some time: it goes by itself after ttl, 1 ms at least, and does not outlive
+// this process.
+func (n *Node) SetFor(key, value string, ttl time.Duration) error {
+	if ttl < time.Millisecond {
+		return fmt.Errorf("gossip: a time to live of %v, want 1 ms at least", ttl)
+	}
+	return n.setOwn(core.Set{Key: key, Value: value, TTL: ttl})
+}
+
+// Delete withdraws a key of this node; nothing happens if it is not there.
+func (n *Node) Delete(key string) error {
+	return n.setOwn(core.Delete{Key: key})
+}
+
+// setOwn has the loop change an own key.
+func (n *Node) setOwn(in core.Input) error {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), patience, errSlowDisk)
+	defer cancel()
+	if err := n.request(ctx, event{in: in}); err != nil {
+		return fmt.Errorf("gossip: %w", err)
+	}
+	return nil
+}
+
+// errSlowDisk says that a change is made and was not on the disk in time.
+var errSlowDisk = fmt.Errorf("done, but not on the disk after %v", patience)
 
 // KeyChange is a key of a member that has another value than before.
 type KeyChange struct {

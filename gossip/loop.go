@@ -8,9 +8,8 @@ import (
 	"github.com/goconvoke/convoke/gossip/core"
 )
 
-// run owns the core: it tells it what happens and does what it asks for.
-func (n *Node) run() {
-	n.err = ErrStopped
+// run owns the core: it tells it what happens and does what it asks for. With over, all was over before it began.
+func (n *Node) run(over bool) {
 	defer close(n.done)
 	defer n.cancel()
 	defer n.closeLinks()
@@ -21,7 +20,7 @@ func (n *Node) run() {
 	}()
 	timer := time.NewTimer(n.core.NextTick().Sub(n.now()))
 	defer timer.Stop()
-	for {
+	for !over {
 		e := event{in: core.Tick{}}
 		select {
 		case <-n.life.Done():
@@ -33,7 +32,7 @@ func (n *Node) run() {
 			n.links[e.link.number] = e.link
 			n.writers.Go(e.link.write)
 		}
-		if n.take(e) {
+		if over = n.take(e); over {
 			n.publish()
 			return
 		}
@@ -57,49 +56,6 @@ func (n *Node) noteStaleness(now time.Time) {
 		at = now.Add(-n.core.Staleness()).UnixNano()
 	}
 	n.inStep.Store(at)
-}
-
-// take deals with one event. It reports whether the node is to end.
-func (n *Node) take(e event) (end bool) {
-	if e.reply == nil {
-		return n.step(e.in)
-	}
-	err := n.check(e)
-	if err != nil {
-		e.reply <- err
-		return false
-	}
-	end = n.step(e.in)
-	if !n.viewAt.IsZero() {
-		n.publish() // who wrote reads what he wrote
-	}
-	n.memory.keepRequest(e.in)
-	n.memory.answer(e.reply)
-	return end
-}
-
-// check returns why a request cannot be granted, nil if it can.
-func (n *Node) check(e event) error {
-	stale := func(key string) error {
-		if _, stamp, _ := n.core.Shared(key); e.expect != nil && stamp != *e.expect {
-			return errStale
-		}
-		return nil
-	}
-	switch in := e.in.(type) {
-	case core.Set:
-		return n.core.CheckSet(in.Key, in.Value)
-	case core.SharedSet:
-		if err := n.core.CheckSharedSet(in.Key, in.Value); err != nil {
-			return err
-		}
-		return stale(in.Key)
-	case core.SharedDelete:
-		return stale(in.Key)
-	case core.Remove:
-		return n.core.CheckRemove(in.ID)
-	}
-	return nil
 }
 
 // step hands one input to the core and carries out what it answers. It reports whether the node is to end.

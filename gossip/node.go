@@ -130,28 +130,30 @@ func Start(c Config) (*Node, error) {
 		quiet:   quietFactor * tuning.Silence,
 		core:    core.New(tuning, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), now),
 		links:   make(map[core.LinkID]*link),
+		err:     ErrStopped,
 	}
 	n.watch.init()
 	n.id, n.shared, n.memory = core.HashID(c.Name), newShared(n), memory
-	n.recall(past)
+	over := n.recall(past)
 	n.generation.Store(tuning.Generation)
 	n.publish()
 	n.tasks.Go(n.accept)
-	n.tasks.Go(n.run)
+	n.tasks.Go(func() { n.run(over) })
 	if memory.store != nil {
 		n.tasks.Go(func() { n.save() })
 	}
 	return n, nil
 }
 
-// recall tells the core what is known of an earlier life, before anything else.
-func (n *Node) recall(past remembered) {
+// recall tells the core what is known of an earlier life, before anything else. It reports whether the node is to end: it was removed
+// and died before it could put its state aside.
+func (n *Node) recall(past remembered) (end bool) {
 	for i := range past.state.Shared {
 		n.shared.remember(&past.state.Shared[i])
 	}
 	n.shared.unsynced = map[string]core.SharedVersion{}
 	if len(past.state.Members)+len(past.state.Shared) > 0 {
-		n.step(past.state)
+		end = n.step(past.state)
 	}
 	if len(past.seeds) > 0 {
 		n.step(core.Join{Addrs: past.seeds})
@@ -159,6 +161,7 @@ func (n *Node) recall(past remembered) {
 	for _, set := range past.own {
 		n.step(set)
 	}
+	return end
 }
 
 // save writes to the disk what is to be kept, until the loop has ended.
@@ -182,80 +185,6 @@ func (n *Node) Bound() string { return n.listener.Addr().String() }
 
 // View returns what this node knows now. It costs nothing.
 func (n *Node) View() *View { return n.view.Load() }
-
-// Get returns the value of a key that a member published.
-func (n *Node) Get(member, key string) (value string, ok bool) {
-	for i := range n.View().Members {
-		if m := &n.View().Members[i]; m.ID == member {
-			value, ok = m.Keys[key]
-			return value, ok
-		}
-	}
-	return "", false
-}
-
-// Set publishes a key of this node: at most 256 and 65,536 bytes, and no more in all than Tuning allows. It returns when the
-// node itself has it.
-func (n *Node) Set(key, value string) error {
-	if err := n.request(context.Background(), event{in: core.Set{Key: key, Value: value}}); err != nil {
-		return fmt.Errorf("gossip: %w", err)
-	}
-	return nil
-}
-
-// request has the loop check an input and take it, and returns why it did not.
-func (n *Node) request(ctx context.Context, e event) error {
-	e.reply = make(chan error, 1)
-	if err := n.tellOf(ctx, e); err != nil {
-		return err
-	}
-	select {
-	case err := <-e.reply:
-		return err
-	case <-n.done: // it may have answered before
-		return n.err
-	}
-}
-
-// SetFor publishes a key of this node as Set does, for some time: it goes by itself after ttl, 1 ms at least, and does not outlive
-// this process.
-func (n *Node) SetFor(key, value string, ttl time.Duration) error {
-	if ttl < time.Millisecond {
-		return fmt.Errorf("gossip: a time to live of %v, want 1 ms at least", ttl)
-	}
-	if err := n.request(context.Background(), event{in: core.Set{Key: key, Value: value, TTL: ttl}}); err != nil {
-		return fmt.Errorf("gossip: %w", err)
-	}
-	return nil
-}
-
-// Delete withdraws a key of this node; nothing happens if it is not there.
-func (n *Node) Delete(key string) error {
-	return n.request(context.Background(), event{in: core.Delete{Key: key}})
-}
-
-// event is an input of the core, with what the loop needs besides.
-type event struct {
-	in     core.Input
-	link   *link       // that a LinkUp is about
-	reply  chan error  // answers a request; holds one, so that the loop does not wait
-	expect *core.Stamp // of the shared key; nil: any
-}
-
-// tell hands an input to the loop. It returns when that has taken it, the node has stopped, or ctx is done.
-func (n *Node) tell(ctx context.Context, in core.Input) error { return n.tellOf(ctx, event{in: in}) }
-
-func (n *Node) tellOf(ctx context.Context, e event) error {
-	select {
-	case n.inputs <- e:
-		return nil
-	case <-n.life.Done():
-		<-n.done
-		return n.err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
 
 // Leave says goodbye to all members and stops. What could not be sent before ctx is done is given up.
 func (n *Node) Leave(ctx context.Context) error {

@@ -1,13 +1,20 @@
 package core
 
 // restore takes over what a shell kept of an earlier life. Members come back as the first version of their records, which is their
-// address, and are called at once.
+// address, and are called at once. A node that kept the word of its own removal, since it died before it could put its state aside,
+// hears it now: those who turn it away have nothing newer to tell.
 func (c *Core) restore(in Restore) {
 	for i := range in.Shared {
 		e := clone(&in.Shared[i])
 		if c.refuses(e) == "" {
 			c.shared.clock.see(e.Stamp)
 			c.shared.put(e)
+		}
+	}
+	if e := c.shared.find(SpaceMember, c.cfg.ID); e != nil {
+		c.enforce(e)
+		if c.closed {
+			return
 		}
 	}
 	var addrs []string

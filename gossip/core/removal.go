@@ -78,8 +78,8 @@ func (c *Core) readmit(id string) {
 	c.writeShared(SharedEntry{Space: SpaceMember, Key: id, Deleted: true})
 }
 
-// enforce does what a new entry of the map says of a member; l is the link it came by.
-func (c *Core) enforce(e *SharedEntry, l *link) {
+// enforce does what an entry of the map says of a member.
+func (c *Core) enforce(e *SharedEntry) {
 	if e.Space != SpaceMember {
 		return
 	}

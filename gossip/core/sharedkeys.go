@@ -43,7 +43,7 @@ func (c *Core) writeShared(e SharedEntry) {
 	c.shared.put(&e)
 	c.spread(&e, 0)
 	c.remember(&e)
-	c.enforce(&e, nil)
+	c.enforce(&e)
 }
 
 func (c *Core) setShared(in SharedSet) {

@@ -194,7 +194,7 @@ func (c *Core) onSharedDelta(l *link, d *SharedDelta) {
 			l.sharedWait = 0
 			c.spread(e, l.id)
 			c.remember(e)
-			c.enforce(e, l)
+			c.enforce(e)
 			if c.closed {
 				return
 			}

@@ -139,6 +139,8 @@ func (n *Node) act(o core.Output) {
 	case core.Removed:
 		w.trace("%s stops: it was removed", n.ID)
 		n.Gone = "removed"
+		clear(n.diskShared) // it is put aside
+		clear(n.diskMembers)
 		n.exit()
 	case core.RememberShared:
 		n.diskShared[sharedKey{o.Entry.Space, o.Entry.Key}] = *o.Entry

@@ -384,3 +384,28 @@ func TestAfterFaultsAllHashesAreEqualWithinALogarithmOfExchanges(t *testing.T) {
 		t.Logf("%d nodes: equal %v after the last fault at worst, of 10 runs; the bound is %v", n, worst, bound)
 	}
 }
+
+func TestARemovedNodeThatKeepsItsDiskHearsOfItFromThere(t *testing.T) {
+	for _, rejoin := range []bool{false, true} {
+		w, _ := settle(t, 4, 12)
+		n := w.Nodes[1]
+		w.Nodes[0].Do(core.Remove{ID: n.ID})
+		if !w.Run(5*time.Second, func() bool { return n.Gone == "removed" && !n.Running() }) {
+			t.Fatal("it was not removed")
+		}
+		e, ok := w.Nodes[0].diskShared[sharedKey{core.SpaceMember, n.ID}]
+		if !ok {
+			t.Fatal("the others did not keep the removal")
+		}
+		n.diskShared[sharedKey{core.SpaceMember, n.ID}] = e // it died before it could put its state aside
+		n.Rejoin = rejoin
+		n.Restart(true, w.Nodes[0].Addr)
+		w.Run(5*time.Second, nil)
+		if n.Running() != rejoin {
+			t.Errorf("with rejoin %v it runs: %v", rejoin, n.Running())
+		}
+		if rejoin {
+			shares(t, w, 5*time.Second)
+		}
+	}
+}
