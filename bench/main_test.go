@@ -33,7 +33,7 @@ func TestEveryEnginePlaysEveryScenario(t *testing.T) {
 	if err := report.Virtual(&out, report.Head{Environment: report.Here()}, o.scenarios, results); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"## 8 members", "gossip/memberlist", "### Join storm", "### Isolated"} {
+	for _, want := range []string{"## 8 members", "gossip/memberlist", "### Join storm", "### Shared data", "### Isolated"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, out.String())
 		}
@@ -48,7 +48,7 @@ func checkGossip(t *testing.T, results []report.Result) {
 		}
 		for key, most := range map[string]float64{
 			"join/whole": 2, "crash/last": 1, "silent/last": 10, "update/last": 1, "partition/heal": 15, "isolated/knows": 10,
-			"loss-10/false": 0, "stall/healthy": 0,
+			"loss-10/false": 0, "stall/healthy": 0, "throughput/slowest": 1, "shared/slowest": 1,
 		} {
 			scenario, metric, _ := strings.Cut(key, "/")
 			for _, v := range r.Samples[metric] {

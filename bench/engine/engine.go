@@ -17,13 +17,14 @@ const (
 	Alive   Kind = iota // the observer lists the subject from now on
 	Gone                // the observer does not list it any more
 	Updated             // the observer sees a value of the subject
+	Shared              // the observer sees a value of the subject in the user data
 )
 
 // Event is one observation.
 type Event struct {
 	Observer, Subject int
 	Kind              Kind
-	Value             uint64 // of Alive and Updated; 0 if the subject has published none
+	Value             uint64 // of Alive, Updated and Shared; 0 if the subject has published none
 }
 
 // Sink takes events. It is quick, and safe for concurrent use.
@@ -39,6 +40,9 @@ type Cluster interface {
 	Stop(i int)
 	// Update publishes a value of a member, in a key, its meta data or a tag. It does not wait until others have it.
 	Update(i int, value uint64) error
+	// Share writes a value of a member in the engine's path for data of users: a key of the shared map, a broadcast of the delegate,
+	// an event. It does not wait until others have it.
+	Share(i int, value uint64) error
 	// Close ends all members and waits for what they started.
 	Close()
 }

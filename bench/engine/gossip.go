@@ -41,6 +41,12 @@ func (c *gossipCluster) Start(i int) error {
 			c.report(i, change)
 		}
 	})
+	c.tasks.Go(func() {
+		for change := range n.Shared().Watch(context.Background(), "") {
+			value, _ := strconv.ParseUint(change.Value, 10, 64) // 0 without
+			c.sink(Event{i, nodeIndex(change.Key), Shared, value})
+		}
+	})
 	return nil
 }
 
@@ -66,6 +72,15 @@ func (c *gossipCluster) Stop(i int) { c.tasks.Go(c.nodes[i].Stop) }
 
 func (c *gossipCluster) Update(i int, value uint64) error {
 	return c.nodes[i].Set(key, fmt.Sprint(value))
+}
+
+// setTimeout is how long a node may take to enter a value in its own map.
+const setTimeout = 10 * time.Second
+
+func (c *gossipCluster) Share(i int, value uint64) error {
+	ctx, cancel := context.WithTimeout(context.Background(), setTimeout)
+	defer cancel()
+	return c.nodes[i].Shared().Set(ctx, nodeName(i), fmt.Sprint(value), 0)
 }
 
 func (c *gossipCluster) Close() {

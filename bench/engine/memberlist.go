@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"io"
 	"log"
 	"strconv"
@@ -26,6 +27,7 @@ type memberlistNode struct {
 	self  int
 	sink  Sink
 	value atomic.Uint64
+	data  *lastWriter
 	list  *memberlist.Memberlist
 }
 
@@ -50,6 +52,7 @@ func silent() *log.Logger { return log.New(io.Discard, "", 0) }
 func (c *memberlistCluster) Start(i int) error {
 	n := &memberlistNode{self: i, sink: c.sink}
 	config := lanConfig(c.net, i)
+	n.data = newLastWriter(config.RetransmitMult, func() int { return n.list.NumMembers() }, n.tellShared)
 	config.Delegate, config.Events = n, n
 	list, err := memberlist.Create(config)
 	if err != nil {
@@ -76,6 +79,11 @@ func (c *memberlistCluster) Update(i int, value uint64) error {
 	return nil
 }
 
+func (c *memberlistCluster) Share(i int, value uint64) error {
+	c.nodes[i].data.set(nodeName(i), fmt.Sprint(value))
+	return nil
+}
+
 // straggle is how long goroutines of memberlist may go on after Shutdown, which does not wait for them: they end when
 // their probes, dials and time-outs do.
 const straggle = time.Minute
@@ -95,11 +103,19 @@ func (c *memberlistCluster) Close() {
 // NodeMeta returns the value that this member publishes.
 func (n *memberlistNode) NodeMeta(int) []byte { return strconv.AppendUint(nil, n.value.Load(), 10) }
 
-// NotifyMsg, GetBroadcasts, LocalState and MergeRemoteState are parts of the delegate that the bench has no use for.
-func (n *memberlistNode) NotifyMsg([]byte)                {}
-func (n *memberlistNode) GetBroadcasts(int, int) [][]byte { return nil }
-func (n *memberlistNode) LocalState(bool) []byte          { return nil }
-func (n *memberlistNode) MergeRemoteState([]byte, bool)   {}
+// NotifyMsg and MergeRemoteState take user data: a broadcast, or all that another member has. Only ours arrive, and whole.
+func (n *memberlistNode) NotifyMsg(b []byte)                { _ = n.data.merge(b) }
+func (n *memberlistNode) MergeRemoteState(b []byte, _ bool) { _ = n.data.merge(b) }
+
+// LocalState returns all user data of this member.
+func (n *memberlistNode) LocalState(bool) []byte { return n.data.state() }
+
+// GetBroadcasts returns the user data that goes with the next datagram.
+func (n *memberlistNode) GetBroadcasts(overhead, limit int) [][]byte {
+	return n.data.broadcasts.GetBroadcasts(overhead, limit)
+}
+
+// NotifyJoin, NotifyLeave and NotifyUpdate tell of other members.
 func (n *memberlistNode) NotifyJoin(m *memberlist.Node)   { n.tell(m, Alive) }
 func (n *memberlistNode) NotifyLeave(m *memberlist.Node)  { n.tell(m, Gone) }
 func (n *memberlistNode) NotifyUpdate(m *memberlist.Node) { n.tell(m, Updated) }
@@ -107,4 +123,9 @@ func (n *memberlistNode) NotifyUpdate(m *memberlist.Node) { n.tell(m, Updated) }
 func (n *memberlistNode) tell(m *memberlist.Node, kind Kind) {
 	value, _ := strconv.ParseUint(string(m.Meta), 10, 64) // 0 without
 	n.sink(Event{n.self, nodeIndex(m.Name), kind, value})
+}
+
+func (n *memberlistNode) tellShared(e entry) {
+	value, _ := strconv.ParseUint(e.value, 10, 64) // 0 without
+	n.sink(Event{n.self, nodeIndex(e.key), Shared, value})
 }

@@ -46,25 +46,37 @@ func (c *serfCluster) Start(i int) error {
 	return nil
 }
 
+// serfKinds are the events about members that are of interest.
+var serfKinds = map[serf.EventType]Kind{
+	serf.EventMemberJoin: Alive, serf.EventMemberUpdate: Updated,
+	serf.EventMemberFailed: Gone, serf.EventMemberLeave: Gone,
+}
+
 // read reports events until the cluster is closed.
 func (c *serfCluster) read(i int, events <-chan serf.Event) {
-	kinds := map[serf.EventType]Kind{
-		serf.EventMemberJoin: Alive, serf.EventMemberUpdate: Updated,
-		serf.EventMemberFailed: Gone, serf.EventMemberLeave: Gone,
-	}
 	for {
 		select {
 		case e := <-events:
-			kind, ok := kinds[e.EventType()]
-			if !ok {
-				continue
-			}
-			for _, m := range e.(serf.MemberEvent).Members {
-				value, _ := strconv.ParseUint(m.Tags[key], 10, 64) // 0 without
-				c.sink(Event{i, nodeIndex(m.Name), kind, value})
-			}
+			c.report(i, e)
 		case <-c.stop:
 			return
+		}
+	}
+}
+
+func (c *serfCluster) report(i int, e serf.Event) {
+	switch e := e.(type) {
+	case serf.UserEvent:
+		value, _ := strconv.ParseUint(string(e.Payload), 10, 64)
+		c.sink(Event{i, nodeIndex(e.Name), Shared, value})
+	case serf.MemberEvent:
+		kind, ok := serfKinds[e.Type]
+		if !ok {
+			return
+		}
+		for _, m := range e.Members {
+			value, _ := strconv.ParseUint(m.Tags[key], 10, 64) // 0 without
+			c.sink(Event{i, nodeIndex(m.Name), kind, value})
 		}
 	}
 }
@@ -80,6 +92,12 @@ func (c *serfCluster) Stop(i int) { c.tasks.Go(func() { _ = c.nodes[i].Shutdown(
 func (c *serfCluster) Update(i int, value uint64) error {
 	c.tasks.Go(func() { _ = c.nodes[i].SetTags(map[string]string{key: fmt.Sprint(value)}) })
 	return nil
+}
+
+// Share sends an event of the member's name. Events are delivered one by one: serf would only keep the last of a name if they
+// were to be coalesced.
+func (c *serfCluster) Share(i int, value uint64) error {
+	return c.nodes[i].UserEvent(nodeName(i), strconv.AppendUint(nil, value, 10), false)
 }
 
 func (c *serfCluster) Close() {

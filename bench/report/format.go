@@ -12,7 +12,7 @@ func value(v float64, unit scenario.Unit) string {
 	switch {
 	case math.IsInf(v, 1):
 		return "never"
-	case unit == scenario.Seconds && v < 1:
+	case unit == scenario.Seconds && v < 0.9995:
 		return fmt.Sprintf("%.3g ms", v*1000)
 	case unit == scenario.Seconds:
 		return fmt.Sprintf("%.1f s", v)
@@ -22,6 +22,8 @@ func value(v float64, unit scenario.Unit) string {
 		return fmt.Sprintf("%.0f B", v)
 	case unit == scenario.BytesPerSecond:
 		return fmt.Sprintf("%.0f B/s", v)
+	case unit == scenario.PerSecond && v >= 1000:
+		return fmt.Sprintf("%.0f /s", v)
 	case unit == scenario.PerSecond:
 		return fmt.Sprintf("%.3g /s", v)
 	}

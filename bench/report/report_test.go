@@ -25,6 +25,23 @@ func TestAStatSumsUp(t *testing.T) {
 	}
 }
 
+func TestAFigureIsWrittenInFull(t *testing.T) {
+	for _, c := range []struct {
+		v    float64
+		unit scenario.Unit
+		want string
+	}{
+		{0.9994, scenario.Seconds, "999 ms"},
+		{0.9996, scenario.Seconds, "1.0 s"},
+		{3.268, scenario.PerSecond, "3.27 /s"},
+		{1508.4, scenario.PerSecond, "1508 /s"},
+	} {
+		if got := value(c.v, c.unit); got != c.want {
+			t.Errorf("value(%v) = %q, want %q", c.v, got, c.want)
+		}
+	}
+}
+
 func TestVerdictsFollowTheSamples(t *testing.T) {
 	never := Sample(math.Inf(1))
 	for _, c := range []struct {

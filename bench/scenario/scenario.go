@@ -1,5 +1,5 @@
 // Package scenario plays what can happen to a cluster and measures how an engine copes: with a join storm, deaths, updates,
-// loss, frozen members, a partition and the isolation of one. It sees the engine through what its members report, and the
+// many of them at once, loss, frozen members, a partition and the isolation of one. It sees the engine through what its members report, and the
 // network through its counters.
 package scenario
 
@@ -39,7 +39,7 @@ type Scenario struct {
 
 // All returns all scenarios, in the order of the report.
 func All() []Scenario {
-	all := []Scenario{join, crash, silent, update, throughput, idle}
+	all := []Scenario{join, crash, silent, update, throughput, shared, idle}
 	for _, percent := range []int{5, 10, 20} {
 		all = append(all, loss(percent))
 	}

@@ -1,9 +1,6 @@
 package scenario
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 const (
 	// lateUpdate is when an update counts as late.
@@ -43,40 +40,6 @@ func (r *run) updates() error {
 	r.add("late", float64(late))
 	r.add("series", float64(r.Updates))
 	return nil
-}
-
-// rounds is how often all members change their value at once.
-const rounds = 20
-
-var throughput = Scenario{
-	Name: "throughput", Title: "Throughput: all members change their value at once, again as soon as every member has every one", formed: true,
-	Metrics: []Metric{
-		{"rate", "changes that every member has, per second", PerSecond},
-		{"bytes", "payload of a member for a change", Bytes},
-		{"slowest", "slowest round", Seconds},
-	},
-	play: func(r *run) error {
-		begin, before := time.Now(), r.net.Total()
-		slowest := time.Duration(0)
-		for round := range uint64(rounds) {
-			start, value := time.Now(), 1<<32+round
-			r.view.begin(value)
-			for i := range r.Members {
-				if err := r.cluster.Update(i, value); err != nil {
-					return err
-				}
-			}
-			if _, ok := r.view.until(r.Limit, func() bool { return r.view.behind == 0 }); !ok {
-				return fmt.Errorf("round %d is not over after %v", round, r.Limit)
-			}
-			slowest = max(slowest, time.Since(start))
-		}
-		changes := float64(rounds * r.Members)
-		r.add("rate", changes/time.Since(begin).Seconds())
-		r.perMember("bytes", uint64(float64(r.net.Total().Sub(before).Payload())/changes))
-		r.add("slowest", slowest.Seconds())
-		return nil
-	},
 }
 
 var idle = Scenario{

@@ -46,7 +46,7 @@ func (v *view) sink(e engine.Event) {
 	if e.Observer == e.Subject || v.dead[e.Observer] {
 		return
 	}
-	if e.Kind != engine.Updated {
+	if e.Kind == engine.Alive || e.Kind == engine.Gone {
 		v.list(e)
 	}
 	if e.Kind != engine.Gone && e.Subject == v.subject && e.Value >= v.value && !v.has[e.Observer] {
@@ -74,6 +74,13 @@ func (v *view) begin(round uint64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.round, v.behind = round, v.n*(v.n-1)
+}
+
+// lacking is how many values of the round have not arrived.
+func (v *view) lacking() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.behind
 }
 
 // list enters who lists whom. mu is held.
