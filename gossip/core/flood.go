@@ -212,14 +212,14 @@ func (c *Core) lacking(lack []DigestEntry, t *slot) []DigestEntry {
 }
 
 // learn draws the consequences of a change heard from a link. A relayed change is urgent if its writer says so, and if it
-// speaks of a member that is not up here: it may be the link that brings it back.
+// speaks of a member that cannot be reached from here: it may be the link that brings it back.
 func (c *Core) learn(ch change, l *link, urgent bool) {
 	t := ch.slot
 	if ch.fresh {
 		c.emit(Remember{ID: t.rec.id, Addr: t.addr, Generation: t.rec.generation})
 	}
 	c.judge.news = true
-	urgent = urgent || ch.fresh || !t.up
+	urgent = urgent || ch.fresh || !t.reached()
 	lost := ch.prev == 0
 	for _, e := range ch.entry {
 		n, ok := linkTo(e)
@@ -230,7 +230,7 @@ func (c *Core) learn(ch change, l *link, urgent bool) {
 		p := c.store.byNode[n]
 		if e.Deleted {
 			lost = true
-		} else if p != nil && !p.up {
+		} else if p != nil && !p.reached() {
 			urgent = true
 		}
 	}

@@ -158,9 +158,9 @@ func (c *Core) admit(in LinkUp, t *slot) bool {
 	return true
 }
 
-// linkReady has a link published: at once if the peer is not up, since then it hangs on this link; else when there is company.
+// linkReady has a link published: at once if the peer may hang on this link; else when there is company.
 func (c *Core) linkReady(l *link) {
-	if !l.peer.up {
+	if !l.peer.reached() || c.judge.held != 0 {
 		c.publishNow()
 		return
 	}
@@ -198,8 +198,10 @@ func (c *Core) bye(l *link, why ByeReason) {
 		soonest(&c.dials.dueAt, call.next)
 	case ByeUnwanted:
 		soonest(&c.links.publishAt, c.now()+c.cfg.Relax)
-	default:
+	default: // it is gone, and we may have hung on it
 		c.publishNow()
+		c.ringSoon(true)
+		return
 	}
 	c.ringSoon(false)
 }
@@ -233,10 +235,11 @@ func (c *Core) tendLinks() {
 	c.sweep()
 }
 
-// unwanted tells whether neither end has wanted a link for five heartbeats, and it is not so new that minds may change.
+// unwanted tells whether neither end has wanted a link for five heartbeats, and it is not so new that minds may change. While a
+// verdict is held back the rings are those of before, and the link may be one that the survivors hang on.
 func (c *Core) unwanted(l *link) bool {
 	now := c.now()
-	if l.wanted || l.peerWants {
+	if l.wanted || l.peerWants || c.judge.held != 0 {
 		l.idleSince = 0
 		return false
 	}
@@ -279,7 +282,7 @@ func (c *Core) publishDue() {
 	}
 	for _, l := range ls.list {
 		if l.ready() && !c.self.publishes(l.peer) {
-			urgent = urgent || !l.peer.up
+			urgent = urgent || !l.peer.reached()
 			c.store.write(c.self, Entry{Kind: KindLink, Key: linkKey(l.peer.node)})
 		}
 	}

@@ -16,6 +16,8 @@ type slot struct {
 	linked []int // indices of the slots it publishes links to, ascending
 
 	up       bool
+	risen    time.Duration // when it became up
+	missed   time.Duration // since when it is up though it cannot be reached, see Core.spares; 0: it is not so
 	gone     time.Duration // since when it is not up, or left; 0: it is up
 	asked    time.Duration // when we last asked for what we lack of it
 	want     want

@@ -58,11 +58,12 @@ func (c *Core) setUp(t *slot, up bool) {
 	if t.up == up {
 		return
 	}
-	t.up = up
+	t.up, t.missed = up, 0
 	c.stale = true
 	c.emit(Judged{ID: t.rec.id, Up: up})
 	if up {
 		c.judge.up++
+		t.risen = c.now()
 		c.ringSoon(false)
 		return
 	}
@@ -89,18 +90,59 @@ func (c *Core) judgeDue() {
 		}
 	}
 	v.held = 0
-	before := v.up
+	lost := false
 	for _, t := range c.store.slots {
-		if t.rec != nil {
-			c.setUp(t, v.seen[t.index])
+		switch {
+		case t.rec == nil:
+		case v.seen[t.index]:
+			t.missed = 0
+			c.setUp(t, true)
+		case t.up:
+			lost = true
+			if c.spares(t) {
+				soonest(&v.dueAt, now+max(c.cfg.Coalesce, c.cfg.Hold/8))
+				continue
+			}
+			c.setUp(t, false)
 		}
 	}
-	if v.up < before {
+	if lost {
 		c.hurry()
 		if c.links.publishAt != 0 {
 			c.publishNow()
 		}
 	}
+}
+
+// spares tells whether a member that cannot be reached any more stays up for a moment, Config.Hold at most: one so new that most of
+// its links are not published yet. When the member leaves that it met first, only publications under way are missing; when it is gone
+// itself, those who had a link to it take it back.
+func (c *Core) spares(t *slot) bool {
+	now := c.now()
+	if t.left || now-t.risen > 6*c.cfg.Relax || c.disowned(t) {
+		return false
+	}
+	if t.missed == 0 {
+		t.missed = max(1, now)
+	}
+	return now-t.missed < c.cfg.Hold
+}
+
+// reached tells whether a member is up and not merely spared.
+func (s *slot) reached() bool { return s.up && s.missed == 0 }
+
+// disowned tells whether a member that can be reached has taken back its link to t.
+func (c *Core) disowned(t *slot) bool {
+	for _, i := range t.linked {
+		p := c.store.slots[i]
+		if p.rec == nil || !c.judge.seen[i] {
+			continue
+		}
+		if e, _ := p.rec.lookup(KindLink, linkKey(t.node)); e.Deleted {
+			return true
+		}
+	}
+	return false
 }
 
 // reach marks in seen all that can be reached, and counts them.
