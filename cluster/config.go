@@ -43,6 +43,8 @@ type Node struct {
 	DataDir   string         `yaml:"data_dir"`  // where the member set survives a restart; default: nowhere
 	TLS       TLS            `yaml:"tls"`       // mutual TLS between nodes
 	Keys      []strategy.Key `yaml:"keys"`      // pre-shared keys: the first encrypts, all decrypt
+	// ForgetAfter is how long a member may be out of reach before it is forgotten, 1 s to 240 h; 0: for ever; default 72 h.
+	ForgetAfter time.Duration `yaml:"forget_after"`
 }
 
 // TLS names files in PEM form. All three or none are given.
@@ -103,6 +105,9 @@ func DefaultPrune() Prune { return Prune{After: 30 * time.Second, MaxFraction: 0
 const (
 	defaultListen = "0.0.0.0:7946"
 	maxClusterID  = 255
+
+	defaultForgetAfter = 72 * time.Hour
+	maxForgetAfter     = 10 * 24 * time.Hour // for as long it is known that somebody was forgotten
 )
 
 // Load reads a configuration file. Every mistake in it is reported: the error joins one
@@ -166,7 +171,7 @@ func DefaultNode() Node {
 	if err != nil {
 		name = "" // then the file has to name the node
 	}
-	return Node{Name: name, Listen: defaultListen}
+	return Node{Name: name, Listen: defaultListen, ForgetAfter: defaultForgetAfter}
 }
 
 // Validate reports what is wrong with the cluster ID and the node.
@@ -190,6 +195,9 @@ func (n Node) validate() error {
 	errs = append(errs, strategy.At("node.listen", checkListen(n.Listen)))
 	if n.Advertise != "" {
 		errs = append(errs, strategy.At("node.advertise", checkAdvertise(n.Advertise)))
+	}
+	if d := n.ForgetAfter; d != 0 && (d < time.Second || d > maxForgetAfter) {
+		errs = append(errs, strategy.At("node.forget_after", fmt.Errorf("%v: want 0s, which is never, or 1s to %v", d, maxForgetAfter)))
 	}
 	if given := countSet(n.TLS.Cert, n.TLS.Key, n.TLS.CA); given != 0 && given != 3 {
 		errs = append(errs, strategy.At("node.tls", errors.New("cert, key and ca belong together; give all three or none")))

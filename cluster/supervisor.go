@@ -233,7 +233,7 @@ func (s *Supervisor) applyTopology(c Topology) {
 
 func equalNode(a, b Node) bool {
 	return a.Name == b.Name && a.Listen == b.Listen && a.Advertise == b.Advertise &&
-		a.DataDir == b.DataDir && a.TLS == b.TLS && slices.Equal(a.Keys, b.Keys)
+		a.DataDir == b.DataDir && a.ForgetAfter == b.ForgetAfter && a.TLS == b.TLS && slices.Equal(a.Keys, b.Keys)
 }
 
 // self returns how this node is named towards a topology: what its connector knows, else what the

@@ -88,6 +88,9 @@ func agent(c *cobra.Command, f agentFlags) error {
 	if !kind.durable && config.Node.DataDir != "" {
 		log.Warn("node.data_dir has no effect: this connector keeps nothing across restarts", "connector", kind.name)
 	}
+	if !kind.durable && config.Node.ForgetAfter != cluster.DefaultNode().ForgetAfter {
+		log.Warn("node.forget_after has no effect: this connector has its own rule", "connector", kind.name)
+	}
 	d := newDesk(config, kind.name, carrier)
 	server, err := openDesk(d, f.socket, log)
 	if err != nil {

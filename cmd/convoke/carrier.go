@@ -13,6 +13,7 @@ import (
 	"github.com/goconvoke/convoke/connector/gossip"
 	"github.com/goconvoke/convoke/connector/memberlist"
 	"github.com/goconvoke/convoke/connector/serf"
+	"github.com/goconvoke/convoke/gossip/core"
 	"github.com/goconvoke/convoke/gossip/transport"
 )
 
@@ -30,7 +31,7 @@ type carrier interface {
 type carrierKind struct {
 	name    string // in a file
 	tls     bool   // honours node.tls; if not, the agent refuses it
-	durable bool   // honours node.data_dir; if not, the agent warns
+	durable bool   // honours node.data_dir and node.forget_after; if not, the agent warns
 	removal bool   // knows removed members; if not, the agent refuses --rejoin
 	make    func(c *cluster.Config, rejoin bool, log hclog.Logger) (carrier, error)
 }
@@ -56,9 +57,11 @@ func newGossip(c *cluster.Config, rejoin bool, log hclog.Logger) (carrier, error
 	if err != nil {
 		return nil, err
 	}
+	tuning := core.DefaultConfig()
+	tuning.ForgetAfter = c.Node.ForgetAfter
 	return gossip.New(gossip.Config{
 		Name: c.Node.Name, ClusterID: c.Cluster, Listen: c.Node.Listen, Advertise: c.Node.Advertise,
-		DataDir: c.Node.DataDir, Rejoin: rejoin, Transport: transport.TCP{Security: security}, Log: log,
+		DataDir: c.Node.DataDir, Tuning: &tuning, Rejoin: rejoin, Transport: transport.TCP{Security: security}, Log: log,
 	})
 }
 

@@ -7,8 +7,8 @@ import (
 
 // A rolling update replaces one node after the other, as soon as the newcomer is up everywhere.
 func TestNobodyIsMissedWhileAllNodesAreReplaced(t *testing.T) {
-	for _, size := range []int{5, 32} {
-		for seed := range uint64(40) {
+	for size, seeds := range map[int]uint64{5: 40, 32: 6} {
+		for seed := range seeds {
 			replaceAll(t, size, seed)
 		}
 	}
