@@ -90,6 +90,9 @@ func (n *Node) check(e event) error {
 		}
 		return stale(in.Key)
 	case core.SharedDelete:
+		if err := n.core.CheckClock(); err != nil {
+			return err
+		}
 		return stale(in.Key)
 	case core.Remove:
 		return n.core.CheckRemove(in.ID)

@@ -210,10 +210,18 @@ func TestWritesOfAClockFarAheadAreCounted(t *testing.T) {
 			clock: func() time.Time { return time.Now().Add(time.Hour) }})
 		must(t, err)
 		defer fast.Stop()
+		must(t, fast.Shared().Set(t.Context(), "k", "v", 0)) // alone it cannot know better
 		must(t, fast.Join(t.Context(), "a:7946"))
-		settle(2 * time.Second)
-		must(t, fast.Shared().Set(t.Context(), "k", "v", 0))
 		settle(5 * time.Second)
+		if err := fast.Shared().Set(t.Context(), "k", "v", 0); !errors.Is(err, ErrClockAhead) {
+			t.Errorf("set: %v", err)
+		}
+		if err := fast.Shared().Delete(t.Context(), "k"); !errors.Is(err, ErrClockAhead) {
+			t.Errorf("delete: %v", err)
+		}
+		if err := fast.Remove(t.Context(), "b"); !errors.Is(err, ErrClockAhead) {
+			t.Errorf("remove: %v", err)
+		}
 		wantUp(t, nodes, "a b c fast")
 		for _, n := range nodes {
 			if _, ok := n.Shared().Get("k"); ok || n.Counters().ClocksAhead == 0 {

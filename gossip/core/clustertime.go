@@ -1,9 +1,21 @@
 package core
 
 import (
+	"errors"
 	"slices"
 	"time"
 )
+
+// clockAhead is how far a stamp may be ahead of our clock. One that is further comes from a clock that is wrong; taken, it would
+// win over all that others write until their clocks get there.
+const clockAhead = time.Minute
+
+// ErrClockAhead says that what a node writes would be refused by all others, so it is not written.
+var ErrClockAhead = errors.New("the clock of this node is more than 1 m ahead of its neighbours' clocks; set it right")
+
+// ReasonClockAhead is the reason of a [Rejected] for stamps that are more than a minute ahead of this node's clock: one of the two
+// clocks is wrong.
+const ReasonClockAhead = "stamp is more than 1 m ahead of the clock"
 
 // heardClock is what a neighbour's clock showed when it was last heard.
 type heardClock struct {
@@ -32,4 +44,14 @@ func (c *Core) clusterTime() time.Time {
 	slices.SortFunc(all, time.Time.Compare)
 	c.clocks, c.median, c.medianAt = all, all[(len(all)-1)/2], c.clock.last
 	return c.median
+}
+
+func (c *Core) aheadOfClock(s Stamp) bool { return s > stampAt(c.clusterTime().Add(clockAhead)) }
+
+// CheckClock returns ErrClockAhead if this node must not write to the shared map.
+func (c *Core) CheckClock() error {
+	if c.aheadOfClock(stampAt(c.clock.last)) {
+		return ErrClockAhead
+	}
+	return nil
 }

@@ -61,7 +61,7 @@ func (c *Core) CheckRemove(id string) error {
 	case t == nil || t.rec == nil:
 		return ErrUnknownMember
 	}
-	return nil
+	return c.CheckClock()
 }
 
 func (c *Core) remove(id string) {
@@ -165,7 +165,7 @@ func (c *Core) forgetDue() {
 			t.gone = max(1, now)
 		}
 	}
-	if !mine {
+	if !mine || c.CheckClock() != nil {
 		return
 	}
 	for _, t := range c.store.slots {

@@ -21,7 +21,7 @@ func (c *Core) CheckSharedSet(key, value string) error {
 	if grown := c.shared.size - had + e.cost(); grown > c.cfg.Limits.Shared {
 		return fmt.Errorf("the shared map would have %d bytes, at most %d are possible", grown, c.cfg.Limits.Shared)
 	}
-	return nil
+	return c.CheckClock()
 }
 
 // Shared returns the value of a key of the shared map and the stamp of the write that made it. Without a value, the stamp is that of
@@ -47,8 +47,8 @@ func (c *Core) writeShared(e SharedEntry) {
 }
 
 func (c *Core) setShared(in SharedSet) {
-	if c.CheckSharedSet(in.Key, in.Value) != nil {
-		c.emit(Rejected{Reason: "shared key exceeds a limit"})
+	if err := c.CheckSharedSet(in.Key, in.Value); err != nil {
+		c.emit(Rejected{Reason: err.Error()})
 		return
 	}
 	c.writeShared(SharedEntry{Key: in.Key, Value: in.Value, Expires: expiry(c.clusterTime(), in.TTL)})
@@ -63,7 +63,7 @@ func expiry(now time.Time, ttl time.Duration) int64 {
 }
 
 func (c *Core) deleteShared(key string) {
-	if e := c.shared.find(SpaceUser, key); e != nil && e.live(c.clusterTime()) {
+	if e := c.shared.find(SpaceUser, key); e != nil && e.live(c.clusterTime()) && c.CheckClock() == nil {
 		c.writeShared(SharedEntry{Key: key, Deleted: true})
 	}
 }

@@ -6,10 +6,6 @@ import (
 	"time"
 )
 
-// clockAhead is how far a stamp may be ahead of our clock. One that is further comes from a clock that is wrong; taken, it would
-// win over all that others write until their clocks get there.
-const clockAhead = time.Minute
-
 // Bounds of the exchange.
 const (
 	sharedDigestMost = 8192             // entries of one digest; a bucket is never cut
@@ -173,8 +169,6 @@ func (c *Core) onSharedDigest(l *link, d *SharedDigest) {
 // clone keeps an entry alive without the frame it came in.
 func clone(e *SharedEntry) *SharedEntry { own := *e; return &own }
 
-func (c *Core) aheadOfClock(s Stamp) bool { return s > stampAt(c.clusterTime().Add(clockAhead)) }
-
 // onSharedDelta takes what a neighbour pushed or answered.
 func (c *Core) onSharedDelta(l *link, d *SharedDelta) {
 	l.hearClock(d.Clock, c.now())
@@ -214,10 +208,6 @@ func (c *Core) refuses(e *SharedEntry) string {
 	}
 	return ""
 }
-
-// ReasonClockAhead is the reason of a [Rejected] for stamps that are more than a minute ahead of this node's clock: one of the two
-// clocks is wrong.
-const ReasonClockAhead = "stamp is more than 1 m ahead of the clock"
 
 const (
 	maxExpires = 1 << 50
