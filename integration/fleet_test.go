@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -80,6 +81,7 @@ type fleet struct {
 	wire   wire
 	spec   agent.Spec     // of each, but for the name and where it listens
 	agents []*agent.Agent // by host; nil where none runs
+	disks  string         // where each node has a data directory; "": none keeps anything
 }
 
 // newFleet makes a fleet without nodes that finds its peers by multicast.
@@ -105,9 +107,15 @@ func (f *fleet) start(hosts ...int) {
 	for _, i := range hosts {
 		s := f.spec
 		s.Name, s.Listen = name(i), f.wire.listen(f.lab, i)
+		if f.disks != "" {
+			s.DataDir = f.disk(i)
+		}
 		f.agents[i] = agent.Start(f.t, f.lab, i, s)
 	}
 }
+
+// disk returns the data directory of the node in a host.
+func (f *fleet) disk(host int) string { return filepath.Join(f.disks, name(host)) }
 
 // running returns the hosts that have a living node.
 func (f *fleet) running() []int {

@@ -3,6 +3,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -33,11 +34,18 @@ type Spec struct {
 	Strategy  string
 	Config    string // of the strategy: YAML in one line
 	Connector string
-	Expect    int // nodes, this one included
+	Expect    int    // nodes, this one included
+	DataDir   string // where the node keeps what outlives it; "": nowhere
+	Rejoin    bool   // start it with --rejoin; not part of the file
 }
 
 var file = template.Must(template.New("topology").Parse(`cluster: {{.Cluster}}
-node: {name: {{.Name}}, listen: "{{.Listen}}"}
+node:
+  name: {{.Name}}
+  listen: "{{.Listen}}"
+{{- with .DataDir}}
+  data_dir: "{{.}}"
+{{- end}}
 topologies:
   lan:
     strategy: {{.Strategy}}
@@ -86,6 +94,7 @@ type Agent struct {
 	Spec
 	timeline
 
+	path  string // of its file
 	child *lab.Child
 }
 
@@ -96,10 +105,13 @@ func Start(t testing.TB, l *lab.Lab, i int, s Spec) *Agent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := s.write(t)
-	a := &Agent{Spec: s}
+	a := &Agent{Spec: s, path: s.write(t)}
 	a.changed = make(chan struct{})
-	a.child, err = l.Start(i, nil, a.read, a.note, program, "agent", "-c", path, "-o", "json")
+	args := []string{"agent", "-c", a.path, "-o", "json"}
+	if s.Rejoin {
+		args = append(args, "--rejoin")
+	}
+	a.child, err = l.Start(i, nil, a.read, a.note, program, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,6 +142,22 @@ func (a *Agent) WaitMembers(ctx context.Context, names ...string) error {
 	}
 }
 
+// WaitStarted waits until the agent has told its first member list; from then on it takes commands.
+func (a *Agent) WaitStarted(ctx context.Context) error {
+	got, changed := a.now()
+	if got != nil {
+		return nil
+	}
+	select {
+	case <-changed:
+		return nil
+	case <-a.child.Done():
+		return fmt.Errorf("%s has ended: %v", a.Name, a.child.Wait(ctx))
+	case <-ctx.Done():
+		return fmt.Errorf("%s did not start: %w", a.Name, ctx.Err())
+	}
+}
+
 // Running reports whether the process has not ended.
 func (a *Agent) Running() bool {
 	select {
@@ -138,6 +166,18 @@ func (a *Agent) Running() bool {
 	default:
 		return true
 	}
+}
+
+// ExitCode waits until the process has ended and returns its exit code, -1 if a signal ended it.
+func (a *Agent) ExitCode(ctx context.Context) (int, error) {
+	err := a.child.Wait(ctx)
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return exit.ExitCode(), nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("end of %s: %w", a.Name, err)
+	}
+	return 0, nil
 }
 
 // Kill ends the process without a goodbye, as kill -9 does.

@@ -13,7 +13,7 @@ const (
 	maxLog    = 30     // log lines kept of one agent, the newest
 )
 
-// Event is one line of the agent's output. Only the events "started" and "members" are relied on here.
+// Event is one line of the agent's output. Only the events "started", "members" and "removed" are relied on here.
 type Event struct {
 	At       time.Time `json:"at"`
 	Event    string    `json:"event"`

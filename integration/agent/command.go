@@ -1,0 +1,69 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// commandTimeout bounds a command: it gives up by itself after 12 s.
+const commandTimeout = 20 * time.Second
+
+// Do is [Agent.Ask], whose failure is the test's.
+func (a *Agent) Do(t testing.TB, command ...string) string {
+	t.Helper()
+	out, err := a.Ask(t.Context(), command...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// Ask runs a command of the program, such as shared set KEY VALUE, that asks the running agent, and returns what it prints. Neither
+// the command nor the socket is in the host's network. The agent must have a data directory: without one
+// its socket is where agents of that name in other labs have theirs.
+func (a *Agent) Ask(ctx context.Context, command ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	out, err := a.run(ctx, command)
+	if err == nil && ctx.Err() != nil {
+		err = fmt.Errorf("convoke %s at %s: %w", strings.Join(command, " "), a.Name, ctx.Err())
+	}
+	return out, err
+}
+
+// Watch is [Agent.Ask] for a command that goes on until it is told to stop: it is, when ctx is done.
+func (a *Agent) Watch(ctx context.Context, command ...string) (string, error) {
+	return a.run(ctx, command)
+}
+
+// run runs a command until it ends, or has been told to because ctx is done.
+func (a *Agent) run(ctx context.Context, command []string) (string, error) {
+	if a.DataDir == "" {
+		return "", fmt.Errorf("%s has no data directory, so its socket may be another lab's", a.Name)
+	}
+	program, err := binary()
+	if err != nil {
+		return "", err
+	}
+	c := exec.CommandContext(ctx, program, append(slices.Clone(command), "-c", a.path)...)
+	var out, said bytes.Buffer
+	c.Stdout, c.Stderr = &out, &said
+	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
+	c.WaitDelay = stopTimeout
+	err = c.Run()
+	if ctx.Err() != nil && c.ProcessState != nil && c.ProcessState.Success() {
+		err = nil // told to stop, it did
+	}
+	if err != nil {
+		err = fmt.Errorf("convoke %s at %s: %w: %s", strings.Join(command, " "), a.Name, errors.Join(err, ctx.Err()), bytes.TrimSpace(said.Bytes()))
+	}
+	return out.String(), err
+}
