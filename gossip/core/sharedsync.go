@@ -12,23 +12,45 @@ const (
 	sharedWaitMost   = 30 * time.Second // between two exchanges over a link that bring nothing
 )
 
-// sharedFlood is what of the shared map is to be pushed.
+// sharedFlood is what of the shared map is to be pushed: of each key the newest write.
 type sharedFlood struct {
-	items  []sharedItem
+	items  map[uint64]*sharedItem // by SharedID
+	order  []*sharedItem
 	pushAt time.Duration
 }
 
-// sharedItem is an entry and the link it came by, 0: from ourselves.
+// sharedItem is an entry and the links whose peers have it.
 type sharedItem struct {
 	entry *SharedEntry
-	from  LinkID
+	has   []LinkID
 }
 
-// spread pushes an entry on to all neighbours but the one it came from.
+// spread pushes an entry on to all neighbours but the one it came from, 0: it is ours.
 func (c *Core) spread(e *SharedEntry, from LinkID) {
 	c.stale = true
-	c.sharedFlood.items = append(c.sharedFlood.items, sharedItem{e, from})
-	soonest(&c.sharedFlood.pushAt, c.now()+c.cfg.Coalesce)
+	f, id := &c.sharedFlood, e.id()
+	it := f.items[id]
+	if it == nil {
+		if f.items == nil {
+			f.items = map[uint64]*sharedItem{}
+		}
+		it = &sharedItem{}
+		f.items[id] = it
+		f.order = append(f.order, it)
+	}
+	it.entry, it.has = e, it.has[:0]
+	if from != 0 {
+		it.has = append(it.has, from)
+	}
+	soonest(&f.pushAt, c.now()+c.cfg.Coalesce)
+}
+
+// has notes that the peer of a link has a write that is to be pushed.
+func (f *sharedFlood) has(e *SharedEntry, l LinkID) {
+	it := f.items[e.id()]
+	if it != nil && it.entry.Stamp == e.Stamp && it.entry.Writer == e.Writer && !slices.Contains(it.has, l) {
+		it.has = append(it.has, l)
+	}
 }
 
 func (c *Core) pushSharedDue() {
@@ -36,12 +58,12 @@ func (c *Core) pushSharedDue() {
 	if f.pushAt == 0 || c.now() < f.pushAt {
 		return
 	}
-	items := f.items
-	f.items, f.pushAt = nil, 0
+	items := f.order
+	f.items, f.order, f.pushAt = nil, nil, 0
 	for _, l := range c.links.list {
 		var out []SharedEntry
 		for _, it := range items {
-			if it.from != l.id {
+			if !slices.Contains(it.has, l.id) {
 				out = append(out, *it.entry)
 			}
 		}
@@ -192,6 +214,8 @@ func (c *Core) onSharedDelta(l *link, d *SharedDelta) {
 			if c.closed {
 				return
 			}
+		} else {
+			c.sharedFlood.has(e, l.id)
 		}
 	}
 }
