@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/disk"
 	"github.com/goconvoke/convoke/gossip/transport"
 	"github.com/goconvoke/convoke/internal/hostaddr"
 )
@@ -41,6 +42,7 @@ type Config struct {
 	Log hclog.Logger
 
 	clock func() time.Time // of tests; nil means time.Now
+	files disk.FS          // of tests; nil means disk.System
 }
 
 func (c Config) now() time.Time {

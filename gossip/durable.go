@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/goconvoke/convoke/gossip/core"
 	"github.com/goconvoke/convoke/gossip/disk"
@@ -32,7 +33,16 @@ type memory struct {
 	pending map[string]disk.Change // by key: the last one counts
 	waiting []chan<- error         // of requests whose changes are pending
 	wake    chan struct{}
+
+	mendAt time.Time // no attempt to mend the disk before; of the goroutine that writes
+	pause  time.Duration
 }
+
+// A disk that fails is tried again after minMend, doubling to maxMend: writing all anew is a lot to ask of it.
+const (
+	minMend = time.Second
+	maxMend = time.Minute
+)
 
 // remembered is what a node knows of its earlier life.
 type remembered struct {
@@ -48,7 +58,7 @@ func openMemory(c *Config, tuning core.Config) (*memory, remembered, error) {
 	if c.DataDir == "" {
 		return m, remembered{}, nil
 	}
-	store, err := disk.Open(c.DataDir, nil)
+	store, err := disk.Open(c.DataDir, c.files)
 	if err != nil {
 		return nil, remembered{}, err
 	}
@@ -141,16 +151,23 @@ func (m *memory) rouse() {
 	}
 }
 
-// run writes until stop is closed, and what is pending then. All that came while one write was on its way goes with the next.
+// run writes until stop is closed, and what is pending then. All that came while one write was on its way goes with the next; what
+// could not be written goes when the disk can be mended.
 func (m *memory) run(stop <-chan struct{}, failed func(error)) {
 	for {
+		var mend <-chan time.Time
+		if m.pause > 0 {
+			mend = time.After(time.Until(m.mendAt))
+		}
 		select {
 		case <-m.wake:
-			m.write(failed)
+		case <-mend:
 		case <-stop:
+			m.mendAt = time.Time{}
 			m.write(failed)
 			return
 		}
+		m.write(failed)
 	}
 }
 
@@ -170,17 +187,33 @@ func (m *memory) write(failed func(error)) {
 	}
 }
 
-// commit puts changes on the disk. After an error before, all is written anew: a disk that was full may not be so any longer.
+// commit puts changes on the disk. After an error before, all is written anew once in a while: a disk that was full may not be so any
+// longer.
 func (m *memory) commit(changes map[string]disk.Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	if m.store.Err() != nil {
+	if err := m.store.Err(); err != nil {
+		if time.Now().Before(m.mendAt) {
+			return err
+		}
 		if err := m.store.Rewrite(); err != nil {
+			m.putOff()
 			return err
 		}
 	}
-	return m.store.Commit(slices.Collect(maps.Values(changes)))
+	if err := m.store.Commit(slices.Collect(maps.Values(changes))); err != nil {
+		m.putOff()
+		return err
+	}
+	m.pause = 0
+	return nil
+}
+
+// putOff has the disk left alone for a while.
+func (m *memory) putOff() {
+	m.pause = min(max(2*m.pause, minMend), maxMend)
+	m.mendAt = time.Now().Add(m.pause)
 }
 
 // restore has changes that could not be written go with the next ones.

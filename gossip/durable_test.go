@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -189,6 +191,61 @@ func TestADirectoryOfAnotherClusterOrProcessIsRefused(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `the state of a node of the cluster "one", not of "two"`) {
 		t.Errorf("with another cluster ID: %v", err)
 	}
+}
+
+// fullDisk is a file system without room while full is set.
+type fullDisk struct {
+	disk.FS
+	full atomic.Bool
+}
+
+func (d *fullDisk) Create(name string) (disk.File, error) {
+	f, err := d.FS.Create(name)
+	return fullFile{f, d}, err
+}
+
+type fullFile struct {
+	disk.File
+	disk *fullDisk
+}
+
+func (f fullFile) Write(b []byte) (int, error) {
+	if f.disk.full.Load() {
+		return 0, syscall.ENOSPC
+	}
+	return f.File.Write(b)
+}
+
+func TestAFullDiskIsAnErrorAndIsMendedWhenItHasRoom(t *testing.T) {
+	dir := t.TempDir()
+	files := &fullDisk{FS: disk.System}
+	synctest.Test(t, func(t *testing.T) {
+		net := transport.NewMemory()
+		config := Config{Name: "a", ClusterID: "test", Listen: "a:7946", Transport: net.Host("a"), DataDir: dir, files: files}
+		n, err := Start(config)
+		must(t, err)
+		must(t, n.Set("k", "before"))
+		files.full.Store(true)
+		for range 3 {
+			if err := n.Set("k", "while it is full"); !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("set: %v", err)
+			}
+		}
+		if v, _ := n.Get("a", "k"); v != "while it is full" {
+			t.Errorf("the node itself has %q", v)
+		}
+		files.full.Store(false)
+		settle(2 * time.Minute) // nobody writes
+		files.full.Store(true)
+		n.Stop()
+		files.full.Store(false)
+		n, err = Start(config)
+		must(t, err)
+		defer n.Stop()
+		if v, _ := n.Get("a", "k"); v != "while it is full" {
+			t.Errorf("after the restart it has %q", v)
+		}
+	})
 }
 
 func TestADamagedFileIsPutAsideAndTheNodeStarts(t *testing.T) {

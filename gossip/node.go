@@ -167,7 +167,7 @@ func (n *Node) recall(past remembered) (end bool) {
 // save writes to the disk what is to be kept, until the loop has ended.
 func (n *Node) save() {
 	n.memory.run(n.done, func(err error) {
-		n.trouble.warn("cannot keep the state on the disk, trying again with the next change", "", "error", err)
+		n.trouble.warn("cannot keep the state on the disk, trying again", "", "error", err)
 	})
 	if err := n.memory.end(errors.Is(n.err, ErrRemoved)); err != nil {
 		n.log.Error("cannot close the state on the disk", "dir", n.config.DataDir, "error", err)

@@ -40,7 +40,9 @@ type File interface {
 // ErrLocked says that another process holds the directory, or another store of this one.
 var ErrLocked = errors.New("held by another process")
 
-// system is the operating system.
+// System is the file system of the operating system.
+var System FS = system{}
+
 type system struct{}
 
 func (s system) Mkdir(dir string) error {

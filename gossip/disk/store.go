@@ -61,7 +61,7 @@ func Open(dir string, fs FS) (*Store, error) {
 		return nil, errors.New("open a store: no directory is named")
 	}
 	if fs == nil {
-		fs = system{}
+		fs = System
 	}
 	return open(dir, fs, minJournal)
 }
