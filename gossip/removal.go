@@ -15,7 +15,7 @@ var ErrRemoved = errors.New("gossip: this node was removed from its cluster")
 var ErrUnknownMember = core.ErrUnknownMember
 
 // Remove takes a member out of the cluster, by name, whether it is up or not: it is told at its first contact with any member, and
-// stops taking part. A node that was removed comes back only on purpose, see Config.Rejoin. To take out this node itself, call
+// stops taking part. What it wrote to the shared map and was nowhere else by then is lost with it. A node that was removed comes back only on purpose, see Config.Rejoin. To take out this node itself, call
 // Leave.
 func (n *Node) Remove(ctx context.Context, name string) error {
 	if err := n.request(ctx, event{in: core.Remove{ID: name}}); err != nil {

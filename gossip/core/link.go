@@ -27,6 +27,8 @@ type link struct {
 	differ    int  // heartbeats in a row with another hash than ours
 	exchanged time.Duration
 
+	lastWords time.Duration // the peer was removed: until then it may say what it has not said yet; 0: it was not
+
 	clock        heardClock
 	same         bool          // its last heartbeat told of the same state as ours
 	sharedDiffer int           // heartbeats in a row with another hash of the shared map than ours
@@ -42,6 +44,7 @@ type links struct {
 	list      []*link // ascending by ID of the peer: a fixed order makes runs repeat
 	byID      map[LinkID]*link
 	byPeer    map[*slot]*link
+	removed   []*link // of peers that were removed, in byID too
 	tendAt    time.Duration
 	publishAt time.Duration
 	published time.Duration // when links were last published
@@ -61,7 +64,10 @@ func (ls *links) add(l *link) {
 func (ls *links) remove(l *link) {
 	ls.list = slices.DeleteFunc(ls.list, func(o *link) bool { return o == l })
 	delete(ls.byID, l.id)
-	delete(ls.byPeer, l.peer)
+	if ls.byPeer[l.peer] == l {
+		delete(ls.byPeer, l.peer)
+	}
+	ls.removed = slices.DeleteFunc(ls.removed, func(o *link) bool { return o == l })
 }
 
 // linkUp takes a stream into use, or turns it down.
@@ -180,6 +186,9 @@ func (c *Core) linkDown(id LinkID) {
 		return
 	}
 	c.links.remove(l)
+	if l.lastWords != 0 {
+		return
+	}
 	call := c.dials.target(l.peer)
 	call.lost = c.self.publishes(l.peer)
 	call.next, call.backoff = c.now(), 0
@@ -232,6 +241,7 @@ func (c *Core) tendLinks() {
 			c.beat(l)
 		}
 	}
+	c.endLastWords()
 	c.sweep()
 }
 

@@ -7,6 +7,10 @@ func (c *Core) received(in Received) {
 		return
 	}
 	l.detector.hear(c.now(), c.cfg.Heartbeat)
+	if l.lastWords != 0 {
+		c.hearLastWords(l, in.Frame)
+		return
+	}
 	switch f := in.Frame.(type) {
 	case *Beat:
 		c.onBeat(l, f)

@@ -100,13 +100,14 @@ func (c *Core) enforce(e *SharedEntry) {
 	}
 }
 
-// expel drops the record of a member, and the link to it: it is told why before.
+// expel drops the record of a member, and the link to it: it is told why before, and has its last words.
 func (c *Core) expel(t *slot, e *SharedEntry) {
 	if l := c.links.byPeer[t]; l != nil && e.said(c.clusterTime()).removed {
 		c.sendShared(l, []SharedEntry{*e})
-		c.send(l, &Bye{Reason: ByeRemoved})
-		c.emit(Close{Link: l.id, Graceful: true})
 		c.links.remove(l)
+		l.lastWords = c.now() + c.cfg.DialTimeout
+		c.links.byID[l.id] = l
+		c.links.removed = append(c.links.removed, l)
 		c.publishNow()
 	}
 	if t.rec == nil {
@@ -121,6 +122,28 @@ func (c *Core) expel(t *slot, e *SharedEntry) {
 	c.store.drop(t)
 	c.stale = true
 	soonest(&c.judge.dueAt, c.now()+c.cfg.Coalesce)
+}
+
+// hearLastWords takes a frame of a peer that was removed: what it wrote to the shared map before it knew, and its goodbye.
+func (c *Core) hearLastWords(l *link, f Frame) {
+	switch f := f.(type) {
+	case *SharedDelta:
+		c.onSharedDelta(l, f)
+	case *Bye:
+		c.links.remove(l)
+		c.emit(Close{Link: l.id})
+	}
+}
+
+// endLastWords closes the links of removed peers that do not say goodbye.
+func (c *Core) endLastWords() {
+	for _, l := range slices.Clone(c.links.removed) {
+		if c.now() >= l.lastWords {
+			c.send(l, &Bye{Reason: ByeRemoved})
+			c.emit(Close{Link: l.id, Graceful: true})
+			c.links.remove(l)
+		}
+	}
 }
 
 // forget takes a record out of what is to be pushed.

@@ -77,7 +77,7 @@ func (c *Core) leave() {
 }
 
 func (c *Core) closeAll(why ByeReason) {
-	for _, l := range c.links.list {
+	for _, l := range append(slices.Clone(c.links.list), c.links.removed...) {
 		c.send(l, &Bye{Reason: why})
 		c.emit(Close{Link: l.id, Graceful: true})
 	}

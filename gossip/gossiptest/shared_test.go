@@ -423,3 +423,16 @@ func TestARemovedNodeThatKeepsItsDiskHearsOfItFromThere(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatARemovedNodeWroteAMomentBeforeIsNotLost(t *testing.T) {
+	for seed := range uint64(20) {
+		w, _ := settle(t, 2, seed)
+		w.Nodes[0].Do(core.SharedSet{Key: "last", Value: "words"}) // it waits for company
+		w.Nodes[1].Do(core.Remove{ID: w.Nodes[0].ID})
+		if !w.Run(5*time.Second, func() bool { return w.Nodes[0].Gone == "removed" && !w.Nodes[0].Running() }) {
+			t.Fatal("it was not removed")
+		}
+		w.Run(5*time.Second, nil)
+		wantShared(t, w.Nodes[1], "last", "words")
+	}
+}
