@@ -1,0 +1,112 @@
+package gossip_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"strconv"
+	"time"
+
+	"github.com/goconvoke/convoke/gossip"
+)
+
+// pair starts two nodes on this machine and joins them.
+func pair(ctx context.Context) (a, b *gossip.Node) {
+	var nodes [2]*gossip.Node
+	for i, name := range []string{"a", "b"} {
+		n, err := gossip.Start(gossip.Config{Name: name, ClusterID: "example", Listen: "127.0.0.1:0"})
+		if err != nil {
+			log.Fatal(err)
+		}
+		nodes[i] = n
+	}
+	if err := nodes[1].Join(ctx, nodes[0].Addr()); err != nil {
+		log.Fatal(err)
+	}
+	for change := range nodes[0].Watch(ctx) {
+		if len(change.View.Members) == 2 {
+			break
+		}
+	}
+	return nodes[0], nodes[1]
+}
+
+// What one member writes to the shared map all members read; Sync waits until they can.
+func ExampleShared() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	a, b := pair(ctx)
+	defer a.Stop()
+	defer b.Stop()
+
+	if err := a.Shared().Set(ctx, "config/limit", "100", 0); err != nil {
+		log.Fatal(err)
+	}
+	if err := a.Shared().Sync(ctx); err != nil { // names who has it not
+		log.Fatal(err)
+	}
+	limit, ok := b.Shared().Get("config/limit")
+	fmt.Println(limit, ok)
+	// Output: 100 true
+}
+
+// Update replaces a value by what a function makes of it.
+func ExampleShared_Update() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	a, b := pair(ctx)
+	defer a.Stop()
+	defer b.Stop()
+
+	for range 3 {
+		err := a.Shared().Update(ctx, "visits", func(old string, ok bool) (string, bool, error) {
+			n, _ := strconv.Atoi(old) // 0 without a value
+			return strconv.Itoa(n + 1), true, nil
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	visits, _ := a.Shared().Get("visits")
+	fmt.Println(visits)
+	// Output: 3
+}
+
+// A member's own keys are written by it alone and read everywhere.
+func ExampleNode_WatchKeys() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	a, b := pair(ctx)
+	defer a.Stop()
+	defer b.Stop()
+
+	if err := b.Set("role/primary", "yes"); err != nil {
+		log.Fatal(err)
+	}
+	for change := range a.WatchKeys(ctx, "", "role/") { // of all members
+		fmt.Println(change.Member, change.Key, change.Value)
+		break
+	}
+	// Output: b role/primary yes
+}
+
+// Agreement asks every member that is up whether it has the same state.
+func ExampleNode_Agreement() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	a, b := pair(ctx)
+	defer a.Stop()
+	defer b.Stop()
+
+	for {
+		agreement, err := a.Agreement(ctx)
+		if err != nil {
+			log.Fatal(err)
+		}
+		if len(agreement.Same) == 2 {
+			fmt.Println(agreement.Same)
+			return
+		}
+	}
+	// Output: [a b]
+}
