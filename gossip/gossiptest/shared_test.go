@@ -436,3 +436,73 @@ func TestWhatARemovedNodeWroteAMomentBeforeIsNotLost(t *testing.T) {
 		wantShared(t, w.Nodes[1], "last", "words")
 	}
 }
+
+// oldest returns the member of the lowest generation that is up in the eyes of a node: what a leader would be.
+func oldest(n *Node) string {
+	var first core.Member
+	for _, m := range n.Core.View().Members {
+		up := m.Status == core.Up || m.Status == core.Degraded
+		if up && (first.ID == "" || m.Generation < first.Generation) {
+			first = m
+		}
+	}
+	return first.ID
+}
+
+func TestAfterTheNewestAndTheOldestDieNeverTwoTakeThemselvesForTheOldest(t *testing.T) {
+	w := New(DefaultSettings(4, 16))
+	w.OnStep = func(*Node) {
+		leaders := 0
+		for _, n := range w.Nodes {
+			if n.Running() && len(n.Core.View().Members) == 4 && oldest(n) == n.ID {
+				leaders++
+			}
+		}
+		if leaders > 1 {
+			t.Errorf("at %v there are %d", w.Now, leaders)
+		}
+	}
+	for _, n := range w.Nodes {
+		n.Start(w.Nodes[0].Addr)
+		w.Run(time.Second, nil)
+	}
+	w.Nodes[3].Crash()
+	w.Run(100*time.Millisecond, nil)
+	w.Nodes[0].Crash()
+	w.Run(5*time.Second, nil)
+	for _, n := range w.Nodes[1:3] {
+		if got := oldest(n); got != "n1" {
+			t.Errorf("%s takes %q for the oldest, want n1", n.ID, got)
+		}
+	}
+}
+
+func TestANodeThatWasPausedIsToldBeforeItActsAndHearsWhatWasGivenToOthers(t *testing.T) {
+	w, _ := settle(t, 5, 17)
+	x := w.Nodes[2]
+	w.Nodes[0].Do(core.SharedSet{Key: "owner/5", Value: x.ID})
+	shares(t, w, time.Second)
+	var first core.Output
+	w.OnOutput = func(n *Node, o core.Output) {
+		if n == x && first == nil {
+			first = o
+		}
+	}
+	x.Stall(8 * time.Second)
+	w.Run(7*time.Second, nil)
+	if first != nil {
+		t.Fatalf("it acts while it is paused: %v", first)
+	}
+	if w.Nodes[0].Core.IsUp(x.hash) {
+		t.Error("it is up to others after 7 s of silence")
+	}
+	w.Nodes[0].Do(core.SharedSet{Key: "owner/5", Value: "n0"})
+	w.Run(6*time.Second, nil)
+	if p, ok := first.(core.Paused); !ok || p.For < 7*time.Second {
+		t.Errorf("the first thing it does is %T %+v, want to know that it was paused", first, first)
+	}
+	wantShared(t, x, "owner/5", "n0")
+	if !w.Agreed() {
+		t.Error("they do not agree")
+	}
+}
