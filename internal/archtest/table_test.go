@@ -12,6 +12,8 @@ var table = []rule{
 	{pkg: "internal/mlnet", ours: []string{"peer", "connector", "internal/hostaddr"}, third: []string{hclog, memberlist}},
 	{pkg: "internal/reread"}, // how hostsfile and file follow a file
 	{pkg: "internal/targets", ours: []string{"peer"}, third: []string{yaml}}, // what file, http and exec read
+	{pkg: "internal/conntrack"}, // how http and kubernetes end their connections
+	{pkg: "internal/pipenet"},   // tests alone import it
 	{pkg: "internal/archtest"},
 
 	{pkg: "strategy", ours: []string{"peer", "internal/strictyaml"}, third: []string{hclog, yaml}},
@@ -20,14 +22,14 @@ var table = []rule{
 	{pkg: "strategy/static", ours: []string{"peer", "strategy"}, third: []string{hclog}},
 	{pkg: "strategy/hostsfile", ours: []string{"peer", "strategy", "internal/reread"}, third: []string{hclog}},
 	{pkg: "strategy/file", ours: []string{"peer", "strategy", "internal/reread", "internal/targets"}, third: []string{hclog}},
-	{pkg: "strategy/http", ours: []string{"peer", "strategy", "internal/targets"}, third: []string{hclog}},
+	{pkg: "strategy/http", ours: []string{"peer", "strategy", "internal/conntrack", "internal/targets"}, third: []string{hclog}},
 	{pkg: "strategy/exec", ours: []string{"peer", "strategy", "internal/targets"}, third: []string{hclog}},
 	{pkg: "strategy/local", ours: []string{"peer", "strategy"}, third: []string{hclog}},
 	{pkg: "strategy/multicast", ours: []string{"peer", "strategy"},
 		third: []string{hclog, "golang.org/x/net/ipv4", "golang.org/x/net/ipv6"}},
 	{pkg: "strategy/dns", ours: []string{"peer", "strategy"}, third: []string{hclog, "github.com/miekg/dns"}},
 	{pkg: "strategy/dns/dnstest", third: []string{"github.com/miekg/dns"}}, // a server that misbehaves; tests alone import it
-	{pkg: "strategy/kubernetes", ours: []string{"peer", "strategy"}, third: []string{hclog, "k8s.io/*"}},
+	{pkg: "strategy/kubernetes", ours: []string{"peer", "strategy", "internal/conntrack"}, third: []string{hclog, "k8s.io/*"}},
 	{pkg: "strategy/kubernetes/kubernetestest"}, // a fake; tests alone import it
 	{pkg: "strategy/rancher", ours: []string{"peer", "strategy"}, third: []string{hclog}},
 	{pkg: "strategy/rancher/ranchertest"}, // a fake; tests alone import it

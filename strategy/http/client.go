@@ -13,6 +13,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/goconvoke/convoke/internal/conntrack"
 )
 
 const (
@@ -28,7 +30,7 @@ const (
 // clients holds the client that fits the files with certificates as they are now. It belongs to one goroutine.
 type clients struct {
 	config Config
-	conns  *conns
+	conns  *conntrack.Tracker
 
 	client *http.Client // nil at first
 	files  [3][]byte    // that client was made of: authorities, certificate, key
@@ -100,13 +102,13 @@ func (c *clients) security(files [3][]byte) (*tls.Config, error) {
 // newClient makes a client that speaks HTTP/1.1: there a request that gets no answer ends its connection,
 // where HTTP/2 would ask again and again on one that is dead. It uses no proxy, whose cache could answer
 // in the place of the server.
-func newClient(conns *conns, security *tls.Config) *http.Client {
+func newClient(conns *conntrack.Tracker, security *tls.Config) *http.Client {
 	var only http.Protocols
 	only.SetHTTP1(true)
 	return &http.Client{
 		CheckRedirect: sameServer,
 		Transport: &http.Transport{
-			DialContext:            conns.connect,
+			DialContext:            conns.Dial,
 			TLSClientConfig:        security,
 			Protocols:              &only,
 			MaxIdleConns:           keepOpen,

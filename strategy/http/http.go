@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/goconvoke/convoke/internal/conntrack"
 	"github.com/goconvoke/convoke/internal/targets"
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
@@ -39,9 +40,7 @@ func New(c Config, env strategy.Env) (strategy.Strategy, error) {
 	return newStrategy(c, env, (&net.Dialer{}).DialContext)
 }
 
-type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
-
-func newStrategy(c Config, env strategy.Env, dial dialFunc) (strategy.Strategy, error) {
+func newStrategy(c Config, env strategy.Env, dial conntrack.DialFunc) (strategy.Strategy, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -53,8 +52,8 @@ func newStrategy(c Config, env strategy.Env, dial dialFunc) (strategy.Strategy, 
 		env.Log.Warn("the token is sent without encryption", "addr", target.Host)
 	}
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
-		conns := newConns(dial)
-		defer conns.close()
+		conns := conntrack.New(dial)
+		defer conns.Close()
 		a := &asker{config: c, place: place(target), clients: clients{config: c, conns: conns}}
 		defer a.clients.close()
 		return strategy.Poll(a.lookup, c.PollConfig, env).Run(ctx, out)

@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/goconvoke/convoke/internal/conntrack"
+	"github.com/goconvoke/convoke/internal/pipenet"
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/strategytest"
@@ -22,12 +24,12 @@ import (
 // asking returns an asker of a fake server that is there already.
 func asking(t testing.TB, f *fake, change func(*Config)) *asker {
 	t.Helper()
-	p := newPipe()
+	p := pipenet.Listen("memory")
 	f.serve(t, p)
-	return askerOn(t, p.dial, change)
+	return askerOn(t, p.Dial, change)
 }
 
-func askerOn(t testing.TB, dial dialFunc, change func(*Config)) *asker {
+func askerOn(t testing.TB, dial conntrack.DialFunc, change func(*Config)) *asker {
 	t.Helper()
 	c := DefaultConfig()
 	c.URL = "http://peers.test/list?key=secret"
@@ -37,9 +39,9 @@ func askerOn(t testing.TB, dial dialFunc, change func(*Config)) *asker {
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	conns := newConns(dial)
+	conns := conntrack.New(dial)
 	a := &asker{config: c, place: "http://peers.test/list", clients: clients{config: c, conns: conns}}
-	t.Cleanup(func() { a.clients.close(); conns.close() })
+	t.Cleanup(func() { a.clients.close(); conns.Close() })
 	return a
 }
 
@@ -252,12 +254,12 @@ func TestHeadersAndTokensAreSent(t *testing.T) {
 }
 
 func TestOneConnectionServesManyLookups(t *testing.T) {
-	f, p, dials := new(fake), newPipe(), 0
+	f, p, dials := new(fake), pipenet.Listen("memory"), 0
 	f.says("[]")
 	f.serve(t, p)
 	a := askerOn(t, func(ctx context.Context, network, addr string) (net.Conn, error) {
 		dials++
-		return p.dial(ctx, network, addr)
+		return p.Dial(ctx, network, addr)
 	}, nil)
 	for range 10 {
 		if _, err := a.lookup(t.Context()); err != nil {
@@ -310,7 +312,7 @@ func FuzzHTTP(f *testing.F) {
 			check(t, a)
 		}
 		a.clients.close()
-		a.clients.conns.close()
+		a.clients.conns.Close()
 		for range began {
 			<-done
 		}

@@ -1,58 +1,17 @@
 package http
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/goconvoke/convoke/internal/pipenet"
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
-
-// pipe is a listener without a network: a connection is a pair of pipes in memory, which keep to the clock of a bubble.
-type pipe struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newPipe() *pipe { return &pipe{conns: make(chan net.Conn), closed: make(chan struct{})} }
-
-func (p *pipe) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	here, there := net.Pipe()
-	select {
-	case p.conns <- there:
-		return here, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// Accept waits for a connection.
-func (p *pipe) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close ends the listener.
-func (p *pipe) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-// Addr is nobody's.
-func (p *pipe) Addr() net.Addr { return &net.UnixAddr{Net: "pipe", Name: "memory"} }
 
 // fake is a web server that does as it is told, and keeps count.
 type fake struct {
@@ -87,7 +46,7 @@ func (f *fake) asked() []*http.Request {
 }
 
 // serve serves on p until the test ends.
-func (f *fake) serve(tb testing.TB, p *pipe) {
+func (f *fake) serve(tb testing.TB, p *pipenet.Listener) {
 	tb.Helper()
 	s := &http.Server{Handler: f}
 	done := make(chan struct{})
@@ -109,13 +68,13 @@ func TestContract(t *testing.T) { testContract(t, false) }
 func TestContractWithETags(t *testing.T) { testContract(t, true) }
 
 func testContract(t *testing.T, etags bool) {
-	var current *pipe // of the rule that runs
+	var current *pipenet.Listener // of the rule that runs
 	kind := Kind
-	kind.New = func(c Config, env strategy.Env) (strategy.Strategy, error) { return newStrategy(c, env, current.dial) }
+	kind.New = func(c Config, env strategy.Env) (strategy.Strategy, error) { return newStrategy(c, env, current.Dial) }
 	strategytest.Run(t, strategytest.Subject{
 		Kind: kind,
 		Setup: func(tb testing.TB) *strategytest.Source {
-			current = newPipe()
+			current = pipenet.Listen("memory")
 			f := new(fake)
 			f.says("[]")
 			f.serve(tb, current)

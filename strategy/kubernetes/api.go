@@ -17,10 +17,9 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/goconvoke/convoke/internal/conntrack"
 	"github.com/goconvoke/convoke/strategy"
 )
-
-type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
 const (
 	userAgent   = "convoke"
@@ -34,7 +33,7 @@ const (
 type api struct {
 	config Config
 	env    strategy.Env
-	conns  *conns
+	conns  *conntrack.Tracker
 
 	mu        sync.Mutex
 	client    *dynamic.DynamicClient
@@ -45,15 +44,15 @@ type api struct {
 	said      map[string]bool // what was logged once
 }
 
-func newAPI(c Config, env strategy.Env, dial dialFunc) *api {
+func newAPI(c Config, env strategy.Env, dial conntrack.DialFunc) *api {
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: tlsTimeout, KeepAlive: 30 * time.Second}).DialContext
 	}
-	return &api{config: c, env: env, conns: newConns(dial), said: make(map[string]bool)}
+	return &api{config: c, env: env, conns: conntrack.New(dial), said: make(map[string]bool)}
 }
 
 // close ends all connections. No request is made any more.
-func (a *api) close() { a.conns.close() }
+func (a *api) close() { a.conns.Close() }
 
 // connect returns a client and the namespace of this pod, or of the context of the kubeconfig. It opens no connection.
 func (a *api) connect() (*dynamic.DynamicClient, string, error) {
@@ -155,7 +154,7 @@ func (a *api) newClient(cfg *rest.Config) (*dynamic.DynamicClient, *http.Transpo
 	}
 	transport := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         a.conns.connect,
+		DialContext:         a.conns.Dial,
 		TLSClientConfig:     secure,
 		TLSHandshakeTimeout: tlsTimeout,
 		ForceAttemptHTTP2:   true,

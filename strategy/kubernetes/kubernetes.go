@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/goconvoke/convoke/internal/conntrack"
 	"github.com/goconvoke/convoke/strategy"
 )
 
@@ -30,7 +31,7 @@ func New(c Config, env strategy.Env) (strategy.Strategy, error) {
 }
 
 // newStrategy makes a strategy that reaches the API server through dial; nil means the network.
-func newStrategy(c Config, env strategy.Env, dial dialFunc) (strategy.Strategy, error) {
+func newStrategy(c Config, env strategy.Env, dial conntrack.DialFunc) (strategy.Strategy, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}

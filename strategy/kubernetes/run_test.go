@@ -17,6 +17,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/goconvoke/convoke/internal/conntrack"
+	"github.com/goconvoke/convoke/internal/pipenet"
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/kubernetes/kubernetestest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
@@ -27,9 +29,9 @@ type lab struct {
 	*kubernetestest.Server
 	*strategytest.Sink
 	t     *testing.T
-	pipe  *kubernetestest.Pipe
-	dial  atomic.Pointer[dialFunc] // to the pipe, unless a test says otherwise
-	dir   string                   // of the service account
+	pipe  *pipenet.Listener
+	dial  atomic.Pointer[conntrack.DialFunc] // to the pipe, unless a test says otherwise
+	dir   string                             // of the service account
 	logs  *logs
 	since int // calls that were looked at
 }
@@ -56,7 +58,7 @@ func (l *logs) String() string {
 func bubble(t *testing.T, test func(l *lab)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		pipe := kubernetestest.NewPipe()
+		pipe := pipenet.Listen("127.0.0.1:6443")
 		l := &lab{Server: kubernetestest.New(t, pipe), Sink: new(strategytest.Sink), t: t, pipe: pipe, logs: new(logs)}
 		l.dialBy(pipe.Dial)
 		l.dir = l.ServiceAccount("shop")
@@ -65,7 +67,7 @@ func bubble(t *testing.T, test func(l *lab)) {
 }
 
 // dialBy makes the strategy dial in this way.
-func (l *lab) dialBy(f dialFunc) { l.dial.Store(&f) }
+func (l *lab) dialBy(f conntrack.DialFunc) { l.dial.Store(&f) }
 
 // run starts the strategy with further configuration; without a selector it looks for the Service orders.
 func (l *lab) run(more ...string) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/goconvoke/convoke/internal/pipenet"
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/rancher/ranchertest"
@@ -18,13 +19,13 @@ func TestContractOfANamedServiceWithoutWaiting(t *testing.T) {
 }
 
 func testContract(t *testing.T, more string) {
-	current := ranchertest.NewPipe() // of the rule that runs
+	current := pipenet.Listen("rancher-metadata") // of the rule that runs
 	kind := Kind
 	kind.New = func(c Config, env strategy.Env) (strategy.Strategy, error) { return newStrategy(c, env, current.Dial) }
 	strategytest.Run(t, strategytest.Subject{
 		Kind: kind,
 		Setup: func(tb testing.TB) *strategytest.Source {
-			current = ranchertest.NewPipe()
+			current = pipenet.Listen("rancher-metadata")
 			s := ranchertest.New(tb, current)
 			src := scripted(tb, s)
 			src.Config += more

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/goconvoke/convoke/internal/pipenet"
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/rancher/ranchertest"
@@ -46,7 +47,7 @@ func follow(t *testing.T, c Config, dial dialFunc) *strategytest.Sink {
 func told(t *testing.T, f http.HandlerFunc, change func(*Config)) (last string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		pipe := ranchertest.NewPipe()
+		pipe := pipenet.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		s.Fault(f)
 		c := cart(s)
@@ -190,7 +191,7 @@ func raw(w http.ResponseWriter, answer string) {
 
 func TestAServerThatCannotBeReachedIsAFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := ranchertest.New(t, ranchertest.NewPipe())
+		s := ranchertest.New(t, pipenet.Listen("rancher-metadata"))
 		c := cart(s)
 		c.Wait = 30 * time.Second
 		sink := follow(t, c, func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no such host") })
@@ -204,7 +205,7 @@ func TestAServerThatCannotBeReachedIsAFail(t *testing.T) {
 
 func TestAHangIsReportedInTimeAndTheLastAnswerStands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := ranchertest.NewPipe()
+		pipe := pipenet.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		s.Put("shop", "cart", ranchertest.Container("c1", "10.0.0.1"))
 		sink := follow(t, cart(s), pipe.Dial)
@@ -221,7 +222,7 @@ func TestAHangIsReportedInTimeAndTheLastAnswerStands(t *testing.T) {
 
 func TestThePeersAreInOrderThoughTheServerKeepsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := ranchertest.NewPipe()
+		pipe := pipenet.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		var all []any
 		for i := range 300 { // more than fits into one chunk
@@ -245,7 +246,7 @@ func TestThePeersAreInOrderThoughTheServerKeepsNone(t *testing.T) {
 
 func TestLabelsBecomeZoneAndVersion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := ranchertest.NewPipe()
+		pipe := pipenet.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		one := ranchertest.Container("C1", "10.0.0.1")
 		one["labels"] = ranchertest.Object{"zone": "a", "app.version": "7"}
@@ -265,7 +266,7 @@ func TestLabelsBecomeZoneAndVersion(t *testing.T) {
 
 func TestANeighbourInTheOwnStackIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := ranchertest.NewPipe()
+		pipe := pipenet.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		s.Client("10.0.0.1")
 		s.Put("Shop", "Cart", ranchertest.Container("c1", "10.0.0.1"))
@@ -283,7 +284,7 @@ func TestANeighbourInTheOwnStackIsFound(t *testing.T) {
 
 func TestANameThatIsANumberIsNoPlaceInTheList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := ranchertest.NewPipe()
+		pipe := pipenet.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		s.Put("shop", "till", ranchertest.Container("t1", "10.0.0.2"))
 		c := cart(s)
