@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -247,6 +248,21 @@ func (m *memory) keepOutput(out core.Output) {
 }
 
 func sharedName(s core.Space, key string) string { return keptShared + string([]byte{byte(s)}) + key }
+
+// keepContact returns when the member that answered a call is on the disk, so that a node that dies right after knows whom to call.
+func (n *Node) keepContact(ctx context.Context, hello *core.Hello) error {
+	n.memory.keepOutput(core.Remember{ID: hello.ID, Generation: hello.Generation, Addr: hello.Addr})
+	kept := make(chan error, 1)
+	n.memory.answer(kept)
+	select {
+	case err := <-kept:
+		return err
+	case <-n.done:
+		return n.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
 
 // keepRequest keeps an own key that was written or deleted.
 func (m *memory) keepRequest(in core.Input) {

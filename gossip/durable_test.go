@@ -45,6 +45,21 @@ func TestARestartedNodeRejoinsFromItsFileAlone(t *testing.T) {
 	})
 }
 
+func TestANodeThatDiesRightAfterAJoinKnowsWhomToCall(t *testing.T) {
+	dir, killed := t.TempDir(), t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		net := transport.NewMemory()
+		a, b := kept(t, net, "a", dir), start(t, net, "b")
+		must(t, a.Join(t.Context(), "b:7946"))
+		must(t, os.CopyFS(killed, os.DirFS(dir))) // what a kill would leave
+		a.Stop()
+		settle(time.Second)
+		a = kept(t, net, "a", killed)
+		settle(2 * time.Second)
+		wantUp(t, []*Node{a, b}, "a b")
+	})
+}
+
 func TestDataOutlivesAllNodes(t *testing.T) {
 	dirs := []string{t.TempDir(), t.TempDir(), t.TempDir()}
 	synctest.Test(t, func(t *testing.T) {

@@ -85,8 +85,8 @@ func (n *Node) greet(s *stream) (*core.Hello, error) {
 }
 
 // Join calls addresses at which members may live, one after the other, and has those that answered called for ever
-// while they are not up. It returns nil when every one belongs to this cluster; an error wraps [ErrSelf],
-// [ErrForeign] or what went wrong.
+// while they are not up. It returns nil when every one belongs to this cluster and is kept on the disk, if this node has one; an error
+// wraps [ErrSelf], [ErrForeign] or what went wrong.
 func (n *Node) Join(ctx context.Context, addrs ...string) error {
 	var errs []error
 	for _, addr := range addrs {
@@ -115,7 +115,13 @@ func (n *Node) join(ctx context.Context, addr string) error {
 		n.count.refused[self].Add(1)
 		return ErrSelf
 	}
-	return n.tell(ctx, core.Join{Addrs: []string{addr}})
+	if err := n.tell(ctx, core.Join{Addrs: []string{addr}}); err != nil {
+		return err
+	}
+	if err := n.keepContact(ctx, hello); err != nil {
+		return fmt.Errorf("join %s: %w", addr, err)
+	}
+	return nil
 }
 
 // dial opens a stream that the core asked for and tells how that went.
