@@ -315,7 +315,7 @@ func TestAnotherHostIsLetInWhileOneFloods(t *testing.T) {
 
 func TestAPeerThatNeverReadsHoldsNobody(t *testing.T) {
 	n, _ := victim(t, "n")
-	value := strings.Repeat("x", core.MaxValue)
+	value := strings.Repeat("x", core.DefaultLimits().Value)
 	for i := range 12 {
 		if err := n.Set(fmt.Sprint("key", i), value); err != nil {
 			t.Fatal(err)

@@ -22,8 +22,8 @@ func (n *Node) Get(member, key string) (value string, ok bool) {
 	return value, ok
 }
 
-// Set publishes a key of this node: at most 256 and 65,536 bytes, and no more in all than Tuning allows. It returns when the
-// node itself has it, on its disk if it has one.
+// Set publishes a key of this node: at most 256 and 65,536 bytes, unless Tuning.Limits say otherwise, and 1 MiB in all. It returns when
+// the node itself has it, on its disk if it has one.
 func (n *Node) Set(key, value string) error {
 	return n.setOwn(core.Set{Key: key, Value: value})
 }

@@ -165,7 +165,7 @@ func TestAGoodbyeWaitsForNobodyBeyondItsContext(t *testing.T) {
 		mem := transport.NewMemory()
 		a := start(t, mem, "a")
 		for i := range 12 {
-			if err := a.Set(fmt.Sprint("key", i), strings.Repeat("x", core.MaxValue)); err != nil {
+			if err := a.Set(fmt.Sprint("key", i), strings.Repeat("x", core.DefaultLimits().Value)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -191,14 +191,14 @@ func TestAGoodbyeWaitsForNobodyBeyondItsContext(t *testing.T) {
 func TestAKeyBeyondALimitIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := start(t, transport.NewMemory(), "a")
-		for _, kv := range [][2]string{{"", "v"}, {strings.Repeat("k", core.MaxKey+1), "v"}, {"k", strings.Repeat("v", core.MaxValue+1)}} {
+		for _, kv := range [][2]string{{"", "v"}, {strings.Repeat("k", core.DefaultLimits().Key+1), "v"}, {"k", strings.Repeat("v", core.DefaultLimits().Value+1)}} {
 			if err := a.Set(kv[0], kv[1]); err == nil {
 				t.Errorf("Set of %d and %d bytes was accepted", len(kv[0]), len(kv[1]))
 			}
 		}
 		var err error
 		for i := 0; err == nil && i < 1000; i++ {
-			err = a.Set(fmt.Sprint("k", i), strings.Repeat("v", core.MaxValue))
+			err = a.Set(fmt.Sprint("k", i), strings.Repeat("v", core.DefaultLimits().Value))
 		}
 		if err == nil {
 			t.Error("a record without an end was accepted")

@@ -82,8 +82,8 @@ func (s *Shared) All(prefix string) iter.Seq2[string, string] {
 
 func hasPrefix(s, prefix string) bool { return len(s) >= len(prefix) && s[:len(prefix)] == prefix }
 
-// Set writes a key, at most 256 and 65,536 bytes; beyond that, beyond Limits.Shared in all, and by a clock that is wrong (see
-// [ErrClockAhead]), it is an error and nothing is written. With a TTL above 0 it goes by itself after that time, 1 ms at least. It
+// Set writes a key, at most 256 and 65,536 bytes unless Tuning.Limits say otherwise; beyond that, beyond Limits.Shared in all, and by a
+// clock that is wrong (see [ErrClockAhead]), it is an error and nothing is written. With a TTL above 0 it goes by itself after that time, 1 ms at least. It
 // returns when this node has it, on its disk if it has one; see [Shared.Sync].
 func (s *Shared) Set(ctx context.Context, key, value string, ttl time.Duration) error {
 	return s.write(ctx, core.SharedSet{Key: key, Value: value, TTL: ttl}, nil)

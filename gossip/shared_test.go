@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/goconvoke/convoke/gossip/core"
 	"github.com/goconvoke/convoke/gossip/transport"
 )
 
@@ -300,6 +301,41 @@ func TestSharedLimitsAreErrors(t *testing.T) {
 		}
 		if v, ok := s.Get("0"); len(v) != 1<<16 || !ok {
 			t.Error("what was there is cut or gone")
+		}
+	})
+}
+
+func TestRaisedLimitsCarryTheLargestKeysAndValues(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		net, nodes := formed(t, "a", "b")
+		tuning := core.DefaultConfig()
+		tuning.Limits.Key, tuning.Limits.Value = core.MaxKey, core.MaxValue
+		config := Config{Name: "c", ClusterID: "test", Listen: "c:7946", Transport: net.Host("c"), Tuning: &tuning, DataDir: dir}
+		c, err := Start(config)
+		must(t, err)
+		must(t, c.Join(t.Context(), "a:7946"))
+		settle(2 * time.Second)
+		key, value := strings.Repeat("k", core.MaxKey), strings.Repeat("v", core.MaxValue)
+		must(t, c.Shared().Set(t.Context(), key, value, 0))
+		must(t, c.Set(key, value))
+		settle(time.Second)
+		c.Stop()
+		c, err = Start(config)
+		must(t, err)
+		defer c.Stop()
+		settle(2 * time.Second)
+		for _, n := range append(nodes, c) {
+			if v, _ := n.Shared().Get(key); v != value {
+				t.Errorf("%s has %d bytes of the shared value", n.config.Name, len(v))
+			}
+			if v, _ := n.Get("c", key); v != value {
+				t.Errorf("%s has %d bytes of c's own", n.config.Name, len(v))
+			}
+		}
+		tuning.Limits.Value++
+		if _, err := Start(Config{Name: "d", ClusterID: "test", Listen: "d:7946", Transport: net.Host("d"), Tuning: &tuning}); err == nil {
+			t.Error("a limit beyond what a frame carries is taken")
 		}
 	})
 }

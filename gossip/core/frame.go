@@ -89,12 +89,12 @@ const (
 	MetaLeft = "l" // present: the node said goodbye
 )
 
-// Limits of what a record may hold. What exceeds them is refused.
+// Bounds of what a frame may carry. What exceeds them is refused, whatever [Limits] allow.
 const (
-	MaxID      = 255     // bytes of a name
-	MaxKey     = 256     // bytes of a key
-	MaxValue   = 1 << 16 // bytes of a value
-	MaxEntries = 16384   // entries of a record, tombstones included
+	MaxID      = 255       // bytes of a name
+	MaxKey     = 1 << 10   // bytes of a key
+	MaxValue   = 256 << 10 // bytes of a value
+	MaxEntries = 16384     // entries of a record, tombstones included
 	// MaxGeneration leaves room above for lives that have to outbid one.
 	MaxGeneration = 1 << 62
 )

@@ -17,11 +17,14 @@ type Limits struct {
 	// Shared is the size of the shared map, tombstones included, that writers are held to; merging may exceed it fourfold, so
 	// that two halves of a partition can always become one. 4 KiB to 64 MiB.
 	Shared int
+	// Key and Value are the sizes that this node itself may write, own or shared: 1 B to 1 KiB, and 0 to 256 KiB. It takes all
+	// that the others write.
+	Key, Value int
 }
 
 // DefaultLimits are far above what a healthy cluster needs, and far below what hurts a machine.
 func DefaultLimits() Limits {
-	return Limits{Members: 16384, Record: 1 << 20, State: 256 << 20, Shared: 8 << 20}
+	return Limits{Members: 16384, Record: 1 << 20, State: 256 << 20, Shared: 8 << 20, Key: 256, Value: 64 << 10}
 }
 
 // Validate returns all that is wrong with l at once.
@@ -39,7 +42,24 @@ func (l Limits) Validate() error {
 	if l.Shared < 4<<10 || l.Shared > 64<<20 {
 		errs = append(errs, fmt.Errorf("limit of the shared map is %d bytes, want %d to %d", l.Shared, 4<<10, 64<<20))
 	}
+	if l.Key < 1 || l.Key > MaxKey {
+		errs = append(errs, fmt.Errorf("limit of a key is %d bytes, want 1 to %d", l.Key, MaxKey))
+	}
+	if l.Value < 0 || l.Value > MaxValue {
+		errs = append(errs, fmt.Errorf("limit of a value is %d bytes, want 0 to %d", l.Value, MaxValue))
+	}
 	return errors.Join(errs...)
+}
+
+// entry returns why a node must not write such a key and value, nil if it may.
+func (l Limits) entry(key, value string) error {
+	switch {
+	case len(key) == 0 || len(key) > l.Key:
+		return fmt.Errorf("the key has %d bytes, want 1 to %d", len(key), l.Key)
+	case len(value) > l.Value:
+		return fmt.Errorf("the value has %d bytes, at most %d are possible", len(value), l.Value)
+	}
+	return nil
 }
 
 // entryCost is what an entry takes besides its key and its value, in bytes.
@@ -110,13 +130,11 @@ func (r *record) replacedBy(entries []Entry, above uint64) int {
 
 // CheckSet returns why an own key cannot be written, nil if it can.
 func (c *Core) CheckSet(key, value string) error {
-	switch {
-	case len(key) == 0 || len(key) > MaxKey:
-		return fmt.Errorf("the key has %d bytes, want 1 to %d", len(key), MaxKey)
-	case len(value) > MaxValue:
-		return fmt.Errorf("the value has %d bytes, at most %d are possible", len(value), MaxValue)
-	case len(c.self.rec.entries) >= MaxEntries:
-		return fmt.Errorf("the record has %d entries, at most %d are possible", len(c.self.rec.entries), MaxEntries)
+	if err := c.cfg.Limits.entry(key, value); err != nil {
+		return err
+	}
+	if n := len(c.self.rec.entries); n >= MaxEntries {
+		return fmt.Errorf("the record has %d entries, at most %d are possible", n, MaxEntries)
 	}
 	e := []Entry{{Kind: KindUser, Key: key, Value: value, Version: c.self.rec.version + 1}}
 	if why := c.store.excess(c.self.rec, c.self.rec, e); why != "" {

@@ -42,7 +42,7 @@ func rejected(c *Core, d ...RecordDelta) string {
 }
 
 func TestAPeerCannotMakeStateGrowWithoutBound(t *testing.T) {
-	l := Limits{Members: 10, Record: 32 << 10, State: 64 << 10, Shared: 4 << 10}
+	l := Limits{Members: 10, Record: 32 << 10, State: 64 << 10, Shared: 4 << 10, Key: 256, Value: 64 << 10}
 	t.Run("members", func(t *testing.T) {
 		c := limited(t, l)
 		var got string
@@ -99,7 +99,7 @@ func TestAPeerCannotMakeStateGrowWithoutBound(t *testing.T) {
 }
 
 func TestAnOwnKeyBeyondTheLimitIsAnError(t *testing.T) {
-	c := limited(t, Limits{Members: 10, Record: 4 << 10, State: 8 << 10, Shared: 4 << 10})
+	c := limited(t, Limits{Members: 10, Record: 4 << 10, State: 8 << 10, Shared: 4 << 10, Key: 256, Value: 64 << 10})
 	for i := range 10 {
 		key := fmt.Sprint(i)
 		err := c.CheckSet(key, strings.Repeat("x", 1<<10))

@@ -7,11 +7,8 @@ import (
 
 // CheckSharedSet returns why a key of the shared map cannot be written, nil if it can.
 func (c *Core) CheckSharedSet(key, value string) error {
-	switch {
-	case len(key) == 0 || len(key) > MaxKey:
-		return fmt.Errorf("the key has %d bytes, want 1 to %d", len(key), MaxKey)
-	case len(value) > MaxValue:
-		return fmt.Errorf("the value has %d bytes, at most %d are possible", len(value), MaxValue)
+	if err := c.cfg.Limits.entry(key, value); err != nil {
+		return err
 	}
 	e := SharedEntry{Key: key, Value: value}
 	had := 0

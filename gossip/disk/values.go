@@ -9,8 +9,8 @@ import (
 
 // The bounds of a store.
 const (
-	MaxKey   = 1 << 10   // bytes of a key, at least 1
-	MaxValue = 128 << 10 // bytes of a value
+	MaxKey   = 2 << 10   // bytes of a key, at least 1
+	MaxValue = 512 << 10 // bytes of a value
 	MaxTotal = 300 << 20 // bytes of all keys and values, with 64 more for each entry
 )
 

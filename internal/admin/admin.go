@@ -18,7 +18,7 @@ import (
 const Version = 1
 
 const (
-	maxRequest   = 512 << 10        // bytes; two values of 64 KiB take half of it when every byte is escaped
+	maxRequest   = 2 << 20          // bytes; two values of 256 KiB take half of it when every byte is escaped
 	maxReply     = 16 << 20         // bytes of one line
 	maxClients   = 32               // at the same time; one more is told so
 	maxTimeout   = 10 * time.Minute // that a client can ask for

@@ -78,9 +78,9 @@ func TestAnyBytesComeThrough(t *testing.T) {
 func TestTheLargestValuesFitWhateverTheyHold(t *testing.T) {
 	s := serve(t, echo)
 	for _, b := range []string{"a", `"`, "\x01", "\xff", "<", "\u2028"} {
-		v := Text(strings.Repeat(b, 1<<16/len(b)))
+		v := Text(strings.Repeat(b, 256<<10/len(b)))
 		if got, err := ask(t, s.Path(), Request{Op: "echo", Key: "k", Value: v, Expect: &v}); err != nil || len(got) != 2 || got[1] != v {
-			t.Errorf("64 KiB of %q: %v", b, err)
+			t.Errorf("256 KiB of %q: %v", b, err)
 		}
 	}
 }
@@ -113,7 +113,7 @@ func TestWhatIsNoRequestIsRefused(t *testing.T) {
 		{"junk", "GET / HTTP/1.1\r\n", "not a line of JSON"},
 		{"another version", `{"v":2,"op":"x"}` + "\n", "speaks version 1 of the admin protocol, this command version 2"},
 		{"no version", "{}\n", "this command version 0"},
-		{"too large", `{"v":1,"op":"` + strings.Repeat("x", maxRequest) + `"}` + "\n", "larger than 524288 bytes"},
+		{"too large", `{"v":1,"op":"` + strings.Repeat("x", maxRequest) + `"}` + "\n", "larger than 2097152 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conn, err := net.Dial("unix", s.Path())
