@@ -69,9 +69,7 @@ type KeyChange struct {
 func (n *Node) WatchKeys(ctx context.Context, member, prefix string) iter.Seq[KeyChange] {
 	return func(yield func(KeyChange) bool) {
 		last := map[[2]string]string{}
-		for {
-			next := n.watch.wait()
-			v := n.View()
+		for v := range n.views(ctx) {
 			now := keysOf(v, member, prefix)
 			for _, c := range changes(last, now) {
 				if !yield(c) {
@@ -79,15 +77,6 @@ func (n *Node) WatchKeys(ctx context.Context, member, prefix string) iter.Seq[Ke
 				}
 			}
 			last = now
-			select {
-			case <-next:
-			case <-ctx.Done():
-				return
-			case <-n.done:
-				if n.View() == v {
-					return
-				}
-			}
 		}
 	}
 }

@@ -40,22 +40,32 @@ func (w *watchers) wait() <-chan struct{} {
 // or the node ends. A slow reader misses views in between, never the newest, and holds up nobody.
 func (n *Node) Watch(ctx context.Context) iter.Seq[Change] {
 	return func(yield func(Change) bool) {
-		last := &View{}
-		for first := true; ; first = false {
+		last, first := &View{}, true
+		for now := range n.views(ctx) {
+			c := diff(last, now)
+			if (first || len(c.Joined)+len(c.Lost)+len(c.Updated) > 0) && !yield(c) {
+				return
+			}
+			last, first = now, false
+		}
+	}
+}
+
+// views yields the present view and then each newer one that its reader is in time for, until ctx or the node ends.
+func (n *Node) views(ctx context.Context) iter.Seq[*View] {
+	return func(yield func(*View) bool) {
+		for {
 			next := n.watch.wait()
 			now := n.View()
-			if c := diff(last, now); first || len(c.Joined)+len(c.Lost)+len(c.Updated) > 0 {
-				if !yield(c) {
-					return
-				}
+			if !yield(now) {
+				return
 			}
-			last = now
 			select {
 			case <-next:
 			case <-ctx.Done():
 				return
 			case <-n.done:
-				if n.View() == last {
+				if n.View() == now {
 					return
 				}
 			}

@@ -1,4 +1,4 @@
-// Package hostaddr finds the address at which other hosts reach this one.
+// Package hostaddr finds the address at which other hosts reach this one, and reads addresses that lack a port.
 package hostaddr
 
 import (

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/goconvoke/convoke/internal/hostaddr"
 	"github.com/goconvoke/convoke/internal/targets"
 	"github.com/goconvoke/convoke/peer"
 )
@@ -96,7 +96,7 @@ func parseLine(raw []byte, port int) (string, error) {
 	if len(strings.Fields(line)) != 1 {
 		return "", fmt.Errorf("%q is not one host; print one host:port a line", line)
 	}
-	host, bare := hostOnly(line)
+	host, bare := hostaddr.HostOnly(line)
 	switch {
 	case !bare:
 		return peer.Addr(line)
@@ -104,15 +104,4 @@ func parseLine(raw []byte, port int) (string, error) {
 		return "", fmt.Errorf("%q has no port; print host:port, or set the default with port", line)
 	}
 	return peer.Addr(net.JoinHostPort(host, strconv.Itoa(port)))
-}
-
-// hostOnly reports whether s is a host without a port, and strips its brackets.
-func hostOnly(s string) (host string, bare bool) {
-	if inner, ok := strings.CutPrefix(s, "["); ok {
-		return strings.CutSuffix(inner, "]")
-	}
-	if _, err := netip.ParseAddr(s); err == nil {
-		return s, true
-	}
-	return s, !strings.Contains(s, ":")
 }

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 
+	"github.com/goconvoke/convoke/internal/hostaddr"
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -81,7 +81,7 @@ func address(s string, port int) (string, error) {
 	if strings.Contains(s, "..") {
 		return "", fmt.Errorf("%q has two dots in a row, which no host name has", s)
 	}
-	host, bare := hostOnly(s)
+	host, bare := hostaddr.HostOnly(s)
 	if !bare {
 		return peer.Addr(s)
 	}
@@ -89,15 +89,4 @@ func address(s string, port int) (string, error) {
 		return "", fmt.Errorf("%q has no port; write host:port, or set the default with port", s)
 	}
 	return peer.Addr(net.JoinHostPort(host, strconv.Itoa(port)))
-}
-
-// hostOnly reports whether s is a host without a port, and strips its brackets.
-func hostOnly(s string) (host string, bare bool) {
-	if inner, ok := strings.CutPrefix(s, "["); ok {
-		return strings.CutSuffix(inner, "]")
-	}
-	if _, err := netip.ParseAddr(s); err == nil {
-		return s, true
-	}
-	return s, !strings.Contains(s, ":")
 }
