@@ -168,7 +168,11 @@ func (c *Core) onSharedDigest(l *link, d *SharedDigest) {
 		e := c.shared.entries[v.ID]
 		switch {
 		case e == nil || cmp.Or(cmp.Compare(v.Stamp, e.Stamp), cmp.Compare(v.Writer, e.Writer)) > 0:
-			if d.Mask != 0 && !c.aheadOfClock(v.Stamp) {
+			switch {
+			case d.Mask == 0: // it asks, and knows what it has
+			case c.aheadOfClock(v.Stamp):
+				c.emit(Rejected{Link: l.id, Reason: ReasonClockAhead})
+			default:
 				lack = append(lack, SharedVersion{ID: v.ID})
 			}
 		case v.Stamp != e.Stamp || v.Writer != e.Writer:
