@@ -152,7 +152,7 @@ func (a tcpAddr) String() string { return string(a) }
 // adopt hands a stream whose handshake is over to the loop, and reads it until its end.
 func (n *Node) adopt(s *stream, hello *core.Hello, attempt uint64, first core.Frame) {
 	l := newLink(core.LinkID(n.lastLink.Add(1)), hello.ID, s)
-	up := core.LinkUp{Link: l.number, ID: hello.ID, Generation: hello.Generation, Addr: hello.Addr, Attempt: attempt, Clock: hello.Clock, Rejoin: hello.Rejoin}
+	up := core.LinkUp{Link: l.number, ID: hello.ID, Generation: hello.Generation, Addr: hello.Addr, Attempt: attempt, Dialled: attempt != 0, Clock: hello.Clock, Rejoin: hello.Rejoin}
 	if n.tellOf(context.Background(), event{in: up, link: l}) != nil {
 		_ = s.Close()
 		return

@@ -6,6 +6,22 @@ import (
 	"time"
 )
 
+// Moment is a point of cluster time, in milliseconds since 1970: what ages, expiries and horizons are counted in. It is neither the
+// clock of one node (a time.Time) nor its running time (a time.Duration since its start). 0 is none.
+type Moment int64
+
+// MomentAt returns the moment at which cluster time reads t.
+func MomentAt(t time.Time) Moment { return Moment(t.UnixMilli()) }
+
+// Add returns the moment d later.
+func (m Moment) Add(d time.Duration) Moment { return m + Moment(d.Milliseconds()) }
+
+// Sub returns the time from o to m.
+func (m Moment) Sub(o Moment) time.Duration { return time.Duration(m-o) * time.Millisecond }
+
+// Time returns the moment as a time.
+func (m Moment) Time() time.Time { return time.UnixMilli(int64(m)) }
+
 // clockAhead is how far a stamp may be ahead of our clock. One that is further comes from a clock that is wrong; taken, it would
 // win over all that others write until their clocks get there.
 const clockAhead = time.Minute

@@ -17,6 +17,7 @@ type Hello struct {
 	Addr       string // host:port where the sender can be dialled
 	Clock      int64  // milliseconds since 1970 at the sender
 	Rejoin     bool   // the sender was removed, knows it, and comes back on purpose
+	Aged       bool   // the sender was without contact to its cluster for longer than Config.Horizon
 }
 
 // Refuse ends a handshake and says why, so that both sides can tell.
@@ -24,13 +25,14 @@ type Refuse struct {
 	Reason string // lower case, at most 255 bytes
 }
 
-// Beat is the heartbeat. It is sent when nothing else was for Config.Heartbeat, and at once when one of its flags changes.
+// Beat is the heartbeat. It is sent every Config.Heartbeat whatever else is sent, and at once when one of its flags changes.
 type Beat struct {
 	Hash   uint64 // of all records of the sender
 	Known  uint32 // number of records of the sender
 	Wanted bool   // the sender wants this link on one of its rings
 	Eager  bool   // the sender takes bulk on this link
 	Shared uint64 // hash of the sender's shared map
+	Clock  int64  // milliseconds since 1970 at the sender; 0: not in this beat
 }
 
 // NumBuckets is the number of parts the records are divided into to find a difference; a record is in bucket NodeID % 64.
@@ -45,6 +47,7 @@ type Buckets struct {
 // a Digest of Mask 0, for what it lacks itself.
 type Digest struct {
 	Mask    uint64 // bit b: Entries has every record of bucket b; 0: only the records listed are asked for
+	Reply   bool   // answers a Digest whose sender lacks more than fits into one window: it is to ask for what it lacks
 	Entries []DigestEntry
 }
 
@@ -59,6 +62,7 @@ type DigestEntry struct {
 // Delta carries parts of records.
 type Delta struct {
 	Records []RecordDelta
+	Last    bool // ends the answer to a Digest of Mask 0
 }
 
 // RecordDelta is what one record gained from version From (excluded) to To (included), oldest first and without a gap. From 0
@@ -69,6 +73,7 @@ type RecordDelta struct {
 	Generation uint64
 	From, To   uint64
 	Floor      uint64  // tombstones up to this version are gone
+	Seen       Moment  // when the node was last up at any member that the sender has news of; 0: it is up at the sender
 	Urgent     bool    // relay at once; otherwise it may wait for company (Config.Relax)
 	Entries    []Entry // ascending versions, all in (From, To]
 }
@@ -112,12 +117,14 @@ type Entry struct {
 // is answered with SharedDigests of the buckets that differ.
 type SharedBuckets struct {
 	Hashes [NumBuckets]uint64
+	Floor  Stamp // tombstones up to this stamp are gone at the sender
 }
 
 // SharedDigest lists entries of the sender's shared map. The receiver sends what the sender lacks, and asks in turn, with a
 // SharedDigest of Mask 0, for what it lacks itself.
 type SharedDigest struct {
 	Mask    uint64 // bit b: Entries has every entry of bucket b; 0: only the entries listed are asked for
+	Reply   bool   // as in Digest
 	Entries []SharedVersion
 }
 
@@ -131,7 +138,19 @@ type SharedVersion struct {
 // SharedDelta carries entries of the shared map.
 type SharedDelta struct {
 	Clock   int64 // milliseconds since 1970 at the sender
+	Last    bool  // ends the answer to a SharedDigest of Mask 0
 	Entries []SharedEntry
+}
+
+// SharedAnnounce lists writes that the sender has and did not send, because the receiver should get them over another link. A
+// receiver that does not get them soon asks for them with a SharedDigest of Mask 0.
+type SharedAnnounce struct {
+	Entries []SharedVersion
+}
+
+// Lazy asks the receiver to announce changes of the shared map over this link, or to send them.
+type Lazy struct {
+	On bool // announce
 }
 
 // Ask is the first frame of a stream that is no link: somebody wants to know what the receiver has. The core neither sends nor
@@ -172,8 +191,10 @@ func (*Digest) frame()  {}
 func (*Delta) frame()   {}
 func (*Bye) frame()     {}
 
-func (*SharedBuckets) frame() {}
-func (*SharedDigest) frame()  {}
-func (*SharedDelta) frame()   {}
-func (*Ask) frame()           {}
-func (*Answer) frame()        {}
+func (*SharedBuckets) frame()  {}
+func (*SharedDigest) frame()   {}
+func (*SharedDelta) frame()    {}
+func (*SharedAnnounce) frame() {}
+func (*Lazy) frame()           {}
+func (*Ask) frame()            {}
+func (*Answer) frame()         {}

@@ -12,15 +12,18 @@ type (
 	// Tick says that time has passed; due no later than [Core.NextTick].
 	Tick struct{}
 
-	// LinkUp reports a stream whose handshake is over. Attempt is that of the Dial it answers, 0 if the peer dialled.
+	// LinkUp reports a stream whose handshake is over. Attempt is that of the Dial it answers, 0 if there was none: the peer
+	// dialled, or a Join of the application did.
 	LinkUp struct {
 		Link       LinkID
 		ID         string
 		Generation uint64
 		Addr       string
 		Attempt    uint64
+		Dialled    bool  // this side dialled
 		Clock      int64 // milliseconds since 1970 at the peer; 0: not known
 		Rejoin     bool  // the peer was removed, knows it, and comes back on purpose
+		Aged       bool  // the peer was without contact to its cluster for longer than Config.Horizon
 	}
 
 	// Received hands over a frame, in the order of the stream.
@@ -66,6 +69,7 @@ type (
 	Restore struct {
 		Members []Remember
 		Shared  []SharedEntry
+		Contact Moment // of the last Contact; 0: not known
 	}
 
 	// Leave says goodbye and closes all links. A core that left does nothing more.
@@ -137,7 +141,15 @@ type (
 	Remember struct {
 		ID, Addr   string
 		Generation uint64
+		Seen       Moment // when it was last up; 0: it is up
 	}
+
+	// Contact says until when this node took part in its cluster. A shell keeps it over a restart. It comes every minute or less
+	// often.
+	Contact struct{ At Moment }
+
+	// Exchanged says that this node has all that the peer of a link had when the link began. It comes once for each link.
+	Exchanged struct{ Link LinkID }
 
 	// Forget says that a member is to be forgotten.
 	Forget struct{ ID string }
@@ -171,5 +183,7 @@ func (Rejected) output() {}
 func (Removed) output()        {}
 func (Remember) output()       {}
 func (Forget) output()         {}
+func (Contact) output()        {}
+func (Exchanged) output()      {}
 func (RememberShared) output() {}
 func (ForgetShared) output()   {}

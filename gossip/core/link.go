@@ -105,7 +105,7 @@ func (c *Core) linkUp(in LinkUp) {
 		t.flaps = flaps{} // a new process; what the old one's links did says nothing about its
 	}
 	now := c.now()
-	l := &link{id: in.Link, peer: t, generation: in.Generation, ours: in.Attempt != 0, since: now,
+	l := &link{id: in.Link, peer: t, generation: in.Generation, ours: in.Dialled, since: now,
 		detector: newDetector(now, c.cfg.Heartbeat), need: t.flaps.need, wanted: true, peerWants: true,
 		eager: !t.up, exchanged: now}
 	l.hearClock(in.Clock, now)
@@ -152,10 +152,10 @@ func (c *Core) admit(in LinkUp, t *slot) bool {
 	switch {
 	case in.Generation < l.generation:
 		return false
-	case crossed && in.Attempt != 0 == l.ours: // the same side twice: the later one is what it believes in
+	case crossed && in.Dialled == l.ours: // the same side twice: the later one is what it believes in
 	case crossed:
 		lower := c.self.node < t.node
-		if (in.Attempt != 0) != lower { // not dialled by the lower ID
+		if in.Dialled != lower { // not dialled by the lower ID
 			return false
 		}
 	}

@@ -236,7 +236,7 @@ func (a *attempt) accepted() {
 		}
 		a.done = true
 		n.streams[s.link[0]] = s
-		n.step(core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Clock: m.clock().UnixMilli(), Rejoin: m.Rejoin})
+		n.step(core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Dialled: true, Clock: m.clock().UnixMilli(), Rejoin: m.Rejoin})
 	})
 	m.step(core.LinkUp{Link: s.link[1], ID: n.ID, Generation: n.generation, Addr: n.Addr, Clock: n.clock().UnixMilli(), Rejoin: n.Rejoin})
 }

@@ -117,11 +117,11 @@ func helloField(h *core.Hello, f *field) (err error) {
 	case helloAddr:
 		h.Addr, err = f.string(maxAddr)
 	case helloClock:
-		var v uint64
-		v, err = f.uint(63)
-		h.Clock = int64(v)
+		h.Clock, err = f.int63()
 	case helloRejoin:
 		h.Rejoin, err = f.bool()
+	case helloAged:
+		h.Aged, err = f.bool()
 	}
 	return err
 }
@@ -147,8 +147,15 @@ func beatField(b *core.Beat, f *field) (err error) {
 		b.Eager, err = f.bool()
 	case beatShared:
 		b.Shared, err = f.uint(64)
+	case beatClock:
+		b.Clock, err = f.int63()
 	}
 	return err
+}
+
+func (f *field) int63() (int64, error) {
+	v, err := f.uint(63)
+	return int64(v), err
 }
 
 func (f *field) bool() (bool, error) {
@@ -189,6 +196,8 @@ func digestField(d *core.Digest, f *field) (err error) {
 	switch f.number {
 	case digestMask:
 		d.Mask, err = f.uint(64)
+	case digestReply:
+		d.Reply, err = f.bool()
 	case digestEntry:
 		if len(d.Entries) >= maxItems {
 			return fmt.Errorf("more than %d records", maxItems)
@@ -218,6 +227,11 @@ func digestEntryField(e *core.DigestEntry, f *field) (err error) {
 
 // deltaField counts the entries of all records.
 func deltaField(d *core.Delta, f *field, entries *int) error {
+	if f.number == deltaLast {
+		var err error
+		d.Last, err = f.bool()
+		return err
+	}
 	if f.number != deltaRecord {
 		return nil
 	}
@@ -252,6 +266,10 @@ func recordField(r *core.RecordDelta, f *field) (err error) {
 		r.Floor, err = f.uint(64)
 	case recordUrgent:
 		r.Urgent, err = f.bool()
+	case recordSeen:
+		var v int64
+		v, err = f.int63()
+		r.Seen = core.Moment(v)
 	case recordLinks:
 		err = linksField(r, f)
 	case recordEntry:

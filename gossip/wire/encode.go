@@ -15,6 +15,7 @@ const (
 	helloAddr       = 5
 	helloRejoin     = 6
 	helloClock      = 7
+	helloAged       = 8
 
 	refuseReason = 1
 
@@ -23,11 +24,14 @@ const (
 	beatWanted = 3
 	beatEager  = 4
 	beatShared = 5
+	beatClock  = 6
 
 	bucketsHashes = 1
+	bucketsFloor  = 2
 
 	digestMask  = 1
 	digestEntry = 2
+	digestReply = 3
 
 	entryNode       = 1
 	entryGeneration = 2
@@ -35,6 +39,7 @@ const (
 	entryFloor      = 4
 
 	deltaRecord = 1
+	deltaLast   = 2
 
 	recordNode       = 1
 	recordID         = 2
@@ -45,6 +50,7 @@ const (
 	recordUrgent     = 7
 	recordEntry      = 8
 	recordLinks      = 9
+	recordSeen       = 10
 
 	keyKind    = 1
 	keyKey     = 2
@@ -96,7 +102,8 @@ func appendHello(b []byte, f *core.Hello) []byte {
 	b = appendVarint(b, helloGeneration, f.Generation)
 	b = appendString(b, helloAddr, f.Addr)
 	b = appendBool(b, helloRejoin, f.Rejoin)
-	return appendVarint(b, helloClock, uint64(f.Clock))
+	b = appendVarint(b, helloClock, uint64(f.Clock))
+	return appendBool(b, helloAged, f.Aged)
 }
 
 // appendRefuse cuts a reason that is too long: half of it says more than a broken frame.
@@ -109,10 +116,15 @@ func appendBeat(b []byte, f *core.Beat) []byte {
 	b = appendVarint(b, beatKnown, uint64(f.Known))
 	b = appendBool(b, beatWanted, f.Wanted)
 	b = appendBool(b, beatEager, f.Eager)
-	return appendFixed(b, beatShared, f.Shared)
+	b = appendFixed(b, beatShared, f.Shared)
+	return appendVarint(b, beatClock, uint64(f.Clock))
 }
 
 func appendBuckets(b []byte, f *core.Buckets) []byte { return appendHashes(b, &f.Hashes) }
+
+func appendSharedBuckets(b []byte, f *core.SharedBuckets) []byte {
+	return appendFixed(appendHashes(b, &f.Hashes), bucketsFloor, uint64(f.Floor))
+}
 
 func appendHashes(b []byte, hashes *[core.NumBuckets]uint64) []byte {
 	b = protowire.AppendTag(b, bucketsHashes, protowire.BytesType)
@@ -125,6 +137,7 @@ func appendHashes(b []byte, hashes *[core.NumBuckets]uint64) []byte {
 
 func appendDigest(b []byte, f *core.Digest) []byte {
 	b = appendFixed(b, digestMask, f.Mask)
+	b = appendBool(b, digestReply, f.Reply)
 	for i := range f.Entries {
 		e := &f.Entries[i]
 		b = appendMessage(b, digestEntry, func(m []byte) []byte {
@@ -141,7 +154,7 @@ func appendDelta(b []byte, f *core.Delta) []byte {
 	for i := range f.Records {
 		b = appendMessage(b, deltaRecord, func(m []byte) []byte { return appendRecord(m, &f.Records[i]) })
 	}
-	return b
+	return appendBool(b, deltaLast, f.Last)
 }
 
 func appendRecord(b []byte, r *core.RecordDelta) []byte {
@@ -152,6 +165,7 @@ func appendRecord(b []byte, r *core.RecordDelta) []byte {
 	b = appendVarint(b, recordTo, r.To)
 	b = appendVarint(b, recordFloor, r.Floor)
 	b = appendBool(b, recordUrgent, r.Urgent)
+	b = appendVarint(b, recordSeen, uint64(r.Seen))
 	b = appendLinks(b, r.Entries)
 	for i := range r.Entries {
 		e := &r.Entries[i]

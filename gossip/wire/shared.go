@@ -10,6 +10,7 @@ import (
 const (
 	sharedMask    = 1
 	sharedVersion = 2
+	sharedReply   = 3
 
 	versionID     = 1
 	versionStamp  = 2
@@ -21,6 +22,9 @@ const (
 
 	sharedEntry = 1
 	sharedClock = 2
+	sharedLast  = 3
+
+	lazyOn = 1
 
 	sharedSpace   = 1
 	sharedKey     = 2
@@ -32,7 +36,7 @@ const (
 )
 
 func appendSharedDigest(b []byte, f *core.SharedDigest) []byte {
-	return appendVersions(appendFixed(b, sharedMask, f.Mask), f.Entries)
+	return appendVersions(appendBool(appendFixed(b, sharedMask, f.Mask), sharedReply, f.Reply), f.Entries)
 }
 
 func appendVersions(b []byte, versions []core.SharedVersion) []byte {
@@ -48,6 +52,7 @@ func appendVersions(b []byte, versions []core.SharedVersion) []byte {
 
 func appendSharedDelta(b []byte, f *core.SharedDelta) []byte {
 	b = appendVarint(b, sharedClock, uint64(f.Clock))
+	b = appendBool(b, sharedLast, f.Last)
 	for i := range f.Entries {
 		b = appendMessage(b, sharedEntry, func(m []byte) []byte { return AppendShared(m, &f.Entries[i]) })
 	}
@@ -76,7 +81,18 @@ func DecodeShared(b []byte) (core.SharedEntry, error) {
 
 func decodeSharedBuckets(b []byte) (core.Frame, error) {
 	out := new(core.SharedBuckets)
-	if err := decodeHashes(b, &out.Hashes); err != nil {
+	err := decodeHashes(b, &out.Hashes)
+	if err == nil {
+		err = fields(b, out, func(out *core.SharedBuckets, f *field) (err error) {
+			if f.number == bucketsFloor {
+				var v uint64
+				v, err = f.uint(64)
+				out.Floor = core.Stamp(v)
+			}
+			return err
+		})
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: shared buckets: %w", ErrMalformed, err)
 	}
 	return out, nil
@@ -86,6 +102,8 @@ func sharedDigestField(d *core.SharedDigest, f *field) (err error) {
 	switch f.number {
 	case sharedMask:
 		d.Mask, err = f.uint(64)
+	case sharedReply:
+		d.Reply, err = f.bool()
 	case sharedVersion:
 		d.Entries, err = versionsField(d.Entries, f)
 	}
@@ -145,20 +163,34 @@ func sharedVersionField(v *core.SharedVersion, f *field) error {
 }
 
 func sharedDeltaField(d *core.SharedDelta, f *field) error {
-	if f.number == sharedClock {
-		v, err := f.uint(63)
-		d.Clock = int64(v)
-		return err
+	var err error
+	switch f.number {
+	case sharedClock:
+		d.Clock, err = f.int63()
+	case sharedLast:
+		d.Last, err = f.bool()
+	case sharedEntry:
+		if len(d.Entries) >= maxItems {
+			return fmt.Errorf("more than %d entries", maxItems)
+		}
+		var e core.SharedEntry
+		err = message(f, &e, sharedEntryField)
+		d.Entries = append(d.Entries, e)
 	}
-	if f.number != sharedEntry {
-		return nil
+	return err
+}
+
+func announceField(a *core.SharedAnnounce, f *field) (err error) {
+	if f.number == sharedVersion {
+		a.Entries, err = versionsField(a.Entries, f)
 	}
-	if len(d.Entries) >= maxItems {
-		return fmt.Errorf("more than %d entries", maxItems)
+	return err
+}
+
+func lazyField(l *core.Lazy, f *field) (err error) {
+	if f.number == lazyOn {
+		l.On, err = f.bool()
 	}
-	var e core.SharedEntry
-	err := message(f, &e, sharedEntryField)
-	d.Entries = append(d.Entries, e)
 	return err
 }
 
@@ -179,8 +211,7 @@ func sharedEntryField(e *core.SharedEntry, f *field) (err error) {
 		u, err = f.uint(64)
 		e.Writer = core.NodeID(u)
 	case sharedExpires:
-		u, err = f.uint(63)
-		e.Expires = int64(u)
+		e.Expires, err = f.int63()
 	case sharedDeleted:
 		e.Deleted, err = f.bool()
 	}

@@ -46,6 +46,8 @@ const (
 	typeSharedDelta   = 10
 	typeAsk           = 11
 	typeAnswer        = 12
+	typeAnnounce      = 13
+	typeLazy          = 14
 )
 
 // ErrMalformed is wrapped by every error about the content of a frame.
@@ -69,11 +71,15 @@ func Append(b []byte, f core.Frame) ([]byte, error) {
 	case *core.Delta:
 		b = appendDelta(append(b, typeDelta), f)
 	case *core.SharedBuckets:
-		b = appendHashes(append(b, typeSharedBuckets), &f.Hashes)
+		b = appendSharedBuckets(append(b, typeSharedBuckets), f)
 	case *core.SharedDigest:
 		b = appendSharedDigest(append(b, typeSharedDigest), f)
 	case *core.SharedDelta:
 		b = appendSharedDelta(append(b, typeSharedDelta), f)
+	case *core.SharedAnnounce:
+		b = appendVersions(append(b, typeAnnounce), f.Entries)
+	case *core.Lazy:
+		b = appendBool(append(b, typeLazy), lazyOn, f.On)
 	case *core.Ask:
 		b = appendVersions(append(b, typeAsk), f.Versions)
 	case *core.Answer:
@@ -117,6 +123,10 @@ func Decode(body []byte) (core.Frame, error) {
 		return decode(fields, "shared digest", new(core.SharedDigest), sharedDigestField)
 	case typeSharedDelta:
 		return decode(fields, "shared delta", new(core.SharedDelta), sharedDeltaField)
+	case typeAnnounce:
+		return decode(fields, "announce", new(core.SharedAnnounce), announceField)
+	case typeLazy:
+		return decode(fields, "lazy", new(core.Lazy), lazyField)
 	case typeAsk:
 		return decode(fields, "ask", new(core.Ask), askField)
 	case typeAnswer:

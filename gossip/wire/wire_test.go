@@ -26,17 +26,17 @@ func buckets() *core.Buckets {
 // examples has each type of frame, full and empty.
 func examples() []core.Frame {
 	return []core.Frame{
-		&core.Hello{Protocol: 1, Cluster: "orders", ID: "node-1", Generation: 1 << 60, Addr: "[fd00::1]:7946", Rejoin: true, Clock: 1 << 41},
+		&core.Hello{Protocol: 1, Cluster: "orders", ID: "node-1", Generation: 1 << 60, Addr: "[fd00::1]:7946", Rejoin: true, Clock: 1 << 41, Aged: true},
 		&core.Hello{},
 		&core.Refuse{Reason: "another cluster"},
 		&core.Refuse{},
-		&core.Beat{Hash: 1<<63 + 5, Known: 1000, Wanted: true, Eager: true, Shared: 9},
+		&core.Beat{Hash: 1<<63 + 5, Known: 1000, Wanted: true, Eager: true, Shared: 9, Clock: 1 << 41},
 		&core.Beat{},
 		buckets(),
-		&core.Digest{Mask: 1<<63 | 1, Entries: []core.DigestEntry{{Node: 1, Generation: 2, Version: 3, Floor: 4}, {Node: 1 << 63}}},
+		&core.Digest{Mask: 1<<63 | 1, Reply: true, Entries: []core.DigestEntry{{Node: 1, Generation: 2, Version: 3, Floor: 4}, {Node: 1 << 63}}},
 		&core.Digest{},
-		&core.Delta{Records: []core.RecordDelta{
-			{Node: 7, ID: "node-7", Generation: 9, To: 12, Floor: 3, Urgent: true, Entries: []core.Entry{
+		&core.Delta{Last: true, Records: []core.RecordDelta{
+			{Node: 7, ID: "node-7", Generation: 9, To: 12, Floor: 3, Seen: 1 << 41, Urgent: true, Entries: []core.Entry{
 				{Kind: core.KindMeta, Key: core.MetaAddr, Value: "10.0.0.7:7946", Version: 4},
 				{Kind: core.KindLink, Key: "12345678", Version: 5},
 				{Kind: core.KindLink, Key: "short", Version: 6},
@@ -47,14 +47,17 @@ func examples() []core.Frame {
 			{Node: 8, Generation: 1, From: 4, To: 5},
 		}},
 		&core.Delta{},
-		&core.SharedBuckets{Hashes: buckets().Hashes},
-		&core.SharedDigest{Mask: 5, Entries: []core.SharedVersion{{ID: 1, Stamp: 2, Writer: 3}, {ID: 1 << 63}}},
+		&core.SharedBuckets{Hashes: buckets().Hashes, Floor: 7 << 16},
+		&core.SharedDigest{Mask: 5, Reply: true, Entries: []core.SharedVersion{{ID: 1, Stamp: 2, Writer: 3}, {ID: 1 << 63}}},
 		&core.SharedDigest{},
-		&core.SharedDelta{Clock: 1 << 41, Entries: []core.SharedEntry{
+		&core.SharedDelta{Clock: 1 << 41, Last: true, Entries: []core.SharedEntry{
 			{Key: "k", Value: "v", Stamp: 1 << 60, Writer: 7, Expires: 1 << 41},
 			{Space: core.SpaceMember, Key: "node-7", Stamp: 2, Deleted: true},
 		}},
 		&core.SharedDelta{},
+		&core.SharedAnnounce{Entries: []core.SharedVersion{{ID: 1, Stamp: 2, Writer: 3}}},
+		&core.Lazy{On: true},
+		&core.Lazy{},
 		&core.Ask{Versions: []core.SharedVersion{{ID: 1, Stamp: 2, Writer: 3}}},
 		&core.Answer{Hash: 1, Shared: 2, Lacks: 3},
 		&core.Bye{Reason: core.ByeLeft},
