@@ -62,6 +62,9 @@ func (c *Core) clusterTime() time.Time {
 	return c.median
 }
 
+// clusterMoment is clusterTime as a moment.
+func (c *Core) clusterMoment() Moment { return MomentAt(c.clusterTime()) }
+
 func (c *Core) aheadOfClock(s Stamp) bool { return s > stampAt(c.clusterTime().Add(clockAhead)) }
 
 // CheckClock returns ErrClockAhead if this node must not write to the shared map.

@@ -35,13 +35,17 @@ type Core struct {
 	raised  int  // how often we took a higher generation
 	sweeper sweeper
 
+	recordTable recordTable
+	sharedTable sharedTable
+	compareAt   time.Duration // when bucket hashes that wait are due to be compared
+	forgotten   map[NodeID]forgottenLife
+
 	shared      sharedMap
 	sharedFlood sharedFlood
 	forgetAt    time.Duration
 	lives       map[string]time.Duration // own keys with a TTL: when they end
 	expireAt    time.Duration            // the first of them; 0: there is none
 	born        Stamp                    // when this life began
-	inStep      time.Duration            // when all neighbours were last seen to have what we have
 
 	median   time.Time // see clusterTime
 	medianAt time.Time
@@ -53,12 +57,14 @@ type Core struct {
 
 // New returns a node that knows only itself. The configuration must be valid; rng is the core's alone.
 func New(cfg Config, rng *rand.Rand, now time.Time) *Core {
-	c := &Core{cfg: cfg, rng: rng}
+	c := &Core{cfg: cfg, rng: rng, forgotten: map[NodeID]forgottenLife{}}
+	c.recordTable = recordTable{c: c, asked: map[uint64]pull{}}
+	c.sharedTable = sharedTable{c: c, asked: map[uint64]pull{}}
 	step := cfg.Heartbeat / 4
 	c.clock = clock{last: now, promise: step, grace: step}
 	c.store = newStore(cfg.Limits)
 	c.links = newLinks()
-	c.dials = newDialler()
+	c.dials = newDialler(cfg.DialCap, rng)
 	c.shared = newSharedMap()
 	c.born = stampAt(now)
 	c.self = c.store.slot(HashID(cfg.ID))
@@ -74,8 +80,12 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 	if c.closed {
 		return nil
 	}
-	if d := c.clock.advance(now); d > 0 {
-		c.emit(Paused{For: d})
+	away, stepped := c.clock.advance(now)
+	if away > 0 {
+		c.emit(Paused{For: away})
+	}
+	if away > 0 || stepped {
+		c.links.announceClock()
 	}
 	switch in := in.(type) {
 	case LinkUp:
@@ -87,7 +97,7 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 	case DialFailed:
 		c.dialFailed(in)
 	case Join:
-		c.dials.addSeeds(in.Addrs, c.now())
+		c.dials.name(in.Addrs, c.now())
 	case Set:
 		c.setKey(in)
 	case Delete:
@@ -130,6 +140,7 @@ func (c *Core) work() {
 	c.collectDue()
 	c.forgetDue()
 	c.tendLinks()
+	c.compareDue()
 	c.publishDue()
 	c.judgeDue()
 	c.ringDue()
@@ -137,8 +148,9 @@ func (c *Core) work() {
 	c.publishDue()
 	c.pushSharedDue() // before the records: it may say that one is welcome again
 	c.flushDue()
+	c.noteHashes()
 	next := now + c.cfg.Heartbeat/4
-	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.sharedFlood.pushAt, c.expireAt} {
+	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.compareAt, c.sharedFlood.pushAt, c.expireAt} {
 		if at > 0 {
 			next = min(next, at)
 		}
@@ -146,12 +158,14 @@ func (c *Core) work() {
 	c.clock.promise = max(next, now)
 }
 
+// tables returns what neighbours keep equal.
+func (c *Core) tables() [2]table { return [2]table{&c.recordTable, &c.sharedTable} }
+
 func (c *Core) now() time.Duration { return c.clock.at }
 
 func (c *Core) emit(o Output) { c.out = append(c.out, o) }
 
 func (c *Core) send(l *link, f Frame) {
-	l.sent = c.now()
 	c.emit(Send{Link: l.id, Frame: f})
 }
 

@@ -36,7 +36,7 @@ func TestAPauseMovesNoDeadline(t *testing.T) {
 		{10 * time.Second, 9 * time.Second, time.Second * 6 / 5}, // long away: time stood still
 		{5 * time.Second, 0, time.Second * 6 / 5},                // a step back
 	} {
-		if late := c.advance(start.Add(s.at)); late < s.late || s.late == 0 && late != 0 {
+		if late, _ := c.advance(start.Add(s.at)); late < s.late || s.late == 0 && late != 0 {
 			t.Errorf("advance(%v) = %v, want %v", s.at, late, s.late)
 		}
 		if c.at != s.want {

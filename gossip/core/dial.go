@@ -1,6 +1,8 @@
 package core
 
 import (
+	"cmp"
+	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -13,22 +15,42 @@ type target struct {
 	lost    bool   // a published link broke and the redial is undecided
 	next    time.Duration
 	backoff time.Duration
+
+	named time.Duration // of a seed: when the application last named it; 0: it is remembered from an earlier life
+	tried time.Duration // of a seed: when it was last dialled; 0: never
 }
 
 // dialler calls nodes, with a backoff per target that grows to Config.DialCap and then stays: who is unreachable is called for
 // ever, since the first working link is what merges two halves.
+//
+// Seeds, addresses at which somebody may live, wait in a fair queue: those that were never tried first, the newest word of the
+// application before all, then the one whose last try is the longest ago. So dead addresses, however many, never keep a live one
+// from its turn.
 type dialler struct {
+	cap      time.Duration // the longest backoff
+	rng      *rand.Rand
 	seeds    []*target
 	inFlight map[uint64]*target
 	lost     []*target // may have lost set
 	last     uint64
 	dueAt    time.Duration
+	seedAt   time.Duration // no further seed before
 }
 
-// maxSeedDials bounds the seeds that are tried at once.
-const maxSeedDials = 4
+const (
+	// maxSeeds bounds the addresses that are kept; beyond, the one that was named the longest ago is dropped.
+	maxSeeds = 1024
+	// maxSeedDials bounds the seeds that are tried at once, maxSeedDialsAlone while no other member is up: then nothing else is to be
+	// done, and an address that does not answer holds its place for a whole Config.DialTimeout.
+	maxSeedDials      = 4
+	maxSeedDialsAlone = 256
+	// seedGap is the time between two seeds while alone, after the first maxSeedDials.
+	seedGap = 4 * time.Millisecond
+)
 
-func newDialler() dialler { return dialler{inFlight: map[uint64]*target{}} }
+func newDialler(most time.Duration, rng *rand.Rand) dialler {
+	return dialler{cap: most, rng: rng, inFlight: map[uint64]*target{}}
+}
 
 // target returns the calls made to a node.
 func (d *dialler) target(t *slot) *target {
@@ -41,13 +63,87 @@ func (d *dialler) target(t *slot) *target {
 	return t.call
 }
 
-func (d *dialler) addSeeds(addrs []string, now time.Duration) {
+// name adds addresses that the application names. One that is known already is due again at once, if it was not tried just now.
+func (d *dialler) name(addrs []string, now time.Duration) {
 	for _, a := range addrs {
-		if a != "" && !slices.ContainsFunc(d.seeds, func(t *target) bool { return t.addr == a }) {
-			d.seeds = append(d.seeds, &target{addr: a})
+		t := d.seed(a)
+		if t == nil {
+			continue
+		}
+		t.named = max(1, now)
+		if t.backoff > 0 && now-t.tried > t.backoff/2 {
+			t.next = min(t.next, now)
 		}
 	}
 	soonest(&d.dueAt, now)
+}
+
+// remember adds addresses of an earlier life: tried after those that the application names.
+func (d *dialler) remember(addrs []string, now time.Duration) {
+	for _, a := range addrs {
+		d.seed(a)
+	}
+	soonest(&d.dueAt, now)
+}
+
+// seed returns the seed with an address, a new one if need be; nil if it cannot be kept.
+func (d *dialler) seed(addr string) *target {
+	if addr == "" {
+		return nil
+	}
+	if i := slices.IndexFunc(d.seeds, func(t *target) bool { return t.addr == addr }); i >= 0 {
+		return d.seeds[i]
+	}
+	if len(d.seeds) >= maxSeeds {
+		d.dropSeed()
+	}
+	t := &target{addr: addr}
+	d.seeds = append(d.seeds, t)
+	return t
+}
+
+// dropSeed drops the seed that was named the longest ago.
+func (d *dialler) dropSeed() {
+	oldest := -1
+	for i, t := range d.seeds {
+		if t.attempt == 0 && (oldest < 0 || t.named < d.seeds[oldest].named) {
+			oldest = i
+		}
+	}
+	d.seeds = slices.Delete(d.seeds, max(0, oldest), max(0, oldest)+1)
+}
+
+// dueSeeds returns the seeds that may be dialled now, in the order in which they are.
+func (d *dialler) dueSeeds(now time.Duration, skip func(*target) bool) []*target {
+	var due []*target
+	for _, t := range d.seeds {
+		switch {
+		case t.attempt != 0 || skip(t):
+		case now < t.next:
+			soonest(&d.dueAt, t.next)
+		default:
+			due = append(due, t)
+		}
+	}
+	slices.SortStableFunc(due, func(a, b *target) int {
+		return cmp.Or(cmp.Compare(a.tried, b.tried), cmp.Compare(b.named, a.named))
+	})
+	return due
+}
+
+func (d *dialler) busySeeds() (n int) {
+	for _, t := range d.seeds {
+		if t.attempt != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// backOff sets when a target is dialled next: after a time that doubles, spread over half to one and a half of itself.
+func (d *dialler) backOff(t *target, now time.Duration) {
+	t.backoff = min(max(2*t.backoff, 250*time.Millisecond), d.cap)
+	t.next = now + t.backoff/2 + time.Duration(d.rng.Int64N(int64(t.backoff)))
 }
 
 // dialDue starts the dials that are due and finds out when the next one is.
@@ -90,40 +186,48 @@ func (c *Core) dialNeighbour(t *slot) {
 // dialSeeds tries the addresses at which no member lives that is up: all we have while we are alone, and later what discovery
 // knows and we do not, such as the other half of a cluster that never met.
 func (c *Core) dialSeeds() {
-	d := &c.dials
-	busy := 0
-	for _, t := range d.seeds {
-		if t.attempt != 0 {
-			busy++
-		}
+	d, now := &c.dials, c.now()
+	if len(d.seeds) == 0 {
+		return
 	}
-	for _, t := range d.seeds {
-		if busy >= maxSeedDials {
+	soonest(&d.dueAt, now+c.cfg.DialCap) // one that is covered may not be so any longer by then
+	most := maxSeedDials
+	if c.judge.up == 1 {
+		most = maxSeedDialsAlone
+	}
+	covered := c.coveredAddrs()
+	busy := d.busySeeds()
+	for _, t := range d.dueSeeds(now, covered) {
+		if busy >= most {
 			return // the end of one of them brings us back
 		}
-		if t.addr == c.cfg.Addr || c.covered(t) {
-			continue
+		if busy >= maxSeedDials && now < d.seedAt {
+			soonest(&d.dueAt, d.seedAt)
+			return
 		}
+		t.tried = max(1, now)
 		if c.dial(t, t.addr) {
 			busy++
+			d.seedAt = now + seedGap
 		}
-	}
-	if len(d.seeds) > 0 {
-		soonest(&d.dueAt, c.now()+c.cfg.DialCap) // one that was covered may not be so any longer
 	}
 }
 
-// covered tells whether a member that is up, or left, lives at the address of a seed.
-func (c *Core) covered(t *target) bool {
-	if t.slot != nil {
-		return t.slot == c.self || t.slot.up || t.slot.left || c.links.byPeer[t.slot] != nil
-	}
+// coveredAddrs returns whether a seed needs no dial: it is this node, or a member that is up, has left or is linked lives there.
+func (c *Core) coveredAddrs() func(*target) bool {
+	up := map[string]bool{c.cfg.Addr: true}
 	for _, s := range c.store.slots {
-		if s.up && s.addr == t.addr {
-			return true
+		if s.up {
+			up[s.addr] = true
 		}
 	}
-	return false
+	return func(t *target) bool {
+		if up[t.addr] {
+			return true
+		}
+		s := t.slot
+		return s != nil && (s == c.self || s.rec != nil && (s.up || s.left) || c.links.byPeer[s] != nil)
+	}
 }
 
 // dial starts a dial unless one is in flight or it is too early.
@@ -147,7 +251,7 @@ func (c *Core) dial(t *target, addr string) bool {
 	return true
 }
 
-// dialFailed decides a redial, and sets the backoff: doubling, spread over half to one and a half of itself.
+// dialFailed decides a redial, and sets the backoff.
 func (c *Core) dialFailed(in DialFailed) {
 	d := &c.dials
 	t := d.inFlight[in.Attempt]
@@ -156,8 +260,7 @@ func (c *Core) dialFailed(in DialFailed) {
 	}
 	delete(d.inFlight, in.Attempt)
 	t.attempt = 0
-	t.backoff = min(max(2*t.backoff, 250*time.Millisecond), c.cfg.DialCap)
-	t.next = c.now() + t.backoff/2 + time.Duration(c.rng.Int64N(int64(t.backoff)))
+	d.backOff(t, c.now())
 	if t.lost {
 		t.lost = false
 		c.publishNow()
@@ -166,12 +269,16 @@ func (c *Core) dialFailed(in DialFailed) {
 	soonest(&d.dueAt, c.now())
 }
 
-// dialled ends the dial that brought a link and returns the place of the peer.
-func (c *Core) dialled(in LinkUp, node NodeID) *slot {
+// dialled ends the dial that brought a link, and returns the place of the peer and who was dialled, nil if nobody was. The backoff
+// stays until the link has lived for a while.
+func (c *Core) dialled(in LinkUp, node NodeID) (*slot, *target) {
 	s := c.store.slot(node)
-	if t := c.dials.inFlight[in.Attempt]; t != nil {
+	now := c.now()
+	t := c.dials.inFlight[in.Attempt]
+	if t != nil {
 		delete(c.dials.inFlight, in.Attempt)
-		t.attempt, t.backoff, t.next = 0, 0, 0
+		t.attempt = 0
+		c.dials.backOff(t, now)
 		if t.slot == nil {
 			t.slot = s
 		}
@@ -179,10 +286,10 @@ func (c *Core) dialled(in LinkUp, node NodeID) *slot {
 			t.lost = false
 			c.publishNow()
 		}
-		soonest(&c.dials.dueAt, c.now())
+		soonest(&c.dials.dueAt, now)
 	}
 	if s.call != nil {
-		s.call.lost, s.call.backoff = false, 0
+		s.call.lost = false
 	}
-	return s
+	return s, t
 }

@@ -115,7 +115,7 @@ func (c *Core) push(items []*item, inBulk bool) {
 	parts := make([][]RecordDelta, len(items))
 	for i, it := range items {
 		d := it.slot.since(it.prev, it.prev)
-		d.Urgent = it.urgent
+		d.Urgent, d.Seen = it.urgent, c.seenOf(it.slot)
 		parts[i] = d.split()
 	}
 	for _, l := range c.links.list {
@@ -146,69 +146,82 @@ func (c *Core) graftOne() {
 }
 
 // sendDelta sends records in frames of at most about maxFrame.
-func (c *Core) sendDelta(l *link, records []RecordDelta) {
-	for len(records) > 0 {
+func (c *Core) sendDelta(l *link, records []RecordDelta) { c.sendRecords(l, records, false) }
+
+// sendRecords is sendDelta; with last, the frames are an answer, and its end is marked even if there is nothing to send.
+func (c *Core) sendRecords(l *link, records []RecordDelta, last bool) {
+	for len(records) > 0 || last {
 		n, w := 0, 0
 		for n < len(records) && (n == 0 || w < maxFrame) {
 			w += records[n].weight()
 			n++
 		}
-		c.send(l, &Delta{Records: records[:n:n]})
-		records = records[n:]
+		ends := last && n == len(records)
+		c.send(l, &Delta{Records: records[:n:n], Last: ends})
+		records, last = records[n:], last && !ends
 	}
 }
 
 // onDelta takes what a neighbour pushed or answered.
 func (c *Core) onDelta(l *link, d *Delta) {
-	var lack []DigestEntry
+	var gaps []claim
 	news := 0
 	for i := range d.Records {
 		r := &d.Records[i]
 		if r.Node == c.self.node {
 			c.hearSelf(r.Generation, r.To)
+			if c.closed {
+				return
+			}
 			continue
 		}
-		if c.bars(r) {
-			continue
-		}
-		ch, out := c.store.apply(r)
-		switch out {
+		switch c.takeRecord(l, r) {
 		case applied:
 			news++
-			if ch.fresh && ch.slot == l.peer {
-				l.generation = r.Generation // it took a higher one
-			}
-			c.flood.fresh = c.now()
-			c.learn(ch, l, r.Urgent)
-		case old:
-			if ch.slot.rec.generation == r.Generation && ch.slot.rec.version == r.To {
-				c.flood.has(ch.slot, l.id)
-			}
 		case gap:
-			if t := c.store.slot(r.Node); t != nil {
-				lack = c.lacking(lack, t)
-			}
-		case broken:
-			c.emit(Rejected{Link: l.id, Reason: "delta breaks the format"})
-		case over:
-			c.emit(Rejected{Link: l.id, Reason: ch.why})
+			gaps = append(gaps, claim{id: uint64(r.Node), hi: r.Generation, lo: r.To})
 		}
 	}
-	if len(lack) > 0 {
-		c.send(l, &Digest{Entries: lack})
+	if news > 0 {
+		l.records.gained(c.now())
+	}
+	c.fillGaps(l, gaps)
+	if d.Last {
+		c.onLast(&c.recordTable, l)
 	}
 	if l.eager && len(d.Records) > bulk && 2*news < len(d.Records) {
 		c.setEager(l, false)
 	}
 }
 
-// lacking asks for what is missing of a record, at most once in a while: all neighbours show the same gap at once.
-func (c *Core) lacking(lack []DigestEntry, t *slot) []DigestEntry {
-	if t.asked != 0 && c.now()-t.asked < 200*time.Millisecond {
-		return lack
+// takeRecord merges one delta that came over a link, and draws the consequences.
+func (c *Core) takeRecord(l *link, r *RecordDelta) outcome {
+	if why := c.turnsAway(r); why != "" {
+		if why != quietly {
+			c.emit(Rejected{Link: l.id, Reason: why})
+		}
+		return old
 	}
-	t.asked = c.now()
-	return append(lack, t.digest())
+	ch, out := c.store.apply(r)
+	switch out {
+	case applied:
+		if ch.fresh && ch.slot == l.peer {
+			l.generation = r.Generation // it took a higher one
+		}
+		c.flood.fresh = c.now()
+		c.sawMember(ch.slot, r.Seen)
+		c.learn(ch, l, r.Urgent)
+	case old:
+		if ch.slot.rec.generation == r.Generation && ch.slot.rec.version == r.To {
+			c.flood.has(ch.slot, l.id)
+			c.sawMember(ch.slot, r.Seen)
+		}
+	case broken:
+		c.emit(Rejected{Link: l.id, Reason: "delta breaks the format"})
+	case over:
+		c.emit(Rejected{Link: l.id, Reason: ch.why})
+	}
+	return out
 }
 
 // learn draws the consequences of a change heard from a link. A relayed change is urgent if its writer says so, and if it
@@ -216,7 +229,7 @@ func (c *Core) lacking(lack []DigestEntry, t *slot) []DigestEntry {
 func (c *Core) learn(ch change, l *link, urgent bool) {
 	t := ch.slot
 	if ch.fresh {
-		c.emit(Remember{ID: t.rec.id, Addr: t.addr, Generation: t.rec.generation})
+		c.emit(Remember{ID: t.rec.id, Addr: t.addr, Generation: t.rec.generation, Seen: c.seenOf(t)})
 	}
 	c.judge.news = true
 	urgent = urgent || ch.fresh || !t.reached()

@@ -181,6 +181,7 @@ const (
 	ByeCrossed  ByeReason = 3 // both had dialled; the other stream stays
 	ByeConflict ByeReason = 4 // another process has this name and a higher generation
 	ByeRemoved  ByeReason = 5 // one of the two was removed from the cluster
+	ByeFull     ByeReason = 6 // the sender has no room for one more member
 )
 
 func (*Hello) frame()   {}

@@ -9,7 +9,7 @@ func TestAGenerationNobodyCanOutbidIsRefused(t *testing.T) {
 	c := limited(t, DefaultLimits())
 	d := whole("m", 1)
 	d.Generation = math.MaxUint64
-	if got := rejected(c, d); got != "delta breaks the format" {
+	if got := rejected(c, d); got != "generation is far beyond all clocks" {
 		t.Errorf("a record of the last generation there is: %q", got)
 	}
 	d = whole("self", 1)

@@ -73,10 +73,10 @@ const slotsPerMember = 4
 // admits tells whether a record may be added for a node that has none.
 func (s *store) admits() bool { return s.known < s.limits.Members }
 
-// room tells whether a node has a record, or one may be added for it.
-func (s *store) room(n NodeID) bool {
-	t := s.byNode[n]
-	return t != nil && (t.rec != nil || s.admits()) || t == nil && s.admits() && len(s.slots) < slotsPerMember*s.limits.Members
+// hasRoom reports whether a node has a record, or one may be added for it; in a full table another one may have to go for it.
+func (c *Core) hasRoom(n NodeID, generation uint64) bool {
+	t := c.store.byNode[n]
+	return t != nil && t.rec != nil || c.makeRoom(n, generation, 0)
 }
 
 // excess returns what is wrong with a record that gains entries above a version, "" if nothing is. A record that starts anew is

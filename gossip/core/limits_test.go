@@ -46,14 +46,16 @@ func TestAPeerCannotMakeStateGrowWithoutBound(t *testing.T) {
 	t.Run("members", func(t *testing.T) {
 		c := limited(t, l)
 		var got string
-		for i := range 20 {
-			got = rejected(c, whole(fmt.Sprint("m", i), 1))
+		for i := range 20 { // each started after the one before
+			d := whole(fmt.Sprint("m", i), 1)
+			d.Generation = uint64(i + 1)
+			got = rejected(c, d)
 		}
 		if n := len(c.View().Members); got != "too many members" || n != l.Members {
 			t.Errorf("%q with %d members, want the limit of %d named", got, n, l.Members)
 		}
-		out := c.Step(c.clock.last, LinkUp{Link: 2, ID: "late", Generation: 1, Addr: "10.0.0.3:1"})
-		if _, ok := out[1].(Close); !ok || c.Links() != 1 {
+		out := c.Step(c.clock.last, LinkUp{Link: 2, ID: "late", Generation: 100, Addr: "10.0.0.3:1"})
+		if _, ok := out[2].(Close); !ok || c.Links() != 1 {
 			t.Errorf("a link to one member too many: %v", out)
 		}
 	})

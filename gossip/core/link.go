@@ -10,34 +10,35 @@ import (
 type link struct {
 	id         LinkID
 	peer       *slot
+	from       *target // whose dial brought it; nil: the peer's, or once it has lived for a while
 	generation uint64
 	ours       bool // we dialled
 	since      time.Duration
-	sent       time.Duration
+	beatAt     time.Duration // when the last heartbeat was sent
+	clockIn    int           // heartbeats until the next one that carries our clock
 	detector   detector
 
 	wanted    bool // it is on one of our rings
 	peerWants bool
 	idleSince time.Duration // when both ceased to want it; 0: not so
 	eager     bool          // takes bulk
-	need      int           // heartbeats to hear before it is published
-	good      int           // heartbeats heard
+	need      int           // heartbeats to receive before it is published
+	good      int           // heartbeats received
+	offered   bool          // its publication was asked for
 
-	beaten    bool // the first heartbeat was heard
-	differ    int  // heartbeats in a row with another hash than ours
-	exchanged time.Duration
+	drainUntil time.Duration // the peer was removed: until then it may send what it has not sent yet; 0: it was not
 
-	lastWords time.Duration // the peer was removed: until then it may say what it has not said yet; 0: it was not
+	clock heardClock
 
-	clock        heardClock
-	same         bool          // its last heartbeat told of the same state as ours
-	sharedDiffer int           // heartbeats in a row with another hash of the shared map than ours
-	sharedAsked  time.Duration // when an exchange of the shared map was last begun
-	sharedWait   time.Duration // before the next one
+	records, shared exchange // comparison of the two tables with the peer's
+	exchanged       bool     // Exchanged was reported
 }
 
-// ready tells whether the link may be published.
-func (l *link) ready() bool { return l.good >= l.need }
+// ready reports whether the link may be published: it has passed its hysteresis, or the peer cannot be reached without it. A
+// member's only links are never withheld, however often they broke.
+func (l *link) ready() bool {
+	return l.good >= l.need || l.good > 0 && !l.peer.reached()
+}
 
 // links are all the streams of a node and what is published of them.
 type links struct {
@@ -73,20 +74,27 @@ func (ls *links) remove(l *link) {
 // linkUp takes a stream into use, or turns it down.
 func (c *Core) linkUp(in LinkUp) {
 	node := HashID(in.ID)
-	if !c.store.room(node) {
-		c.emit(Rejected{Link: in.Link, Reason: "too many members"})
+	if !c.hasRoom(node, in.Generation) {
+		c.emit(Rejected{Link: in.Link, Reason: ReasonFull})
+		c.emit(Send{Link: in.Link, Frame: &Bye{Reason: ByeFull}})
+		c.emit(Close{Link: in.Link, Graceful: true})
+		c.dialFailed(DialFailed{Attempt: in.Attempt})
+		return
+	}
+	if c.beyondClocks(in.Generation) {
+		c.emit(Rejected{Link: in.Link, Reason: "generation is far beyond all clocks"})
 		c.emit(Close{Link: in.Link})
 		c.dialFailed(DialFailed{Attempt: in.Attempt})
 		return
 	}
-	if e := c.shared.find(SpaceMember, in.ID); e.said(c.clusterTime()).removed {
+	if e := c.shared.find(SpaceMember, in.ID); e.removes(c.clusterTime()) {
 		if !in.Rejoin || !e.Stamp.Time().Before(time.UnixMilli(int64(in.Generation))) {
 			c.turnAway(in)
 			return
 		}
 		c.readmit(in.ID)
 	}
-	t := c.dialled(in, node)
+	t, from := c.dialled(in, node)
 	if node == c.self.node {
 		c.emit(Close{Link: in.Link})
 		if in.Generation != c.self.rec.generation {
@@ -105,14 +113,14 @@ func (c *Core) linkUp(in LinkUp) {
 		t.flaps = flaps{} // a new process; what the old one's links did says nothing about its
 	}
 	now := c.now()
-	l := &link{id: in.Link, peer: t, generation: in.Generation, ours: in.Dialled, since: now,
+	l := &link{id: in.Link, peer: t, from: from, generation: in.Generation, ours: in.Dialled, since: now,
 		detector: newDetector(now, c.cfg.Heartbeat), need: t.flaps.need, wanted: true, peerWants: true,
-		eager: !t.up, exchanged: now}
+		eager: !t.up, clockIn: clockEvery - 1}
+	l.records.sameAt, l.shared.sameAt = now, now
 	l.hearClock(in.Clock, now)
 	c.links.add(l)
 	if c.store.known == 1 {
-		whole := c.self.since0()
-		c.sendDelta(l, whole)
+		c.sendDelta(l, c.self.since0())
 	}
 	c.beat(l)
 	if l.ready() {
@@ -166,6 +174,7 @@ func (c *Core) admit(in LinkUp, t *slot) bool {
 
 // linkReady has a link published: at once if the peer may hang on this link; else when there is company.
 func (c *Core) linkReady(l *link) {
+	l.offered = true
 	if !l.peer.reached() || c.judge.held != 0 {
 		c.publishNow()
 		return
@@ -186,14 +195,32 @@ func (c *Core) linkDown(id LinkID) {
 		return
 	}
 	c.links.remove(l)
-	if l.lastWords != 0 {
+	if l.drainUntil != 0 {
 		return
 	}
 	call := c.dials.target(l.peer)
 	call.lost = c.self.publishes(l.peer)
-	call.next, call.backoff = c.now(), 0
-	soonest(&c.dials.dueAt, c.now())
+	c.redialSoon(l, call)
 	c.ringSoon(true)
+}
+
+// livedFor is how long a link must have lived, in heartbeats, for its peer to be dialled again at once. One that shakes hands and
+// breaks is dialled with the backoff of one that cannot be reached.
+const livedFor = 5
+
+// redialSoon sets when the peer of a link that ended is dialled again.
+func (c *Core) redialSoon(l *link, call *target) {
+	now := c.now()
+	if now-l.since >= livedFor*c.cfg.Heartbeat {
+		call.backoff, call.next = 0, now
+	} else {
+		c.dials.backOff(call, now)
+		if call.lost && call.next > now+c.cfg.Coalesce {
+			call.lost = false
+			c.publishNow()
+		}
+	}
+	soonest(&c.dials.dueAt, call.next)
 }
 
 // bye notes that the peer closes a link on purpose.
@@ -227,9 +254,7 @@ func (c *Core) tendLinks() {
 		case now-l.detector.heard > l.detector.silence(c.cfg.Silence):
 			c.links.remove(l)
 			c.emit(Close{Link: l.id})
-			call := c.dials.target(l.peer)
-			call.next, call.backoff = now, 0
-			soonest(&c.dials.dueAt, now)
+			c.redialSoon(l, c.dials.target(l.peer))
 			c.publishNow()
 			c.ringSoon(true)
 		case c.unwanted(l):
@@ -237,12 +262,27 @@ func (c *Core) tendLinks() {
 			c.emit(Close{Link: l.id, Graceful: true})
 			c.links.remove(l)
 			soonest(&c.links.publishAt, now+c.cfg.Relax)
-		case now-l.sent >= c.cfg.Heartbeat:
-			c.beat(l)
+		default:
+			c.tend(l)
 		}
 	}
-	c.endLastWords()
+	c.endDraining()
 	c.sweep()
+}
+
+// tend sends the heartbeat of a link when it is due, whatever else was sent: hashes, clocks, hysteresis and staleness live on
+// heartbeats, and must not wait for the traffic to pause.
+func (c *Core) tend(l *link) {
+	if c.now()-l.beatAt >= c.cfg.Heartbeat {
+		c.beat(l)
+	}
+	if l.ready() && !l.offered {
+		c.linkReady(l)
+	}
+	if l.from != nil && c.now()-l.since >= livedFor*c.cfg.Heartbeat {
+		l.from.backoff, l.from = 0, nil
+	}
+	c.tendExchanges(l)
 }
 
 // unwanted tells whether neither end has wanted a link for five heartbeats, and it is not so new that minds may change. While a
@@ -259,8 +299,25 @@ func (c *Core) unwanted(l *link) bool {
 	return now-l.idleSince > 5*c.cfg.Heartbeat && now-l.since > 5*c.cfg.Heartbeat
 }
 
+// announceClock has the next heartbeat of every link carry the clock.
+func (ls *links) announceClock() {
+	for _, l := range ls.list {
+		l.clockIn = 0
+	}
+}
+
+// clockEvery is the number of heartbeats of a link of which one carries the clock: often enough for a limit of a minute, and
+// cheap. A step of the own clock is reported with the next heartbeat of every link.
+const clockEvery = 8
+
 func (c *Core) beat(l *link) {
-	c.send(l, &Beat{Hash: c.store.hash, Known: uint32(c.store.known), Wanted: l.wanted, Eager: l.eager, Shared: c.shared.hash})
+	b := &Beat{Hash: c.store.hash, Known: uint32(c.store.known), Wanted: l.wanted, Eager: l.eager, Shared: c.shared.hash}
+	if l.clockIn--; l.clockIn < 0 {
+		b.Clock, l.clockIn = c.clock.last.UnixMilli(), clockEvery-1
+	}
+	l.beatAt = c.now()
+	c.noteHashes()
+	c.send(l, b)
 }
 
 func (c *Core) setEager(l *link, eager bool) {

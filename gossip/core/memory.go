@@ -21,15 +21,16 @@ func (c *Core) restore(in Restore) {
 	for _, m := range in.Members {
 		d := RecordDelta{Node: HashID(m.ID), ID: m.ID, Generation: m.Generation, To: 1,
 			Entries: []Entry{{Version: 1, Kind: KindMeta, Key: MetaAddr, Value: m.Addr}}}
-		if d.Node == c.self.node || c.bars(&d) {
+		if d.Node == c.self.node || c.turnsAway(&d) != "" {
 			continue
 		}
-		if _, out := c.store.apply(&d); out == applied {
+		if ch, out := c.store.apply(&d); out == applied {
+			c.sawMember(ch.slot, m.Seen)
 			addrs = append(addrs, m.Addr)
 		}
 	}
 	c.stale = true
-	c.dials.addSeeds(addrs, c.now())
+	c.dials.remember(addrs, c.now())
 }
 
 // remember has an entry of the shared map kept.

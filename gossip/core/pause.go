@@ -13,17 +13,23 @@ type clock struct {
 	grace   time.Duration // lateness that is not yet a pause
 }
 
-// advance moves the clock to now and returns how long we were away, 0 if we were not.
-func (c *clock) advance(now time.Time) time.Duration {
-	gone := now.Sub(c.last)
+// advance moves the clock to now. It returns how long this process did not run, 0 if it did, and whether the wall clock was set
+// meanwhile.
+func (c *clock) advance(now time.Time) (away time.Duration, stepped bool) {
+	gone := now.Sub(c.last) // by the monotonic clock, if both times have it
+	wall := now.Round(0).Sub(c.last.Round(0))
+	stepped = (wall - gone).Abs() > clockStep
 	c.last = now
 	if gone <= 0 {
-		return 0 // a step backwards: time stands still
+		return 0, stepped || gone < -clockStep // a step backwards: time stands still
 	}
 	if late := c.at + gone - c.promise; late > c.grace {
 		c.at += max(0, gone-late)
-		return late
+		return late, stepped
 	}
 	c.at += gone
-	return 0
+	return 0, stepped
 }
+
+// clockStep is by how much the wall clock must move against the time that passed to count as set.
+const clockStep = time.Second

@@ -7,8 +7,8 @@ func (c *Core) received(in Received) {
 		return
 	}
 	l.detector.hear(c.now(), c.cfg.Heartbeat)
-	if l.lastWords != 0 {
-		c.hearLastWords(l, in.Frame)
+	if l.drainUntil != 0 {
+		c.drain(l, in.Frame)
 		return
 	}
 	switch f := in.Frame.(type) {
@@ -17,11 +17,11 @@ func (c *Core) received(in Received) {
 	case *Delta:
 		c.onDelta(l, f)
 	case *Buckets:
-		c.onBuckets(l, f)
+		c.onBucketHashes(&c.recordTable, l, &f.Hashes)
 	case *Digest:
 		c.onDigest(l, f)
 	case *SharedBuckets:
-		c.onSharedBuckets(l, f)
+		c.onBucketHashes(&c.sharedTable, l, &f.Hashes)
 	case *SharedDigest:
 		c.onSharedDigest(l, f)
 	case *SharedDelta:
@@ -31,4 +31,21 @@ func (c *Core) received(in Received) {
 	default: // a frame of the handshake in the middle of a stream, or of a later protocol: no harm in it
 		c.emit(Rejected{Link: l.id, Reason: "unexpected frame"})
 	}
+}
+
+// onBeat takes a heartbeat: the flags of the link, the clock of the peer, and what its hashes show.
+func (c *Core) onBeat(l *link, b *Beat) {
+	first := l.good == 0
+	l.peerWants, l.eager = b.Wanted, b.Eager
+	l.hearClock(b.Clock, c.now())
+	if l.good++; l.ready() && !l.offered {
+		c.linkReady(l)
+	}
+	if b.Hash == c.store.hash {
+		c.agreed = true // the peer has our record
+	}
+	lower := c.self.node < l.peer.node
+	known, peers := c.store.known, int(b.Known)
+	c.heardHash(&c.recordTable, l, b.Hash, first, known < peers || !l.peer.up && known == peers && lower)
+	c.heardHash(&c.sharedTable, l, b.Shared, first, lower)
 }

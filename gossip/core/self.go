@@ -93,7 +93,7 @@ const maxRaised = 3
 // another process with our name that started later; it stays and we go, as the newer one is the one somebody just started.
 func (c *Core) hearSelf(generation, version uint64) {
 	r := c.self.rec
-	if generation > MaxGeneration || generation < r.generation || generation == r.generation && version <= r.version {
+	if c.beyondClocks(generation) || generation < r.generation || generation == r.generation && version <= r.version {
 		return
 	}
 	if c.agreed && generation > r.generation || c.raised >= maxRaised {

@@ -6,17 +6,12 @@ import (
 	"time"
 )
 
-// Bounds of the exchange.
-const (
-	sharedDigestMost = 8192             // entries of one digest; a bucket is never cut
-	sharedWaitMost   = 30 * time.Second // between two exchanges over a link that bring nothing
-)
-
 // sharedFlood is what of the shared map is to be pushed: of each key the newest write.
 type sharedFlood struct {
 	items  map[uint64]*sharedItem // by SharedID
 	order  []*sharedItem
 	pushAt time.Duration
+	fresh  time.Duration // when something new last came in
 }
 
 // sharedItem is an entry and the links whose peers have it.
@@ -72,45 +67,19 @@ func (c *Core) pushSharedDue() {
 }
 
 // sendShared sends entries in frames of at most about maxFrame.
-func (c *Core) sendShared(l *link, entries []SharedEntry) {
-	for len(entries) > 0 {
+func (c *Core) sendShared(l *link, entries []SharedEntry) { c.sendEntries(l, entries, false) }
+
+// sendEntries is sendShared; with last, the frames are an answer, and its end is marked even if there is nothing to send.
+func (c *Core) sendEntries(l *link, entries []SharedEntry, last bool) {
+	for len(entries) > 0 || last {
 		n, w := 0, 0
 		for n < len(entries) && (n == 0 || w < maxFrame) {
 			w += entries[n].cost()
 			n++
 		}
-		c.send(l, &SharedDelta{Clock: c.clock.last.UnixMilli(), Entries: entries[:n:n]})
-		entries = entries[n:]
-	}
-}
-
-// onSharedHash compares the maps of two neighbours, as onBeat does with records. An exchange that brings nothing, because one side
-// refuses what the other has, is tried less and less often.
-func (c *Core) onSharedHash(l *link, hash uint64, first bool) {
-	if hash == c.shared.hash {
-		l.sharedDiffer, l.sharedWait = 0, 0
-		return
-	}
-	l.sharedDiffer++
-	lower := c.self.node < l.peer.node
-	begin := l.sharedDiffer > 2 || lower && (first || l.sharedDiffer > 1)
-	if !begin || l.sharedAsked != 0 && c.now()-l.sharedAsked < max(l.sharedWait, c.cfg.Heartbeat) {
-		return
-	}
-	l.sharedAsked = max(1, c.now())
-	l.sharedWait = min(max(2*l.sharedWait, c.cfg.Heartbeat), sharedWaitMost)
-	c.send(l, &SharedBuckets{Hashes: c.shared.buckets})
-}
-
-func (c *Core) onSharedBuckets(l *link, b *SharedBuckets) {
-	var mask uint64
-	for i, h := range b.Hashes {
-		if h != c.shared.buckets[i] {
-			mask |= 1 << i
-		}
-	}
-	for _, d := range c.shared.digests(mask) {
-		c.send(l, d)
+		ends := last && n == len(entries)
+		c.send(l, &SharedDelta{Clock: c.clock.last.UnixMilli(), Entries: entries[:n:n], Last: ends})
+		entries, last = entries[n:], last && !ends
 	}
 }
 
@@ -127,69 +96,6 @@ func (m *sharedMap) inBuckets(mask uint64) []*SharedEntry {
 		return cmp.Or(cmp.Compare(x%NumBuckets, y%NumBuckets), cmp.Compare(x, y))
 	})
 	return all
-}
-
-// digests lists the entries in the buckets of a mask, whole buckets in each.
-func (m *sharedMap) digests(mask uint64) []*SharedDigest {
-	var out []*SharedDigest
-	d := &SharedDigest{}
-	all := m.inBuckets(mask)
-	for b := range uint64(NumBuckets) {
-		if mask>>b&1 == 0 {
-			continue
-		}
-		n := 0
-		for n < len(all) && all[n].id()%NumBuckets == b {
-			n++
-		}
-		if len(d.Entries) > 0 && len(d.Entries)+n > sharedDigestMost {
-			out = append(out, d)
-			d = &SharedDigest{}
-		}
-		d.Mask |= 1 << b
-		for _, e := range all[:n] {
-			d.Entries = append(d.Entries, SharedVersion{ID: e.id(), Stamp: e.Stamp, Writer: e.Writer})
-		}
-		all = all[n:]
-	}
-	if d.Mask != 0 {
-		out = append(out, d)
-	}
-	return out
-}
-
-// onSharedDigest sends what the neighbour lacks and asks for what we lack.
-func (c *Core) onSharedDigest(l *link, d *SharedDigest) {
-	var out []SharedEntry
-	var lack []SharedVersion
-	listed := make(map[uint64]bool, len(d.Entries))
-	for _, v := range d.Entries {
-		listed[v.ID] = true
-		e := c.shared.entries[v.ID]
-		switch {
-		case e == nil || cmp.Or(cmp.Compare(v.Stamp, e.Stamp), cmp.Compare(v.Writer, e.Writer)) > 0:
-			switch {
-			case d.Mask == 0: // it asks, and knows what it has
-			case c.aheadOfClock(v.Stamp):
-				c.emit(Rejected{Link: l.id, Reason: ReasonClockAhead})
-			default:
-				lack = append(lack, SharedVersion{ID: v.ID})
-			}
-		case v.Stamp != e.Stamp || v.Writer != e.Writer:
-			out = append(out, *e)
-		}
-	}
-	if d.Mask != 0 {
-		for _, e := range c.shared.inBuckets(d.Mask) {
-			if !listed[e.id()] {
-				out = append(out, *e)
-			}
-		}
-	}
-	c.sendShared(l, out)
-	if len(lack) > 0 {
-		c.send(l, &SharedDigest{Entries: lack})
-	}
 }
 
 // clone keeps an entry alive without the frame it came in.
@@ -211,7 +117,8 @@ func (c *Core) onSharedDelta(l *link, d *SharedDelta) {
 		}
 		c.shared.clock.see(e.Stamp)
 		if e := clone(e); c.shared.put(e) {
-			l.sharedWait = 0
+			l.shared.gained(c.now())
+			c.sharedFlood.fresh = c.now()
 			c.spread(e, l.id)
 			c.remember(e)
 			c.enforce(e)
@@ -221,6 +128,9 @@ func (c *Core) onSharedDelta(l *link, d *SharedDelta) {
 		} else {
 			c.sharedFlood.has(e, l.id)
 		}
+	}
+	if d.Last {
+		c.onLast(&c.sharedTable, l)
 	}
 }
 

@@ -18,8 +18,7 @@ type slot struct {
 	up       bool
 	risen    time.Duration // when it became up
 	missed   time.Duration // since when it is up though it cannot be reached, see Core.spares; 0: it is not so
-	gone     time.Duration // since when it is not up, or left; 0: it is up
-	asked    time.Duration // when we last asked for what we lack of it
+	seen     Moment        // when it was last up to anybody, as far as is known here; of no meaning while it is up
 	want     want
 	wantedAt time.Duration // when want became what it is
 	call     *target       // dialling it; nil before the first time

@@ -65,14 +65,14 @@ func TestStoresConvergeUnderAnyOrderDuplicationAndTruncation(t *testing.T) {
 func catchUp(t *testing.T, seed uint64, rng *rand.Rand, s *store, o *slot) {
 	t.Helper()
 	for range 1000 {
-		e := DigestEntry{}
+		e := claim{}
 		if mine := s.byNode[o.node]; mine != nil && mine.rec != nil {
-			e = mine.digest()
+			e = mine.claim()
 		}
-		if e.Version == o.rec.version {
+		if e.lo == o.rec.version {
 			return
 		}
-		d := truncated(rng, o.since(e.Version, e.Floor))
+		d := truncated(rng, o.since(e.lo, e.floor))
 		if _, out := s.apply(&d); out != applied {
 			t.Fatalf("seed %d: the answer to %+v is not taken: %+v", seed, e, d)
 		}

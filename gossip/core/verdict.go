@@ -59,6 +59,7 @@ func (c *Core) setUp(t *slot, up bool) {
 		return
 	}
 	t.up, t.missed = up, 0
+	c.sawMember(t, 0)
 	c.stale = true
 	c.emit(Judged{ID: t.rec.id, Up: up})
 	if up {

@@ -1,0 +1,193 @@
+package core
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Members are forgotten by age. When a member ceases to be up, every node notes the moment by cluster time, the latest moment that
+// anybody knows travels with its record, and a record that is older than Config.ForgetAfter is dropped by each node for itself. There
+// is no verdict about a member that could come back to those who are alive: who is up has no age. (Chitchat drops dead nodes in the
+// same way, by time since death that each node counts for itself; Cassandra needs a word, "removed", that spreads.)
+//
+// A node does not forget when those that it would forget are as many as those that are up, it included: then it may be the one that
+// is cut off, and the addresses that it remembers are its way back. Members that left are forgotten in any case.
+
+// seenOf returns when a member was last up, 0 if it is up here.
+func (c *Core) seenOf(t *slot) Moment {
+	if t.up && !t.left {
+		return 0
+	}
+	return t.seen
+}
+
+// sawMember notes when a member was last up to a peer; 0 is now. It reports a change to whoever keeps it.
+func (c *Core) sawMember(t *slot, seen Moment) {
+	now := c.clusterMoment()
+	if seen == 0 || seen > now {
+		seen = now
+	}
+	t.seen = max(t.seen, seen)
+}
+
+// age is for how long a member has not been up, or has left; 0 if it is up.
+func (c *Core) age(t *slot) time.Duration {
+	if t.up && !t.left {
+		return 0
+	}
+	return max(0, c.clusterMoment().Sub(t.seen))
+}
+
+// forgetDue forgets the members that have been gone for Config.ForgetAfter.
+func (c *Core) forgetDue() {
+	now := c.now()
+	if c.cfg.ForgetAfter == 0 || now < c.forgetAt {
+		return
+	}
+	tick := min(c.cfg.ForgetAfter/16, time.Minute)
+	c.forgetAt = now + tick
+	maps.DeleteFunc(c.forgotten, func(_ NodeID, f forgottenLife) bool { return now >= f.until })
+	var down []*slot
+	for _, t := range slices.Clone(c.store.slots) {
+		switch {
+		case t.rec == nil || t == c.self || c.links.byPeer[t] != nil || c.age(t) < c.cfg.ForgetAfter:
+		case t.left:
+			c.forgetLife(t, now+10*tick)
+		default:
+			down = append(down, t)
+		}
+	}
+	if len(down) >= c.judge.up {
+		return
+	}
+	for _, t := range down {
+		c.forgetLife(t, now+10*tick)
+	}
+}
+
+// forgottenLife is a life that was forgotten a moment ago. Others forget it a moment later, and must not give it back meanwhile.
+type forgottenLife struct {
+	generation uint64
+	until      time.Duration
+}
+
+func (c *Core) forgetLife(t *slot, until time.Duration) {
+	if len(c.forgotten) < c.cfg.Limits.Members {
+		c.forgotten[t.node] = forgottenLife{t.rec.generation, until}
+	}
+	c.forgetMember(t)
+}
+
+// forgetMember drops the record of a member that is not up.
+func (c *Core) forgetMember(t *slot) {
+	if t.call != nil {
+		t.call.lost = false
+	}
+	c.setUp(t, false)
+	c.flood.forget(t)
+	c.emit(Forget{ID: t.rec.id})
+	c.store.drop(t)
+	c.stale = true
+	soonest(&c.judge.dueAt, c.now()+c.cfg.Coalesce)
+}
+
+// quietly is the reason for which a record is turned away that is no fault of the peer.
+const quietly = "quietly"
+
+// turnsAway returns why a delta is not to be merged, "" if it is: its member was removed or was forgotten a moment ago, its generation is
+// beyond all clocks, or there is no room for one more.
+func (c *Core) turnsAway(d *RecordDelta) string {
+	t := c.store.byNode[d.Node]
+	known := t != nil && t.rec != nil
+	id := d.ID
+	if id == "" && known {
+		id = t.rec.id
+	}
+	switch {
+	case c.beyondClocks(d.Generation):
+		return "generation is far beyond all clocks"
+	case id != "" && c.isBanned(id):
+		return quietly
+	case known:
+		return ""
+	case d.Seen != 0 && d.Generation <= c.forgotten[d.Node].generation:
+		return quietly
+	case d.From == 0 && !c.makeRoom(d.Node, d.Generation, d.Seen):
+		return ReasonFull
+	}
+	return ""
+}
+
+// ReasonFull is the reason of a [Rejected] for a member for which there is no room.
+const ReasonFull = "too many members"
+
+// makeRoom reports whether there is room for the record of one more member, and makes it if the table is full. All nodes follow one
+// rule, so that they keep the same members: those that left go first, then those that are gone for the longest; among those that are
+// up the ones that started last stay outside.
+func (c *Core) makeRoom(n NodeID, generation uint64, seen Moment) bool {
+	if c.store.admits() {
+		return true
+	}
+	newcomer := rank{up: seen == 0, seen: seen, generation: generation, node: n}
+	var last *slot
+	lowest := newcomer
+	for _, t := range c.store.slots {
+		if t.rec == nil || t == c.self {
+			continue
+		}
+		if r := c.rank(t); r.compare(lowest) < 0 {
+			last, lowest = t, r
+		}
+	}
+	if last == nil {
+		return false
+	}
+	c.evict(last)
+	return c.store.admits()
+}
+
+// evict drops the record of a member and the link to it, for one that ranks higher.
+func (c *Core) evict(t *slot) {
+	if l := c.links.byPeer[t]; l != nil {
+		c.links.remove(l)
+		c.send(l, &Bye{Reason: ByeFull})
+		c.emit(Close{Link: l.id, Graceful: true})
+		c.publishNow()
+	}
+	c.forgetMember(t)
+}
+
+// rank orders members by who is kept in a full table.
+type rank struct {
+	up, left   bool
+	seen       Moment
+	generation uint64
+	node       NodeID
+}
+
+func (c *Core) rank(t *slot) rank {
+	return rank{up: t.up && !t.left, left: t.left, seen: c.seenOf(t), generation: t.rec.generation, node: t.node}
+}
+
+// compare is negative if r is dropped before o.
+func (r rank) compare(o rank) int {
+	switch {
+	case r.up != o.up:
+		return compareBool(r.up, o.up)
+	case r.up: // who started first stays
+		return cmp.Or(cmp.Compare(o.generation, r.generation), cmp.Compare(o.node, r.node))
+	}
+	return cmp.Or(compareBool(o.left, r.left), cmp.Compare(r.seen, o.seen), cmp.Compare(r.node, o.node))
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}

@@ -1,0 +1,142 @@
+package core
+
+import (
+	"slices"
+	"time"
+)
+
+// recordTable are the records as an exchange sees them.
+type recordTable struct {
+	c     *Core
+	past  recentHashes
+	asked map[uint64]pull
+}
+
+func (t *recordTable) exchange(l *link) *exchange { return &l.records }
+func (t *recordTable) recent() *recentHashes      { return &t.past }
+func (t *recordTable) pulls() map[uint64]pull     { return t.asked }
+func (t *recordTable) quiet() bool                { return t.c.now()-t.c.flood.fresh > t.c.cfg.Heartbeat }
+func (t *recordTable) gives(claim) bool           { return true }
+
+// takes is false for a generation that no clock can have given, so that no message can make a name unusable for good.
+func (t *recordTable) takes(c claim) bool { return !t.c.beyondClocks(c.hi) }
+
+func (t *recordTable) sums() (uint64, *[NumBuckets]uint64) { return t.c.store.hash, &t.c.store.buckets }
+
+func (t *recordTable) claim(id uint64) claim {
+	s := t.c.store.byNode[NodeID(id)]
+	if s == nil {
+		return claim{id: id}
+	}
+	return s.claim()
+}
+
+func (s *slot) claim() claim {
+	if s.rec == nil {
+		return claim{id: uint64(s.node)}
+	}
+	return claim{uint64(s.node), s.rec.generation, s.rec.version, s.rec.floor}
+}
+
+func (t *recordTable) claims(mask uint64) []claim {
+	var all []claim
+	for _, s := range t.c.store.slots {
+		if s.rec != nil && mask>>(s.node%NumBuckets)&1 == 1 {
+			all = append(all, s.claim())
+		}
+	}
+	return all
+}
+
+func (t *recordTable) sendBuckets(l *link) { t.c.send(l, &Buckets{Hashes: t.c.store.buckets}) }
+
+func (t *recordTable) sendDigest(l *link, mask uint64, reply bool, claims []claim) {
+	d := &Digest{Mask: mask, Reply: reply, Entries: make([]DigestEntry, len(claims))}
+	for i, c := range claims {
+		d.Entries[i] = DigestEntry{NodeID(c.id), c.hi, c.lo, c.floor}
+	}
+	t.c.send(l, d)
+}
+
+// lacked returns what a peer lacks of a record that stands at a claim.
+func (t *recordTable) lacked(c claim) (RecordDelta, bool) {
+	s := t.c.store.byNode[NodeID(c.id)]
+	if s == nil || s.rec == nil || s.claim().compare(c) <= 0 {
+		return RecordDelta{}, false
+	}
+	if c.hi != s.rec.generation {
+		c.lo, c.floor = 0, 0
+	}
+	d := s.since(c.lo, c.floor)
+	d.Seen = t.c.seenOf(s)
+	return d, true
+}
+
+func (t *recordTable) weigh(claims []claim, most int) (bytes int) {
+	for _, c := range claims {
+		if d, ok := t.lacked(c); ok {
+			bytes += d.weight()
+		}
+		if bytes >= most {
+			break
+		}
+	}
+	return bytes
+}
+
+func (t *recordTable) send(l *link, claims []claim) {
+	var out []RecordDelta
+	for room := pullWindow; len(claims) > 0 && room > 0; claims = claims[1:] {
+		d, ok := t.lacked(claims[0])
+		if !ok {
+			continue
+		}
+		parts := d.split()
+		for len(parts) > 0 && room > 0 {
+			room -= parts[0].weight()
+			out = append(out, parts[0])
+			parts = parts[1:]
+		}
+		if len(parts) == 0 {
+			t.c.flood.has(t.c.store.byNode[d.Node], l.id)
+		}
+	}
+	t.c.sendRecords(l, out, true)
+}
+
+// onDigest deals with a digest of records. One that lists our own record may show that another process has our name.
+func (c *Core) onDigest(l *link, d *Digest) {
+	claims := make([]claim, 0, len(d.Entries))
+	for i := range d.Entries {
+		e := &d.Entries[i]
+		if e.Node == c.self.node {
+			c.hearSelf(e.Generation, e.Version)
+			if c.closed {
+				return
+			}
+		}
+		claims = append(claims, claim{uint64(e.Node), e.Generation, e.Version, e.Floor})
+	}
+	c.onClaims(&c.recordTable, l, d.Mask, d.Reply, claims)
+}
+
+// fillGaps asks for what lies between a record and a delta that begins above it, unless that was asked for a moment ago: all
+// neighbours show the same gap at once.
+func (c *Core) fillGaps(l *link, gaps []claim) {
+	gaps = slices.DeleteFunc(gaps, func(g claim) bool {
+		p, asked := c.recordTable.asked[g.id]
+		return asked && c.now()-p.at < 200*time.Millisecond
+	})
+	if len(gaps) > 0 {
+		c.askFor(&c.recordTable, l, gaps)
+	}
+}
+
+// farGeneration is how far beyond cluster time a generation may be: those of nodes whose clocks are wrong by years are taken, and
+// above each there is room for a life that has to be newer.
+const farGeneration = 100 * 366 * 24 * time.Hour
+
+// beyondClocks reports whether a generation is so high that nothing but a defect or malice can have made it.
+func (c *Core) beyondClocks(generation uint64) bool {
+	return generation > uint64(max(0, c.clusterMoment().Add(farGeneration)))
+}

@@ -1,0 +1,95 @@
+package core
+
+import "slices"
+
+// sharedTable is the shared map as an exchange sees it.
+type sharedTable struct {
+	c     *Core
+	past  recentHashes
+	asked map[uint64]pull
+}
+
+func (t *sharedTable) exchange(l *link) *exchange { return &l.shared }
+func (t *sharedTable) recent() *recentHashes      { return &t.past }
+func (t *sharedTable) pulls() map[uint64]pull     { return t.asked }
+func (t *sharedTable) quiet() bool                { return t.c.now()-t.c.sharedFlood.fresh > t.c.cfg.Heartbeat }
+
+// takes and gives are false for a write of the future: it waits where it is until cluster time gets there.
+func (t *sharedTable) takes(c claim) bool {
+	if t.c.aheadOfClock(Stamp(c.hi)) {
+		t.c.emit(Rejected{Reason: ReasonClockAhead})
+		return false
+	}
+	return true
+}
+func (t *sharedTable) gives(c claim) bool { return !t.c.aheadOfClock(Stamp(c.hi)) }
+
+func (t *sharedTable) sums() (uint64, *[NumBuckets]uint64) {
+	return t.c.shared.hash, &t.c.shared.buckets
+}
+
+func (t *sharedTable) claim(id uint64) claim {
+	if e := t.c.shared.entries[id]; e != nil {
+		return claim{id: id, hi: uint64(e.Stamp), lo: uint64(e.Writer)}
+	}
+	return claim{id: id}
+}
+
+func (t *sharedTable) claims(mask uint64) []claim {
+	all := t.c.shared.inBuckets(mask)
+	out := make([]claim, len(all))
+	for i, e := range all {
+		out[i] = claim{id: e.id(), hi: uint64(e.Stamp), lo: uint64(e.Writer)}
+	}
+	return out
+}
+
+func (t *sharedTable) sendBuckets(l *link) { t.c.send(l, &SharedBuckets{Hashes: t.c.shared.buckets}) }
+
+func (t *sharedTable) sendDigest(l *link, mask uint64, reply bool, claims []claim) {
+	d := &SharedDigest{Mask: mask, Reply: reply, Entries: make([]SharedVersion, len(claims))}
+	for i, c := range claims {
+		d.Entries[i] = SharedVersion{ID: c.id, Stamp: Stamp(c.hi), Writer: NodeID(c.lo)}
+	}
+	t.c.send(l, d)
+}
+
+// lacked returns what a peer lacks that stands at a claim, nil if nothing.
+func (t *sharedTable) lacked(c claim) *SharedEntry {
+	if ours := t.claim(c.id); ours.compare(c) <= 0 || !t.gives(ours) {
+		return nil
+	}
+	return t.c.shared.entries[c.id]
+}
+
+func (t *sharedTable) weigh(claims []claim, most int) (bytes int) {
+	for _, c := range claims {
+		if e := t.lacked(c); e != nil {
+			bytes += e.cost()
+		}
+		if bytes >= most {
+			break
+		}
+	}
+	return bytes
+}
+
+func (t *sharedTable) send(l *link, claims []claim) {
+	var out []SharedEntry
+	for room := pullWindow; len(claims) > 0 && room > 0; claims = claims[1:] {
+		if e := t.lacked(claims[0]); e != nil {
+			out = append(out, *e)
+			room -= e.cost()
+		}
+	}
+	t.c.sendEntries(l, out, true)
+}
+
+// onSharedDigest deals with a digest of the shared map.
+func (c *Core) onSharedDigest(l *link, d *SharedDigest) {
+	claims := make([]claim, len(d.Entries))
+	for i, v := range d.Entries {
+		claims[i] = claim{id: v.ID, hi: uint64(v.Stamp), lo: uint64(v.Writer)}
+	}
+	c.onClaims(&c.sharedTable, l, d.Mask, d.Reply, slices.Clip(claims))
+}
