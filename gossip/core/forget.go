@@ -168,8 +168,11 @@ type rank struct {
 }
 
 func (c *Core) rank(t *slot) rank {
-	return rank{up: t.up && !t.left, left: t.left, seen: c.seenOf(t), generation: t.rec.generation, node: t.node}
+	return rank{up: !t.left && c.age(t) < settledAfter, left: t.left, seen: c.seenOf(t), generation: t.rec.generation, node: t.node}
 }
+
+// settledAfter is how long a member must not have been up to count as gone in a full table: news of who is up takes its time.
+const settledAfter = time.Minute
 
 // compare is negative if r is dropped before o.
 func (r rank) compare(o rank) int {
