@@ -19,11 +19,7 @@ const maxRings = 8
 
 // Core is the state of one node.
 type Core struct {
-	cfg   Config
-	rng   *rand.Rand
-	clock clock
-	out   []Output
-
+	*host
 	store   store
 	self    *slot
 	links   links
@@ -35,10 +31,9 @@ type Core struct {
 	raised  int  // how often we took a higher generation
 	sweeper sweeper
 
-	recordTable recordTable
-	sharedTable sharedTable
-	compareAt   time.Duration // when bucket hashes that wait are due to be compared
-	forgotten   map[NodeID]forgottenLife
+	records    exchanger // of the records
+	sharedMaps exchanger // of the shared map
+	forgotten  map[NodeID]forgottenLife
 
 	shared      sharedMap
 	sharedFlood sharedFlood
@@ -57,11 +52,11 @@ type Core struct {
 
 // New returns a node that knows only itself. The configuration must be valid; rng is the core's alone.
 func New(cfg Config, rng *rand.Rand, now time.Time) *Core {
-	c := &Core{cfg: cfg, rng: rng, forgotten: map[NodeID]forgottenLife{}}
-	c.recordTable = recordTable{c: c, asked: map[uint64]pull{}}
-	c.sharedTable = sharedTable{c: c, asked: map[uint64]pull{}}
 	step := cfg.Heartbeat / 4
-	c.clock = clock{last: now, promise: step, grace: step}
+	c := &Core{forgotten: map[NodeID]forgottenLife{},
+		host: &host{cfg: cfg, node: HashID(cfg.ID), rng: rng, clock: clock{last: now, promise: step, grace: step}}}
+	c.records = newExchanger(c.host, &c.links, &recordTable{c})
+	c.sharedMaps = newExchanger(c.host, &c.links, &sharedTable{c})
 	c.store = newStore(cfg.Limits)
 	c.links = newLinks()
 	c.dials = newDialler(cfg.DialCap, rng)
@@ -140,7 +135,8 @@ func (c *Core) work() {
 	c.collectDue()
 	c.forgetDue()
 	c.tendLinks()
-	c.compareDue()
+	c.records.compareDue()
+	c.sharedMaps.compareDue()
 	c.publishDue()
 	c.judgeDue()
 	c.ringDue()
@@ -150,7 +146,7 @@ func (c *Core) work() {
 	c.flushDue()
 	c.noteHashes()
 	next := now + c.cfg.Heartbeat/4
-	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.compareAt, c.sharedFlood.pushAt, c.expireAt} {
+	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.records.compareAt, c.sharedMaps.compareAt, c.sharedFlood.pushAt, c.expireAt} {
 		if at > 0 {
 			next = min(next, at)
 		}
@@ -158,20 +154,10 @@ func (c *Core) work() {
 	c.clock.promise = max(next, now)
 }
 
-// tables returns what neighbours keep equal.
-func (c *Core) tables() [2]table { return [2]table{&c.recordTable, &c.sharedTable} }
-
-func (c *Core) now() time.Duration { return c.clock.at }
-
-func (c *Core) emit(o Output) { c.out = append(c.out, o) }
-
-func (c *Core) send(l *link, f Frame) {
-	c.emit(Send{Link: l.id, Frame: f})
-}
-
-// jitter spreads d by ±20 %, so that nodes started together do not act together.
-func (c *Core) jitter(d time.Duration) time.Duration {
-	return d - d/5 + time.Duration(c.rng.Int64N(int64(2*d/5)+1))
+// noteHashes records the present hashes of both tables, before others can see them.
+func (c *Core) noteHashes() {
+	c.records.note()
+	c.sharedMaps.note()
 }
 
 // soonest moves a deadline forward to at; 0 means none is set.

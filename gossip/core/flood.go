@@ -185,9 +185,9 @@ func (c *Core) onDelta(l *link, d *Delta) {
 	if news > 0 {
 		l.records.gained(c.now())
 	}
-	c.fillGaps(l, gaps)
+	c.records.fillGaps(l, gaps)
 	if d.Last {
-		c.onLast(&c.recordTable, l)
+		c.records.onLast(l)
 	}
 	if l.eager && len(d.Records) > bulk && 2*news < len(d.Records) {
 		c.setEager(l, false)

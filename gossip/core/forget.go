@@ -151,7 +151,7 @@ func (c *Core) makeRoom(n NodeID, generation uint64, seen Moment) bool {
 // evict drops the record of a member and the link to it, for one that ranks higher.
 func (c *Core) evict(t *slot) {
 	if l := c.links.byPeer[t]; l != nil {
-		c.links.remove(l)
+		c.dropLink(l)
 		c.send(l, &Bye{Reason: ByeFull})
 		c.emit(Close{Link: l.id, Graceful: true})
 		c.publishNow()

@@ -71,6 +71,13 @@ func (ls *links) remove(l *link) {
 	ls.removed = slices.DeleteFunc(ls.removed, func(o *link) bool { return o == l })
 }
 
+// dropLink takes a link out of use, and gives back what was asked for over it.
+func (c *Core) dropLink(l *link) {
+	c.links.remove(l)
+	c.records.release(l)
+	c.sharedMaps.release(l)
+}
+
 // linkUp takes a stream into use, or turns it down.
 func (c *Core) linkUp(in LinkUp) {
 	node := HashID(in.ID)
@@ -167,7 +174,7 @@ func (c *Core) admit(in LinkUp, t *slot) bool {
 			return false
 		}
 	}
-	c.links.remove(l)
+	c.dropLink(l)
 	c.emit(Close{Link: l.id})
 	return true
 }
@@ -194,7 +201,7 @@ func (c *Core) linkDown(id LinkID) {
 	if l == nil {
 		return
 	}
-	c.links.remove(l)
+	c.dropLink(l)
 	if l.drainUntil != 0 {
 		return
 	}
@@ -225,7 +232,7 @@ func (c *Core) redialSoon(l *link, call *target) {
 
 // bye notes that the peer closes a link on purpose.
 func (c *Core) bye(l *link, why ByeReason) {
-	c.links.remove(l)
+	c.dropLink(l)
 	c.emit(Close{Link: l.id})
 	switch why {
 	case ByeCrossed: // the other stream is on its way to us, or here
@@ -252,7 +259,7 @@ func (c *Core) tendLinks() {
 	for _, l := range slices.Clone(c.links.list) {
 		switch {
 		case now-l.detector.heard > l.detector.silence(c.cfg.Silence):
-			c.links.remove(l)
+			c.dropLink(l)
 			c.emit(Close{Link: l.id})
 			c.redialSoon(l, c.dials.target(l.peer))
 			c.publishNow()
@@ -260,7 +267,7 @@ func (c *Core) tendLinks() {
 		case c.unwanted(l):
 			c.send(l, &Bye{Reason: ByeUnwanted})
 			c.emit(Close{Link: l.id, Graceful: true})
-			c.links.remove(l)
+			c.dropLink(l)
 			soonest(&c.links.publishAt, now+c.cfg.Relax)
 		default:
 			c.tend(l)
@@ -282,7 +289,12 @@ func (c *Core) tend(l *link) {
 	if l.from != nil && c.now()-l.since >= livedFor*c.cfg.Heartbeat {
 		l.from.backoff, l.from = 0, nil
 	}
-	c.tendExchanges(l)
+	c.records.tend(l)
+	c.sharedMaps.tend(l)
+	if !l.exchanged && l.records.settled() && l.shared.settled() {
+		l.exchanged = true
+		c.emit(Exchanged{Link: l.id})
+	}
 }
 
 // unwanted tells whether neither end has wanted a link for five heartbeats, and it is not so new that minds may change. While a

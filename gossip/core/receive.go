@@ -17,11 +17,11 @@ func (c *Core) received(in Received) {
 	case *Delta:
 		c.onDelta(l, f)
 	case *Buckets:
-		c.onBucketHashes(&c.recordTable, l, &f.Hashes)
+		c.records.onBuckets(l, &f.Hashes)
 	case *Digest:
 		c.onDigest(l, f)
 	case *SharedBuckets:
-		c.onBucketHashes(&c.sharedTable, l, &f.Hashes)
+		c.sharedMaps.onBuckets(l, &f.Hashes)
 	case *SharedDigest:
 		c.onSharedDigest(l, f)
 	case *SharedDelta:
@@ -46,6 +46,6 @@ func (c *Core) onBeat(l *link, b *Beat) {
 	}
 	lower := c.self.node < l.peer.node
 	known, peers := c.store.known, int(b.Known)
-	c.heardHash(&c.recordTable, l, b.Hash, first, known < peers || !l.peer.up && known == peers && lower)
-	c.heardHash(&c.sharedTable, l, b.Shared, first, lower)
+	c.records.onHash(l, b.Hash, first, known < peers || !l.peer.up && known == peers && lower)
+	c.sharedMaps.onHash(l, b.Shared, first, lower)
 }

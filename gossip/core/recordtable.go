@@ -1,22 +1,17 @@
 package core
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // recordTable are the records as an exchange sees them.
-type recordTable struct {
-	c     *Core
-	past  recentHashes
-	asked map[uint64]pull
-}
+type recordTable struct{ c *Core }
 
-func (t *recordTable) exchange(l *link) *exchange { return &l.records }
-func (t *recordTable) recent() *recentHashes      { return &t.past }
-func (t *recordTable) pulls() map[uint64]pull     { return t.asked }
-func (t *recordTable) quiet() bool                { return t.c.now()-t.c.flood.fresh > t.c.cfg.Heartbeat }
-func (t *recordTable) gives(claim) bool           { return true }
+func (t *recordTable) of(l *link) *exchange { return &l.records }
+func (t *recordTable) quiet() bool          { return t.c.now()-t.c.flood.fresh > t.c.cfg.Heartbeat }
+func (t *recordTable) isSmall() bool        { return t.c.store.known <= wholeDigest }
+func (t *recordTable) gives(claim) bool     { return true }
+
+// wholeDigest is the number of records up to which the versions of all are cheaper than bucket hashes.
+const wholeDigest = 40
 
 // takes is false for a generation that no clock can have given, so that no message can make a name unusable for good.
 func (t *recordTable) takes(c claim) bool { return !t.c.beyondClocks(c.hi) }
@@ -117,18 +112,8 @@ func (c *Core) onDigest(l *link, d *Digest) {
 		}
 		claims = append(claims, claim{uint64(e.Node), e.Generation, e.Version, e.Floor})
 	}
-	c.onClaims(&c.recordTable, l, d.Mask, d.Reply, claims)
-}
-
-// fillGaps asks for what lies between a record and a delta that begins above it, unless that was asked for a moment ago: all
-// neighbours show the same gap at once.
-func (c *Core) fillGaps(l *link, gaps []claim) {
-	gaps = slices.DeleteFunc(gaps, func(g claim) bool {
-		p, asked := c.recordTable.asked[g.id]
-		return asked && c.now()-p.at < 200*time.Millisecond
-	})
-	if len(gaps) > 0 {
-		c.askFor(&c.recordTable, l, gaps)
+	if c.records.onDigest(l, d.Mask, d.Reply, claims) { // both having something makes the link part of the tree
+		c.setEager(l, true)
 	}
 }
 

@@ -78,7 +78,7 @@ func (c *Core) enforce(e *SharedEntry) {
 func (c *Core) expel(t *slot, e *SharedEntry) {
 	if l := c.links.byPeer[t]; l != nil {
 		c.sendShared(l, []SharedEntry{*e})
-		c.links.remove(l)
+		c.dropLink(l)
 		l.drainUntil = c.now() + c.cfg.DialTimeout
 		c.links.byID[l.id] = l
 		c.links.removed = append(c.links.removed, l)
@@ -96,7 +96,7 @@ func (c *Core) drain(l *link, f Frame) {
 	case *SharedDelta:
 		c.onSharedDelta(l, f)
 	case *Bye:
-		c.links.remove(l)
+		c.dropLink(l)
 		c.emit(Close{Link: l.id})
 	}
 }
@@ -107,7 +107,7 @@ func (c *Core) endDraining() {
 		if c.now() >= l.drainUntil {
 			c.send(l, &Bye{Reason: ByeRemoved})
 			c.emit(Close{Link: l.id, Graceful: true})
-			c.links.remove(l)
+			c.dropLink(l)
 		}
 	}
 }

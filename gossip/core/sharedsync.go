@@ -130,7 +130,7 @@ func (c *Core) onSharedDelta(l *link, d *SharedDelta) {
 		}
 	}
 	if d.Last {
-		c.onLast(&c.sharedTable, l)
+		c.sharedMaps.onLast(l)
 	}
 }
 

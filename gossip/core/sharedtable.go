@@ -1,18 +1,11 @@
 package core
 
-import "slices"
-
 // sharedTable is the shared map as an exchange sees it.
-type sharedTable struct {
-	c     *Core
-	past  recentHashes
-	asked map[uint64]pull
-}
+type sharedTable struct{ c *Core }
 
-func (t *sharedTable) exchange(l *link) *exchange { return &l.shared }
-func (t *sharedTable) recent() *recentHashes      { return &t.past }
-func (t *sharedTable) pulls() map[uint64]pull     { return t.asked }
-func (t *sharedTable) quiet() bool                { return t.c.now()-t.c.sharedFlood.fresh > t.c.cfg.Heartbeat }
+func (t *sharedTable) of(l *link) *exchange { return &l.shared }
+func (t *sharedTable) quiet() bool          { return t.c.now()-t.c.sharedFlood.fresh > t.c.cfg.Heartbeat }
+func (t *sharedTable) isSmall() bool        { return false }
 
 // takes and gives are false for a write of the future: it waits where it is until cluster time gets there.
 func (t *sharedTable) takes(c claim) bool {
@@ -91,5 +84,5 @@ func (c *Core) onSharedDigest(l *link, d *SharedDigest) {
 	for i, v := range d.Entries {
 		claims[i] = claim{id: v.ID, hi: uint64(v.Stamp), lo: uint64(v.Writer)}
 	}
-	c.onClaims(&c.sharedTable, l, d.Mask, d.Reply, slices.Clip(claims))
+	c.sharedMaps.onDigest(l, d.Mask, d.Reply, claims)
 }

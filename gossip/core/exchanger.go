@@ -1,0 +1,352 @@
+package core
+
+import (
+	"slices"
+	"time"
+)
+
+// table is a set of items that neighbours keep equal. All that is common to records and the shared map is written against it.
+type table interface {
+	sums() (whole uint64, buckets *[NumBuckets]uint64)
+	claim(id uint64) claim
+	claims(mask uint64) []claim // of the items in the buckets of a mask, in a fixed order
+	takes(claim) bool           // whether an item at this version may be taken now
+	gives(claim) bool           // whether our item may be sent now
+	quiet() bool                // whether nothing new has come for a while
+	isSmall() bool              // whether the versions of all items are cheaper than bucket hashes
+
+	of(*link) *exchange
+	sendBuckets(*link)
+	sendDigest(l *link, mask uint64, reply bool, claims []claim)
+	// weigh returns about how many bytes a peer lacks that stands at the claims; it stops counting at most.
+	weigh(claims []claim, most int) int
+	// send sends what a peer lacks that stands at the claims, in order and up to one window, and marks the end.
+	send(l *link, claims []claim)
+}
+
+// exchanger finds and repairs the differences of one table between this node and its neighbours; see exchange.
+type exchanger struct {
+	*host
+	table     table
+	links     *links
+	past      recentHashes
+	pulls     map[uint64]pull // items that are asked for, by ID
+	compareAt time.Duration   // when bucket hashes that wait are due to be compared; 0: none wait
+}
+
+// pull is an item that is asked for over a link.
+type pull struct {
+	link LinkID
+	at   time.Duration
+}
+
+func newExchanger(h *host, ls *links, t table) exchanger {
+	return exchanger{host: h, links: ls, table: t, pulls: map[uint64]pull{}}
+}
+
+// note records the present hashes, before others can see them.
+func (e *exchanger) note() {
+	whole, buckets := e.table.sums()
+	e.past.note(whole, buckets, e.now())
+}
+
+// leads reports whether this node begins, of the two ends of a link.
+func (e *exchanger) leads(l *link) bool { return e.node < l.peer.node }
+
+// onHash compares the table with what the heartbeat of a neighbour shows. On the first heartbeat of a link, hint says that one side
+// knows less.
+func (e *exchanger) onHash(l *link, hash uint64, first, hint bool) {
+	x, now := e.table.of(l), e.now()
+	whole, _ := e.table.sums()
+	if x.lastAt != 0 && e.past.has(x.last, x.lastAt-recentFor) { // what it was ahead of us then has arrived
+		x.sameAt = max(x.sameAt, x.lastAt)
+	}
+	x.last, x.lastAt = hash, now
+	if hash == whole {
+		x.sameAt, x.differ, x.buckets, x.wait, x.compared = now, 0, nil, 0, true
+		return
+	}
+	x.differ++
+	if e.past.has(hash, now-recentFor) { // it lags by what is on its way
+		x.sameAt, x.differ = now, 1
+	}
+	if e.begins(l, first, hint) {
+		x.begunAt = now
+		e.sendHashes(l)
+	}
+}
+
+// begins reports whether to look for the difference now. On a new link it is looked for at once if one side knows less. Otherwise a
+// difference is normal for a moment; of two neighbours at rest the one with the lower ID begins, the other one only if nothing came
+// of it; while changes are under way both send bucket hashes with each heartbeat.
+func (e *exchanger) begins(l *link, first, hint bool) bool {
+	x, now := e.table.of(l), e.now()
+	if first {
+		return hint || e.table.quiet() && e.leads(l)
+	}
+	if now-x.begunAt < e.cfg.Heartbeat*9/10 {
+		return false
+	}
+	if e.table.quiet() {
+		return (e.leads(l) || x.differ > 1) && now-x.begunAt >= x.wait
+	}
+	return x.differ > 1
+}
+
+// sendHashes sends what shows the difference.
+func (e *exchanger) sendHashes(l *link) {
+	if e.table.isSmall() && (e.table.quiet() || !e.table.of(l).compared) {
+		e.sendDigest(l, ^uint64(0), false)
+		return
+	}
+	e.table.sendBuckets(l)
+}
+
+// sendDigest lists the items in the buckets of a mask, whose answer brings what we lack; with reply, it is an answer itself. A
+// bucket is never cut, and large ones go in frames of their own.
+func (e *exchanger) sendDigest(l *link, mask uint64, reply bool) {
+	var buckets [NumBuckets][]claim
+	for _, item := range e.table.claims(mask) {
+		b := item.id % NumBuckets
+		buckets[b] = append(buckets[b], item)
+	}
+	part, items := uint64(0), []claim(nil)
+	flush := func() {
+		if x := e.table.of(l); !reply {
+			x.asks = append(x.asks, ask{at: e.now()})
+		}
+		e.table.sendDigest(l, part, reply, items)
+		part, items = 0, nil
+	}
+	for b := range buckets {
+		if mask>>b&1 == 0 {
+			continue
+		}
+		if len(items) > 0 && len(items)+len(buckets[b]) > maxClaims {
+			flush()
+		}
+		part |= 1 << b
+		items = append(items, buckets[b]...)
+	}
+	if part != 0 {
+		flush()
+	}
+}
+
+// onBuckets takes the bucket hashes of a neighbour. They are compared at once if nothing is under way or the link is new, otherwise a
+// moment later, so that what it had and was on its way to us counts as equal.
+func (e *exchanger) onBuckets(l *link, theirs *[NumBuckets]uint64) {
+	x := e.table.of(l)
+	b, first := x.bucketsOf()
+	b.theirs = *theirs
+	if e.table.quiet() || first && !x.compared {
+		e.compare(l, 1)
+		return
+	}
+	b.dueAt = e.now() + min(settleTime*e.cfg.Coalesce, e.cfg.Heartbeat/2)
+	soonest(&e.compareAt, b.dueAt)
+}
+
+// settleTime times Config.Coalesce is how long a change may be under way between two neighbours.
+const settleTime = 15
+
+// compareDue compares the bucket hashes that had to wait.
+func (e *exchanger) compareDue() {
+	if e.compareAt == 0 || e.now() < e.compareAt {
+		return
+	}
+	e.compareAt = 0
+	for _, l := range slices.Clone(e.links.list) {
+		b := e.table.of(l).buckets
+		switch {
+		case b == nil || b.dueAt == 0:
+		case e.now() < b.dueAt:
+			soonest(&e.compareAt, b.dueAt)
+		default:
+			e.compare(l, persistent)
+		}
+	}
+}
+
+// compare compares the bucket hashes of a peer with ours, and asks about those that have differed so many times in a row.
+func (e *exchanger) compare(l *link, times uint8) {
+	x, now := e.table.of(l), e.now()
+	b := x.buckets
+	b.dueAt = 0
+	var mask uint64
+	fresh, long := false, false
+	oldest := now
+	for i := range b.theirs {
+		if e.past.hasBucket(i, b.theirs[i], now-recentFor) {
+			b.sameAt[i], b.differs[i] = now, 0
+			continue
+		}
+		b.differs[i] = min(b.differs[i]+1, 100)
+		oldest = min(oldest, b.sameAt[i])
+		if b.differs[i] >= times {
+			mask |= 1 << i
+			fresh = fresh || b.differs[i] == times
+			long = long || b.differs[i] > times
+		}
+	}
+	x.sameAt = max(x.sameAt, oldest)
+	if mask == 0 || !(e.leads(l) || long || times == 1) || !fresh && now-x.begunAt < x.wait {
+		return
+	}
+	x.begunAt = now
+	x.wait = min(max(2*x.wait, e.cfg.Heartbeat), digestWaitMost)
+	e.sendDigest(l, mask, false)
+}
+
+// onDigest deals with a digest: what the sender lacks is sent, or listed if it is more than one window, and what we lack is asked
+// for. With mask 0 it asks for the items listed. It reports whether one side had something for the other.
+func (e *exchanger) onDigest(l *link, mask uint64, reply bool, claims []claim) (news bool) {
+	if mask == 0 {
+		e.table.send(l, claims)
+		return false
+	}
+	x := e.table.of(l)
+	lacks, gives := e.differences(mask, claims)
+	x.missing = append(x.missing, lacks...)
+	x.compared = true
+	switch {
+	case reply:
+		x.answered()
+	case e.table.weigh(gives, pullWindow) < pullWindow:
+		e.table.send(l, gives)
+	default:
+		e.sendDigest(l, mask, true)
+	}
+	e.pull(l)
+	return len(lacks)+len(gives) > 0
+}
+
+// differences compares the claims of a peer about the buckets of a mask with what we have: lacks are its claims that we are behind,
+// gives are where it stands with items of which we have more.
+func (e *exchanger) differences(mask uint64, claims []claim) (lacks, gives []claim) {
+	listed := make(map[uint64]bool, len(claims))
+	for _, theirs := range claims {
+		listed[theirs.id] = true
+		ours := e.table.claim(theirs.id)
+		switch d := ours.compare(theirs); {
+		case d < 0 && e.table.takes(theirs):
+			lacks = append(lacks, theirs)
+		case d > 0 && e.table.gives(ours):
+			gives = append(gives, theirs)
+		}
+	}
+	for _, ours := range e.table.claims(mask) {
+		if !listed[ours.id] && e.table.gives(ours) {
+			gives = append(gives, claim{id: ours.id})
+		}
+	}
+	return lacks, gives
+}
+
+// pull asks a peer for what we lack, unless enough is under way. What is asked for over another link is left to that.
+func (e *exchanger) pull(l *link) {
+	x := e.table.of(l)
+	x.batch = max(x.batch, minBatch)
+	for x.itemAsks() < maxAsks && len(x.missing) > 0 {
+		var items, elsewhere []claim
+		rest := x.missing
+		for len(rest) > 0 && len(items) < x.batch {
+			m := rest[0]
+			rest = rest[1:]
+			switch {
+			case e.table.claim(m.id).compare(m) >= 0: // it has come meanwhile
+			case e.pulledElsewhere(m.id):
+				elsewhere = append(elsewhere, m)
+			default:
+				items = append(items, m)
+			}
+		}
+		x.missing = append(slices.Clip(rest), elsewhere...)
+		if len(items) == 0 {
+			return
+		}
+		e.ask(l, items)
+	}
+}
+
+// pulledElsewhere reports whether an item is asked for and its answer may still come.
+func (e *exchanger) pulledElsewhere(id uint64) bool {
+	p, asked := e.pulls[id]
+	return asked && e.now()-p.at < askTimeout && e.links.byID[p.link] != nil
+}
+
+// ask asks a peer for items that it has at the versions given.
+func (e *exchanger) ask(l *link, items []claim) {
+	x := e.table.of(l)
+	ours := make([]claim, len(items))
+	for i, m := range items {
+		e.pulls[m.id] = pull{l.id, e.now()}
+		ours[i] = e.table.claim(m.id)
+	}
+	x.asks = append(x.asks, ask{items: items, at: e.now()})
+	e.table.sendDigest(l, 0, false, ours)
+}
+
+// onLast deals with the end of an answer: what did not fit is asked for again, unless the answer brought nothing.
+func (e *exchanger) onLast(l *link) {
+	x := e.table.of(l)
+	a := x.answered()
+	x.compared = true
+	var left []claim
+	for _, m := range a.items {
+		if e.pulls[m.id].link == l.id {
+			delete(e.pulls, m.id)
+		}
+		if e.table.claim(m.id).compare(m) < 0 && e.table.takes(m) {
+			left = append(left, m)
+		}
+	}
+	switch {
+	case len(a.items) == 0:
+	case len(left) == 0:
+		x.batch = min(2*x.batch, maxBatch)
+	case !a.news: // refused here, or gone there
+	default:
+		x.batch = max(minBatch, min(x.batch, 2*(len(a.items)-len(left))))
+		x.missing = append(left, x.missing...)
+	}
+	e.pull(l)
+}
+
+// fillGaps asks for items of which a part was missing, unless that was asked for a moment ago: all neighbours show the same gap.
+func (e *exchanger) fillGaps(l *link, gaps []claim) {
+	gaps = slices.DeleteFunc(gaps, func(g claim) bool {
+		p, asked := e.pulls[g.id]
+		return asked && e.now()-p.at < gapPause
+	})
+	if len(gaps) > 0 {
+		e.ask(l, gaps)
+	}
+}
+
+// gapPause is how long a gap is not asked about again.
+const gapPause = 200 * time.Millisecond
+
+// tend ends asks whose answer has ceased to come, and goes on with what was left to other links.
+func (e *exchanger) tend(l *link) {
+	x := e.table.of(l)
+	for len(x.asks) > 0 && e.now()-x.asks[0].at > askTimeout {
+		for _, m := range x.answered().items {
+			if e.pulls[m.id].link == l.id {
+				delete(e.pulls, m.id)
+			}
+		}
+	}
+	e.pull(l)
+}
+
+// release gives back what was asked for over a link that ended.
+func (e *exchanger) release(l *link) {
+	for _, a := range e.table.of(l).asks {
+		for _, m := range a.items {
+			if e.pulls[m.id].link == l.id {
+				delete(e.pulls, m.id)
+			}
+		}
+	}
+}

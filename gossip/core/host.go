@@ -1,0 +1,26 @@
+package core
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// host is what the parts of a core share: what this node is, its running time, and what a step emits.
+type host struct {
+	cfg   Config
+	node  NodeID
+	rng   *rand.Rand
+	clock clock
+	out   []Output
+}
+
+func (h *host) now() time.Duration { return h.clock.at }
+
+func (h *host) emit(o Output) { h.out = append(h.out, o) }
+
+func (h *host) send(l *link, f Frame) { h.emit(Send{Link: l.id, Frame: f}) }
+
+// jitter spreads d by ±20 %, so that nodes started together do not act together.
+func (h *host) jitter(d time.Duration) time.Duration {
+	return d - d/5 + time.Duration(h.rng.Int64N(int64(2*d/5)+1))
+}
