@@ -38,15 +38,15 @@ type Core struct {
 	shared      sharedMap
 	sharedFlood sharedFlood
 	forgetAt    time.Duration
-	lives       map[string]time.Duration // own keys with a TTL: when they end
-	expireAt    time.Duration            // the first of them; 0: there is none
-	born        Stamp                    // when this life began
-	inStep      time.Duration            // when all neighbours were last seen to have what we have
+	lives       lives         // own keys with a TTL
+	born        Stamp         // when this life began
+	inStep      time.Duration // when all neighbours were last seen to have what we have
 
 	median   time.Time // see clusterTime
 	medianAt time.Time
 	clocks   []time.Time // scratch
 
+	viewer viewer
 	stale  bool // the view differs from what was last announced
 	closed bool // left, or superseded
 }
@@ -138,7 +138,7 @@ func (c *Core) work() {
 	c.pushSharedDue() // before the records: it may say that one is welcome again
 	c.flushDue()
 	next := now + c.cfg.Heartbeat/4
-	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.sharedFlood.pushAt, c.expireAt} {
+	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.sharedFlood.pushAt, c.lives.first()} {
 		if at > 0 {
 			next = min(next, at)
 		}
