@@ -52,7 +52,7 @@ func (n *Node) Agreement(ctx context.Context) (Agreement, error) {
 // others returns the addresses of the members that are up but this node, by name.
 func (n *Node) others() map[string]string {
 	all := map[string]string{}
-	for _, m := range n.View().Members {
+	for m := range n.View().All() {
 		if isUp(m) && m.ID != n.config.Name {
 			all[m.ID] = m.Addr
 		}

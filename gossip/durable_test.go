@@ -162,8 +162,8 @@ func TestARemovedNodePutsItsFilesAside(t *testing.T) {
 			t.Fatalf("b ended with %v", b.Err())
 		}
 		b = kept(t, net, "b", dir)
-		if v, ok := b.Get("b", "k"); ok || len(b.View().Members) != 1 {
-			t.Errorf("it still has k = %q, and %d members", v, len(b.View().Members))
+		if v, ok := b.Get("b", "k"); ok || b.View().Len() != 1 {
+			t.Errorf("it still has k = %q, and %d members", v, b.View().Len())
 		}
 	})
 }

@@ -24,7 +24,7 @@ func pair(ctx context.Context) (a, b *gossip.Node) {
 		log.Fatal(err)
 	}
 	for change := range nodes[0].Watch(ctx) {
-		if len(change.View.Members) == 2 {
+		if change.View.Len() == 2 {
 			break
 		}
 	}

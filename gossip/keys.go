@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,13 +12,11 @@ import (
 
 // Get returns the value of a key that a member published. It takes no lock and allocates nothing.
 func (n *Node) Get(member, key string) (value string, ok bool) {
-	all := n.View().Members
-	i, ok := slices.BinarySearchFunc(all, member, func(m Member, id string) int { return strings.Compare(m.ID, id) })
+	m, ok := n.View().Member(member)
 	if !ok {
 		return "", false
 	}
-	value, ok = all[i].Keys[key]
-	return value, ok
+	return m.Get(key)
 }
 
 // Set publishes a key of this node: at most 256 and 65,536 bytes, unless Tuning.Limits say otherwise, and 1 MiB in all. It returns when
@@ -64,16 +61,17 @@ type KeyChange struct {
 }
 
 // WatchKeys yields the keys with a prefix that a member publishes, "" for all members: first those that there are, then each that
-// changes, until ctx or the node ends. Members that are down keep their keys. A slow reader misses values in between, never the
-// newest, and holds up nobody.
+// changes, by member and key, until ctx or the node ends. Members that are down keep their keys. A slow reader misses values in
+// between, never the newest, and holds up nobody. A change costs as much as its member has keys with the prefix.
 func (n *Node) WatchKeys(ctx context.Context, member, prefix string) iter.Seq[KeyChange] {
 	return func(yield func(KeyChange) bool) {
-		last := map[[2]string]string{}
-		for v := range n.views(ctx) {
-			now := keysOf(v, member, prefix)
-			for _, c := range changes(last, now) {
-				if !yield(c) {
-					return
+		last := &View{}
+		for now := range n.views(ctx) {
+			for was, is := range changedMembers(last, now, member) {
+				for c := range keyChanges(was, is, prefix) {
+					if !yield(c) {
+						return
+					}
 				}
 			}
 			last = now
@@ -81,38 +79,64 @@ func (n *Node) WatchKeys(ctx context.Context, member, prefix string) iter.Seq[Ke
 	}
 }
 
-// keysOf returns the keys of a member, "" for all, that have a prefix, by (member, key).
-func keysOf(v *View, member, prefix string) map[[2]string]string {
-	all := map[[2]string]string{}
-	for i := range v.Members {
-		m := &v.Members[i]
-		if member != "" && m.ID != member {
-			continue
+// changedMembers yields what differs between two views: of one member, or of all if the name is "".
+func changedMembers(last, now *View, name string) iter.Seq2[*Member, *Member] {
+	if name == "" {
+		return now.Since(last)
+	}
+	return func(yield func(*Member, *Member) bool) {
+		was, _ := last.Member(name)
+		is, _ := now.Member(name)
+		if was != is {
+			yield(was, is)
 		}
-		for key, value := range m.Keys {
-			if hasPrefix(key, prefix) {
-				all[[2]string{m.ID, key}] = value
+	}
+}
+
+// keyChanges yields the keys with a prefix that differ between two states of a member, in the order of the keys. Either may be nil.
+func keyChanges(was, is *Member, prefix string) iter.Seq[KeyChange] {
+	return func(yield func(KeyChange) bool) {
+		if was == nil {
+			was = &Member{}
+		}
+		if is == nil {
+			is = &Member{ID: was.ID}
+		}
+		if is.SameKeys(was) {
+			return
+		}
+		old, stopOld := iter.Pull2(withPrefix(was, prefix))
+		defer stopOld()
+		k, v, more := old()
+		for key, value := range withPrefix(is, prefix) {
+			for ; more && k < key; k, v, more = old() {
+				if !yield(KeyChange{Member: is.ID, Key: k, Gone: true}) {
+					return
+				}
+			}
+			same := more && k == key
+			if (!same || v != value) && !yield(KeyChange{Member: is.ID, Key: key, Value: value}) {
+				return
+			}
+			if same {
+				k, v, more = old()
+			}
+		}
+		for ; more; k, _, more = old() {
+			if !yield(KeyChange{Member: is.ID, Key: k, Gone: true}) {
+				return
 			}
 		}
 	}
-	return all
 }
 
-// changes compares keys, in the order of members and keys.
-func changes(before, after map[[2]string]string) []KeyChange {
-	var all []KeyChange
-	for k, value := range after {
-		if was, ok := before[k]; !ok || was != value {
-			all = append(all, KeyChange{Member: k[0], Key: k[1], Value: value})
+// withPrefix yields the keys of a member that have a prefix.
+func withPrefix(m *Member, prefix string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for key, value := range m.KeysFrom(prefix) {
+			if !strings.HasPrefix(key, prefix) || !yield(key, value) {
+				return
+			}
 		}
 	}
-	for k := range before {
-		if _, ok := after[k]; !ok {
-			all = append(all, KeyChange{Member: k[0], Key: k[1], Gone: true})
-		}
-	}
-	slices.SortFunc(all, func(a, b KeyChange) int {
-		return slices.Compare([]string{a.Member, a.Key}, []string{b.Member, b.Key})
-	})
-	return all
 }

@@ -108,8 +108,7 @@ func (n *Node) step(in core.Input) (end bool) {
 // publish makes what the core knows now the view.
 func (n *Node) publish() {
 	n.viewAt, n.viewed = time.Time{}, n.now()
-	v := n.core.View()
-	n.view.Store(&v)
+	n.view.Store(n.core.View())
 	n.watch.wake()
 }
 

@@ -43,7 +43,7 @@ func cluster(t *testing.T, net *transport.Memory, names ...string) []*Node {
 // up returns the members that a node sees up.
 func up(n *Node) string {
 	var names []string
-	for _, m := range n.View().Members {
+	for m := range n.View().All() {
 		if isUp(m) {
 			names = append(names, m.ID)
 		}
@@ -104,7 +104,7 @@ func TestADeadNodeIsDownAtOnceAndOneThatLeftIsLeft(t *testing.T) {
 		}
 		settle(500 * time.Millisecond)
 		wantUp(t, nodes[:2], "a b")
-		for _, m := range nodes[0].View().Members {
+		for m := range nodes[0].View().All() {
 			if want := map[string]Status{"a": Up, "b": Up, "c": Left, "d": Down}[m.ID]; m.Status != want {
 				t.Errorf("%s is %v, want %v", m.ID, m.Status, want)
 			}
@@ -205,7 +205,7 @@ func TestWatchTellsWhatChanged(t *testing.T) {
 		go func() {
 			defer close(done)
 			for c := range a.Watch(ctx) {
-				names := func(ms []Member) (s []string) {
+				names := func(ms []*Member) (s []string) {
 					for _, m := range ms {
 						s = append(s, m.ID)
 					}

@@ -28,7 +28,7 @@ func full(t testing.TB) *Node {
 // reads are the ways to read a node, each true if it found what there is.
 func reads(n *Node) map[string]func() bool {
 	return map[string]func() bool{
-		"view":   func() bool { return len(n.View().Members) == 1 },
+		"view":   func() bool { return n.View().Len() == 1 },
 		"own":    func() bool { _, ok := n.Get("a", "own"); return ok },
 		"shared": func() bool { _, ok := n.Shared().Get("key500"); return ok },
 	}

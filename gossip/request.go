@@ -16,6 +16,7 @@ type event struct {
 	link   *link       // that a LinkUp is about
 	reply  chan error  // answers a request; holds one, so that the loop does not wait
 	expect *core.Stamp // of the shared key; nil: any
+	query  func()      // reads from the core, in place of an input; only with a reply
 }
 
 // tell hands an input to the loop. It returns when that has taken it, the node has stopped, or ctx is done.
@@ -58,6 +59,11 @@ func (n *Node) request(ctx context.Context, e event) error {
 func (n *Node) take(e event) (end bool) {
 	if e.reply == nil {
 		return n.step(e.in)
+	}
+	if e.query != nil {
+		e.query()
+		e.reply <- nil
+		return false
 	}
 	err := n.check(e)
 	if err != nil {

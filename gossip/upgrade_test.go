@@ -158,12 +158,12 @@ func successor(t *testing.T, mem *transport.Memory, to *Node) {
 		t.Fatal(err)
 	}
 	me := core.HashID("next")
-	link := string(binary.BigEndian.AppendUint64(nil, uint64(core.HashID(to.config.Name))))
 	_, err = c.Write(frames(t, &core.Hello{Cluster: "test", ID: "next", Generation: 1, Addr: "next:1"}, &core.Beat{Wanted: true, Eager: true},
-		&core.Delta{Records: []core.RecordDelta{{Node: me, ID: "next", Generation: 1, To: 3, Urgent: true, Entries: []core.Entry{
+		&core.Delta{Records: []core.RecordDelta{{Node: me, ID: "next", Generation: 1, To: 3, Urgent: true, Links: []core.LinkEntry{
+			core.Link(core.HashID(to.config.Name), 3, false),
+		}, Entries: []core.Entry{
 			{Kind: core.KindMeta, Key: core.MetaAddr, Value: "next:1", Version: 1},
 			{Kind: kindLater, Key: "k", Value: "of tomorrow", Version: 2},
-			{Kind: core.KindLink, Key: link, Version: 3},
 		}}}}))
 	if err != nil {
 		t.Fatal(err)

@@ -3,16 +3,15 @@ package gossip
 import (
 	"context"
 	"iter"
-	"maps"
 	"sync"
 )
 
 // Change is what a watcher is told: the newest view, and what differs from the one before.
 type Change struct {
 	View    *View
-	Joined  []Member // up now, and not before
-	Lost    []Member // up before: down or left now
-	Updated []Member // other keys, address or generation
+	Joined  []*Member // up now, and not before
+	Lost    []*Member // up before: down, left or forgotten now
+	Updated []*Member // other keys, address or generation
 }
 
 // watchers wakes those who wait for a new view.
@@ -73,31 +72,22 @@ func (n *Node) views(ctx context.Context) iter.Seq[*View] {
 	}
 }
 
-// diff compares two views, both sorted by ID.
+// diff compares two views.
 func diff(before, after *View) Change {
 	c := Change{View: after}
-	old := make(map[string]*Member, len(before.Members))
-	for i := range before.Members {
-		old[before.Members[i].ID] = &before.Members[i]
-	}
-	for _, m := range after.Members {
-		was := old[m.ID]
-		delete(old, m.ID)
-		switch up := isUp(m); {
-		case up && (was == nil || !isUp(*was)):
-			c.Joined = append(c.Joined, m)
-		case !up && was != nil && isUp(*was):
-			c.Lost = append(c.Lost, m)
-		case was != nil && (m.Generation != was.Generation || m.Addr != was.Addr || !maps.Equal(m.Keys, was.Keys)):
-			c.Updated = append(c.Updated, m)
-		}
-	}
-	for _, m := range before.Members {
-		if old[m.ID] != nil && isUp(m) {
-			c.Lost = append(c.Lost, m)
+	for was, is := range after.Since(before) {
+		switch up, wasUp := is != nil && isUp(is), was != nil && isUp(was); {
+		case up && !wasUp:
+			c.Joined = append(c.Joined, is)
+		case wasUp && is == nil:
+			c.Lost = append(c.Lost, was)
+		case wasUp && !up:
+			c.Lost = append(c.Lost, is)
+		case was != nil && is != nil && (is.Generation != was.Generation || is.Addr != was.Addr || !is.SameKeys(was)):
+			c.Updated = append(c.Updated, is)
 		}
 	}
 	return c
 }
 
-func isUp(m Member) bool { return m.Status == Up || m.Status == Degraded }
+func isUp(m *Member) bool { return m.Status == Up || m.Status == Degraded }

@@ -51,9 +51,10 @@ func (c *gossipCluster) Start(i int) error {
 }
 
 func (c *gossipCluster) report(i int, change gossip.Change) {
-	tell := func(members []gossip.Member, kind Kind) {
+	tell := func(members []*gossip.Member, kind Kind) {
 		for _, m := range members {
-			value, _ := strconv.ParseUint(m.Keys[key], 10, 64) // 0 without the key
+			number, _ := m.Get(key)
+			value, _ := strconv.ParseUint(number, 10, 64) // 0 without the key
 			c.sink(Event{i, nodeIndex(m.ID), kind, value})
 		}
 	}

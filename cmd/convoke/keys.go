@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -161,20 +159,18 @@ func keysGet(_ context.Context, n *gossip.Node, r admin.Request, out send) error
 	if err != nil {
 		return err
 	}
-	value, ok := m.Keys[string(r.Key)]
+	value, ok := m.Get(string(r.Key))
 	if !ok {
 		return fmt.Errorf("%q publishes no key %q", m.ID, r.Key)
 	}
 	return out(pair{Member: m.ID, Key: r.Key, Value: admin.Text(value)})
 }
 
-func memberOf(n *gossip.Node, name string) (gossip.Member, error) {
-	for _, m := range n.View().Members {
-		if m.ID == name {
-			return m, nil
-		}
+func memberOf(n *gossip.Node, name string) (*gossip.Member, error) {
+	if m, ok := n.View().Member(name); ok {
+		return m, nil
 	}
-	return gossip.Member{}, fmt.Errorf("no member is called %q: convoke members has all", name)
+	return nil, fmt.Errorf("no member is called %q: convoke members has all", name)
 }
 
 func keysSet(ctx context.Context, n *gossip.Node, r admin.Request, _ send) error {
@@ -206,61 +202,37 @@ func seen(ctx context.Context, n *gossip.Node, member, key string, is func(value
 }
 
 func keysList(_ context.Context, n *gossip.Node, r admin.Request, out send) error {
-	list := n.View().Members
 	if r.Member != "" {
 		m, err := memberOf(n, r.Member)
 		if err != nil {
 			return err
 		}
-		list = []gossip.Member{m}
+		return sendKeys(m, out)
 	}
-	for _, m := range list {
-		if err := changes(m, nil, out); err != nil {
+	for m := range n.View().All() {
+		if err := sendKeys(m, out); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// changes sends the keys of a member that are not as they were.
-func changes(m gossip.Member, was map[string]string, out send) error {
-	for _, key := range slices.Sorted(maps.Keys(m.Keys)) {
-		if old, known := was[key]; known && old == m.Keys[key] {
-			continue
-		}
-		if err := out(pair{Member: m.ID, Key: admin.Text(key), Value: admin.Text(m.Keys[key])}); err != nil {
-			return err
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(was)) {
-		if _, still := m.Keys[key]; still {
-			continue
-		}
-		if err := out(pair{Member: m.ID, Key: admin.Text(key), Gone: true}); err != nil {
+// sendKeys sends the keys of a member.
+func sendKeys(m *gossip.Member, out send) error {
+	for key, value := range m.Keys() {
+		if err := out(pair{Member: m.ID, Key: admin.Text(key), Value: admin.Text(value)}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// keysWatch sends what changes from view to view.
+// keysWatch sends the keys of all members, and then what changes.
 func keysWatch(ctx context.Context, n *gossip.Node, _ admin.Request, out send) error {
-	was := map[string]map[string]string{} // by member
-	for c := range n.Watch(ctx) {
-		now := make(map[string]map[string]string, len(c.View.Members))
-		for _, m := range c.View.Members {
-			now[m.ID] = m.Keys
-			if err := changes(m, was[m.ID], out); err != nil {
-				return err
-			}
-			delete(was, m.ID)
+	for c := range n.WatchKeys(ctx, "", "") {
+		if err := out(pair{Member: c.Member, Key: admin.Text(c.Key), Value: admin.Text(c.Value), Gone: c.Gone}); err != nil {
+			return err
 		}
-		for _, gone := range slices.Sorted(maps.Keys(was)) {
-			if err := changes(gossip.Member{ID: gone}, was[gone], out); err != nil {
-				return err
-			}
-		}
-		was = now
 	}
 	return endOf(n)
 }

@@ -55,9 +55,17 @@ func (d *desk) memberList(ctx context.Context) ([]member, error) {
 	if n == nil {
 		return d.listed(ctx)
 	}
+	links, err := n.Links(ctx)
+	if err != nil {
+		return nil, err
+	}
+	phi := make(map[string]float64, len(links))
+	for _, l := range links {
+		phi[l.Peer] = l.Phi
+	}
 	var all []member
-	for _, m := range n.View().Members {
-		all = append(all, member{m.ID, m.Status.String(), admin.Text(m.Addr), m.Links, m.Phi, len(m.Keys), m.ID == d.config.Node.Name})
+	for m := range n.View().All() {
+		all = append(all, member{m.ID, m.Status.String(), admin.Text(m.Addr), m.Links, phi[m.ID], m.NumKeys(), m.ID == d.config.Node.Name})
 	}
 	return all, nil
 }

@@ -165,7 +165,7 @@ func (c *Connector) List(ctx context.Context) ([]peer.Peer, error) {
 		return nil, err
 	}
 	var all []peer.Peer
-	for _, m := range n.View().Members {
+	for m := range n.View().All() {
 		if m.ID == c.config.Name || m.Status != gossip.Up && m.Status != gossip.Degraded {
 			continue
 		}

@@ -38,14 +38,14 @@ type Core struct {
 	shared      sharedMap
 	sharedFlood sharedFlood
 	forgetAt    time.Duration
-	lives       map[string]time.Duration // own keys with a TTL: when they end
-	expireAt    time.Duration            // the first of them; 0: there is none
-	born        Stamp                    // when this life began
+	lives       lives // own keys with a TTL
+	born        Stamp // when this life began
 
 	median   time.Time // see clusterTime
 	medianAt time.Time
 	clocks   []time.Time // scratch
 
+	viewer viewer
 	stale  bool // the view differs from what was last announced
 	closed bool // left, or superseded
 }
@@ -146,7 +146,7 @@ func (c *Core) work() {
 	c.flushDue()
 	c.noteHashes()
 	next := now + c.cfg.Heartbeat/4
-	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.records.compareAt, c.sharedMaps.compareAt, c.sharedFlood.pushAt, c.expireAt} {
+	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.records.compareAt, c.sharedMaps.compareAt, c.sharedFlood.pushAt, c.lives.first()} {
 		if at > 0 {
 			next = min(next, at)
 		}

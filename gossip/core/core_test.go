@@ -98,7 +98,7 @@ func TestFramesNobodyExpectsDoNoHarm(t *testing.T) {
 	}
 	c.Step(now, LinkDown{Link: 9})
 	c.Step(now, DialFailed{Attempt: 9})
-	if v := c.View(); len(v.Members) != 1 {
-		t.Errorf("members = %v, want only ourselves", v.Members)
+	if v := c.View(); v.Len() != 1 {
+		t.Errorf("%d members, want only ourselves", v.Len())
 	}
 }

@@ -21,27 +21,44 @@ type change struct {
 	slot  *slot
 	prev  uint64 // version before, 0 if the record was replaced
 	fresh bool   // first record of a node, or of its new life
-	entry []Entry
+	delta *RecordDelta
 	why   string // of a delta that is over
 }
 
-// check tells whether a delta obeys the format. It comes from far away: nothing about it is taken for granted.
+// check reports whether a delta obeys the format. It comes from far away: nothing about it is taken for granted.
 func (d *RecordDelta) check() bool {
-	if d.Generation == 0 || d.Generation > MaxGeneration || d.From >= d.To || len(d.Entries) > MaxEntries {
+	if d.Generation == 0 || d.Generation > MaxGeneration || d.From >= d.To || d.To > MaxVersion || d.count() > MaxEntries {
 		return false
 	}
 	if d.From == 0 && (d.ID == "" || len(d.ID) > MaxID || HashID(d.ID) != d.Node) {
 		return false
 	}
-	last := d.From
 	for i := range d.Entries {
-		e := &d.Entries[i]
-		if e.Version <= last || e.Version > d.To || len(e.Key) > MaxKey || len(e.Value) > MaxValue {
+		if e := &d.Entries[i]; len(e.Key) > MaxKey || len(e.Value) > MaxValue {
 			return false
 		}
-		last = e.Version
+	}
+	last := d.From
+	for links, entries := d.Links, d.Entries; len(links)+len(entries) > 0; {
+		var v uint64
+		v, links, entries = oldest(links, entries)
+		if v <= last || v > d.To {
+			return false
+		}
+		last = v
 	}
 	return true
+}
+
+// count returns the number of links and entries.
+func (d *RecordDelta) count() int { return len(d.Links) + len(d.Entries) }
+
+// oldest returns the lowest version of links and entries, of which there is one at least, and what remains without it.
+func oldest(links []LinkEntry, entries []Entry) (uint64, []LinkEntry, []Entry) {
+	if len(entries) == 0 || len(links) > 0 && links[0].Version() < entries[0].Version {
+		return links[0].Version(), links[1:], entries
+	}
+	return entries[0].Version, links, entries[1:]
 }
 
 // apply merges a delta. The rules are those of Scuttlebutt: what is newer wins by (generation, version), nothing is taken over a
@@ -69,13 +86,13 @@ func (s *store) apply(d *RecordDelta) (change, outcome) {
 		}
 		return s.replace(d, false)
 	}
-	if len(t.rec.entries)+len(d.Entries) > 2*MaxEntries {
+	if t.rec.count()+d.count() > 2*MaxEntries {
 		return change{}, broken
 	}
-	if why := s.excess(t.rec, t.rec, d.Entries); why != "" {
+	if why := s.excess(t.rec, t.rec, d); why != "" {
 		return change{why: why}, over
 	}
-	c := change{slot: t, prev: t.rec.version, entry: d.Entries}
+	c := change{slot: t, prev: t.rec.version, delta: d}
 	s.extend(t, d)
 	return c, applied
 }
@@ -86,22 +103,21 @@ func (s *store) replace(d *RecordDelta, fresh bool) (change, outcome) {
 	if t == nil || t.rec == nil && !s.admits() {
 		return change{why: "too many members"}, over
 	}
-	if why := s.excess(t.rec, nil, d.Entries); why != "" {
+	if why := s.excess(t.rec, nil, d); why != "" {
 		return change{why: why}, over
 	}
 	s.begin(t, d.ID, d.Generation)
 	s.extend(t, d)
-	return change{slot: t, fresh: fresh, entry: d.Entries}, applied
+	return change{slot: t, fresh: fresh, delta: d}, applied
 }
 
 func (s *store) extend(t *slot, d *RecordDelta) {
 	s.unhash(t)
 	have := t.rec.version
-	t.rec.grow(len(d.Entries))
-	for _, e := range d.Entries {
-		if e.Version > have {
-			s.put(t, e)
-		}
+	links, entries := d.above(have)
+	s.putLinks(t, links)
+	for _, e := range entries {
+		s.put(t, e)
 	}
 	t.rec.version = d.To
 	t.rec.raiseFloor(d.Floor)
@@ -118,8 +134,15 @@ func (t *slot) since(version, floor uint64) RecordDelta {
 	if version == 0 {
 		d.ID = r.id
 	}
-	d.Entries = slices.Clone(r.after(version))
+	d.Links, d.Entries = r.after(version)
 	return d
+}
+
+// above returns the links and entries above a version; they are shared with the delta.
+func (d *RecordDelta) above(version uint64) ([]LinkEntry, []Entry) {
+	i, _ := slices.BinarySearchFunc(d.Links, version+1, func(l LinkEntry, v uint64) int { return cmp.Compare(l.Version(), v) })
+	j, _ := slices.BinarySearchFunc(d.Entries, version+1, func(e Entry, v uint64) int { return cmp.Compare(e.Version, v) })
+	return d.Links[i:], d.Entries[j:]
 }
 
 // behind compares what a digest says with a record: negative if the sender of the digest is behind.
@@ -129,12 +152,17 @@ func (e *DigestEntry) behind(r *record) int {
 
 // weight is about what a delta takes on the wire, in bytes.
 func (d *RecordDelta) weight() int {
-	n := 40 + len(d.ID)
+	n := 40 + len(d.ID) + linkWeight*len(d.Links)
 	for i := range d.Entries {
-		n += 8 + len(d.Entries[i].Key) + len(d.Entries[i].Value)
+		n += d.Entries[i].weight()
 	}
 	return n
 }
+
+// linkWeight is about what a link takes on the wire, in bytes.
+const linkWeight = 16
+
+func (e *Entry) weight() int { return 8 + len(e.Key) + len(e.Value) }
 
 // maxFrame is the weight at which a Delta is split, in bytes: a frame must not keep heartbeats waiting.
 const maxFrame = 64 << 10
@@ -142,16 +170,27 @@ const maxFrame = 64 << 10
 // split cuts a delta heavier than maxFrame into several without a gap.
 func (d RecordDelta) split() []RecordDelta {
 	var parts []RecordDelta
-	for d.weight() > maxFrame && len(d.Entries) > 1 {
-		n, w := 0, 0
-		for n < len(d.Entries)-1 && w < maxFrame/2 {
-			w += 8 + len(d.Entries[n].Key) + len(d.Entries[n].Value)
-			n++
-		}
-		head := d
-		head.Entries, head.To = d.Entries[:n], d.Entries[n-1].Version
+	for d.weight() > maxFrame && d.count() > 1 {
+		head := d.cut(maxFrame / 2)
 		parts = append(parts, head)
-		d.Entries, d.From, d.ID = d.Entries[n:], head.To, ""
+		d.Links, d.Entries = d.above(head.To)
+		d.From, d.ID = head.To, ""
 	}
 	return append(parts, d)
+}
+
+// cut returns the oldest part of a delta: one link or entry at least, not all, and no more than it takes to reach a weight.
+func (d RecordDelta) cut(weight int) RecordDelta {
+	links, entries := d.Links, d.Entries
+	for n, w := 0, 0; n == 0 || n < d.count()-1 && w < weight; n++ {
+		left := len(entries)
+		if d.To, links, entries = oldest(links, entries); len(entries) == left {
+			w += linkWeight
+		} else {
+			w += d.Entries[len(d.Entries)-left].weight()
+		}
+	}
+	d.Links = d.Links[:len(d.Links)-len(links)]
+	d.Entries = d.Entries[:len(d.Entries)-len(entries)]
+	return d
 }

@@ -35,16 +35,21 @@ func (d *detector) silence(floor time.Duration) time.Duration {
 	return min(max(floor, d.mean+6*d.dev), 3*floor)
 }
 
+// MaxPhi bounds phi: the formula exceeds all numbers after a silence of some seconds.
+const MaxPhi = 100
+
 // phi is the suspicion that the link is dead: -log10 of the chance that a frame is still to come after such a silence, with
-// intervals taken as normal (the logistic approximation used by Akka and Cassandra). 1 is one error in ten, 8 in 10^8.
+// intervals taken as normal (the logistic approximation used by Akka and Cassandra). 1 is one error in ten, 8 in 10^8. It is
+// 0 to MaxPhi.
 func (d *detector) phi(now time.Duration) float64 {
 	sigma := max(d.dev.Seconds()*1.25, 0.1)
 	y := (now - d.heard - d.mean).Seconds() / sigma
 	e := math.Exp(-y * (1.5976 + 0.070566*y*y))
+	p := 1 - 1/(1+e)
 	if y > 0 {
-		return max(0, -math.Log10(e/(1+e)))
+		p = e / (1 + e)
 	}
-	return max(0, -math.Log10(1-1/(1+e)))
+	return min(max(0, -math.Log10(p)), MaxPhi)
 }
 
 // flaps is the hysteresis for a neighbour whose link keeps breaking: a link that broke twice within a minute is published again

@@ -234,14 +234,13 @@ func (c *Core) learn(ch change, l *link, urgent bool) {
 	c.judge.news = true
 	urgent = urgent || ch.fresh || !t.reached()
 	lost := ch.prev == 0
-	for _, e := range ch.entry {
-		n, ok := linkTo(e)
-		if !ok {
-			urgent = urgent || e.Kind == KindUser || e.Key == MetaLeft
-			continue
-		}
-		p := c.store.byNode[n]
-		if e.Deleted {
+	for i := range ch.delta.Entries {
+		e := &ch.delta.Entries[i]
+		urgent = urgent || e.Kind == KindUser || e.Key == MetaLeft
+	}
+	for _, e := range ch.delta.Links {
+		p := c.store.byNode[e.Node]
+		if e.Deleted() {
 			lost = true
 		} else if p != nil && !p.reached() {
 			urgent = true

@@ -65,17 +65,18 @@ type Delta struct {
 	Last    bool // ends the answer to a Digest of Mask 0
 }
 
-// RecordDelta is what one record gained from version From (excluded) to To (included), oldest first and without a gap. From 0
-// stands for the whole record and replaces an older one.
+// RecordDelta is what one record gained from version From (excluded) to To (included), without a gap. From 0 stands for the whole
+// record and replaces an older one. Links and Entries are ascending by version, all in (From, To], and no version is in both.
 type RecordDelta struct {
 	Node       NodeID
 	ID         string // the name; only with From 0, else ""
 	Generation uint64
 	From, To   uint64
-	Floor      uint64  // tombstones up to this version are gone
-	Seen       Moment  // when the node was last up at any member that the sender has news of; 0: it is up at the sender
-	Urgent     bool    // relay at once; otherwise it may wait for company (Config.Relax)
-	Entries    []Entry // ascending versions, all in (From, To]
+	Floor      uint64 // tombstones up to this version are gone
+	Seen       Moment // when the node was last up at any member that the sender has news of; 0: it is up at the sender
+	Urgent     bool   // relay at once; otherwise it may wait for company (Config.Relax)
+	Links      []LinkEntry
+	Entries    []Entry // all but links
 }
 
 // Kind is the class of an entry; each kind has its own key space.
@@ -84,7 +85,7 @@ type Kind uint8
 // The kinds of entries. An unknown kind is kept and relayed as it is, so that a later protocol can add one.
 const (
 	KindUser Kind = 1 // key and value of the application
-	KindLink Kind = 2 // key: the 8 bytes, big endian, of the NodeID a link is held to; no value
+	KindLink Kind = 2 // a LinkEntry; never in RecordDelta.Entries, unless it is not one that we understand
 	KindMeta Kind = 3 // keys of the protocol: MetaAddr, MetaLeft
 )
 
@@ -99,9 +100,10 @@ const (
 	MaxID      = 255       // bytes of a name
 	MaxKey     = 1 << 10   // bytes of a key
 	MaxValue   = 256 << 10 // bytes of a value
-	MaxEntries = 16384     // entries of a record, tombstones included
+	MaxEntries = 16384     // links and entries of a record, tombstones included
 	// MaxGeneration leaves room above for lives that have to outbid one.
 	MaxGeneration = 1 << 62
+	MaxVersion    = 1 << 62 // of a record
 )
 
 // Entry is one key of a record at the version that wrote it.

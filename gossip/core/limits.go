@@ -79,9 +79,9 @@ func (c *Core) hasRoom(n NodeID, generation uint64) bool {
 	return t != nil && t.rec != nil || c.makeRoom(n, generation, 0)
 }
 
-// excess returns what is wrong with a record that gains entries above a version, "" if nothing is. A record that starts anew is
-// nil: its entries take the place of what there was.
-func (s *store) excess(old, r *record, entries []Entry) string {
+// excess returns what is wrong with a record that gains what a delta has above its version, "" if nothing is. A record that starts
+// from nothing is nil: the delta takes the place of what there was.
+func (s *store) excess(old, r *record, d *RecordDelta) string {
 	grown, had := 0, 0
 	if old != nil {
 		had = old.size
@@ -90,13 +90,13 @@ func (s *store) excess(old, r *record, entries []Entry) string {
 	if r != nil {
 		grown, have = r.size, r.version
 	}
+	links, entries := d.above(have)
+	grown += linkCost * len(links)
 	for i := range entries {
-		if e := &entries[i]; e.Version > have {
-			grown += e.cost()
-		}
+		grown += entries[i].cost()
 	}
 	if r != nil && (grown > s.limits.Record || s.size-had+grown > s.limits.State) {
-		grown -= r.replacedBy(entries, have)
+		grown -= r.replacedBy(links, entries)
 	}
 	switch {
 	case grown > s.limits.Record:
@@ -107,22 +107,22 @@ func (s *store) excess(old, r *record, entries []Entry) string {
 	return ""
 }
 
-// replacedBy is the size of the entries in whose place others above a version come.
-func (r *record) replacedBy(entries []Entry, above uint64) int {
-	type key struct {
-		kind Kind
-		key  string
-	}
-	next := make(map[key]bool, len(entries))
+// replacedBy is the size of the links and entries in whose place others come.
+func (r *record) replacedBy(links []LinkEntry, entries []Entry) int {
+	n := 0
+	counted := make(map[*Entry]bool, len(entries)) // one of a later protocol may write a key twice
 	for i := range entries {
-		if e := &entries[i]; e.Version > above {
-			next[key{e.Kind, e.Key}] = true
+		m, key := r.index(entries[i].Kind, entries[i].Key)
+		if e, ok := m.Get(key); ok && !counted[e] {
+			counted[e] = true
+			n += e.cost()
 		}
 	}
-	n := 0
-	for i := range r.entries {
-		if e := &r.entries[i]; next[key{e.Kind, e.Key}] {
-			n += e.cost()
+	nodes := make(map[NodeID]bool, len(links))
+	for _, l := range links {
+		if _, ok := r.findLink(l.Node); ok && !nodes[l.Node] {
+			nodes[l.Node] = true
+			n += linkCost
 		}
 	}
 	return n
@@ -133,11 +133,11 @@ func (c *Core) CheckSet(key, value string) error {
 	if err := c.cfg.Limits.entry(key, value); err != nil {
 		return err
 	}
-	if n := len(c.self.rec.entries); n >= MaxEntries {
+	if n := c.self.rec.count(); n >= MaxEntries {
 		return fmt.Errorf("the record has %d entries, at most %d are possible", n, MaxEntries)
 	}
-	e := []Entry{{Kind: KindUser, Key: key, Value: value, Version: c.self.rec.version + 1}}
-	if why := c.store.excess(c.self.rec, c.self.rec, e); why != "" {
+	d := RecordDelta{Entries: []Entry{{Kind: KindUser, Key: key, Value: value, Version: c.self.rec.version + 1}}}
+	if why := c.store.excess(c.self.rec, c.self.rec, &d); why != "" {
 		return fmt.Errorf("%s: the own record has %d bytes, at most %d are possible, and %d of %d for all records",
 			why, c.self.rec.size, c.store.limits.Record, c.store.size, c.store.limits.State)
 	}

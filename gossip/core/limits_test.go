@@ -51,7 +51,7 @@ func TestAPeerCannotMakeStateGrowWithoutBound(t *testing.T) {
 			d.Generation = uint64(i + 1)
 			got = rejected(c, d)
 		}
-		if n := len(c.View().Members); got != "too many members" || n != l.Members {
+		if n := c.View().Len(); got != "too many members" || n != l.Members {
 			t.Errorf("%q with %d members, want the limit of %d named", got, n, l.Members)
 		}
 		out := c.Step(c.clock.last, LinkUp{Link: 2, ID: "late", Generation: 100, Addr: "10.0.0.3:1"})
@@ -91,7 +91,7 @@ func TestAPeerCannotMakeStateGrowWithoutBound(t *testing.T) {
 		c := limited(t, l)
 		d := RecordDelta{Node: HashID("m"), ID: "m", Generation: 1, To: 200}
 		for i := range 200 {
-			d.Entries = append(d.Entries, Entry{Kind: KindLink, Key: linkKey(NodeID(i)), Version: uint64(i + 1)})
+			d.Links = append(d.Links, Link(NodeID(i), uint64(i+1), false))
 		}
 		rejected(c, d)
 		if n := len(c.store.slots); n > slotsPerMember*l.Members {
@@ -113,7 +113,7 @@ func TestAnOwnKeyBeyondTheLimitIsAnError(t *testing.T) {
 	if err := c.CheckSet("0", strings.Repeat("y", 1<<10)); err != nil {
 		t.Errorf("a new value of the same size: %v", err)
 	}
-	if n := len(c.View().Members[0].Keys); n != 3 {
-		t.Errorf("%d keys were taken, want 3", n)
+	if m, ok := c.View().Member("self"); !ok || m.NumKeys() != 3 {
+		t.Errorf("the own member is %+v, want 3 keys", m)
 	}
 }

@@ -9,6 +9,7 @@ import (
 // link is one stream to a neighbour, at most one per neighbour.
 type link struct {
 	id         LinkID
+	name       string // of the peer
 	peer       *slot
 	from       *target // whose dial brought it; nil: the peer's, or once it has lived for a while
 	generation uint64
@@ -111,6 +112,7 @@ func (c *Core) linkUp(in LinkUp) {
 	}
 	if t.addr == "" {
 		t.addr = in.Addr
+		c.store.touch(t)
 	}
 	if !c.admit(in, t) {
 		c.turnDown(in, t)
@@ -120,7 +122,7 @@ func (c *Core) linkUp(in LinkUp) {
 		t.flaps = flaps{} // a new process; what the old one's links did says nothing about its
 	}
 	now := c.now()
-	l := &link{id: in.Link, peer: t, from: from, generation: in.Generation, ours: in.Dialled, since: now,
+	l := &link{id: in.Link, name: in.ID, peer: t, from: from, generation: in.Generation, ours: in.Dialled, since: now,
 		detector: newDetector(now, c.cfg.Heartbeat), need: t.flaps.need, wanted: true, peerWants: true,
 		eager: !t.up, clockIn: clockEvery - 1}
 	l.records.sameAt, l.shared.sameAt = now, now
@@ -348,21 +350,21 @@ func (c *Core) publishDue() {
 	urgent := ls.urgent
 	ls.publishAt, ls.urgent, ls.published = 0, false, c.now()
 	prev, lost := c.self.rec.version, false
-	for _, i := range slices.Clone(c.self.linked) {
-		t := c.store.slots[i]
-		if l := ls.byPeer[t]; l != nil || t.call != nil && t.call.lost {
+	for _, own := range slices.Clone(c.self.rec.links) {
+		t := c.store.byNode[own.Node]
+		if own.Deleted() || t != nil && (ls.byPeer[t] != nil || t.call != nil && t.call.lost) {
 			continue
 		}
 		lost = true
-		c.store.write(c.self, Entry{Kind: KindLink, Key: linkKey(t.node), Deleted: true})
-		if urgent {
+		c.store.writeLink(c.self, own.Node, true)
+		if urgent && t != nil {
 			t.flaps.broke(c.now())
 		}
 	}
 	for _, l := range ls.list {
 		if l.ready() && !c.self.publishes(l.peer) {
 			urgent = urgent || !l.peer.reached()
-			c.store.write(c.self, Entry{Kind: KindLink, Key: linkKey(l.peer.node)})
+			c.store.writeLink(c.self, l.peer.node, false)
 		}
 	}
 	if c.self.rec.version != prev {

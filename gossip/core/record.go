@@ -1,17 +1,24 @@
 package core
 
 import (
-	"encoding/binary"
+	"hash/maphash"
 	"slices"
+
+	"github.com/tidwall/btree"
 )
 
 // HashID returns the NodeID of a name: FNV-1a, then a finalizer that spreads it over all 64 bits.
 func HashID(id string) NodeID { return NodeID(mix(fnv(id))) }
 
+const (
+	fnvBasis = uint64(14695981039346656037)
+	fnvPrime = 1099511628211
+)
+
 func fnv(s string) uint64 {
-	h := uint64(14695981039346656037)
+	h := fnvBasis
 	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * 1099511628211
+		h = (h ^ uint64(s[i])) * fnvPrime
 	}
 	return h
 }
@@ -23,20 +30,9 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// linkKey is the key of the entry that publishes a link to a node.
-func linkKey(n NodeID) string {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(n))
-	return string(b[:])
-}
-
-// linkTo is the reverse of linkKey; it is false for keys that are none.
-func linkTo(e Entry) (NodeID, bool) {
-	if e.Kind != KindLink || len(e.Key) != 8 {
-		return 0, false
-	}
-	return NodeID(binary.BigEndian.Uint64([]byte(e.Key))), true
-}
+// entryMap finds entries by key. It is a B-tree whose copies share their nodes, so that a copy costs the same however many entries
+// there are, and a write after it copies one path.
+type entryMap = btree.Map[string, *Entry]
 
 // record is all one node wrote about itself. Only its owner writes, so records are ordered by (generation, version), and equal
 // (generation, version) reached by whole deltas means equal content.
@@ -45,9 +41,24 @@ type record struct {
 	generation uint64
 	version    uint64
 	floor      uint64
-	entries    []Entry // ascending versions, one per key
-	size       int     // cost of the entries, in bytes
-	body       uint64  // sum of the hashes of the entries
+	links      []LinkEntry // ascending by node, tombstones included
+	log        []logged    // all other entries, ascending by version
+	holes      int         // of log
+	user       entryMap    // entries of KindUser by key, tombstones included
+	other      entryMap    // entries of other kinds by kind and key
+	size       int         // cost of links and entries, in bytes
+	body       uint64      // sum of the hashes of links and entries
+
+	live    int       // entries of KindUser that are no tombstones
+	content uint64    // sum of contentHash over them
+	shown   *entryMap // copy of user for the views; nil after a write
+}
+
+// logged is the place of an entry in the order of versions. The entry is nil once another one has its key: removing the place
+// would move all that follow, so that is done for many at once.
+type logged struct {
+	version uint64
+	entry   *Entry
 }
 
 // hash covers the entries and not only the version: while a long record arrives in pieces, two nodes may be at one version
@@ -56,44 +67,86 @@ func (r *record) hash(n NodeID) uint64 {
 	return mix(r.body ^ mix(uint64(n)^mix(r.generation^mix(r.version^mix(r.floor)))))
 }
 
-func (e *Entry) hash() uint64 {
-	h := fnv(e.Key) ^ uint64(e.Kind)<<56
-	if e.Deleted {
+func (e *Entry) hash() uint64 { return entryHash(fnv(e.Key), e.Kind, e.Version, e.Deleted) }
+
+func entryHash(key uint64, k Kind, version uint64, deleted bool) uint64 {
+	h := key ^ uint64(k)<<56
+	if deleted {
 		h = ^h
 	}
-	return mix(h ^ mix(e.Version))
+	return mix(h ^ mix(version))
 }
 
-// grow makes room for n entries and no more: a record is written seldom, and there is one for each member.
-func (r *record) grow(n int) {
-	if cap(r.entries)-len(r.entries) < n {
-		r.entries = append(make([]Entry, 0, len(r.entries)+n), r.entries...)
+// contentSeed is of this process: content hashes are compared within it only, and no peer can make two of them equal.
+var contentSeed = maphash.MakeSeed()
+
+// contentHash covers key and value, without the version.
+func (e *Entry) contentHash() uint64 {
+	return mix(maphash.String(contentSeed, e.Key) ^ mix(maphash.String(contentSeed, e.Value)))
+}
+
+// count returns the number of links and entries, tombstones included.
+func (r *record) count() int { return len(r.links) + len(r.log) - r.holes }
+
+// index returns the map that has an entry, and its key there.
+func (r *record) index(k Kind, key string) (*entryMap, string) {
+	if k == KindUser {
+		return &r.user, key
+	}
+	return &r.other, string([]byte{byte(k)}) + key
+}
+
+// put adds an entry newer than all others, in place of the one with its key.
+func (r *record) put(e Entry) {
+	m, key := r.index(e.Kind, e.Key)
+	own := &e
+	if old, replaced := m.Set(key, own); replaced {
+		r.account(old, -1)
+		r.vacate(old.Version)
+	}
+	r.log = append(r.log, logged{e.Version, own})
+	r.account(own, 1)
+}
+
+// account adds an entry to what is kept about all of them, or with sign -1 takes it out.
+func (r *record) account(e *Entry, sign int) {
+	r.size += sign * e.cost()
+	r.body += uint64(sign) * e.hash()
+	if e.Kind != KindUser {
+		return
+	}
+	if !e.Deleted {
+		r.live += sign
+		r.content += uint64(sign) * e.contentHash()
+	}
+	r.shown = nil
+}
+
+// vacate makes the place of a version a hole. Holes are closed when they are half of the log.
+func (r *record) vacate(version uint64) {
+	r.log[r.search(version)].entry = nil
+	if r.holes++; r.holes > 8 && 2*r.holes > len(r.log) {
+		r.log = slices.DeleteFunc(r.log, func(l logged) bool { return l.entry == nil })
+		r.holes = 0
 	}
 }
 
-// put adds an entry newer than all others, in place of the one with its key, which it returns.
-func (r *record) put(e Entry) (old Entry, replaced bool) {
-	for i := range r.entries {
-		if o := &r.entries[i]; o.Kind == e.Kind && o.Key == e.Key {
-			old, replaced = *o, true
-			r.body -= o.hash()
-			r.size -= o.cost()
-			r.entries = slices.Delete(r.entries, i, i+1)
-			break
+// search returns the index of the first place at a version or above it.
+func (r *record) search(version uint64) int {
+	i, _ := slices.BinarySearchFunc(r.log, version, func(l logged, v uint64) int {
+		if l.version < v {
+			return -1
 		}
-	}
-	r.entries = append(r.entries, e)
-	r.body += e.hash()
-	r.size += e.cost()
-	return old, replaced
+		return 1
+	})
+	return i
 }
 
 // lookup returns the live entry with a key.
 func (r *record) lookup(k Kind, key string) (Entry, bool) {
-	for _, e := range r.entries {
-		if e.Kind == k && e.Key == key {
-			return e, !e.Deleted
-		}
+	m, key := r.index(k, key)
+	if e, ok := m.Get(key); ok {
+		return *e, !e.Deleted
 	}
 	return Entry{}, false
 }
@@ -104,23 +157,75 @@ func (r *record) raiseFloor(floor uint64) {
 		return
 	}
 	r.floor = floor
-	r.entries = slices.DeleteFunc(r.entries, func(e Entry) bool {
-		gone := e.Deleted && e.Version <= floor
+	r.links = slices.DeleteFunc(r.links, func(l LinkEntry) bool {
+		gone := l.Deleted() && l.Version() <= floor
 		if gone {
-			r.body -= e.hash()
-			r.size -= e.cost()
+			r.accountLink(l, -1)
+		}
+		return gone
+	})
+	r.holes = 0
+	r.log = slices.DeleteFunc(r.log, func(l logged) bool {
+		if l.entry == nil {
+			return true
+		}
+		gone := l.entry.Deleted && l.version <= floor
+		if gone {
+			m, key := r.index(l.entry.Kind, l.entry.Key)
+			m.Delete(key)
+			r.account(l.entry, -1)
 		}
 		return gone
 	})
 }
 
-// after returns the entries above a version; they are shared and must not be written.
-func (r *record) after(version uint64) []Entry {
-	i, _ := slices.BinarySearchFunc(r.entries, version, func(e Entry, v uint64) int {
-		if e.Version <= v {
-			return -1
+// hasTombstones reports whether raiseFloor would drop anything.
+func (r *record) hasTombstones(floor uint64) bool {
+	for _, l := range r.log[:r.search(floor+1)] {
+		if l.entry != nil && l.entry.Deleted {
+			return true
 		}
-		return 1
-	})
-	return r.entries[i:]
+	}
+	return slices.ContainsFunc(r.links, func(l LinkEntry) bool { return l.Deleted() && l.Version() <= floor })
+}
+
+// after returns copies of the links and entries above a version, both ascending by version.
+func (r *record) after(version uint64) (links []LinkEntry, entries []Entry) {
+	n := 0
+	for _, l := range r.links {
+		if l.Version() > version {
+			n++
+		}
+	}
+	if n > 0 {
+		links = make([]LinkEntry, 0, n)
+		for _, l := range r.links {
+			if l.Version() > version {
+				links = append(links, l)
+			}
+		}
+		sortLinks(links)
+	}
+	above := r.log[r.search(version+1):]
+	if len(above) > 0 {
+		entries = make([]Entry, 0, len(above))
+	}
+	for _, l := range above {
+		if l.entry != nil {
+			entries = append(entries, *l.entry)
+		}
+	}
+	return links, entries
+}
+
+// keys returns the entries of KindUser for a view: a copy that later writes do not change, the same one until the next write. It is
+// nil without live ones.
+func (r *record) keys() *entryMap {
+	if r.live == 0 {
+		return nil
+	}
+	if r.shown == nil {
+		r.shown = r.user.Copy()
+	}
+	return r.shown
 }

@@ -123,7 +123,9 @@ func (f *flood) forget(t *slot) {
 // drop takes the record of a node out of the store.
 func (s *store) drop(t *slot) {
 	s.unhash(t)
-	t.rec, t.linked, t.addr, t.left, t.seen = nil, nil, "", false, 0
+	s.unpair(t)
+	s.setLeft(t, false)
+	t.rec, t.addr, t.seen = nil, "", 0
 	s.known--
 }
 

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"maps"
 	"slices"
 	"time"
 )
@@ -29,36 +28,8 @@ func (c *Core) setKey(in Set) {
 	c.wrote(prev, true)
 }
 
-// setLife notes when an own key ends; ttl 0 is never.
-func (c *Core) setLife(key string, ttl time.Duration) {
-	if ttl <= 0 {
-		delete(c.lives, key)
-		return
-	}
-	if c.lives == nil {
-		c.lives = map[string]time.Duration{}
-	}
-	c.lives[key] = c.now() + ttl
-	soonest(&c.expireAt, c.now()+ttl)
-}
-
-// expireDue deletes the own keys whose time is over, in the order of their names.
-func (c *Core) expireDue() {
-	if c.expireAt == 0 || c.now() < c.expireAt {
-		return
-	}
-	c.expireAt = 0
-	for _, key := range slices.Sorted(maps.Keys(c.lives)) {
-		if at := c.lives[key]; c.now() < at {
-			soonest(&c.expireAt, at)
-		} else {
-			c.deleteKey(key)
-		}
-	}
-}
-
 func (c *Core) deleteKey(key string) {
-	delete(c.lives, key)
+	c.lives.remove(key)
 	if _, ok := c.self.rec.lookup(KindUser, key); !ok {
 		return
 	}
@@ -107,7 +78,7 @@ func (c *Core) hearSelf(generation, version uint64) {
 
 // renew takes a generation above one that the cluster remembers, and keeps what is in the record.
 func (c *Core) renew(generation uint64) {
-	entries := c.self.rec.entries
+	links, entries := c.self.rec.after(0)
 	// Not just one more: the life before this one may have done the same upon the same word, and two lives in one generation
 	// would be two contents under one version.
 	next := generation + 1 + c.rng.Uint64N(1<<16)
@@ -115,6 +86,11 @@ func (c *Core) renew(generation uint64) {
 	for _, e := range entries {
 		if !e.Deleted {
 			c.store.write(c.self, e)
+		}
+	}
+	for _, l := range links {
+		if !l.Deleted() {
+			c.store.writeLink(c.self, l.Node, false)
 		}
 	}
 	c.emit(Renewed{Generation: next})
@@ -130,13 +106,10 @@ func (c *Core) sweep() {
 	}
 	floor := c.sweeper.version
 	c.sweeper = sweeper{at: now + c.cfg.Tombstone, version: c.self.rec.version}
-	for _, e := range c.self.rec.entries {
-		if e.Deleted && e.Version <= floor {
-			prev := c.self.rec.version
-			c.store.forgetTombstones(c.self, floor)
-			c.wrote(prev, false)
-			return
-		}
+	if c.self.rec.hasTombstones(floor) {
+		prev := c.self.rec.version
+		c.store.forgetTombstones(c.self, floor)
+		c.wrote(prev, false)
 	}
 }
 

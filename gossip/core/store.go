@@ -1,19 +1,16 @@
 package core
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // slot is the place of one node in the store: its record, and what we derived from it. A slot without a record is a node that
-// others hold links to and that we have not heard of.
+// we dial or hold a link to and that we have not heard of.
 type slot struct {
-	index  int
-	node   NodeID
-	rec    *record
-	addr   string
-	left   bool
-	linked []int // indices of the slots it publishes links to, ascending
+	index int
+	node  NodeID
+	rec   *record
+	addr  string
+	left  bool
+	peers []*slot // to which both ends publish a link, ascending by node; kept up to date by store.published
 
 	up       bool
 	risen    time.Duration // when it became up
@@ -25,31 +22,29 @@ type slot struct {
 	flaps    flaps
 }
 
-// publishes tells whether s says that it holds a link to t.
-func (s *slot) publishes(t *slot) bool {
-	_, ok := slices.BinarySearch(s.linked, t.index)
-	return ok
-}
-
-// mutual tells whether the link between s and t exists: both ends publish it.
-func (s *slot) mutual(t *slot) bool {
-	return s.rec != nil && t.rec != nil && s.publishes(t) && t.publishes(s)
-}
-
 // store holds the records of all nodes. Its hash is the sum of the hashes of the records, so it costs the same however many
 // there are, and equal hashes mean equal records.
 type store struct {
-	slots   []*slot // never reordered
-	byNode  map[NodeID]*slot
-	known   int // slots with a record
-	hash    uint64
-	buckets [NumBuckets]uint64
-	size    int // of all records, in bytes
-	limits  Limits
+	slots    []*slot // never reordered
+	byNode   map[NodeID]*slot
+	known    int // slots with a record
+	departed int // of them, those that left
+	hash     uint64
+	buckets  [NumBuckets]uint64
+	size     int // of all records, in bytes
+	limits   Limits
+	touched  map[string]NodeID // by name: members that a view may show in another way than the last one
 }
 
 func newStore(l Limits) store {
-	return store{byNode: map[NodeID]*slot{}, limits: l}
+	return store{byNode: map[NodeID]*slot{}, limits: l, touched: map[string]NodeID{}}
+}
+
+// touch notes that a view may show a member in another way than the last one.
+func (s *store) touch(t *slot) {
+	if t.rec != nil {
+		s.touched[t.rec.id] = t.node
+	}
 }
 
 // slot returns the place of a node, new if need be; nil if there is no room for one more.
@@ -72,13 +67,28 @@ func (s *store) begin(t *slot, id string, generation uint64) {
 	if t.rec == nil {
 		s.known++
 	}
-	t.rec = &record{id: id, generation: generation}
-	t.linked, t.left, t.addr = nil, false, ""
+	s.unpair(t)
+	s.setLeft(t, false)
+	t.rec, t.addr = &record{id: id, generation: generation}, ""
 	s.rehash(t)
 }
 
+func (s *store) setLeft(t *slot, left bool) {
+	if t.left == left {
+		return
+	}
+	t.left = left
+	if left {
+		s.departed++
+	} else {
+		s.departed--
+	}
+}
+
+// unhash takes a record that is about to change out of the hashes; rehash puts it back.
 func (s *store) unhash(t *slot) {
 	if t.rec != nil {
+		s.touch(t)
 		h := t.rec.hash(t.node)
 		s.size -= t.rec.size
 		s.hash -= h
@@ -87,6 +97,7 @@ func (s *store) unhash(t *slot) {
 }
 
 func (s *store) rehash(t *slot) {
+	s.touch(t)
 	h := t.rec.hash(t.node)
 	s.size += t.rec.size
 	s.hash += h
@@ -103,6 +114,14 @@ func (s *store) write(t *slot, e Entry) uint64 {
 	return e.Version
 }
 
+// writeLink appends an own link at the next version.
+func (s *store) writeLink(t *slot, n NodeID, deleted bool) {
+	s.unhash(t)
+	t.rec.version++
+	s.putLink(t, Link(n, t.rec.version, deleted))
+	s.rehash(t)
+}
+
 // forgetTombstones raises the floor of an own record; that is a version of its own.
 func (s *store) forgetTombstones(t *slot, floor uint64) {
 	s.unhash(t)
@@ -114,34 +133,13 @@ func (s *store) forgetTombstones(t *slot, floor uint64) {
 // put adds an entry and keeps what is derived from it.
 func (s *store) put(t *slot, e Entry) {
 	t.rec.put(e)
-	switch e.Kind {
-	case KindLink:
-		s.putLink(t, e)
-	case KindMeta:
-		switch e.Key {
-		case MetaAddr:
-			t.addr = e.Value
-		case MetaLeft:
-			t.left = !e.Deleted
-		}
-	}
-}
-
-func (s *store) putLink(t *slot, e Entry) {
-	n, ok := linkTo(e)
-	if !ok {
+	if e.Kind != KindMeta {
 		return
 	}
-	to := s.slot(n)
-	if to == nil {
-		return
-	}
-	p := to.index
-	i, found := slices.BinarySearch(t.linked, p)
-	switch {
-	case e.Deleted && found:
-		t.linked = slices.Delete(t.linked, i, i+1)
-	case !e.Deleted && !found:
-		t.linked = slices.Insert(t.linked, i, p)
+	switch e.Key {
+	case MetaAddr:
+		t.addr = e.Value
+	case MetaLeft:
+		s.setLeft(t, !e.Deleted)
 	}
 }

@@ -3,8 +3,9 @@ package core
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // history is an owner's store and every delta one could cut from it on the way.
@@ -20,7 +21,7 @@ func history(rng *rand.Rand, writes int) (*store, *slot, []RecordDelta) {
 		case 1, 2:
 			s.write(t, Entry{Kind: KindUser, Key: fmt.Sprint(rng.IntN(9)), Deleted: true})
 		case 3, 4:
-			s.write(t, Entry{Kind: KindLink, Key: linkKey(NodeID(rng.IntN(9))), Deleted: rng.IntN(2) == 0})
+			s.writeLink(t, NodeID(rng.IntN(9)), rng.IntN(2) == 0)
 		default:
 			s.write(t, Entry{Kind: KindUser, Key: fmt.Sprint(rng.IntN(9)), Value: fmt.Sprint(i)})
 		}
@@ -32,9 +33,8 @@ func history(rng *rand.Rand, writes int) (*store, *slot, []RecordDelta) {
 
 // truncated cuts a delta off after some of its entries.
 func truncated(rng *rand.Rand, d RecordDelta) RecordDelta {
-	if n := len(d.Entries); n > 1 && rng.IntN(3) == 0 {
-		d.Entries = d.Entries[:1+rng.IntN(n-1)]
-		d.To = d.Entries[len(d.Entries)-1].Version
+	if d.count() > 1 && rng.IntN(3) == 0 {
+		return d.cut(rng.IntN(d.weight()))
 	}
 	return d
 }
@@ -55,8 +55,8 @@ func TestStoresConvergeUnderAnyOrderDuplicationAndTruncation(t *testing.T) {
 		if other.hash != own.hash {
 			t.Errorf("seed %d: hashes differ after catching up", seed)
 		}
-		if got := other.byNode[o.node]; !slices.Equal(got.rec.entries, o.rec.entries) || !sameLinks(&other, got, own, o) {
-			t.Errorf("seed %d: entries differ: %v and %v", seed, got.rec.entries, o.rec.entries)
+		if d := cmp.Diff(o.since(0, 0), other.byNode[o.node].since(0, 0)); d != "" {
+			t.Errorf("seed %d: records differ (-want +got):\n%s", seed, d)
 		}
 	}
 }
@@ -80,37 +80,33 @@ func catchUp(t *testing.T, seed uint64, rng *rand.Rand, s *store, o *slot) {
 	t.Fatalf("seed %d: never catches up", seed)
 }
 
-func sameLinks(a *store, ta *slot, b *store, tb *slot) bool {
-	names := func(s *store, t *slot) []NodeID {
-		var out []NodeID
-		for _, i := range t.linked {
-			out = append(out, s.slots[i].node)
-		}
-		slices.Sort(out)
-		return out
-	}
-	return slices.Equal(names(a, ta), names(b, tb))
-}
-
-// checkHash holds the running hashes against ones computed from nothing.
+// checkHash compares the running hashes and sizes with ones computed from nothing.
 func checkHash(t *testing.T, seed uint64, s *store) {
 	t.Helper()
 	var hash uint64
+	var size int
 	var buckets [NumBuckets]uint64
 	for _, p := range s.slots {
 		if p.rec == nil {
 			continue
 		}
-		r := *p.rec
-		r.body = 0
-		for i := range r.entries {
-			r.body += r.entries[i].hash()
+		r := record{generation: p.rec.generation, version: p.rec.version, floor: p.rec.floor}
+		links, entries := p.rec.after(0)
+		for _, l := range links {
+			r.accountLink(l, 1)
+		}
+		for i := range entries {
+			r.account(&entries[i], 1)
+		}
+		size += r.size
+		if r.live != p.rec.live || r.content != p.rec.content || len(links)+len(entries) != p.rec.count() {
+			t.Fatalf("seed %d: the keys are not counted as they are", seed)
 		}
 		hash += r.hash(p.node)
 		buckets[p.node%NumBuckets] += r.hash(p.node)
 	}
-	if hash != s.hash || buckets != s.buckets {
-		t.Fatalf("seed %d: the hash is not that of the records", seed)
+	if hash != s.hash || buckets != s.buckets || size != s.size {
+		t.Fatalf("seed %d: hash or size is not that of the records", seed)
 	}
 }
 
@@ -120,15 +116,21 @@ func TestBrokenDeltasAreRefused(t *testing.T) {
 		return RecordDelta{Node: id, ID: "x", Generation: 1, To: 2, Entries: []Entry{{Kind: KindUser, Key: "k", Version: 1}, {Kind: KindUser, Key: "l", Version: 2}}}
 	}
 	for name, harm := range map[string]func(*RecordDelta){
-		"no generation":           func(d *RecordDelta) { d.Generation = 0 },
-		"ends where it begins":    func(d *RecordDelta) { d.From = 2 },
-		"whole without a name":    func(d *RecordDelta) { d.ID = "" },
-		"a name of another hash":  func(d *RecordDelta) { d.ID = "y" },
-		"versions do not ascend":  func(d *RecordDelta) { d.Entries[1].Version = 1 },
-		"a version above the end": func(d *RecordDelta) { d.Entries[1].Version = 3 },
-		"a key too long":          func(d *RecordDelta) { d.Entries[0].Key = string(make([]byte, MaxKey+1)) },
-		"a value too long":        func(d *RecordDelta) { d.Entries[0].Value = string(make([]byte, MaxValue+1)) },
-		"too many entries":        func(d *RecordDelta) { d.Entries = make([]Entry, MaxEntries+1) },
+		"no generation":                        func(d *RecordDelta) { d.Generation = 0 },
+		"ends where it begins":                 func(d *RecordDelta) { d.From = 2 },
+		"whole without a name":                 func(d *RecordDelta) { d.ID = "" },
+		"a name of another hash":               func(d *RecordDelta) { d.ID = "y" },
+		"versions do not ascend":               func(d *RecordDelta) { d.Entries[1].Version = 1 },
+		"a version above the end":              func(d *RecordDelta) { d.Entries[1].Version = 3 },
+		"a key too long":                       func(d *RecordDelta) { d.Entries[0].Key = string(make([]byte, MaxKey+1)) },
+		"a value too long":                     func(d *RecordDelta) { d.Entries[0].Value = string(make([]byte, MaxValue+1)) },
+		"a link below the start":               func(d *RecordDelta) { d.Links = []LinkEntry{Link(5, 0, false)} },
+		"a link above the end":                 func(d *RecordDelta) { d.Links = []LinkEntry{Link(5, 3, false)} },
+		"a link at a version of another entry": func(d *RecordDelta) { d.Links = []LinkEntry{Link(5, 2, true)} },
+		"links do not ascend":                  func(d *RecordDelta) { d.To, d.Links = 4, []LinkEntry{Link(5, 4, true), Link(6, 3, true)} },
+		"a version beyond all":                 func(d *RecordDelta) { d.To = MaxVersion + 1 },
+		"too many links":                       func(d *RecordDelta) { d.Links = make([]LinkEntry, MaxEntries-1) },
+		"too many entries":                     func(d *RecordDelta) { d.Entries = make([]Entry, MaxEntries+1) },
 	} {
 		s := newStore(DefaultLimits())
 		d := good()

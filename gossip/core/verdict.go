@@ -26,8 +26,8 @@ func (c *Core) relink(t *slot, lost bool) {
 	if lost {
 		soonest(&c.judge.dueAt, c.now()+c.cfg.Coalesce)
 	}
-	for _, i := range t.linked {
-		if p := c.store.slots[i]; p.up != t.up && p.publishes(t) {
+	for _, p := range t.peers {
+		if p.up != t.up {
 			if t.up {
 				c.grow(p)
 			} else {
@@ -44,8 +44,8 @@ func (c *Core) grow(t *slot) {
 	for len(queue) > 0 {
 		t := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
-		for _, i := range t.linked {
-			if p := c.store.slots[i]; !p.up && p.publishes(t) {
+		for _, p := range t.peers {
+			if !p.up {
 				c.setUp(p, true)
 				queue = append(queue, p)
 			}
@@ -61,6 +61,7 @@ func (c *Core) setUp(t *slot, up bool) {
 	t.up, t.missed = up, 0
 	c.sawMember(t, 0)
 	c.stale = true
+	c.store.touch(t)
 	c.emit(Judged{ID: t.rec.id, Up: up})
 	if up {
 		c.judge.up++
@@ -134,12 +135,12 @@ func (s *slot) reached() bool { return s.up && s.missed == 0 }
 
 // disowned tells whether a member that can be reached has taken back its link to t.
 func (c *Core) disowned(t *slot) bool {
-	for _, i := range t.linked {
-		p := c.store.slots[i]
-		if p.rec == nil || !c.judge.seen[i] {
+	for _, own := range t.rec.links {
+		p := c.store.byNode[own.Node]
+		if own.Deleted() || p == nil || p.rec == nil || !c.judge.seen[p.index] {
 			continue
 		}
-		if e, _ := p.rec.lookup(KindLink, linkKey(t.node)); e.Deleted {
+		if l, _ := p.rec.link(t.node); l.Deleted() {
 			return true
 		}
 	}
@@ -158,9 +159,9 @@ func (c *Core) reach() int {
 	for len(queue) > 0 {
 		t := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
-		for _, i := range t.linked {
-			if p := c.store.slots[i]; !v.seen[i] && p.publishes(t) {
-				v.seen[i] = true
+		for _, p := range t.peers {
+			if !v.seen[p.index] {
+				v.seen[p.index] = true
 				n++
 				queue = append(queue, p)
 			}

@@ -2,7 +2,6 @@ package gossiptest
 
 import (
 	"fmt"
-	"maps"
 	"time"
 )
 
@@ -115,6 +114,9 @@ func (k *Checker) equalHashEqualView() error {
 		if !k.healthy(b) {
 			continue
 		}
+		if err := b.Core.CheckView(); err != nil {
+			return fmt.Errorf("at %v: %s: %w", k.w.Now, b.ID, err)
+		}
 		a := first[b.Core.Hash()]
 		if a == nil {
 			first[b.Core.Hash()] = b
@@ -129,14 +131,14 @@ func (k *Checker) equalHashEqualView() error {
 
 func sameView(a, b *Node) error {
 	va, vb := a.Core.View(), b.Core.View()
-	if len(va.Members) != len(vb.Members) {
-		return fmt.Errorf("%s and %s have equal hashes and %d and %d members", a.ID, b.ID, len(va.Members), len(vb.Members))
+	if va.Len() != vb.Len() {
+		return fmt.Errorf("%s and %s have equal hashes and %d and %d members", a.ID, b.ID, va.Len(), vb.Len())
 	}
 	statuses := a.Core.IsUp(b.hash) && b.Core.IsUp(a.hash) && !va.Pending && !vb.Pending
-	for i, ma := range va.Members {
-		mb := vb.Members[i]
-		if ma.ID != mb.ID || ma.Generation != mb.Generation || ma.Version != mb.Version || !maps.Equal(ma.Keys, mb.Keys) {
-			return fmt.Errorf("%s and %s have equal hashes and differ in %s and %s", a.ID, b.ID, ma.ID, mb.ID)
+	for ma := range va.All() {
+		mb, ok := vb.Member(ma.ID)
+		if !ok || ma.Generation != mb.Generation || ma.Version != mb.Version || !ma.SameKeys(mb) {
+			return fmt.Errorf("%s and %s have equal hashes and differ in %s", a.ID, b.ID, ma.ID)
 		}
 		if statuses && ma.Status != mb.Status {
 			return fmt.Errorf("%s and %s have equal hashes, and %s is %v to one and %v to the other", a.ID, b.ID, ma.ID, ma.Status, mb.Status)

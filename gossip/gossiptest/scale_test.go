@@ -76,17 +76,14 @@ func TestLeaveIsNotADeath(t *testing.T) {
 		if !n.Running() {
 			continue
 		}
-		if m := n.Core.View().Members; m[indexOf(m, "n7")].Status != core.Left {
-			t.Errorf("%s sees n7 %v, want left", n.ID, m[indexOf(m, "n7")].Status)
+		if m, ok := n.Core.View().Member("n7"); !ok || m.Status != core.Left {
+			t.Errorf("%s sees %+v, want n7 as left", n.ID, m)
 		}
 	}
 }
 
-func indexOf(ms []core.Member, id string) int {
-	for i, m := range ms {
-		if m.ID == id {
-			return i
-		}
-	}
-	return -1
+// knows reports whether a member is in the view of a node.
+func knows(n *Node, id string) bool {
+	_, ok := n.Core.View().Member(id)
+	return ok
 }

@@ -2,6 +2,7 @@ package gossiptest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -183,10 +184,10 @@ func (p *player) one(what string, n *Node, args []string) error {
 
 func (p *player) view(n *Node) {
 	v := n.Core.View()
-	for _, m := range v.Members {
+	for m := range v.All() {
 		line := fmt.Sprintf("%s sees %s %v, %d links, version %d", n.ID, m.ID, m.Status, m.Links, m.Version)
-		if len(m.Keys) > 0 {
-			line += fmt.Sprint(", ", m.Keys)
+		if m.NumKeys() > 0 {
+			line += fmt.Sprint(", ", maps.Collect(m.Keys()))
 		}
 		p.say(line)
 	}

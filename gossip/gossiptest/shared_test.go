@@ -160,7 +160,7 @@ func TestARemovedNodeStopsAndStaysOut(t *testing.T) {
 	gone := func() {
 		t.Helper()
 		for _, n := range w.Nodes {
-			if n.Running() && n != x && indexOf(n.Core.View().Members, x.ID) >= 0 {
+			if n.Running() && n != x && knows(n, x.ID) {
 				t.Errorf("%s still has the removed node", n.ID)
 			}
 		}
@@ -222,13 +222,13 @@ func TestWhoIsOutOfReachForLongIsForgottenAndMayComeBack(t *testing.T) {
 	x.Vanish()
 	w.Partition(1, 5) // y lives, alone
 	w.Run(50*time.Second, nil)
-	if indexOf(w.Nodes[0].Core.View().Members, x.ID) < 0 {
+	if !knows(w.Nodes[0], x.ID) {
 		t.Fatal("forgotten too soon")
 	}
 	w.Run(80*time.Second, nil)
 	for _, n := range w.Nodes[:4] {
-		if m := n.Core.View().Members; len(m) != 4 {
-			t.Errorf("%s knows %d members, want 4", n.ID, len(m))
+		if known := n.Core.View().Len(); known != 4 {
+			t.Errorf("%s knows %d members, want 4", n.ID, known)
 		}
 	}
 	w.Heal()
@@ -439,8 +439,8 @@ func TestWhatARemovedNodeWroteAMomentBeforeIsNotLost(t *testing.T) {
 
 // oldest returns the member of the lowest generation that is up in the eyes of a node: what a leader would be.
 func oldest(n *Node) string {
-	var first core.Member
-	for _, m := range n.Core.View().Members {
+	first := &core.Member{}
+	for m := range n.Core.View().All() {
 		up := m.Status == core.Up || m.Status == core.Degraded
 		if up && (first.ID == "" || m.Generation < first.Generation) {
 			first = m
@@ -454,7 +454,7 @@ func TestAfterTheNewestAndTheOldestDieNeverTwoTakeThemselvesForTheOldest(t *test
 	w.OnStep = func(*Node) {
 		leaders := 0
 		for _, n := range w.Nodes {
-			if n.Running() && len(n.Core.View().Members) == 4 && oldest(n) == n.ID {
+			if n.Running() && n.Core.View().Len() == 4 && oldest(n) == n.ID {
 				leaders++
 			}
 		}

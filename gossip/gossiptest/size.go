@@ -49,13 +49,15 @@ const header = 4
 func recordSize(d *core.RecordDelta) int {
 	n := 8 + str(d.ID) + varint(d.Generation) + varint(d.From) + varint(d.To-d.From) + varint(d.Floor) + 2
 	last := d.From
+	for _, l := range d.Links {
+		n += 8 + varint((l.Version()-last)<<1)
+		last = l.Version()
+	}
+	last = d.From
 	for _, e := range d.Entries {
 		n += 1 + str(e.Key) + varint(e.Version-last)
-		if !e.Deleted && e.Kind != core.KindLink {
+		if !e.Deleted {
 			n += str(e.Value)
-		}
-		if e.Kind == core.KindLink {
-			n--
 		}
 		last = e.Version
 	}

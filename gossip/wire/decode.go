@@ -1,10 +1,8 @@
 package wire
 
 import (
-	"cmp"
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -240,9 +238,8 @@ func deltaField(d *core.Delta, f *field, entries *int) error {
 	}
 	var r core.RecordDelta
 	err := message(f, &r, recordField)
-	slices.SortStableFunc(r.Entries, func(a, b core.Entry) int { return cmp.Compare(a.Version, b.Version) }) // links came apart
 	d.Records = append(d.Records, r)
-	if *entries += len(r.Entries); err == nil && *entries > maxItems {
+	if *entries += len(r.Links) + len(r.Entries); err == nil && *entries > maxItems {
 		err = fmt.Errorf("more than %d entries", maxItems)
 	}
 	return err
@@ -274,7 +271,7 @@ func recordField(r *core.RecordDelta, f *field) (err error) {
 		err = linksField(r, f)
 	case recordEntry:
 		var e core.Entry
-		if err = message(f, &e, entryField); err == nil && len(r.Entries) >= core.MaxEntries {
+		if err = message(f, &e, entryField); err == nil && len(r.Links)+len(r.Entries) >= core.MaxEntries {
 			err = fmt.Errorf("a record of more than %d entries", core.MaxEntries)
 		}
 		r.Entries = append(r.Entries, e)
@@ -293,12 +290,12 @@ func linksField(r *core.RecordDelta, f *field) error {
 		if n < 0 || len(b) < n+8 {
 			return fmt.Errorf("a link is cut off")
 		}
-		if len(r.Entries) >= core.MaxEntries {
+		if len(r.Links)+len(r.Entries) >= core.MaxEntries {
 			return fmt.Errorf("a record of more than %d entries", core.MaxEntries)
 		}
 		b = b[n:]
 		last += v >> 1
-		r.Entries = append(r.Entries, core.Entry{Kind: core.KindLink, Key: string(b[:8]), Version: last, Deleted: v&1 == 1})
+		r.Links = append(r.Links, core.Link(core.NodeID(binary.BigEndian.Uint64(b)), last, v&1 == 1))
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"encoding/binary"
+
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/goconvoke/convoke/gossip/core"
@@ -166,12 +168,9 @@ func appendRecord(b []byte, r *core.RecordDelta) []byte {
 	b = appendVarint(b, recordFloor, r.Floor)
 	b = appendBool(b, recordUrgent, r.Urgent)
 	b = appendVarint(b, recordSeen, uint64(r.Seen))
-	b = appendLinks(b, r.Entries)
+	b = appendLinks(b, r.Links)
 	for i := range r.Entries {
 		e := &r.Entries[i]
-		if isLink(e) {
-			continue
-		}
 		b = appendMessage(b, recordEntry, func(m []byte) []byte {
 			m = appendVarint(m, keyKind, uint64(e.Kind))
 			m = appendString(m, keyKey, e.Key)
@@ -185,29 +184,22 @@ func appendRecord(b []byte, r *core.RecordDelta) []byte {
 
 func appendBye(b []byte, f *core.Bye) []byte { return appendVarint(b, byeReason, uint64(f.Reason)) }
 
-// isLink tells whether an entry travels in recordLinks. Links are most of what a join storm sends, and half the size there.
-func isLink(e *core.Entry) bool { return e.Kind == core.KindLink && len(e.Key) == 8 && e.Value == "" }
-
 // appendLinks appends the links of a record as
 //
 //	varint   what the version is above that of the link before, times 2, plus 1 if the link is deleted
-//	8 bytes  the key
+//	8 bytes  the node, big endian
 //
-// each.
-func appendLinks(b []byte, entries []core.Entry) []byte {
-	var links []byte
-	var last uint64
-	for i := range entries {
-		e := &entries[i]
-		if !isLink(e) {
-			continue
-		}
-		links = protowire.AppendVarint(links, (e.Version-last)<<1|protowire.EncodeBool(e.Deleted))
-		links = append(links, e.Key...)
-		last = e.Version
-	}
+// each. Links are most of what a join storm sends, and half the size of other entries.
+func appendLinks(b []byte, links []core.LinkEntry) []byte {
 	if len(links) == 0 {
 		return b
 	}
-	return protowire.AppendBytes(protowire.AppendTag(b, recordLinks, protowire.BytesType), links)
+	out := make([]byte, 0, 10*len(links))
+	var last uint64
+	for _, l := range links {
+		out = protowire.AppendVarint(out, l.Mark-last<<1)
+		out = binary.BigEndian.AppendUint64(out, uint64(l.Node))
+		last = l.Version()
+	}
+	return protowire.AppendBytes(protowire.AppendTag(b, recordLinks, protowire.BytesType), out)
 }

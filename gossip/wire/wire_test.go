@@ -36,11 +36,12 @@ func examples() []core.Frame {
 		&core.Digest{Mask: 1<<63 | 1, Reply: true, Entries: []core.DigestEntry{{Node: 1, Generation: 2, Version: 3, Floor: 4}, {Node: 1 << 63}}},
 		&core.Digest{},
 		&core.Delta{Last: true, Records: []core.RecordDelta{
-			{Node: 7, ID: "node-7", Generation: 9, To: 12, Floor: 3, Seen: 1 << 41, Urgent: true, Entries: []core.Entry{
+			{Node: 7, ID: "node-7", Generation: 9, To: 12, Floor: 3, Seen: 1 << 41, Urgent: true, Links: []core.LinkEntry{
+				core.Link(1<<63, 5, false),
+				core.Link(7, 11, true),
+			}, Entries: []core.Entry{
 				{Kind: core.KindMeta, Key: core.MetaAddr, Value: "10.0.0.7:7946", Version: 4},
-				{Kind: core.KindLink, Key: "12345678", Version: 5},
 				{Kind: core.KindLink, Key: "short", Version: 6},
-				{Kind: core.KindLink, Key: "12345679", Version: 11, Deleted: true},
 				{Kind: core.KindUser, Key: "gone", Version: 12, Deleted: true},
 				{Kind: 200, Key: "", Value: strings.Repeat("x", core.MaxValue), Version: 12},
 			}},
