@@ -38,6 +38,7 @@ type Core struct {
 	shared      sharedMap
 	sharedFlood sharedFlood
 	forgetAt    time.Duration
+	giveBackAt  time.Duration // when places without a record are given back next
 	lives       lives // own keys with a TTL
 	born        Stamp // when this life began
 
@@ -134,6 +135,7 @@ func (c *Core) work() {
 	c.expireDue()
 	c.collectDue()
 	c.forgetDue()
+	c.giveBackDue()
 	c.tendLinks()
 	c.records.compareDue()
 	c.sharedMaps.compareDue()

@@ -279,12 +279,12 @@ func (c *Core) dialled(in LinkUp, node NodeID) (*slot, *target) {
 		delete(c.dials.inFlight, in.Attempt)
 		t.attempt = 0
 		c.dials.backOff(t, now)
-		if t.slot == nil {
-			t.slot = s
-		}
-		if t.slot != s && t.lost { // somebody else lives there now
+		if t.slot != s && t.lost { // another node is there now
 			t.lost = false
 			c.publishNow()
+		}
+		if t.addr != "" { // a seed
+			t.slot = s
 		}
 		soonest(&c.dials.dueAt, now)
 	}

@@ -80,6 +80,32 @@ func (c *Core) forgetLife(t *slot, until time.Duration) {
 	c.forgetMember(t)
 }
 
+// giveBackDue gives back the places of nodes that have no record, no link and no dial, once in a while, or at once if there are many.
+func (c *Core) giveBackDue() {
+	spare := len(c.store.slots) - c.store.known
+	if c.now() < c.giveBackAt && spare < min(c.store.known+maxSpare, c.cfg.Limits.Members) {
+		return
+	}
+	c.giveBackAt = c.now() + 60*c.cfg.Heartbeat
+	if spare == 0 {
+		return
+	}
+	dialled := map[*slot]bool{}
+	for _, t := range c.dials.inFlight {
+		dialled[t.slot] = true
+	}
+	draining := map[*slot]bool{}
+	for _, l := range c.links.removed {
+		draining[l.peer] = true
+	}
+	c.store.giveBack(func(t *slot) bool {
+		return c.links.byPeer[t] != nil || dialled[t] || draining[t] || t.want != wantNone
+	})
+}
+
+// maxSpare is the number of places without a record from which on they are given back at once.
+const maxSpare = 64
+
 // forgetMember drops the record of a member that is not up.
 func (c *Core) forgetMember(t *slot) {
 	if t.call != nil {

@@ -25,7 +25,7 @@ type slot struct {
 // store holds the records of all nodes. Its hash is the sum of the hashes of the records, so it costs the same however many
 // there are, and equal hashes mean equal records.
 type store struct {
-	slots    []*slot // never reordered
+	slots    []*slot // those that are given back leave no hole: the last one takes their place
 	byNode   map[NodeID]*slot
 	known    int // slots with a record
 	departed int // of them, those that left
@@ -59,6 +59,23 @@ func (s *store) slot(n NodeID) *slot {
 		s.slots = append(s.slots, t)
 	}
 	return t
+}
+
+// giveBack drops the places of nodes without a record for which nobody has a use. The last place moves into each that is dropped, so
+// that however many names come and go in the life of a process, it has as many places as it needs.
+func (s *store) giveBack(used func(*slot) bool) {
+	for i := 0; i < len(s.slots); {
+		t := s.slots[i]
+		if t.rec != nil || used(t) {
+			i++
+			continue
+		}
+		last := s.slots[len(s.slots)-1]
+		s.slots[i], last.index = last, i
+		s.slots[len(s.slots)-1] = nil
+		s.slots = s.slots[:len(s.slots)-1]
+		delete(s.byNode, t.node)
+	}
 }
 
 // begin starts an empty record of a new generation.
