@@ -128,13 +128,13 @@ func (k *Checker) equalHashEqualView() error {
 }
 
 func sameView(a, b *Node) error {
-	va, vb := a.Core.View(), b.Core.View()
-	if len(va.Members) != len(vb.Members) {
-		return fmt.Errorf("%s and %s have equal hashes and %d and %d members", a.ID, b.ID, len(va.Members), len(vb.Members))
+	va, vb := members(a), members(b)
+	if len(va) != len(vb) {
+		return fmt.Errorf("%s and %s have equal hashes and %d and %d members", a.ID, b.ID, len(va), len(vb))
 	}
-	statuses := a.Core.IsUp(b.hash) && b.Core.IsUp(a.hash) && !va.Pending && !vb.Pending
-	for i, ma := range va.Members {
-		mb := vb.Members[i]
+	statuses := a.Core.IsUp(b.hash) && b.Core.IsUp(a.hash) && !a.Core.Pending() && !b.Core.Pending()
+	for i, ma := range va {
+		mb := vb[i]
 		if ma.ID != mb.ID || ma.Generation != mb.Generation || ma.Version != mb.Version || !maps.Equal(ma.Keys, mb.Keys) {
 			return fmt.Errorf("%s and %s have equal hashes and differ in %s and %s", a.ID, b.ID, ma.ID, mb.ID)
 		}

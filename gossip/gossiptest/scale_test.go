@@ -76,17 +76,13 @@ func TestLeaveIsNotADeath(t *testing.T) {
 		if !n.Running() {
 			continue
 		}
-		if m := n.Core.View().Members; m[indexOf(m, "n7")].Status != core.Left {
-			t.Errorf("%s sees n7 %v, want left", n.ID, m[indexOf(m, "n7")].Status)
+		if m, _ := member(n, "n7"); m.Status != core.Left {
+			t.Errorf("%s sees n7 %v, want left", n.ID, m.Status)
 		}
 	}
 }
 
-func indexOf(ms []core.Member, id string) int {
-	for i, m := range ms {
-		if m.ID == id {
-			return i
-		}
-	}
-	return -1
+func has(n *Node, id string) bool {
+	_, ok := member(n, id)
+	return ok
 }

@@ -90,7 +90,7 @@ func (s *Schedule) heal() error {
 // that left, and nobody calls one that said goodbye.
 func (s *Schedule) discover() {
 	for _, n := range s.w.Nodes {
-		if !n.Running() || len(n.Core.View().Members) > 1 {
+		if !n.Running() || known(n) > 1 {
 			continue
 		}
 		for _, m := range s.w.Nodes {

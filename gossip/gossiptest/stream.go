@@ -19,6 +19,8 @@ type stream struct {
 }
 
 type direction struct {
+	out     sendQueue
+	flying  int // bytes written and not read
 	queue   []packet
 	last    time.Duration
 	backoff time.Duration
@@ -28,6 +30,7 @@ type direction struct {
 type packet struct {
 	at    time.Duration
 	frame core.Frame // nil: the end of the stream
+	size  int        // in bytes
 }
 
 func (s *stream) end(n *Node) int {
@@ -48,15 +51,15 @@ func (s *stream) send(n *Node, f core.Frame) {
 		c.Bytes += b
 	}
 	w.Count.ByKind[kind] += b
-	s.push(i, f)
+	s.enqueue(i, packet{frame: f, size: b})
 }
 
-// push puts a packet on its way; none overtakes another.
-func (s *stream) push(i int, f core.Frame) {
+// push puts a packet that leaves at a moment on its way; none overtakes another.
+func (s *stream) push(i int, p packet, leaves time.Duration) {
 	w, d := s.node[i].world, &s.dir[i]
-	at := max(d.last, w.Now+w.latency()+w.retransmissions())
-	d.last = at
-	d.queue = append(d.queue, packet{at, f})
+	at := max(d.last, leaves+w.latency()+w.retransmissions())
+	d.last, p.at = at, at
+	d.queue = append(d.queue, p)
 	if !d.pumping {
 		d.pumping = true
 		w.After(at-w.Now, nil, func() { s.pump(i) })
@@ -82,13 +85,23 @@ func (s *stream) pump(i int) {
 	}
 	d.backoff = 0
 	for len(d.queue) > 0 && d.queue[0].at <= w.Now {
+		if to.reads > 0 && to.readFree > w.Now {
+			break
+		}
 		p := d.queue[0]
 		d.queue = d.queue[1:]
+		if to.reads > 0 {
+			to.readFree = w.Now + transfer(p.size, to.reads)
+		}
 		s.deliver(i, p)
 	}
 	if len(d.queue) > 0 {
 		d.pumping = true
-		w.After(d.queue[0].at-w.Now, nil, func() { s.pump(i) })
+		next := d.queue[0].at
+		if to.reads > 0 {
+			next = max(next, to.readFree)
+		}
+		w.After(max(0, next-w.Now), nil, func() { s.pump(i) })
 	}
 }
 
@@ -105,6 +118,7 @@ func (s *stream) deliver(i int, p packet) {
 		return
 	}
 	w.After(0, to, func() { // in the process, once it runs
+		s.read(i, p)
 		if s.closed[1-i] || to.life != s.life[1-i] || to.state != running {
 			return
 		}
@@ -145,9 +159,10 @@ func (s *stream) close(n *Node, graceful bool) {
 	s.closed[i] = true
 	delete(n.streams, s.link[i])
 	if graceful {
-		s.push(i, nil)
+		s.enqueue(i, packet{})
 		return
 	}
+	s.dir[i].out = sendQueue{}
 	if !n.world.blocked(n, s.node[1-i]) {
 		s.reset(1 - i)
 	}
@@ -197,6 +212,8 @@ func (a *attempt) try(again time.Duration) {
 		return
 	}
 	switch {
+	case a.to == nil && w.refused[a.Addr]:
+		w.After(w.latency()+w.latency(), a.from, func() { a.fail(true) })
 	case a.to == nil || a.to.state == silent || w.blocked(a.from, a.to) || w.blocked(a.to, a.from):
 		w.After(again, nil, func() { a.try(2 * again) })
 	case a.to.state == dead:
