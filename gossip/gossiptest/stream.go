@@ -15,7 +15,8 @@ type stream struct {
 	life   [2]int
 	link   [2]core.LinkID
 	closed [2]bool
-	dir    [2]direction // from end i
+	open   time.Duration // since when both ends have it
+	dir    [2]direction  // from end i
 }
 
 type direction struct {
@@ -225,6 +226,12 @@ func (a *attempt) try(again time.Duration) {
 	}
 }
 
+// stream returns a new stream that n dialled.
+func (w *World) stream(n, m *Node) *stream {
+	w.links += 2
+	return &stream{node: [2]*Node{n, m}, life: [2]int{n.life, m.life}, link: [2]core.LinkID{core.LinkID(w.links - 1), core.LinkID(w.links)}}
+}
+
 // accepted ends the handshake at the listener, which learns of the link first.
 func (a *attempt) accepted() {
 	n, m := a.from, a.to
@@ -232,8 +239,7 @@ func (a *attempt) accepted() {
 	if a.done || m.state != running || w.blocked(n, m) || w.blocked(m, n) {
 		return // the time of the dial runs out
 	}
-	s := &stream{node: [2]*Node{n, m}, life: [2]int{a.life, m.life}, link: [2]core.LinkID{core.LinkID(w.links + 1), core.LinkID(w.links + 2)}}
-	w.links += 2
+	s := w.stream(n, m)
 	m.streams[s.link[1]] = s
 	b := 2*header + 60 + len(n.ID) + len(m.ID)
 	w.Count.Bytes += b
@@ -253,7 +259,14 @@ func (a *attempt) accepted() {
 		}
 		a.done = true
 		n.streams[s.link[0]] = s
+		s.open = w.Now
 		n.step(core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Clock: m.clock().UnixMilli(), Rejoin: m.Rejoin})
 	})
+	if m.slams {
+		s.closed[1] = true
+		delete(m.streams, s.link[1])
+		w.After(up, n, func() { s.reset(0) })
+		return
+	}
 	m.step(core.LinkUp{Link: s.link[1], ID: n.ID, Generation: n.generation, Addr: n.Addr, Clock: n.clock().UnixMilli(), Rejoin: n.Rejoin})
 }

@@ -66,8 +66,9 @@ type World struct {
 	side  []int  // of a partition, by node
 	cut   []bool // from*n+to: that direction is cut
 
-	byID    map[string]*Node
-	refused map[string]bool // addresses without a node: those that refuse dials; the others swallow them
+	byID     map[string]*Node
+	replaced int             // names given by Node.Replace
+	refused  map[string]bool // addresses without a node: those that refuse dials; the others swallow them
 
 	// OnStep, if set, is called after each step of a node.
 	OnStep func(n *Node)
