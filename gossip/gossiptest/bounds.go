@@ -12,6 +12,7 @@ type bounds struct {
 	w     *World
 	first error
 	dials []int // by node, when the window began
+	lives []int // the same
 	at    time.Duration
 }
 
@@ -20,7 +21,7 @@ const dialWindow = 10 * time.Second
 
 // newBounds watches a world from now on.
 func newBounds(w *World) *bounds {
-	b := &bounds{w: w, dials: make([]int, len(w.Nodes))}
+	b := &bounds{w: w, dials: make([]int, len(w.Nodes)), lives: make([]int, len(w.Nodes))}
 	old := w.OnInput
 	w.OnInput = func(n *Node, in core.Input, out []core.Output) {
 		if old != nil {
@@ -120,18 +121,18 @@ func (b *bounds) tables(n *Node, sharedKeys int) error {
 	return nil
 }
 
-// dialled returns the first node that dialled more often than backoffs allow: six times in ten seconds for each node and seed.
+// dialled returns the first node that dialled more often than backoffs allow: eight times in ten seconds for each node and seed.
 func (b *bounds) dialled(seeds int) (err error) {
 	if b.w.Now-b.at < dialWindow {
 		return nil
 	}
 	b.at = b.w.Now
-	most := 20 + 6*(len(b.w.Nodes)+seeds+4)
+	most := 20 + 8*(len(b.w.Nodes)+seeds+4)
 	for i, n := range b.w.Nodes {
-		if got := n.Count.Dials - b.dials[i]; got > most && err == nil {
+		if got := n.Count.Dials - b.dials[i]; got > most && n.life == b.lives[i] && err == nil {
 			err = fmt.Errorf("%s dialled %d times in %v, at most %d are expected", n.ID, got, dialWindow, most)
 		}
-		b.dials[i] = n.Count.Dials
+		b.dials[i], b.lives[i] = n.Count.Dials, n.life
 	}
 	return err
 }

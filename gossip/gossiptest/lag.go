@@ -119,7 +119,7 @@ func (g *lag) age(k diffKey, a, b place) time.Duration {
 // many short differences, so it proves nothing against a node that reports none.
 func (g *lag) check() error {
 	w := g.w
-	slack := 3 * w.Core.Heartbeat
+	slack := 3*w.Core.Heartbeat + w.Core.Heartbeat/2 // which is how often we look, and once more
 	for _, n := range w.Nodes {
 		if !g.settled(n) {
 			continue

@@ -148,7 +148,7 @@ func (n *Node) act(o core.Output) {
 		n.exit()
 	case core.Rejected:
 		w.Count.Rejected[o.Reason]++
-		if strings.Contains(o.Reason, "format") || strings.Contains(o.Reason, "unexpected") {
+		if !w.Hostile && strings.Contains(o.Reason, "format") {
 			panic(fmt.Sprintf("%s rejected: %s", n.ID, o.Reason))
 		}
 	}

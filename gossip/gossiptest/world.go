@@ -29,6 +29,8 @@ type Settings struct {
 	QueueBytes int
 	// QueueFrames, if not 0, has a stream closed instead that holds so many frames which are not written yet; nothing overtakes.
 	QueueFrames int
+	// Hostile worlds hold forged frames: a frame that a core rejects for its format is counted, and does not end the run.
+	Hostile bool
 	// SignOfLife is how often a running node writes the time to its disk, so that a restart knows how long it was away; 0: only
 	// together with other changes.
 	SignOfLife time.Duration
