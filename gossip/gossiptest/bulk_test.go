@@ -8,8 +8,9 @@ import (
 	"github.com/goconvoke/convoke/gossip/core"
 )
 
-// newcomer fills the records of three nodes, and has a fourth join over a bandwidth in bytes per second.
-func newcomer(t *testing.T, megabytes, bandwidth, frames int) {
+// newcomer fills the records of three nodes, and has a fourth join over a bandwidth in bytes per second. It returns how many streams
+// were closed for a full queue.
+func newcomer(t *testing.T, megabytes, bandwidth, frames int) (closed int) {
 	t.Helper()
 	s := DefaultSettings(4, 1)
 	s.Core.Limits.Record, s.Core.Limits.State = 64<<20, 256<<20
@@ -40,6 +41,7 @@ func newcomer(t *testing.T, megabytes, bandwidth, frames int) {
 	t.Logf("%d MB at %d MB/s: %v, %d frames dropped, %d streams closed", megabytes, bandwidth>>20, w.Now-at, w.Count.Dropped, w.Count.Overflows)
 	w.Run(5*time.Second, nil)
 	none(t, v)
+	return w.Count.Overflows
 }
 
 const gigabit = 125 << 20 // bytes per second, about
@@ -56,7 +58,9 @@ func TestANewcomerGetsALargeState(t *testing.T) {
 }
 
 func TestANewcomerGetsALargeStateThoughFullQueuesCloseStreams(t *testing.T) {
-	newcomer(t, 40, gigabit, 256)
+	if closed := newcomer(t, 40, gigabit, 256); closed > 0 {
+		t.Errorf("%d streams were closed for a full queue, want none", closed)
+	}
 }
 
 func TestASlowReaderHarmsNoneOfTheOthers(t *testing.T) {

@@ -62,7 +62,8 @@ func (n *Node) ReadSlowly(rate int) {
 	n.reads, n.readFree = rate, n.world.Now
 }
 
-// Slam has the node's host break every new stream right after the handshake, as a proxy does whose upstream is gone.
+// Slam has the node's host break every stream that is dialled right after the handshake, as a proxy does whose upstream is gone:
+// whether the node's process runs or not.
 func (n *Node) Slam(on bool) {
 	n.world.trace("%s breaks what it accepts: %v", n.ID, on)
 	n.slams = on

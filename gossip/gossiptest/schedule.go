@@ -88,7 +88,7 @@ func (s *Schedule) pass(d time.Duration) {
 }
 
 // step is how often the invariants are looked at: a quarter of a heartbeat.
-func (s *Schedule) step() time.Duration { return CheckEvery * s.w.Core.Heartbeat / time.Second }
+func (s *Schedule) step() time.Duration { return s.w.Core.Heartbeat / 4 }
 
 // until lets time pass until a condition holds, and returns whether it did within a bound.
 func (s *Schedule) until(bound time.Duration, ok func() bool) bool {

@@ -70,10 +70,7 @@ func TestAPeerThatBreaksEveryStreamIsDialledLessAndLess(t *testing.T) {
 	w, _ := settle(t, 4, 2)
 	x := w.Nodes[3]
 	x.Slam(true)
-	for _, s := range x.sorted() {
-		s.close(x, false) // and it dials, and breaks off, itself
-	}
-	x.Stall(time.Hour)
+	x.Crash()
 	w.Run(30*time.Second, nil)
 	before := w.Nodes[0].Count.Dials
 	w.Run(time.Minute, nil)

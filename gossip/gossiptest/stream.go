@@ -217,11 +217,15 @@ func (a *attempt) try(again time.Duration) {
 		w.After(w.latency()+w.latency(), a.from, func() { a.fail(true) })
 	case a.to == nil || a.to.state == silent || w.blocked(a.from, a.to) || w.blocked(a.to, a.from):
 		w.After(again, nil, func() { a.try(2 * again) })
-	case a.to.state == dead:
+	case a.to.state == dead && !a.to.slams:
 		w.After(w.latency()+w.latency(), a.from, func() { a.fail(true) })
 	default:
 		d := w.latency() + w.latency() + w.latency() + w.latency() + w.retransmissions() + w.retransmissions()
 		a.to.busy = max(a.to.busy, w.Now+d) + a.to.accept
+		if a.to.slams {
+			w.After(a.to.busy-w.Now, nil, a.slammed)
+			return
+		}
 		w.After(a.to.busy-w.Now, a.to, a.accepted)
 	}
 }
@@ -262,11 +266,20 @@ func (a *attempt) accepted() {
 		s.open = w.Now
 		n.step(core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Clock: m.clock().UnixMilli(), Rejoin: m.Rejoin})
 	})
-	if m.slams {
-		s.closed[1] = true
-		delete(m.streams, s.link[1])
-		w.After(up, n, func() { s.reset(0) })
-		return
-	}
 	m.step(core.LinkUp{Link: s.link[1], ID: n.ID, Generation: n.generation, Addr: n.Addr, Clock: n.clock().UnixMilli(), Rejoin: n.Rejoin})
+}
+
+// slammed ends a handshake with a host that breaks the stream at once.
+func (a *attempt) slammed() {
+	n, m := a.from, a.to
+	w := n.world
+	if a.done || n.life != a.life || n.state != running || w.blocked(n, m) || w.blocked(m, n) {
+		return // the time of the dial runs out
+	}
+	a.done = true
+	s := w.stream(n, m)
+	s.closed[1] = true
+	n.streams[s.link[0]] = s
+	n.step(core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Clock: m.clock().UnixMilli()})
+	s.reset(0)
 }

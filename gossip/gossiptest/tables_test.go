@@ -49,9 +49,8 @@ func TestAFullTableLeavesNoneOutForEver(t *testing.T) {
 		m.Start(w.Nodes[12].Addr, w.Nodes[(n.Index+1)%12].Addr)
 		w.Run(2*time.Second, nil)
 	}
-	w.Run(s.Core.ForgetAfter+HealBound(w.Core), nil)
-	if !w.Together() {
-		t.Errorf("12 that run, room for 20: n12 has %d up", w.Nodes[12].Core.UpCount())
+	if !w.Run(HealBound(w.Core), w.Together) {
+		t.Errorf("12 that run, 12 that are gone, room for 20: n12 has %d up after %v; %v", w.Nodes[12].Core.UpCount(), HealBound(w.Core), w.Count.Rejected)
 	}
 	before := rejections(w)
 	w.Run(10*time.Second, nil)
@@ -82,7 +81,7 @@ func TestMoreNodesThanThereIsRoomForAgreeOnThoseThatAreIn(t *testing.T) {
 	}
 	before := rejections(w)
 	w.Run(10*time.Second, nil)
-	if got := rejections(w) - before; got > 10*len(w.Nodes) {
+	if got := rejections(w) - before; got > 100 { // four that are out, each dialling 20 at the longest backoff
 		t.Errorf("%d rejections in 10 s", got)
 	}
 }
@@ -153,17 +152,22 @@ func TestAKeyThatEndsCostsTheSameHoweverManyThereAre(t *testing.T) {
 }
 
 func TestWritesAreTakenAfterManyKeysWereSetAndDeleted(t *testing.T) {
-	w := New(DefaultSettings(2, 6))
+	s, keys := DefaultSettings(2, 6), 15_000
+	s.Core.Limits.Shared = 1 << 20
+	if *large {
+		s.Core.Limits.Shared, keys = 8<<20, 100_000
+	}
+	w := New(s)
 	w.StartAll()
 	w.Run(10*time.Second, nil)
-	for i := range 100_000 {
+	for i := range keys {
 		key := fmt.Sprintf("session/%032d", i)
 		if err := canShare(w.Nodes[0], key, "v"); err != nil {
 			t.Fatalf("after %d keys that are all deleted: %v", i, err)
 		}
 		w.Nodes[0].Do(core.SharedSet{Key: key, Value: "v"})
 		w.Nodes[0].Do(core.SharedDelete{Key: key})
-		if i%100 == 99 {
+		if i%500 == 499 {
 			w.Run(time.Second, nil)
 		}
 	}

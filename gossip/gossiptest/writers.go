@@ -17,6 +17,8 @@ type Writers struct {
 	Size int
 	// TTL is the longest life of a key that has one; 0: none has.
 	TTL time.Duration
+	// Even writers only set keys of the shared map, one node after the other, at even intervals.
+	Even bool
 	// Only, if set, says which nodes write.
 	Only func(n *Node) bool
 
@@ -63,8 +65,16 @@ func (p *Writers) Start() {
 		if p.paused || run != p.run {
 			return
 		}
-		p.write()
 		mean := float64(time.Second) / p.Rate
+		if p.Even {
+			n := p.w.Nodes[p.count%len(p.w.Nodes)]
+			if p.count++; p.writable(n) {
+				p.note(n, p.ledger.Share(n, sharedKeys[p.count%len(sharedKeys)], fmt.Sprint(p.count), 0))
+			}
+			p.w.After(time.Duration(mean), nil, next)
+			return
+		}
+		p.write()
 		p.w.After(time.Duration(mean/2+mean*p.rng.Float64()), nil, next)
 	}
 	p.w.After(0, nil, next)
