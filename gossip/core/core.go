@@ -39,8 +39,8 @@ type Core struct {
 	sharedFlood sharedFlood
 	forgetAt    time.Duration
 	giveBackAt  time.Duration // when places without a record are given back next
-	lives       lives // own keys with a TTL
-	born        Stamp // when this life began
+	lives       lives         // own keys with a TTL
+	born        Stamp         // when this life began
 
 	median   time.Time // see clusterTime
 	medianAt time.Time

@@ -229,7 +229,7 @@ func (c *Core) takeRecord(l *link, r *RecordDelta) outcome {
 func (c *Core) learn(ch change, l *link, urgent bool) {
 	t := ch.slot
 	if ch.fresh {
-		c.emit(Remember{ID: t.rec.id, Addr: t.addr, Generation: t.rec.generation, Seen: c.seenOf(t)})
+		c.rememberMember(t)
 	}
 	c.judge.news = true
 	urgent = urgent || ch.fresh || !t.reached()

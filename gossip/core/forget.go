@@ -32,6 +32,11 @@ func (c *Core) sawMember(t *slot, seen Moment) {
 	t.seen = max(t.seen, seen)
 }
 
+// rememberMember has what a shell keeps of a member written again.
+func (c *Core) rememberMember(t *slot) {
+	c.emit(Remember{ID: t.rec.id, Addr: t.addr, Generation: t.rec.generation, Seen: c.seenOf(t)})
+}
+
 // age is for how long a member has not been up, or has left; 0 if it is up.
 func (c *Core) age(t *slot) time.Duration {
 	if t.up && !t.left {

@@ -60,6 +60,7 @@ func (c *Core) setUp(t *slot, up bool) {
 	}
 	t.up, t.missed = up, 0
 	c.sawMember(t, 0)
+	c.rememberMember(t)
 	c.stale = true
 	c.store.touch(t)
 	c.emit(Judged{ID: t.rec.id, Up: up})

@@ -1,25 +1,53 @@
 package gossiptest
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/goconvoke/convoke/gossip/core"
 )
 
 // Checker holds a world to the invariants of the protocol. Call Check every CheckEvery.
 type Checker struct {
-	w     *World
-	grace time.Duration
-	since []time.Duration // by pair: since when their link is live, 0 if it is not
-	seen  []outline       // of each node, when last checked
+	// Ledger, if set, holds what was acknowledged.
+	Ledger *Ledger
+	// Writers, if set, are watched for nodes that refuse to write for no reason.
+	Writers *Writers
+	// Seeds is how many addresses nodes were given at which no node lives.
+	Seeds int
+
+	w      *World
+	bound  time.Duration
+	reach  *reach
+	lag    *lag
+	bounds *bounds
+	seen   []outline // of each node, when last checked
+	broken []Violation
 }
+
+// Violation is an invariant that did not hold.
+type Violation struct {
+	Invariant string
+	At        time.Duration
+	Err       error
+}
+
+func (v Violation) Error() string { return fmt.Sprintf("%s: at %v: %v", v.Invariant, v.At, v.Err) }
 
 // CheckEvery is how often a Checker looks.
 const CheckEvery = 250 * time.Millisecond
 
-// NewChecker returns a checker that counts a link as live once both ends have held it for grace, unharmed: the time that
-// publishing it may take, and word of it to spread.
-func NewChecker(w *World, grace time.Duration) *Checker {
-	return &Checker{w: w, grace: grace, since: make([]time.Duration, len(w.Nodes)*len(w.Nodes))}
+// ReachBound is how long streams on a path must have been open and unharmed for the members along it to be up to each other:
+// publishing them takes up to three times Relax, and word of it spreads over relaxed pushes that may be lost and sent again; the
+// longest hysteresis for links that broke often takes 24 heartbeats.
+func ReachBound(c core.Config) time.Duration { return 3*c.Relax + 28*c.Heartbeat }
+
+// NewChecker returns a checker of a world.
+func NewChecker(w *World) *Checker {
+	r := newReach(w)
+	return &Checker{w: w, bound: ReachBound(w.Core), reach: r, lag: newLag(w, r), bounds: newBounds(w)}
 }
 
 // outline is what cannot stay the same while a view changes.
@@ -44,65 +72,62 @@ func (k *Checker) changed() bool {
 	return changed
 }
 
-// Check returns the first invariant that does not hold.
-func (k *Checker) Check() error {
-	k.observe()
-	if err := k.reachableIsUp(); err != nil {
-		return err
+// Check looks at every invariant, and keeps the first violation of each.
+func (k *Checker) Check() {
+	k.reach.observe(k.bound)
+	k.note("reachable is up", k.reach.reachableIsUp())
+	k.note("equal hashes, equal views", k.equalHashEqualView())
+	k.note("bounded outputs", k.bounds.work())
+	k.note("bounded dials", k.bounds.dialled(k.Seeds))
+	var keys []string
+	if k.Ledger != nil {
+		keys = k.Ledger.keys
+		k.note("acknowledged writes spread", k.spread())
 	}
-	return k.equalHashEqualView()
-}
-
-// healthy tells whether a process runs and is not frozen.
-func (k *Checker) healthy(n *Node) bool { return n.Running() && n.stalled <= k.w.Now && n.Gone == "" }
-
-func (k *Checker) observe() {
-	for _, a := range k.w.Nodes {
-		for _, b := range k.w.Nodes[:a.Index] {
-			s := &k.since[a.Index*len(k.w.Nodes)+b.Index]
-			live := k.healthy(a) && k.healthy(b) && !k.w.blocked(a, b) && !k.w.blocked(b, a) &&
-				a.Core.Linked(b.hash) && b.Core.Linked(a.hash)
-			switch {
-			case !live:
-				*s = 0
-			case *s == 0:
-				*s = k.w.Now
-			}
+	for _, n := range k.w.Nodes {
+		if k.healthy(n) {
+			k.note("bounded tables", k.bounds.tables(n, len(keys)))
 		}
 	}
+	if len(k.w.Nodes) <= 12 {
+		k.lag.observe(keys)
+		k.note("staleness is the truth", k.lag.check())
+	}
+	if k.Writers != nil {
+		k.note("right clocks may write", k.Writers.Denied(k.bound, 30*time.Second))
+	}
 }
 
-// reachableIsUp: no member is down to anyone while there is a path of live links.
-func (k *Checker) reachableIsUp() error {
-	n := len(k.w.Nodes)
-	group := make([]int, n)
-	for i := range group {
-		group[i] = i
-	}
-	for a := range n {
-		for b := range a {
-			if s := k.since[a*n+b]; s != 0 && k.w.Now-s >= k.grace && group[a] != group[b] {
-				merge(group, group[a], group[b])
-			}
-		}
-	}
-	for _, a := range k.w.Nodes {
-		for _, b := range k.w.Nodes {
-			if a != b && group[a.Index] == group[b.Index] && !a.Core.IsUp(b.hash) {
-				return fmt.Errorf("at %v: %s is not up to %s, though a path of live links exists", k.w.Now, b.ID, a.ID)
-			}
+// spread returns the first write that a node lacks, though it has had a path to the writer since before it was written, and for
+// longer than the bound.
+func (k *Checker) spread() error {
+	for _, g := range k.reach.groups() {
+		if err := k.Ledger.Within(g, k.bound+5*time.Second); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func merge(group []int, from, to int) {
-	for i, g := range group {
-		if g == from {
-			group[i] = to
-		}
+// note keeps the first violation of an invariant.
+func (k *Checker) note(invariant string, err error) {
+	if err == nil || slices.ContainsFunc(k.broken, func(v Violation) bool { return v.Invariant == invariant }) {
+		return
 	}
+	k.broken = append(k.broken, Violation{invariant, k.w.Now, err})
 }
+
+// Err returns all violations, nil if there are none.
+func (k *Checker) Err() error {
+	var errs []error
+	for _, v := range k.broken {
+		errs = append(errs, v)
+	}
+	return errors.Join(errs...)
+}
+
+// healthy reports whether a process runs and is not frozen.
+func (k *Checker) healthy(n *Node) bool { return n.Running() && n.stalled <= k.w.Now && n.Gone == "" }
 
 // equalHashEqualView: who has the same hash has the same records; and if they are up to each other, the same members up.
 func (k *Checker) equalHashEqualView() error {
@@ -123,22 +148,22 @@ func (k *Checker) equalHashEqualView() error {
 			continue
 		}
 		if err := sameView(a, b); err != nil {
-			return fmt.Errorf("at %v: %w", k.w.Now, err)
+			return err
 		}
 	}
 	return nil
 }
 
 func sameView(a, b *Node) error {
-	va, vb := a.Core.View(), b.Core.View()
-	if va.Len() != vb.Len() {
-		return fmt.Errorf("%s and %s have equal hashes and %d and %d members", a.ID, b.ID, va.Len(), vb.Len())
+	va, vb := members(a), members(b)
+	if len(va) != len(vb) {
+		return fmt.Errorf("%s and %s have equal hashes and %d and %d members", a.ID, b.ID, len(va), len(vb))
 	}
-	statuses := a.Core.IsUp(b.hash) && b.Core.IsUp(a.hash) && !va.Pending && !vb.Pending
-	for ma := range va.All() {
-		mb, ok := vb.Member(ma.ID)
-		if !ok || ma.Generation != mb.Generation || ma.Version != mb.Version || !ma.SameKeys(mb) {
-			return fmt.Errorf("%s and %s have equal hashes and differ in %s", a.ID, b.ID, ma.ID)
+	statuses := a.Core.IsUp(b.hash) && b.Core.IsUp(a.hash) && !a.Core.Pending() && !b.Core.Pending()
+	for i, ma := range va {
+		mb := vb[i]
+		if ma.ID != mb.ID || ma.Generation != mb.Generation || ma.Version != mb.Version || !ma.SameKeys(mb) {
+			return fmt.Errorf("%s and %s have equal hashes and differ in %s and %s", a.ID, b.ID, ma.ID, mb.ID)
 		}
 		if statuses && ma.Status != mb.Status {
 			return fmt.Errorf("%s and %s have equal hashes, and %s is %v to one and %v to the other", a.ID, b.ID, ma.ID, ma.Status, mb.Status)

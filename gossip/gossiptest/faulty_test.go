@@ -62,7 +62,7 @@ func isolated(t *testing.T, n int) {
 	w, v := settle(t, n, 5)
 	w.Partition(1, 3)
 	at := w.Now
-	w.Run(30*time.Second, func() bool { return w.Nodes[3].Core.View().Isolated })
+	w.Run(30*time.Second, func() bool { return reachesNone(w.Nodes[3]) })
 	know := w.Now - at
 	w.Run(60*time.Second, nil)
 	w.Heal()

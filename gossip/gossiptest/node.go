@@ -1,11 +1,9 @@
 package gossiptest
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/goconvoke/convoke/gossip/core"
@@ -32,8 +30,11 @@ type Node struct {
 	state   state
 	life    int // counts starts
 	stalled time.Duration
-	skew    time.Duration // of its clock
-	streams map[core.LinkID]*stream
+	skew    time.Duration // of its clock, see off
+	drift   float64       // what its clock gains since driftFrom
+	// driftFrom is when the drift began, clockAt when the clock was last stepped.
+	driftFrom, clockAt time.Duration
+	streams            map[core.LinkID]*stream
 	// Rejoin has the next start take back the node's removal.
 	Rejoin bool
 	tickAt time.Duration
@@ -42,15 +43,11 @@ type Node struct {
 	busy   time.Duration // until then the listener serves earlier handshakes
 
 	generation uint64
-	// What is remembered over a restart.
-	diskShared  map[sharedKey]core.SharedEntry
-	diskMembers map[string]core.Remember
-	Gone        string // why it stopped by itself
-}
-
-type sharedKey struct {
-	space core.Space
-	key   string
+	disk       Disk
+	reads      int           // bytes per second that it reads in all; 0: unlimited
+	readFree   time.Duration // when it has read what came
+	slams      bool          // it breaks a stream at once after the handshake
+	Gone       string        // why it stopped by itself
 }
 
 // Running tells whether the node's process runs.
@@ -68,9 +65,7 @@ func (n *Node) Start(seeds ...string) {
 	n.Core = core.New(cfg, rand.New(rand.NewPCG(w.Seed, uint64(n.Index)<<20+uint64(n.life))), n.clock())
 	n.tickAt = 0
 	w.trace("%s starts", n.ID)
-	if len(n.diskMembers)+len(n.diskShared) > 0 {
-		n.step(n.restored())
-	}
+	n.recall()
 	// The first tick comes at a time of its own, so that nodes started together do not beat together.
 	if len(seeds) > 0 {
 		n.step(core.Join{Addrs: seeds})
@@ -79,8 +74,6 @@ func (n *Node) Start(seeds ...string) {
 	}
 }
 
-func (n *Node) clock() time.Time { return n.world.base.Add(n.world.Now + n.skew) }
-
 // Do hands an input to the core.
 func (n *Node) Do(in core.Input) { n.step(in) }
 
@@ -88,7 +81,12 @@ func (n *Node) step(in core.Input) {
 	if n.state != running {
 		return
 	}
-	for _, o := range n.Core.Step(n.clock(), in) {
+	n.world.Count.Steps++
+	out := n.Core.Step(n.clock(), in)
+	if n.world.OnInput != nil {
+		n.world.OnInput(n, in, out)
+	}
+	for _, o := range out {
 		n.act(o)
 	}
 	if n.state == running {
@@ -139,26 +137,19 @@ func (n *Node) act(o core.Output) {
 	case core.Removed:
 		w.trace("%s stops: it was removed", n.ID)
 		n.Gone = "removed"
-		clear(n.diskShared) // it is put aside
-		clear(n.diskMembers)
+		n.LoseDisk() // it is put aside
 		n.exit()
-	case core.RememberShared:
-		n.diskShared[sharedKey{o.Entry.Space, o.Entry.Key}] = *o.Entry
-	case core.ForgetShared:
-		delete(n.diskShared, sharedKey{o.Space, o.Key})
-	case core.Remember:
-		n.diskMembers[o.ID] = o
-	case core.Forget:
-		delete(n.diskMembers, o.ID)
+	case core.RememberShared, core.ForgetShared, core.Remember, core.Forget, core.Contact:
+		n.keep(o)
 	case core.Conflict:
 		w.trace("%s stops: another process has its name", n.ID)
 		n.Gone = "conflict"
 		n.exit()
 	case core.Rejected:
-		if o.Reason == core.ReasonClockAhead {
-			return
+		w.Count.Rejected[o.Reason]++
+		if !w.Hostile && strings.Contains(o.Reason, "format") {
+			panic(fmt.Sprintf("%s rejected: %s", n.ID, o.Reason))
 		}
-		panic(fmt.Sprintf("%s rejected: %s", n.ID, o.Reason))
 	}
 }
 
@@ -203,33 +194,13 @@ func (n *Node) Leave() {
 // Restart starts the process again: with its disk it knows the members and the shared map of its last life, without it only seeds.
 func (n *Node) Restart(disk bool, seeds ...string) {
 	if !disk {
-		clear(n.diskShared)
-		clear(n.diskMembers)
+		n.LoseDisk()
 	}
 	n.Start(seeds...)
-}
-
-// restored is what the disk holds, in a fixed order.
-func (n *Node) restored() core.Restore {
-	var in core.Restore
-	for _, id := range slices.Sorted(maps.Keys(n.diskMembers)) {
-		in.Members = append(in.Members, n.diskMembers[id])
-	}
-	for _, e := range n.diskShared {
-		in.Shared = append(in.Shared, e)
-	}
-	slices.SortFunc(in.Shared, func(a, b core.SharedEntry) int { return cmp.Compare(a.Key, b.Key) })
-	return in
 }
 
 // Stall freezes the process for d.
 func (n *Node) Stall(d time.Duration) {
 	n.world.trace("%s stalls for %v", n.ID, d)
 	n.stalled = n.world.Now + d
-}
-
-// StepClock moves the node's clock.
-func (n *Node) StepClock(d time.Duration) {
-	n.world.trace("%s's clock steps by %v", n.ID, d)
-	n.skew += d // timers run on: they count durations
 }

@@ -76,14 +76,13 @@ func TestLeaveIsNotADeath(t *testing.T) {
 		if !n.Running() {
 			continue
 		}
-		if m, ok := n.Core.View().Member("n7"); !ok || m.Status != core.Left {
-			t.Errorf("%s sees %+v, want n7 as left", n.ID, m)
+		if m, _ := member(n, "n7"); m.Status != core.Left {
+			t.Errorf("%s sees n7 %v, want left", n.ID, m.Status)
 		}
 	}
 }
 
-// knows reports whether a member is in the view of a node.
-func knows(n *Node, id string) bool {
-	_, ok := n.Core.View().Member(id)
+func has(n *Node, id string) bool {
+	_, ok := member(n, id)
 	return ok
 }

@@ -183,15 +183,14 @@ func (p *player) one(what string, n *Node, args []string) error {
 }
 
 func (p *player) view(n *Node) {
-	v := n.Core.View()
-	for m := range v.All() {
+	for _, m := range members(n) {
 		line := fmt.Sprintf("%s sees %s %v, %d links, version %d", n.ID, m.ID, m.Status, m.Links, m.Version)
 		if m.NumKeys() > 0 {
 			line += fmt.Sprint(", ", maps.Collect(m.Keys()))
 		}
 		p.say(line)
 	}
-	if v.Isolated {
+	if reachesNone(n) {
 		p.say(n.ID + " is isolated")
 	}
 }

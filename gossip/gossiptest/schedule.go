@@ -1,6 +1,7 @@
 package gossiptest
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -10,14 +11,21 @@ import (
 
 // Schedule is a random course of faults.
 type Schedule struct {
-	Seed  uint64
+	Seed uint64
+	// Kind of faults; "" is KindOf(Seed).
+	Kind  Kind
 	Trace func(string)
 	// Healed is how long all nodes needed to agree after the last fault.
 	Healed time.Duration
 
-	w     *World
-	rng   *rand.Rand
-	check *Checker
+	w       *World
+	rng     *rand.Rand
+	check   *Checker
+	ledger  *Ledger
+	writers *Writers
+	old     []Disk   // by node: a copy of its disk to come back to
+	dead    []string // addresses at which no node lives
+	names   int      // given to nodes that replace others
 }
 
 // HealBound is the longest that agreement may take after the last fault: links that fell silent unseen are closed after at most
@@ -26,71 +34,168 @@ func HealBound(c core.Config) time.Duration {
 	return 3*c.Silence + c.DialCap*3/2 + c.DialTimeout + 30*c.Heartbeat
 }
 
-// liveGrace is how long a link must have lived to count in the invariant: relaxed publication, and hops of relaxed pushes that
-// may be lost and sent again.
-func liveGrace(c core.Config) time.Duration { return 3*c.Relax + 4*c.Heartbeat }
-
-// Run plays the schedule and returns the first invariant broken.
+// Run plays the schedule and returns all invariants that did not hold.
 func (s *Schedule) Run() error {
 	s.rng = rand.New(rand.NewPCG(s.Seed, 99))
-	settings := DefaultSettings(5+s.rng.IntN(28), s.Seed)
-	settings.Trace = s.Trace
-	s.w = New(settings)
-	s.check = NewChecker(s.w, liveGrace(settings.Core))
-	s.w.StartAll()
-	if err := s.pass(5 * time.Second); err != nil {
-		return err
+	if s.Kind == "" {
+		s.Kind = KindOf(s.Seed)
 	}
-	for range 5 + s.rng.IntN(20) {
-		s.fault()
-		if err := s.pass(time.Duration(s.rng.Int64N(int64(8 * time.Second)))); err != nil {
-			return err
-		}
-	}
-	return s.heal()
-}
-
-// pass lets time pass, under watch.
-func (s *Schedule) pass(d time.Duration) error {
-	for ; d > 0; d -= CheckEvery {
-		s.w.Run(min(d, CheckEvery), nil)
-		if err := s.check.Check(); err != nil {
-			return fmt.Errorf("seed %d, %d nodes: %w", s.Seed, len(s.w.Nodes), err)
-		}
+	s.begin()
+	s.pass(5 * s.w.Core.Heartbeat)
+	s.faults()
+	s.heal()
+	if err := s.check.Err(); err != nil {
+		return fmt.Errorf("seed %d, %s, %d nodes: %w", s.Seed, s.Kind, len(s.w.Nodes), err)
 	}
 	return nil
 }
 
+// begin starts all nodes, and the writers if the kind has any.
+func (s *Schedule) begin() {
+	settings := s.settings()
+	settings.Trace = s.Trace
+	s.w = New(settings)
+	s.check = NewChecker(s.w)
+	s.ledger = NewLedger(s.w)
+	s.check.Ledger = s.ledger
+	s.old = make([]Disk, len(s.w.Nodes))
+	if rate := s.rate(); rate > 0 {
+		s.writers = NewWriters(s.w, s.ledger, rate)
+		s.check.Writers = s.writers
+		if s.Kind == Bulk {
+			s.writers.Size = 1<<10 + s.rng.IntN(40<<10)
+		}
+	}
+	if s.Kind == Seeds {
+		s.deadSeeds()
+		for _, n := range s.w.Nodes {
+			n.Start(s.seeds(s.w.Nodes[0].Addr)...)
+		}
+	} else {
+		s.w.StartAll()
+	}
+	if s.writers != nil {
+		s.writers.Start()
+	}
+}
+
+// pass lets time pass, under watch.
+func (s *Schedule) pass(d time.Duration) {
+	for ; d > 0; d -= s.step() {
+		s.w.Run(min(d, s.step()), nil)
+		s.check.Check()
+	}
+}
+
+// step is how often the invariants are looked at: a quarter of a heartbeat.
+func (s *Schedule) step() time.Duration { return s.w.Core.Heartbeat / 4 }
+
+// until lets time pass until a condition holds, and returns whether it did within a bound.
+func (s *Schedule) until(bound time.Duration, ok func() bool) bool {
+	for at := s.w.Now; !ok(); s.pass(s.step()) {
+		if s.w.Now-at > bound {
+			return false
+		}
+	}
+	return true
+}
+
 // heal ends all faults and waits for agreement.
-func (s *Schedule) heal() error {
+func (s *Schedule) heal() {
+	s.restore()
+	w, at := s.w, s.w.Now
+	if s.writers == nil {
+		if !s.until(s.bound(), w.Agreed) {
+			s.check.note("agreement", fmt.Errorf("none %v after the last fault", s.bound()))
+		}
+		s.Healed = w.Now - at
+		s.last()
+		return
+	}
+	if !s.until(s.bound(), w.Together) {
+		s.check.note("agreement", fmt.Errorf("members are not up to each other %v after the last fault, while writes go on", s.bound()))
+	}
+	s.Healed = w.Now - at
+	s.flow()
+	s.writers.Pause()
+	if !s.until(30*w.Core.Heartbeat, w.Agreed) {
+		s.check.note("agreement", errors.New("states differ long after the last write"))
+	}
+	s.last()
+}
+
+// restore ends what was done to the world.
+func (s *Schedule) restore() {
 	w := s.w
 	w.Heal()
 	w.Loss = 0
 	for _, n := range w.Nodes {
-		n.accept = w.Accept
+		n.accept, n.slams = w.Accept, false
+		n.ReadSlowly(0)
+		if s.Kind != Plain {
+			n.Drift(0)
+			n.SetClock(0)
+		}
 		if !n.Running() && n.Gone == "" {
 			s.restart(n)
 		}
 	}
 	s.discover()
-	at := w.Now
-	for !w.Agreed() {
-		if w.Now-at > HealBound(w.Core) {
-			return fmt.Errorf("seed %d, %d nodes: no agreement %v after the last fault", s.Seed, len(w.Nodes), w.Now-at)
-		}
-		if err := s.pass(CheckEvery); err != nil {
-			return err
+	for _, n := range w.Nodes {
+		if n.Gone != "" {
+			s.ledger.Lost(n, newDisk())
 		}
 	}
-	s.Healed = w.Now - at
-	return nil
 }
 
-// discover tells those that know nobody where somebody lives: the addresses they were started with may all belong to members
-// that left, and nobody calls one that said goodbye.
+// flow demands, while writes go on, that what is older than five heartbeats is everywhere: once within the bound, and from then on.
+func (s *Schedule) flow() {
+	w, age := s.w, 5*s.w.Core.Heartbeat+s.moved()
+	late := func() error { return s.ledger.Spread(w.running(), age, false) }
+	if !s.until(s.bound(), func() bool { return late() == nil }) {
+		s.check.note("writes arrive", fmt.Errorf("%v after the last fault: %w", s.bound(), late()))
+		return
+	}
+	for range 40 {
+		s.pass(s.step())
+		s.check.note("writes arrive", late())
+	}
+}
+
+// moved is how long the state takes over the bandwidth there is, three times.
+func (s *Schedule) moved() time.Duration {
+	if s.w.Bandwidth == 0 {
+		return 0
+	}
+	bytes := 0
+	for _, n := range s.w.Nodes {
+		bytes += len(ownKeys)*s.writers.Size + 3*len(s.ledger.own[n.Index].values)
+	}
+	return 3 * transfer(bytes+len(sharedKeys)*s.writers.Size, s.w.Bandwidth)
+}
+
+// bound is how long after the last fault all must be well.
+func (s *Schedule) bound() time.Duration {
+	b := HealBound(s.w.Core) + s.moved()
+	if s.Kind == Seeds {
+		b += time.Duration(len(s.dead)) * s.w.Core.DialTimeout
+	}
+	return b
+}
+
+// last compares what the running nodes have with what was acknowledged.
+func (s *Schedule) last() {
+	w := s.w
+	s.check.note("nothing is lost", s.ledger.Spread(w.running(), 0, true))
+	s.check.note("own keys", s.ledger.OwnKeys(w.running()))
+	s.check.note("removed stays removed", s.ledger.Removals(w.running(), 0))
+}
+
+// discover gives those that know no others the address of a running node: the addresses they were started with may all belong to
+// members that left, and members that left are not dialled.
 func (s *Schedule) discover() {
 	for _, n := range s.w.Nodes {
-		if !n.Running() || n.Core.View().Len() > 1 {
+		if !n.Running() || known(n) > 1 {
 			continue
 		}
 		for _, m := range s.w.Nodes {
@@ -102,7 +207,13 @@ func (s *Schedule) discover() {
 	}
 }
 
-func (s *Schedule) restart(n *Node) { n.Restart(s.rng.IntN(2) == 0, s.w.Nodes[0].Addr, s.any().Addr) }
+func (s *Schedule) restart(n *Node) {
+	disk := s.rng.IntN(2) == 0
+	if !disk {
+		s.ledger.Lost(n, newDisk())
+	}
+	n.Restart(disk, s.seeds(s.w.Nodes[0].Addr, s.any().Addr)...)
+}
 
 func (s *Schedule) any() *Node { return s.w.Nodes[s.rng.IntN(len(s.w.Nodes))] }
 
@@ -110,12 +221,15 @@ func (s *Schedule) lasting(d time.Duration) time.Duration {
 	return time.Duration(s.rng.Int64N(int64(d)))
 }
 
-// fault does one thing to the world; what is broken may be mended as well.
+// fault does one thing to the world; what is broken may be repaired as well.
 func (s *Schedule) fault() {
 	w, n := s.w, s.any()
+	second := w.Core.Heartbeat
 	switch k := s.rng.IntN(17); {
 	case k < 4 && !n.Running():
-		s.restart(n)
+		if s.Kind == Plain || n.Gone == "" {
+			s.restart(n)
+		}
 	case k == 0:
 		n.Crash()
 	case k == 1:
@@ -123,7 +237,7 @@ func (s *Schedule) fault() {
 	case k == 2 && n.Running():
 		n.Leave()
 	case k == 3:
-		n.Stall(s.lasting(12 * time.Second))
+		n.Stall(s.lasting(12 * second))
 	case k == 4:
 		s.split()
 	case k == 5, k == 6:
@@ -135,9 +249,9 @@ func (s *Schedule) fault() {
 	case k == 8 && s.wrongClocks():
 		n.StepClock(s.lasting(time.Hour) - 30*time.Minute)
 	case k == 8: // as far as clocks that are kept right may be apart
-		n.StepClock(s.lasting(50*time.Second) - 25*time.Second - n.skew)
+		n.StepClock(s.lasting(50*time.Second) - 25*time.Second - n.off())
 	case k == 9:
-		n.accept = s.lasting(2 * time.Second)
+		n.accept = s.lasting(2 * second)
 		w.trace("%s takes %v to accept a link", n.ID, n.accept)
 	case k == 10:
 		w.Loss = s.rng.Float64() / 10
@@ -149,32 +263,42 @@ func (s *Schedule) fault() {
 			}
 		}
 	case k == 12 && !s.wrongClocks() && s.rng.IntN(8) == 0:
-		m := s.any()
-		w.trace("%s removes %s", n.ID, m.ID)
-		n.step(core.Remove{ID: m.ID})
+		s.remove(n, s.any())
 	case k > 13 && !s.wrongClocks():
 		s.share(n)
-	default:
-		n.step(core.Set{Key: fmt.Sprint(s.rng.IntN(4)), Value: fmt.Sprint(w.Now)})
-		n.step(core.Delete{Key: fmt.Sprint(s.rng.IntN(4))})
+	case n.Running():
+		_ = s.ledger.Set(n, fmt.Sprint(s.rng.IntN(4)), fmt.Sprint(w.Now), 0)
+		s.ledger.Delete(n, fmt.Sprint(s.rng.IntN(4)))
 	}
 }
 
-// wrongClocks tells whether clocks step by up to half an hour. Stamps of the future are refused then, so nothing is shared.
-func (s *Schedule) wrongClocks() bool { return s.Seed%2 == 1 }
+func (s *Schedule) remove(n, m *Node) {
+	s.w.trace("%s removes %s", n.ID, m.ID)
+	if n.Running() {
+		s.ledger.Remove(n, m)
+	}
+}
 
-// share writes to the shared map; some keys go by themselves.
+// wrongClocks reports whether clocks step by up to half an hour. Stamps of the future are refused then, so a plain schedule shares
+// nothing.
+func (s *Schedule) wrongClocks() bool { return s.Kind == Plain && s.Seed%2 == 1 }
+
+// share writes to the shared map; some keys have a TTL.
 func (s *Schedule) share(n *Node) {
 	key := fmt.Sprint(s.rng.IntN(6))
 	if s.rng.IntN(3) == 0 {
-		n.step(core.SharedDelete{Key: key})
+		if n.Running() {
+			s.ledger.Unshare(n, key)
+		}
 		return
 	}
 	ttl := time.Duration(0)
 	if s.rng.IntN(4) == 0 {
 		ttl = s.lasting(20 * time.Second)
 	}
-	n.step(core.SharedSet{Key: key, Value: fmt.Sprint(n.ID, s.w.Now), TTL: ttl})
+	if n.Running() {
+		_ = s.ledger.Share(n, key, fmt.Sprint(n.ID, s.w.Now), ttl)
+	}
 }
 
 func (s *Schedule) split() {

@@ -160,7 +160,7 @@ func TestARemovedNodeStopsAndStaysOut(t *testing.T) {
 	gone := func() {
 		t.Helper()
 		for _, n := range w.Nodes {
-			if n.Running() && n != x && knows(n, x.ID) {
+			if n.Running() && n != x && has(n, x.ID) {
 				t.Errorf("%s still has the removed node", n.ID)
 			}
 		}
@@ -222,13 +222,13 @@ func TestWhoIsOutOfReachForLongIsForgottenAndMayComeBack(t *testing.T) {
 	x.Vanish()
 	w.Partition(1, 5) // y lives, alone
 	w.Run(50*time.Second, nil)
-	if !knows(w.Nodes[0], x.ID) {
+	if !has(w.Nodes[0], x.ID) {
 		t.Fatal("forgotten too soon")
 	}
 	w.Run(80*time.Second, nil)
 	for _, n := range w.Nodes[:4] {
-		if known := n.Core.View().Len(); known != 4 {
-			t.Errorf("%s knows %d members, want 4", n.ID, known)
+		if known(n) != 4 {
+			t.Errorf("%s knows %d members, want 4", n.ID, known(n))
 		}
 	}
 	w.Heal()
@@ -242,10 +242,10 @@ func TestWhoIsOutOfReachForLongIsForgottenAndMayComeBack(t *testing.T) {
 func TestFlapsLeaveTheStateAsLargeAsBefore(t *testing.T) {
 	w, _ := settle(t, 6, 10)
 	size := func() (n int) {
-		for _, e := range w.Nodes[0].diskShared {
+		for _, e := range w.Nodes[0].disk.shared {
 			n += len(e.Key) + len(e.Value)
 		}
-		return n + 1000*len(w.Nodes[0].diskMembers)
+		return n + 1000*len(w.Nodes[0].disk.members)
 	}
 	w.Nodes[0].Do(core.SharedSet{Key: "k", Value: "0"})
 	w.Run(time.Second, nil)
@@ -407,11 +407,11 @@ func TestARemovedNodeThatKeepsItsDiskHearsOfItFromThere(t *testing.T) {
 		if !w.Run(5*time.Second, func() bool { return n.Gone == "removed" && !n.Running() }) {
 			t.Fatal("it was not removed")
 		}
-		e, ok := w.Nodes[0].diskShared[sharedKey{core.SpaceMember, n.ID}]
+		e, ok := w.Nodes[0].disk.shared[sharedKey{core.SpaceMember, n.ID}]
 		if !ok {
 			t.Fatal("the others did not keep the removal")
 		}
-		n.diskShared[sharedKey{core.SpaceMember, n.ID}] = e // it died before it could put its state aside
+		n.disk.shared[sharedKey{core.SpaceMember, n.ID}] = e // it died before it could put its state aside
 		n.Rejoin = rejoin
 		n.Restart(true, w.Nodes[0].Addr)
 		w.Run(5*time.Second, nil)
@@ -440,7 +440,7 @@ func TestWhatARemovedNodeWroteAMomentBeforeIsNotLost(t *testing.T) {
 // oldest returns the member of the lowest generation that is up in the eyes of a node: what a leader would be.
 func oldest(n *Node) string {
 	first := &core.Member{}
-	for m := range n.Core.View().All() {
+	for _, m := range members(n) {
 		up := m.Status == core.Up || m.Status == core.Degraded
 		if up && (first.ID == "" || m.Generation < first.Generation) {
 			first = m
@@ -454,7 +454,7 @@ func TestAfterTheNewestAndTheOldestDieNeverTwoTakeThemselvesForTheOldest(t *test
 	w.OnStep = func(*Node) {
 		leaders := 0
 		for _, n := range w.Nodes {
-			if n.Running() && n.Core.View().Len() == 4 && oldest(n) == n.ID {
+			if n.Running() && known(n) == 4 && oldest(n) == n.ID {
 				leaders++
 			}
 		}

@@ -15,10 +15,13 @@ type stream struct {
 	life   [2]int
 	link   [2]core.LinkID
 	closed [2]bool
-	dir    [2]direction // from end i
+	open   time.Duration // since when both ends have it
+	dir    [2]direction  // from end i
 }
 
 type direction struct {
+	out     sendQueue
+	flying  int // bytes written and not read
 	queue   []packet
 	last    time.Duration
 	backoff time.Duration
@@ -28,6 +31,7 @@ type direction struct {
 type packet struct {
 	at    time.Duration
 	frame core.Frame // nil: the end of the stream
+	size  int        // in bytes
 }
 
 func (s *stream) end(n *Node) int {
@@ -48,15 +52,15 @@ func (s *stream) send(n *Node, f core.Frame) {
 		c.Bytes += b
 	}
 	w.Count.ByKind[kind] += b
-	s.push(i, f)
+	s.enqueue(i, packet{frame: f, size: b})
 }
 
-// push puts a packet on its way; none overtakes another.
-func (s *stream) push(i int, f core.Frame) {
+// push puts a packet that leaves at a moment on its way; none overtakes another.
+func (s *stream) push(i int, p packet, leaves time.Duration) {
 	w, d := s.node[i].world, &s.dir[i]
-	at := max(d.last, w.Now+w.latency()+w.retransmissions())
-	d.last = at
-	d.queue = append(d.queue, packet{at, f})
+	at := max(d.last, leaves+w.latency()+w.retransmissions())
+	d.last, p.at = at, at
+	d.queue = append(d.queue, p)
 	if !d.pumping {
 		d.pumping = true
 		w.After(at-w.Now, nil, func() { s.pump(i) })
@@ -82,13 +86,23 @@ func (s *stream) pump(i int) {
 	}
 	d.backoff = 0
 	for len(d.queue) > 0 && d.queue[0].at <= w.Now {
+		if to.reads > 0 && to.readFree > w.Now {
+			break
+		}
 		p := d.queue[0]
 		d.queue = d.queue[1:]
+		if to.reads > 0 {
+			to.readFree = w.Now + transfer(p.size, to.reads)
+		}
 		s.deliver(i, p)
 	}
 	if len(d.queue) > 0 {
 		d.pumping = true
-		w.After(d.queue[0].at-w.Now, nil, func() { s.pump(i) })
+		next := d.queue[0].at
+		if to.reads > 0 {
+			next = max(next, to.readFree)
+		}
+		w.After(max(0, next-w.Now), nil, func() { s.pump(i) })
 	}
 }
 
@@ -105,6 +119,7 @@ func (s *stream) deliver(i int, p packet) {
 		return
 	}
 	w.After(0, to, func() { // in the process, once it runs
+		s.read(i, p)
 		if s.closed[1-i] || to.life != s.life[1-i] || to.state != running {
 			return
 		}
@@ -145,9 +160,10 @@ func (s *stream) close(n *Node, graceful bool) {
 	s.closed[i] = true
 	delete(n.streams, s.link[i])
 	if graceful {
-		s.push(i, nil)
+		s.enqueue(i, packet{})
 		return
 	}
+	s.dir[i].out = sendQueue{}
 	if !n.world.blocked(n, s.node[1-i]) {
 		s.reset(1 - i)
 	}
@@ -197,15 +213,27 @@ func (a *attempt) try(again time.Duration) {
 		return
 	}
 	switch {
+	case a.to == nil && w.refused[a.Addr]:
+		w.After(w.latency()+w.latency(), a.from, func() { a.fail(true) })
 	case a.to == nil || a.to.state == silent || w.blocked(a.from, a.to) || w.blocked(a.to, a.from):
 		w.After(again, nil, func() { a.try(2 * again) })
-	case a.to.state == dead:
+	case a.to.state == dead && !a.to.slams:
 		w.After(w.latency()+w.latency(), a.from, func() { a.fail(true) })
 	default:
 		d := w.latency() + w.latency() + w.latency() + w.latency() + w.retransmissions() + w.retransmissions()
 		a.to.busy = max(a.to.busy, w.Now+d) + a.to.accept
+		if a.to.slams {
+			w.After(a.to.busy-w.Now, nil, a.slammed)
+			return
+		}
 		w.After(a.to.busy-w.Now, a.to, a.accepted)
 	}
+}
+
+// stream returns a new stream that n dialled.
+func (w *World) stream(n, m *Node) *stream {
+	w.links += 2
+	return &stream{node: [2]*Node{n, m}, life: [2]int{n.life, m.life}, link: [2]core.LinkID{core.LinkID(w.links - 1), core.LinkID(w.links)}}
 }
 
 // accepted ends the handshake at the listener, which learns of the link first.
@@ -215,8 +243,7 @@ func (a *attempt) accepted() {
 	if a.done || m.state != running || w.blocked(n, m) || w.blocked(m, n) {
 		return // the time of the dial runs out
 	}
-	s := &stream{node: [2]*Node{n, m}, life: [2]int{a.life, m.life}, link: [2]core.LinkID{core.LinkID(w.links + 1), core.LinkID(w.links + 2)}}
-	w.links += 2
+	s := w.stream(n, m)
 	m.streams[s.link[1]] = s
 	b := 2*header + 60 + len(n.ID) + len(m.ID)
 	w.Count.Bytes += b
@@ -236,7 +263,23 @@ func (a *attempt) accepted() {
 		}
 		a.done = true
 		n.streams[s.link[0]] = s
+		s.open = w.Now
 		n.step(core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Dialled: true, Clock: m.clock().UnixMilli(), Rejoin: m.Rejoin})
 	})
 	m.step(core.LinkUp{Link: s.link[1], ID: n.ID, Generation: n.generation, Addr: n.Addr, Clock: n.clock().UnixMilli(), Rejoin: n.Rejoin})
+}
+
+// slammed ends a handshake with a host that breaks the stream at once.
+func (a *attempt) slammed() {
+	n, m := a.from, a.to
+	w := n.world
+	if a.done || n.life != a.life || n.state != running || w.blocked(n, m) || w.blocked(m, n) {
+		return // the time of the dial runs out
+	}
+	a.done = true
+	s := w.stream(n, m)
+	s.closed[1] = true
+	n.streams[s.link[0]] = s
+	n.step(core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Dialled: true, Clock: m.clock().UnixMilli()})
+	s.reset(0)
 }

@@ -23,17 +23,15 @@ type Death struct {
 // NewWatch watches a world from now on.
 func NewWatch(w *World) *Watch {
 	v := &Watch{w: w, up: make([]bool, len(w.Nodes)*len(w.Nodes))}
-	index := map[string]int{}
-	for _, n := range w.Nodes {
-		index[n.ID] = n.Index
-	}
 	old := w.OnOutput
 	w.OnOutput = func(n *Node, o core.Output) {
 		if old != nil {
 			old(n, o)
 		}
 		if j, ok := o.(core.Judged); ok {
-			v.set(n.Index, index[j.ID], j.Up)
+			if m := w.byID[j.ID]; m != nil { // not replaced under another name since
+				v.set(n.Index, m.Index, j.Up)
+			}
 		}
 	}
 	return v

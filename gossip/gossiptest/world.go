@@ -21,18 +21,32 @@ type Settings struct {
 	LatencyMax time.Duration
 	Accept     time.Duration // a listener serves one handshake after the other, each takes this long
 	Trace      func(line string)
+
+	// Bandwidth of each direction of a stream, in bytes per second; 0: unlimited.
+	Bandwidth int
+	// QueueBytes is how much a direction of a stream holds that is not written yet. Beats overtake it; further data is dropped
+	// and counted.
+	QueueBytes int
+	// QueueFrames, if not 0, has a stream closed instead that holds so many frames which are not written yet; nothing overtakes.
+	QueueFrames int
+	// Hostile worlds hold forged frames: a frame that a core rejects for its format is counted, and does not end the run.
+	Hostile bool
 }
 
 // DefaultSettings describe a local network, with handshakes of mutual TLS.
 func DefaultSettings(nodes int, seed uint64) Settings {
 	return Settings{Nodes: nodes, Seed: seed, Core: core.DefaultConfig(), LatencyMin: 500 * time.Microsecond,
-		LatencyMax: 1500 * time.Microsecond, Accept: time.Millisecond}
+		LatencyMax: 1500 * time.Microsecond, Accept: time.Millisecond, QueueBytes: 4 << 20}
 }
 
 // Counters are what nodes sent, in messages and bytes of payload.
 type Counters struct {
 	Messages, Bytes, Dials int
 	ByKind                 map[string]int // bytes
+	Steps                  int            // inputs that cores took
+	Dropped                int            // data frames that found no room in a queue
+	Overflows              int            // streams closed for a full queue
+	Rejected               map[string]int // by reason
 }
 
 // World is a simulated cluster.
@@ -51,8 +65,14 @@ type World struct {
 	side  []int  // of a partition, by node
 	cut   []bool // from*n+to: that direction is cut
 
+	byID     map[string]*Node
+	replaced int             // names given by Node.Replace
+	refused  map[string]bool // addresses without a node: those that refuse dials; the others swallow them
+
 	// OnStep, if set, is called after each step of a node.
 	OnStep func(n *Node)
+	// OnInput, if set, is called after a core took an input, with how many outputs it gave.
+	OnInput func(n *Node, in core.Input, out []core.Output)
 	// OnOutput, if set, sees what a node does.
 	OnOutput func(n *Node, o core.Output)
 }
@@ -60,14 +80,15 @@ type World struct {
 // New returns a world in which no node runs yet.
 func New(s Settings) *World {
 	w := &World{Settings: s, rng: rand.New(rand.NewPCG(s.Seed, 1)), base: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	w.Count.ByKind = map[string]int{}
+	w.Count.ByKind, w.Count.Rejected = map[string]int{}, map[string]int{}
+	w.byID, w.refused = map[string]*Node{}, map[string]bool{}
 	w.side = make([]int, s.Nodes)
 	w.cut = make([]bool, s.Nodes*s.Nodes)
 	for i := range s.Nodes {
 		name := fmt.Sprintf("n%d", i)
 		w.Nodes = append(w.Nodes, &Node{world: w, Index: i, ID: name, Addr: fmt.Sprintf("10.0.%d.%d:7946", i/250, i%250),
-			hash: core.HashID(name), streams: map[core.LinkID]*stream{},
-			diskShared: map[sharedKey]core.SharedEntry{}, diskMembers: map[string]core.Remember{}, accept: s.Accept})
+			hash: core.HashID(name), streams: map[core.LinkID]*stream{}, disk: newDisk(), accept: s.Accept})
+		w.byID[name] = w.Nodes[i]
 	}
 	return w
 }

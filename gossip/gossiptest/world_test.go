@@ -19,7 +19,7 @@ func TestFiveNodesForm(t *testing.T) {
 	w.Run(10*time.Second, nil)
 	t.Log(w.Count)
 	for _, n := range w.Nodes {
-		t.Log(n.Core.View(), n.Core.Links())
+		t.Log(members(n), n.Core.Links())
 	}
 }
 
