@@ -20,6 +20,7 @@ type exchange struct {
 	last    uint64        // hash of the last heartbeat
 	lastAt  time.Duration // when it came
 	sameAt  time.Duration // when the peer last had what we have, as far as comparisons can show
+	same    bool          // the last comparison showed no difference
 	begunAt time.Duration // when we last sent bucket hashes or a digest
 	buckets *bucketHashes // of the peer, while the hashes differ
 	wait    time.Duration // between two digests that bring nothing

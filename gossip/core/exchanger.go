@@ -63,11 +63,11 @@ func (e *exchanger) onHash(l *link, hash uint64, first, hint bool) {
 	}
 	x.last, x.lastAt = hash, now
 	if hash == whole {
-		x.sameAt, x.differ, x.buckets, x.wait, x.compared = now, 0, nil, 0, true
+		x.sameAt, x.same, x.differ, x.buckets, x.wait, x.compared = now, true, 0, nil, 0, true
 		return
 	}
 	x.differ++
-	if e.past.has(hash, now-recentFor) { // it lags by what is on its way
+	if x.same = e.past.has(hash, now-recentFor); x.same { // it lags by what is on its way
 		x.sameAt, x.differ = now, 1
 	}
 	if e.begins(l, first, hint) {
@@ -190,6 +190,7 @@ func (e *exchanger) compare(l *link, times uint8) {
 		}
 	}
 	x.sameAt = max(x.sameAt, oldest)
+	x.same = x.same || oldest == now
 	if mask == 0 || !(e.leads(l) || long || times == 1) || !fresh && now-x.begunAt < x.wait {
 		return
 	}

@@ -199,11 +199,12 @@ type rank struct {
 }
 
 func (c *Core) rank(t *slot) rank {
-	return rank{up: !t.left && c.age(t) < settledAfter, left: t.left, seen: c.seenOf(t), generation: t.rec.generation, node: t.node}
+	return rank{up: !t.left && c.age(t) < settledAfter*c.cfg.Heartbeat, left: t.left, seen: c.seenOf(t), generation: t.rec.generation, node: t.node}
 }
 
-// settledAfter is how long a member must not have been up to count as gone in a full table: news of who is up takes its time.
-const settledAfter = time.Minute
+// settledAfter is for how many heartbeats a member must not have been up to count as gone in a full table: that a newcomer is up
+// shows a moment after its record.
+const settledAfter = 5
 
 // compare is negative if r is dropped before o.
 func (r rank) compare(o rank) int {

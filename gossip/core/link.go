@@ -126,6 +126,7 @@ func (c *Core) linkUp(in LinkUp) {
 		detector: newDetector(now, c.cfg.Heartbeat), need: t.flaps.need, wanted: true, peerWants: true,
 		eager: !t.up, clockIn: clockEvery - 1}
 	l.records.sameAt, l.shared.sameAt = now, now
+	l.records.same, l.shared.same = true, true
 	l.hearClock(in.Clock, now)
 	c.links.add(l)
 	if c.store.known == 1 {

@@ -151,6 +151,9 @@ func (s *Schedule) restore() {
 // flow demands, while writes go on, that what is older than five heartbeats is everywhere: once within the bound, and from then on.
 func (s *Schedule) flow() {
 	w, age := s.w, 5*s.w.Core.Heartbeat+s.moved()
+	for _, n := range w.running() { // who is frozen cannot have anything
+		s.pass(max(0, n.stalled-w.Now))
+	}
 	late := func() error { return s.ledger.Spread(w.running(), age, false) }
 	if !s.until(s.bound(), func() bool { return late() == nil }) {
 		s.check.note("writes arrive", fmt.Errorf("%v after the last fault: %w", s.bound(), late()))
