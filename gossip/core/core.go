@@ -37,15 +37,15 @@ type Core struct {
 
 	shared      sharedMap
 	sharedFlood sharedFlood
+	held        heldEntries
+	aging       aging
 	forgetAt    time.Duration
 	lives       map[string]time.Duration // own keys with a TTL: when they end
 	expireAt    time.Duration            // the first of them; 0: there is none
 	born        Stamp                    // when this life began
 	inStep      time.Duration            // when all neighbours were last seen to have what we have
 
-	median   time.Time // see clusterTime
-	medianAt time.Time
-	clocks   []time.Time // scratch
+	clusterClock clusterClock
 
 	stale  bool // the view differs from what was last announced
 	closed bool // left, or superseded
@@ -59,8 +59,8 @@ func New(cfg Config, rng *rand.Rand, now time.Time) *Core {
 	c.store = newStore(cfg.Limits)
 	c.links = newLinks()
 	c.dials = newDialler()
-	c.shared = newSharedMap()
-	c.born = stampAt(now)
+	c.shared = newSharedMap(cfg.Limits.Shared, cfg.Horizon)
+	c.born = stampAt(MomentAt(now))
 	c.self = c.store.slot(HashID(cfg.ID))
 	c.store.begin(c.self, cfg.ID, cfg.Generation)
 	c.store.write(c.self, Entry{Kind: KindMeta, Key: MetaAddr, Value: cfg.Addr})
@@ -74,6 +74,7 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 	if c.closed {
 		return nil
 	}
+	c.clusterClock.reset()
 	if d := c.clock.advance(now); d > 0 {
 		c.emit(Paused{For: d})
 	}
@@ -127,6 +128,7 @@ func (c *Core) NextTick() time.Time {
 func (c *Core) work() {
 	now := c.now()
 	c.expireDue()
+	c.ageDue()
 	c.collectDue()
 	c.forgetDue()
 	c.tendLinks()
@@ -138,7 +140,7 @@ func (c *Core) work() {
 	c.pushSharedDue() // before the records: it may say that one is welcome again
 	c.flushDue()
 	next := now + c.cfg.Heartbeat/4
-	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.sharedFlood.pushAt, c.expireAt} {
+	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.sharedDue(), c.expireAt} {
 		if at > 0 {
 			next = min(next, at)
 		}

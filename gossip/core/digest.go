@@ -26,6 +26,7 @@ func (t *slot) digest() DigestEntry {
 func (c *Core) onBeat(l *link, b *Beat) {
 	first := !l.beaten
 	l.beaten, l.peerWants = true, b.Wanted
+	c.hearTime(l, b.Clock)
 	c.compare(l, b)
 	c.onSharedHash(l, b.Shared, first)
 	l.eager = b.Eager

@@ -30,6 +30,8 @@ type link struct {
 	lastWords time.Duration // the peer was removed: until then it may say what it has not said yet; 0: it was not
 
 	clock        heardClock
+	beats        int           // heartbeats sent
+	unsettled    bool          // its peer was not settled when it began, see aging
 	same         bool          // its last heartbeat told of the same state as ours
 	sharedDiffer int           // heartbeats in a row with another hash of the shared map than ours
 	sharedAsked  time.Duration // when an exchange of the shared map was last begun
@@ -110,6 +112,7 @@ func (c *Core) linkUp(in LinkUp) {
 		eager: !t.up, exchanged: now}
 	l.hearClock(in.Clock, now)
 	c.links.add(l)
+	c.meet(l, in.Aged)
 	if c.store.known == 1 {
 		whole := c.self.since0()
 		c.sendDelta(l, whole)
@@ -260,8 +263,15 @@ func (c *Core) unwanted(l *link) bool {
 }
 
 func (c *Core) beat(l *link) {
-	c.send(l, &Beat{Hash: c.store.hash, Known: uint32(c.store.known), Wanted: l.wanted, Eager: l.eager, Shared: c.shared.hash})
+	clock := int64(0)
+	if l.beats++; l.beats%clockEvery == 0 {
+		clock = c.clock.last.UnixMilli()
+	}
+	c.send(l, &Beat{Clock: clock, Hash: c.store.hash, Known: uint32(c.store.known), Wanted: l.wanted, Eager: l.eager, Shared: c.shared.hash})
 }
+
+// clockEvery is the number of heartbeats of which one carries the clock.
+const clockEvery = 4
 
 func (c *Core) setEager(l *link, eager bool) {
 	if l.eager != eager {

@@ -25,7 +25,7 @@ type verdictOn struct {
 }
 
 // said reads what an entry says of the member it names.
-func (e *SharedEntry) said(now time.Time) verdictOn {
+func (e *SharedEntry) said(now Moment) verdictOn {
 	if e == nil || !e.live(now) || len(e.Value) != 9 {
 		return verdictOn{}
 	}

@@ -45,6 +45,7 @@ type Node struct {
 	// What is remembered over a restart.
 	diskShared  map[sharedKey]core.SharedEntry
 	diskMembers map[string]core.Remember
+	diskContact core.Contact
 	Gone        string // why it stopped by itself
 }
 
@@ -141,11 +142,14 @@ func (n *Node) act(o core.Output) {
 		n.Gone = "removed"
 		clear(n.diskShared) // it is put aside
 		clear(n.diskMembers)
+		n.diskContact = core.Contact{}
 		n.exit()
 	case core.RememberShared:
 		n.diskShared[sharedKey{o.Entry.Space, o.Entry.Key}] = *o.Entry
 	case core.ForgetShared:
 		delete(n.diskShared, sharedKey{o.Space, o.Key})
+	case core.Contact:
+		n.diskContact = o
 	case core.Remember:
 		n.diskMembers[o.ID] = o
 	case core.Forget:
@@ -205,13 +209,14 @@ func (n *Node) Restart(disk bool, seeds ...string) {
 	if !disk {
 		clear(n.diskShared)
 		clear(n.diskMembers)
+		n.diskContact = core.Contact{}
 	}
 	n.Start(seeds...)
 }
 
 // restored is what the disk holds, in a fixed order.
 func (n *Node) restored() core.Restore {
-	var in core.Restore
+	in := core.Restore{Contact: n.diskContact.At, Floor: n.diskContact.Floor}
 	for _, id := range slices.Sorted(maps.Keys(n.diskMembers)) {
 		in.Members = append(in.Members, n.diskMembers[id])
 	}
