@@ -14,8 +14,9 @@ func (c *Core) restore(in Restore) {
 	if e := c.shared.find(SpaceMember, c.cfg.ID); e != nil {
 		if c.cfg.Rejoin && e.said(c.clusterTime()).removed {
 			c.readmit(c.cfg.ID) // it is on the own disk, so it is older than this life whatever the clock shows
+		} else {
+			c.enforce(e)
 		}
-		c.enforce(e)
 		if c.closed {
 			return
 		}
