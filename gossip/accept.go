@@ -78,7 +78,6 @@ func (n *Node) receive(raw net.Conn, host string) {
 	}
 	defer n.streams.leave(host)
 	if ask, ok := first.(*core.Ask); ok {
-		_ = s.SetDeadline(time.Now().Add(acceptTimeout))
 		n.answerAsk(s, ask)
 		return
 	}

@@ -76,47 +76,72 @@ func (n *Node) each(members map[string]string, do func(id, addr string)) {
 
 var errOtherNode = errors.New("another node answered")
 
-// ask calls a member and hears what it has.
-func (n *Node) ask(ctx context.Context, id, addr string, versions []core.SharedVersion) (*core.Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, n.tuning.DialTimeout)
+// ask asks a member what it has.
+func (n *Node) ask(ctx context.Context, id, addr string, versions []core.SharedVersion) (answer *core.Answer, err error) {
+	err = n.askAll(ctx, id, addr, [][]core.SharedVersion{versions}, func(a *core.Answer) { answer = a })
+	return answer, err
+}
+
+// askAll asks a member several times what it has, over one stream, and calls heard with each answer. Each answer has DialTimeout.
+func (n *Node) askAll(ctx context.Context, id, addr string, questions [][]core.SharedVersion, heard func(*core.Answer)) error {
+	if len(questions) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(n.life, cancel)()
+	late := time.AfterFunc(n.tuning.DialTimeout, cancel)
+	defer late.Stop()
 	s, hello, err := n.call(ctx, addr)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = s.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = s.Close() })()
 	if hello.ID != id {
-		return nil, fmt.Errorf("%s: %w: %q", addr, errOtherNode, hello.ID)
+		return fmt.Errorf("%s: %w: %q", addr, errOtherNode, hello.ID)
 	}
-	if err := s.write(&core.Ask{Versions: versions}); err != nil {
-		return nil, err
+	for _, versions := range questions {
+		late.Reset(n.tuning.DialTimeout)
+		if err := s.write(&core.Ask{Versions: versions}); err != nil {
+			return err
+		}
+		f, err := s.read()
+		if err != nil {
+			return err
+		}
+		answer, ok := f.(*core.Answer)
+		if !ok {
+			return fmt.Errorf("%s: no answer but a %T", addr, f)
+		}
+		heard(answer)
 	}
-	f, err := s.read()
-	if err != nil {
-		return nil, err
-	}
-	answer, ok := f.(*core.Answer)
-	if !ok {
-		return nil, fmt.Errorf("%s: no answer but a %T", addr, f)
-	}
-	return answer, nil
+	return nil
 }
 
-// answerAsk tells who asked what this node has.
+// answerAsk answers a node that asks what this one has, as often as it does, until it closes the stream: a stream that is closed here
+// with bytes on their way may lose them.
 func (n *Node) answerAsk(s *stream, ask *core.Ask) {
-	v := n.View()
-	a := &core.Answer{Hash: v.Hash, Shared: v.Shared}
-	for _, w := range ask.Versions {
-		e := n.shared.entry(w.ID)
-		if e == nil || e.Stamp < w.Stamp || e.Stamp == w.Stamp && e.Writer < w.Writer {
-			a.Lacks++
+	defer func() { _ = s.Close() }()
+	for ask != nil {
+		_ = s.SetDeadline(time.Now().Add(acceptTimeout))
+		v := n.View()
+		a := &core.Answer{Hash: v.Hash, Shared: v.Shared}
+		for _, w := range ask.Versions {
+			e := n.shared.entry(w.ID)
+			if e == nil || e.Stamp < w.Stamp || e.Stamp == w.Stamp && e.Writer < w.Writer {
+				a.Lacks++
+			}
 		}
+		if s.write(a) != nil {
+			return // the one that asked gets no answer, and knows what that means
+		}
+		f, err := s.read()
+		if err != nil {
+			return
+		}
+		ask, _ = f.(*core.Ask)
 	}
-	_ = s.write(a)  // who asked hears nothing otherwise, and knows what that means
-	_, _ = s.read() // until it hangs up: what is closed with bytes under way may lose them
-	_ = s.Close()
 }
 
 // Staleness is for how long some neighbour has had another state than this node: up to a few seconds after a change, more when

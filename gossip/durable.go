@@ -20,6 +20,7 @@ import (
 const (
 	keptCluster    = "cluster"    // the cluster ID
 	keptGeneration = "generation" // 8 bytes
+	keptContact    = "contact"    // until when this node took part, 8 bytes, and the floor of the tombstones, 8 bytes
 	keptOwn        = "own/"       // + key: the value
 	keptMember     = "member/"    // + name: generation, 8 bytes, then the address
 	keptShared     = "shared/"    // + space, 1 byte, and key: as wire has it
@@ -50,11 +51,10 @@ type remembered struct {
 	generation uint64
 	own        []core.Set
 	state      core.Restore
-	seeds      []string // addresses of members, of whom nothing else is taken
 }
 
 // openMemory opens the directory of a node, "" for none. What was kept by a node of another cluster is an error.
-func openMemory(c *Config, tuning core.Config) (*memory, remembered, error) {
+func openMemory(c *Config) (*memory, remembered, error) {
 	m := &memory{pending: map[string]disk.Change{}, wake: make(chan struct{}, 1)}
 	if c.DataDir == "" {
 		return m, remembered{}, nil
@@ -74,13 +74,6 @@ func openMemory(c *Config, tuning core.Config) (*memory, remembered, error) {
 		_ = store.Close()
 		return nil, r, fmt.Errorf("%s: %w", c.DataDir, err)
 	}
-	if away := c.now().Sub(found.Written); !found.Written.IsZero() && away > tuning.Horizon {
-		c.Log.Warn("away for longer than deletes are remembered: only addresses are taken from what was kept", "elapsed", away)
-		for _, m := range r.state.Members {
-			r.seeds = append(r.seeds, m.Addr)
-		}
-		r.state = core.Restore{}
-	}
 	return m, r, nil
 }
 
@@ -94,6 +87,11 @@ func (m *memory) recall(cluster string) (r remembered, err error) {
 		case keptGeneration + "/":
 			if len(value) == 8 {
 				r.generation = binary.BigEndian.Uint64(value)
+			}
+		case keptContact + "/":
+			if len(value) == 16 {
+				r.state.Contact = core.Moment(binary.BigEndian.Uint64(value))
+				r.state.Floor = core.Stamp(binary.BigEndian.Uint64(value[8:]))
 			}
 		case keptOwn:
 			r.own = append(r.own, core.Set{Key: name, Value: string(value)})
@@ -238,7 +236,12 @@ func (m *memory) keepOutput(out core.Output) {
 		m.keep(disk.Change{Key: keptMember + out.ID, Value: append(binary.BigEndian.AppendUint64(nil, out.Generation), out.Addr...)})
 	case core.Forget:
 		m.keep(disk.Change{Key: keptMember + out.ID})
+	case core.Contact:
+		m.keep(disk.Change{Key: keptContact, Value: binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(out.At)), uint64(out.Floor))})
 	case core.RememberShared:
+		if out.Restored {
+			return // it is from there
+		}
 		m.keep(disk.Change{Key: sharedName(out.Entry.Space, out.Entry.Key), Value: wire.AppendShared(nil, out.Entry)})
 	case core.ForgetShared:
 		m.keep(disk.Change{Key: sharedName(out.Space, out.Key)})

@@ -18,6 +18,7 @@ func (n *Node) hello() *core.Hello {
 	return &core.Hello{
 		Protocol: wire.Protocol, Cluster: n.config.ClusterID, ID: n.config.Name,
 		Generation: n.generation.Load(), Addr: n.tuning.Addr, Clock: n.now().UnixMilli(), Rejoin: n.config.Rejoin,
+		Aged: n.shared.aged.Load(),
 	}
 }
 
@@ -152,7 +153,7 @@ func (a tcpAddr) String() string { return string(a) }
 // adopt hands a stream whose handshake is over to the loop, and reads it until its end.
 func (n *Node) adopt(s *stream, hello *core.Hello, attempt uint64, first core.Frame) {
 	l := newLink(core.LinkID(n.lastLink.Add(1)), hello.ID, s)
-	up := core.LinkUp{Link: l.number, ID: hello.ID, Generation: hello.Generation, Addr: hello.Addr, Attempt: attempt, Dialled: attempt != 0, Clock: hello.Clock, Rejoin: hello.Rejoin}
+	up := core.LinkUp{Link: l.number, ID: hello.ID, Generation: hello.Generation, Addr: hello.Addr, Attempt: attempt, Dialled: attempt != 0, Clock: hello.Clock, Rejoin: hello.Rejoin, Aged: hello.Aged}
 	if n.tellOf(context.Background(), event{in: up, link: l}) != nil {
 		_ = s.Close()
 		return

@@ -84,7 +84,7 @@ func (n *Node) step(in core.Input) (end bool) {
 			n.generation.Store(out.Generation)
 			n.log.Info("took a higher generation, because the cluster remembered this name", "generation", out.Generation)
 		case core.RememberShared:
-			n.shared.remember(out.Entry)
+			n.shared.remember(out)
 		case core.ForgetShared:
 			n.shared.forget(out.Space, out.Key)
 		case core.Removed:
@@ -102,6 +102,7 @@ func (n *Node) step(in core.Input) (end bool) {
 			n.rejected(out)
 		}
 	}
+	n.shared.aged.Store(n.core.Aged())
 	return end || leave
 }
 

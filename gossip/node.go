@@ -110,7 +110,7 @@ func Start(c Config) (*Node, error) {
 		_ = listener.Close()
 		return nil, fmt.Errorf("gossip: %w", err)
 	}
-	memory, past, err := openMemory(&c, tuning)
+	memory, past, err := openMemory(&c)
 	if err == nil {
 		tuning.Generation = max(tuning.Generation, past.generation+1)
 		err = memory.begin(c.ClusterID, tuning.Generation)
@@ -148,15 +148,9 @@ func Start(c Config) (*Node, error) {
 // recall tells the core what is known of an earlier life, before anything else. It reports whether the node is to end: it was removed
 // and died before it could put its state aside.
 func (n *Node) recall(past remembered) (end bool) {
-	for i := range past.state.Shared {
-		n.shared.remember(&past.state.Shared[i])
-	}
-	n.shared.unsynced = map[string]core.SharedVersion{}
+	n.shared.aged.Store(n.core.Aged())
 	if len(past.state.Members)+len(past.state.Shared) > 0 {
 		end = n.step(past.state)
-	}
-	if len(past.seeds) > 0 {
-		n.step(core.Join{Addrs: past.seeds})
 	}
 	for _, set := range past.own {
 		n.step(set)

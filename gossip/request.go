@@ -91,12 +91,12 @@ func (n *Node) check(e event) error {
 	case core.Set:
 		return n.core.CheckSet(in.Key, in.Value)
 	case core.SharedSet:
-		if err := n.core.CheckSharedSet(in.Key, in.Value); err != nil {
+		if err := n.core.CheckSharedSetFor(in.Key, in.Value, in.TTL); err != nil {
 			return err
 		}
 		return stale(in.Key)
 	case core.SharedDelete:
-		if err := n.core.CheckClock(); err != nil {
+		if err := n.core.CheckSharedDelete(in.Key); err != nil {
 			return err
 		}
 		return stale(in.Key)

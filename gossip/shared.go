@@ -13,35 +13,31 @@ import (
 )
 
 // Shared is the map that all members of the cluster share: the last write of a key wins, by a hybrid logical clock, on both sides
-// of a partition and when they meet again. Its methods are safe for concurrent use.
+// of a partition and when they meet again. Its methods are safe for concurrent use. Readers see what the node has taken in, without
+// a look at any clock: a value with a time to live lasts until the node ends it, about 10 ms after its time.
 type Shared struct {
-	node   *Node
-	shards [sharedShards]atomic.Pointer[map[uint64]*core.SharedEntry]
+	node    *Node
+	entries readableMap
+	aged    atomic.Bool // see core.Core.Aged; for handshakes
 
 	mu       sync.Mutex
 	watchers map[*sharedWatcher]struct{}
-	unsynced map[string]core.SharedVersion // own writes since the last Sync; nil: too many to remember
+	unsynced map[uint64]core.SharedVersion // own writes since the last Sync, by ID
+	dropped  int                           // own writes that were too many to remember
 }
 
-const (
-	sharedShards = 256 // a write copies one of them
-	maxUnsynced  = 4096
-)
+// maxUnsynced bounds the writes that are remembered for Sync. Beyond it, Sync asks for all that is in the map.
+const maxUnsynced = 1 << 16
 
 // Shared returns the shared map.
 func (n *Node) Shared() *Shared { return n.shared }
 
 func newShared(n *Node) *Shared {
-	return &Shared{node: n, watchers: map[*sharedWatcher]struct{}{}, unsynced: map[string]core.SharedVersion{}}
+	return &Shared{node: n, watchers: map[*sharedWatcher]struct{}{}, unsynced: map[uint64]core.SharedVersion{}}
 }
 
 // entry returns what this node knows of a key, nil if nothing.
-func (s *Shared) entry(id uint64) *core.SharedEntry {
-	if m := s.shards[id%sharedShards].Load(); m != nil {
-		return (*m)[id]
-	}
-	return nil
-}
+func (s *Shared) entry(id uint64) *core.SharedEntry { return s.entries.load(id) }
 
 func (s *Shared) find(key string) *core.SharedEntry {
 	if e := s.entry(core.SharedID(core.SpaceUser, key)); e != nil && e.Key == key && e.Space == core.SpaceUser {
@@ -50,14 +46,12 @@ func (s *Shared) find(key string) *core.SharedEntry {
 	return nil
 }
 
-// live tells whether an entry has a value now.
-func (s *Shared) live(e *core.SharedEntry) bool {
-	return e != nil && !e.Deleted && (e.Expires == 0 || s.node.now().UnixMilli() < e.Expires)
-}
+// hasValue reports whether an entry has a value.
+func hasValue(e *core.SharedEntry) bool { return e != nil && !e.Deleted }
 
 // Get returns the value of a key as this node knows it. It takes no lock and allocates nothing.
 func (s *Shared) Get(key string) (value string, ok bool) {
-	if e := s.find(key); s.live(e) {
+	if e := s.find(key); hasValue(e) {
 		return e.Value, true
 	}
 	return "", false
@@ -66,55 +60,54 @@ func (s *Shared) Get(key string) (value string, ok bool) {
 // All yields the keys and values with a prefix, in no order.
 func (s *Shared) All(prefix string) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
-		for i := range s.shards {
-			m := s.shards[i].Load()
-			if m == nil {
-				continue
-			}
-			for _, e := range *m {
-				if e.Space == core.SpaceUser && hasPrefix(e.Key, prefix) && s.live(e) && !yield(e.Key, e.Value) {
-					return
-				}
-			}
-		}
+		s.entries.each(func(e *core.SharedEntry) bool {
+			return e.Space != core.SpaceUser || !hasPrefix(e.Key, prefix) || !hasValue(e) || yield(e.Key, e.Value)
+		})
 	}
 }
 
 func hasPrefix(s, prefix string) bool { return len(s) >= len(prefix) && s[:len(prefix)] == prefix }
 
-// Set writes a key, at most 256 and 65,536 bytes unless Tuning.Limits say otherwise; beyond that, beyond Limits.Shared in all, and by a
-// clock that is wrong (see [ErrClockAhead]), it is an error and nothing is written. With a TTL above 0 it goes by itself after that time, 1 ms at least. It
-// returns when this node has it, on its disk if it has one; see [Shared.Sync].
+// Set writes a key, at most 256 and 65,536 bytes unless Tuning.Limits say otherwise. It is an error, and nothing is written, beyond that,
+// beyond Limits.Shared for all values together, and with a clock that is ahead ([ErrClockAhead]). With a TTL above 0 the value ends
+// by itself after that time, 1 ms at least; such a write is refused with [ErrTombstones] as a delete is. It returns when this node
+// has the value, on its disk if it has one; see [Shared.Sync].
 func (s *Shared) Set(ctx context.Context, key, value string, ttl time.Duration) error {
 	return s.write(ctx, core.SharedSet{Key: key, Value: value, TTL: ttl}, nil)
 }
 
-// Delete removes a key; nothing happens if it is not there.
+// Delete removes a key; nothing happens if it is not there. That a key was deleted has to be remembered, for Config.Horizon or while
+// there is room, and for 10 minutes at least: [ErrTombstones] says that there is none, because more than Limits.Shared / (64 + length
+// of a key) keys were deleted or have expired in 10 minutes. With the defaults and keys of 16 bytes that is 175 a second.
 func (s *Shared) Delete(ctx context.Context, key string) error {
 	return s.write(ctx, core.SharedDelete{Key: key}, nil)
 }
 
-// Update replaces the value of a key by what fn makes of it: ok tells whether there was a value, and keep false deletes it. fn is
-// called again when the key changed in between here, so two updates of one node never lose each other, while of updates at two
-// nodes at the same moment the later one wins whole. An error of fn is returned, and nothing is written.
+// maxUpdates bounds how often Update calls its function.
+const maxUpdates = 100
+
+// Update replaces the value of a key by what fn makes of it: ok tells whether there was a value, and keep false deletes it. If fn
+// changes nothing, nothing is written. fn is called again when the key changed in between here, up to 100 times before Update
+// returns [ErrContended], so two updates of one node never lose each other, while of updates at two nodes at the same moment the
+// later one wins whole. An error of fn is returned, and nothing is written.
 func (s *Shared) Update(ctx context.Context, key string, fn func(old string, ok bool) (value string, keep bool, err error)) error {
-	for {
+	for range maxUpdates {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("gossip: update %q: %w", key, err)
 		}
 		var stamp core.Stamp
 		var old string
 		e := s.find(key)
-		ok := s.live(e)
+		ok := hasValue(e)
 		if e != nil {
-			stamp = e.Stamp
-		}
-		if ok {
-			old = e.Value
+			stamp, old = e.Stamp, e.Value
 		}
 		value, keep, err := fn(old, ok)
 		if err != nil {
 			return err
+		}
+		if keep == ok && value == old || !keep && !ok {
+			return nil
 		}
 		var in core.Input = core.SharedSet{Key: key, Value: value}
 		if !keep {
@@ -124,10 +117,18 @@ func (s *Shared) Update(ctx context.Context, key string, fn func(old string, ok 
 			return err
 		}
 	}
+	return fmt.Errorf("gossip: update %q: %w", key, ErrContended)
 }
 
-// ErrClockAhead says that this node's clock is more than a minute ahead of its neighbours' clocks: they would refuse what it writes.
-var ErrClockAhead = core.ErrClockAhead
+var (
+	// ErrClockAhead says that the other nodes would refuse a write, because its stamp would be more than a minute ahead of their clocks:
+	// this node's clock is ahead, or that of the node that last wrote the key was.
+	ErrClockAhead = core.ErrClockAhead
+	// ErrTombstones says that too many keys were deleted, or have expired, in the last 10 minutes; see [Shared.Delete].
+	ErrTombstones = core.ErrTombstones
+	// ErrContended says that a key changed each time while Update worked on it.
+	ErrContended = errors.New("the key changed in between each of 100 times")
+)
 
 // errStale says that a key changed since it was read.
 var errStale = errors.New("the key has changed")
@@ -140,47 +141,56 @@ func (s *Shared) write(ctx context.Context, in core.Input, expect *core.Stamp) e
 	return err
 }
 
-// remember takes what the core changed into the snapshot. Only the loop calls it.
-func (s *Shared) remember(e *core.SharedEntry) {
+// remember takes what the core changed into the readers' map. Only the loop calls it.
+func (s *Shared) remember(out core.RememberShared) {
+	e := out.Entry
 	id := core.SharedID(e.Space, e.Key)
-	s.replace(id, e)
-	s.note(e)
+	old := s.entry(id)
+	s.entries.store(id, e)
+	if !out.Restored {
+		s.noteWrite(id, e)
+	}
+	s.notify(old, e)
 }
 
-func (s *Shared) forget(space core.Space, key string) { s.replace(core.SharedID(space, key), nil) }
-
-func (s *Shared) replace(id uint64, e *core.SharedEntry) {
-	shard := &s.shards[id%sharedShards]
-	next := map[uint64]*core.SharedEntry{}
-	if old := shard.Load(); old != nil {
-		for k, v := range *old {
-			next[k] = v
-		}
-	}
-	if e == nil {
-		delete(next, id)
-	} else {
-		next[id] = e
-	}
-	shard.Store(&next)
+func (s *Shared) forget(space core.Space, key string) {
+	id := core.SharedID(space, key)
+	old := s.entry(id)
+	s.entries.store(id, nil)
+	s.notify(old, nil)
 }
 
-// note tells the watchers of a key, and remembers an own write for Sync.
-func (s *Shared) note(e *core.SharedEntry) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e.Writer == s.node.id && s.unsynced != nil {
-		s.unsynced[e.Key] = core.SharedVersion{ID: core.SharedID(e.Space, e.Key), Stamp: e.Stamp, Writer: e.Writer}
-		if len(s.unsynced) > maxUnsynced {
-			s.unsynced = nil
-		}
-	}
-	if e.Space != core.SpaceUser {
+// noteWrite remembers an own write for Sync.
+func (s *Shared) noteWrite(id uint64, e *core.SharedEntry) {
+	if e.Writer != s.node.id {
 		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.unsynced[id]; !known && len(s.unsynced) >= maxUnsynced {
+		s.dropped++
+		return
+	}
+	s.unsynced[id] = core.SharedVersion{ID: id, Stamp: e.Stamp, Writer: e.Writer}
+}
+
+// notify wakes the watchers of a key whose value is not what it was.
+func (s *Shared) notify(old, e *core.SharedEntry) {
+	if hasValue(old) == hasValue(e) && (!hasValue(e) || old.Value == e.Value) {
+		return
+	}
+	which := e
+	if e == nil {
+		which = old
+	}
+	if which.Space != core.SpaceUser {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for w := range s.watchers {
-		if hasPrefix(e.Key, w.prefix) {
-			w.changed[e.Key] = struct{}{}
+		if hasPrefix(which.Key, w.prefix) {
+			w.changed[which.Key] = struct{}{}
 			select {
 			case w.wake <- struct{}{}:
 			default: // it is awake already
@@ -204,7 +214,7 @@ type sharedWatcher struct {
 }
 
 // Watch yields the keys with a prefix: first all that have a value, then each that changes, until ctx or the node ends. A slow
-// reader misses values in between, never the newest, and holds up nobody.
+// reader misses values in between, never the newest, and delays no other.
 func (s *Shared) Watch(ctx context.Context, prefix string) iter.Seq[SharedChange] {
 	return func(yield func(SharedChange) bool) {
 		w := &sharedWatcher{prefix: prefix, changed: map[string]struct{}{}, wake: make(chan struct{}, 1)}
@@ -239,7 +249,7 @@ func (s *Shared) Watch(ctx context.Context, prefix string) iter.Seq[SharedChange
 	}
 }
 
-// take returns the keys that changed, and begins anew.
+// take returns the keys that changed since it was last called.
 func (s *Shared) take(w *sharedWatcher) map[string]struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -12,14 +13,17 @@ import (
 	"github.com/goconvoke/convoke/gossip/core"
 )
 
-// Sync returns when every member that is up has what this node wrote to the shared map before, or with an error that names those who
-// are not known to have it when ctx ends. Members that are down get it when they are back.
+// askMost bounds the versions of one question: half a frame.
+const askMost = 1 << 14
+
+// Sync returns when every member that is up has what this node wrote to the shared map before, or something newer, or with an error
+// that names those that are not known to have it when ctx ends. Members that are down get it when they are back.
 func (s *Shared) Sync(ctx context.Context) error {
-	versions, whole := s.written()
+	versions, dropped := s.written()
 	missing := map[string]bool{}
 	var mu sync.Mutex
 	s.node.each(s.node.others(), func(id, addr string) {
-		if !s.has(ctx, id, addr, versions, whole) {
+		if !s.has(ctx, id, addr, versions) {
 			mu.Lock()
 			missing[id] = true
 			mu.Unlock()
@@ -27,7 +31,7 @@ func (s *Shared) Sync(ctx context.Context) error {
 	})
 	switch {
 	case len(missing) == 0:
-		s.synced(versions)
+		s.synced(versions, dropped)
 		return nil
 	case ctx.Err() == nil:
 		return s.node.Err() // it ended
@@ -36,13 +40,16 @@ func (s *Shared) Sync(ctx context.Context) error {
 }
 
 // has waits until a member has the versions, or is down, and reports whether it came to that before ctx or the node ended.
-func (s *Shared) has(ctx context.Context, id, addr string, versions []core.SharedVersion, whole bool) bool {
+func (s *Shared) has(ctx context.Context, id, addr string, versions []core.SharedVersion) bool {
+	lacks := slices.Collect(slices.Chunk(versions, askMost))
+	if len(lacks) == 0 {
+		return true
+	}
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		if _, up := s.node.others()[id]; !up {
 			return true
 		}
-		a, err := s.node.ask(ctx, id, addr, versions)
-		if err == nil && a.Lacks == 0 && (!whole || a.Shared == s.node.View().Shared) {
+		if lacks = s.askFor(ctx, id, addr, lacks); len(lacks) == 0 {
 			return true
 		}
 		select {
@@ -55,26 +62,64 @@ func (s *Shared) has(ctx context.Context, id, addr string, versions []core.Share
 	}
 }
 
-// written returns the own writes not yet known to be everywhere; whole says that there are too many, so that the maps must be equal.
-func (s *Shared) written() (versions []core.SharedVersion, whole bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, v := range s.unsynced {
-		versions = append(versions, v)
+// askFor asks a member for versions, some at a time over one stream, and returns those of which it is not known to have all.
+func (s *Shared) askFor(ctx context.Context, id, addr string, all [][]core.SharedVersion) (lacks [][]core.SharedVersion) {
+	var chunks [][]core.SharedVersion
+	for _, versions := range all {
+		if versions = s.current(versions); len(versions) > 0 {
+			chunks = append(chunks, versions)
+		}
 	}
-	return versions, s.unsynced == nil
+	answered := 0
+	_ = s.node.askAll(ctx, id, addr, chunks, func(a *core.Answer) { // after an error, the rest is asked for next time
+		if a.Lacks > 0 {
+			lacks = append(lacks, chunks[answered])
+		}
+		answered++
+	})
+	return append(lacks, chunks[answered:]...)
 }
 
-// synced forgets the writes that are everywhere.
-func (s *Shared) synced(versions []core.SharedVersion) {
+// current returns the versions of keys that this node still has: a tombstone that it has dropped since is dropped by the others too.
+func (s *Shared) current(versions []core.SharedVersion) []core.SharedVersion {
+	gone := func(v core.SharedVersion) bool { return s.entry(v.ID) == nil }
+	if !slices.ContainsFunc(versions, gone) {
+		return versions
+	}
+	return slices.DeleteFunc(slices.Clone(versions), gone)
+}
+
+// written returns the own writes not yet known to be everywhere, by ID. If there were too many to remember, it is all that this node
+// has now: its own writes, or what has taken their place. Dropped counts those that were too many.
+func (s *Shared) written() (versions []core.SharedVersion, dropped int) {
+	s.mu.Lock()
+	dropped = s.dropped
+	versions = slices.Collect(maps.Values(s.unsynced))
+	s.mu.Unlock()
+	if dropped > 0 {
+		versions = versions[:0]
+		s.entries.each(func(e *core.SharedEntry) bool {
+			versions = append(versions, core.SharedVersion{ID: core.SharedID(e.Space, e.Key), Stamp: e.Stamp, Writer: e.Writer})
+			return true
+		})
+	}
+	slices.SortFunc(versions, compareVersion)
+	return versions, dropped
+}
+
+func compareVersion(a, b core.SharedVersion) int {
+	return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Stamp, b.Stamp), cmp.Compare(a.Writer, b.Writer))
+}
+
+// synced ends the wait of writes that are everywhere. If more were dropped meanwhile, the next Sync asks for everything again.
+func (s *Shared) synced(versions []core.SharedVersion, dropped int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.unsynced == nil {
-		s.unsynced = map[string]core.SharedVersion{}
+	if s.dropped == dropped {
+		s.dropped = 0
 	}
-	done := map[core.SharedVersion]bool{}
-	for _, v := range versions {
-		done[v] = true
-	}
-	maps.DeleteFunc(s.unsynced, func(_ string, v core.SharedVersion) bool { return done[v] })
+	maps.DeleteFunc(s.unsynced, func(_ uint64, v core.SharedVersion) bool {
+		_, done := slices.BinarySearchFunc(versions, v, compareVersion)
+		return done
+	})
 }

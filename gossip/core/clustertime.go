@@ -26,8 +26,10 @@ func (m Moment) Time() time.Time { return time.UnixMilli(int64(m)) }
 // win over all that others write until their clocks get there.
 const clockAhead = time.Minute
 
-// ErrClockAhead says that what a node writes would be refused by all others, so it is not written.
-var ErrClockAhead = errors.New("the clock of this node is more than 1 m ahead of its neighbours' clocks; set it right")
+// ErrClockAhead says that what a node writes would be refused by all others, so it is not written: its clock is ahead, or the key was
+// last written by a clock that was.
+var ErrClockAhead = errors.New("the stamp of the write would be more than 1 m ahead of the clocks of the cluster; " +
+	"the clock of this node, or of the last writer of the key, is ahead")
 
 // ReasonClockAhead is the reason of a [Rejected] for stamps that are more than a minute ahead of this node's clock: one of the two
 // clocks is wrong.
@@ -35,41 +37,78 @@ const ReasonClockAhead = "stamp is more than 1 m ahead of the clock"
 
 // heardClock is what a neighbour's clock showed when it was last heard.
 type heardClock struct {
-	clock time.Time     // zero: not known
+	clock Moment        // 0: not known
 	at    time.Duration // running time here
 }
 
+// now is what the neighbour's clock shows now, if it runs as ours does.
+func (h heardClock) now(at time.Duration) Moment { return h.clock.Add(at - h.at) }
+
 func (l *link) hearClock(ms int64, now time.Duration) {
 	if ms > 0 && ms < maxExpires {
-		l.clock = heardClock{time.UnixMilli(ms), now}
+		l.clock = heardClock{Moment(ms), now}
 	}
 }
 
-// clusterTime is the lower median of our clock and of those of our neighbours, so that one clock that is wrong, our own too,
-// decides nothing: what has expired, and which stamps are of the future. It is worked out once for each input.
-func (c *Core) clusterTime() time.Time {
-	if c.medianAt.Equal(c.clock.last) && !c.median.IsZero() {
-		return c.median
+// clusterClock is the lower median of our clock and of those of our neighbours, so that one clock that is wrong, our own too,
+// decides nothing: what has expired, and which stamps are of the future. With two clocks the slower one is believed. It is worked
+// out once for each input.
+type clusterClock struct {
+	median Moment // 0: to be worked out
+	clocks []Moment
+}
+
+// reset makes the next now work the time out again: time has passed, or a clock was heard.
+func (k *clusterClock) reset() { k.median = 0 }
+
+// now returns the lower median of our own clock, and those of links at a running time.
+func (k *clusterClock) now(own Moment, links []*link, at time.Duration) Moment {
+	if k.median != 0 {
+		return k.median
 	}
-	all := append(c.clocks[:0], c.clock.last)
-	for _, l := range c.links.list {
-		if !l.clock.clock.IsZero() {
-			all = append(all, l.clock.clock.Add(c.now()-l.clock.at))
+	k.clocks = append(k.clocks[:0], own)
+	for _, l := range links {
+		if l.clock.clock != 0 {
+			k.clocks = append(k.clocks, l.clock.now(at))
 		}
 	}
-	slices.SortFunc(all, time.Time.Compare)
-	c.clocks, c.median, c.medianAt = all, all[(len(all)-1)/2], c.clock.last
-	return c.median
+	slices.Sort(k.clocks)
+	k.median = k.clocks[(len(k.clocks)-1)/2]
+	return k.median
 }
 
-// clusterMoment is clusterTime as a moment.
-func (c *Core) clusterMoment() Moment { return MomentAt(c.clusterTime()) }
+func (c *Core) ownTime() Moment { return MomentAt(c.clock.last) }
 
-func (c *Core) aheadOfClock(s Stamp) bool { return s > stampAt(c.clusterTime().Add(clockAhead)) }
+// clusterTime is what ages, expiries and the future are counted from, see clusterClock.
+func (c *Core) clusterTime() Moment { return c.clusterClock.now(c.ownTime(), c.links.list, c.now()) }
 
-// CheckClock returns ErrClockAhead if this node must not write to the shared map.
-func (c *Core) CheckClock() error {
-	if c.aheadOfClock(stampAt(c.clock.last)) {
+// hearTime notes the clock of a neighbour.
+func (c *Core) hearTime(l *link, ms int64) {
+	l.hearClock(ms, c.now())
+	c.clusterClock.reset()
+}
+
+// future is the last stamp that is not of the future.
+func (c *Core) future() Stamp { return stampAt(c.clusterTime().Add(clockAhead)) }
+
+func (c *Core) aheadOfClock(s Stamp) bool { return s > c.future() }
+
+// nextStamp returns the stamp of a write that replaces old, nil if nothing is there, and false if all other nodes would refuse it.
+// A clock that is behind does not count, since the cluster knows better.
+func (c *Core) nextStamp(old *SharedEntry) (Stamp, bool) {
+	replaced := Stamp(0)
+	if old != nil {
+		replaced = old.Stamp
+	}
+	return c.shared.clock.next(replaced, max(c.ownTime(), c.clusterTime()), c.future())
+}
+
+// CheckClock returns ErrClockAhead if what this node wrote to a new key of the shared map would be refused by all others.
+func (c *Core) CheckClock() error { return c.checkStamp(nil) }
+
+// checkStamp returns ErrClockAhead if a write in the place of old would be refused by all other nodes.
+func (c *Core) checkStamp(old *SharedEntry) error {
+	if _, ok := c.nextStamp(old); !ok {
 		return ErrClockAhead
 	}
 	return nil

@@ -37,14 +37,14 @@ type Core struct {
 
 	shared      sharedMap
 	sharedFlood sharedFlood
+	held        heldEntries
+	aging       aging
 	forgetAt    time.Duration
 	giveBackAt  time.Duration // when places without a record are given back next
 	lives       lives         // own keys with a TTL
 	born        Stamp         // when this life began
 
-	median   time.Time // see clusterTime
-	medianAt time.Time
-	clocks   []time.Time // scratch
+	clusterClock clusterClock
 
 	viewer viewer
 	stale  bool // the view differs from what was last announced
@@ -61,8 +61,8 @@ func New(cfg Config, rng *rand.Rand, now time.Time) *Core {
 	c.store = newStore(cfg.Limits)
 	c.links = newLinks()
 	c.dials = newDialler(cfg.DialCap, rng)
-	c.shared = newSharedMap()
-	c.born = stampAt(now)
+	c.shared = newSharedMap(cfg.Limits.Shared, cfg.Horizon)
+	c.born = stampAt(MomentAt(now))
 	c.self = c.store.slot(HashID(cfg.ID))
 	c.store.begin(c.self, cfg.ID, cfg.Generation)
 	c.store.write(c.self, Entry{Kind: KindMeta, Key: MetaAddr, Value: cfg.Addr})
@@ -76,6 +76,7 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 	if c.closed {
 		return nil
 	}
+	c.clusterClock.reset()
 	away, stepped := c.clock.advance(now)
 	if away > 0 {
 		c.emit(Paused{For: away})
@@ -133,6 +134,7 @@ func (c *Core) NextTick() time.Time {
 func (c *Core) work() {
 	now := c.now()
 	c.expireDue()
+	c.ageDue()
 	c.collectDue()
 	c.forgetDue()
 	c.giveBackDue()
@@ -148,7 +150,7 @@ func (c *Core) work() {
 	c.flushDue()
 	c.noteHashes()
 	next := now + c.cfg.Heartbeat/4
-	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.records.compareAt, c.sharedMaps.compareAt, c.sharedFlood.pushAt, c.lives.first()} {
+	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.records.compareAt, c.sharedMaps.compareAt, c.sharedDue(), c.lives.first()} {
 		if at > 0 {
 			next = min(next, at)
 		}

@@ -25,7 +25,7 @@ func (c *Core) seenOf(t *slot) Moment {
 
 // sawMember notes when a member was last up to a peer; 0 is now. It reports a change to whoever keeps it.
 func (c *Core) sawMember(t *slot, seen Moment) {
-	now := c.clusterMoment()
+	now := c.clusterTime()
 	if seen == 0 || seen > now {
 		seen = now
 	}
@@ -42,7 +42,7 @@ func (c *Core) age(t *slot) time.Duration {
 	if t.up && !t.left {
 		return 0
 	}
-	return max(0, c.clusterMoment().Sub(t.seen))
+	return max(0, c.clusterTime().Sub(t.seen))
 }
 
 // forgetDue forgets the members that have been gone for Config.ForgetAfter.

@@ -70,6 +70,7 @@ type (
 		Members []Remember
 		Shared  []SharedEntry
 		Contact Moment // of the last Contact; 0: not known
+		Floor   Stamp  // of the last Contact
 	}
 
 	// Leave says goodbye and closes all links. A core that left does nothing more.
@@ -144,9 +145,12 @@ type (
 		Seen       Moment // when it was last up; 0: it is up
 	}
 
-	// Contact says until when this node took part in its cluster. A shell keeps it over a restart. It comes every minute or less
-	// often.
-	Contact struct{ At Moment }
+	// Contact says until when this node took part in its cluster. A shell keeps it over a restart. It comes every minute, or more
+	// often if Config.Horizon is below a thousand minutes.
+	Contact struct {
+		At    Moment
+		Floor Stamp // tombstones of the shared map up to it are gone
+	}
 
 	// Exchanged says that this node has all that the peer of a link had when the link began. It comes once for each link.
 	Exchanged struct{ Link LinkID }
@@ -155,7 +159,10 @@ type (
 	Forget struct{ ID string }
 
 	// RememberShared says which entry of the shared map is to be kept, in place of the one with its key.
-	RememberShared struct{ Entry *SharedEntry }
+	RememberShared struct {
+		Entry    *SharedEntry
+		Restored bool // it is from Restore, so it is kept already
+	}
 
 	// ForgetShared says that a key of the shared map is gone for good.
 	ForgetShared struct {

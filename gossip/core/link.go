@@ -33,6 +33,7 @@ type link struct {
 
 	records, shared exchange // comparison of the two tables with the peer's
 	exchanged       bool     // Exchanged was reported
+	unsettled       bool     // its peer was not settled when it began, see aging
 }
 
 // ready reports whether the link may be published: it has passed its hysteresis, or the peer cannot be reached without it. A
@@ -129,6 +130,7 @@ func (c *Core) linkUp(in LinkUp) {
 	l.records.same, l.shared.same = true, true
 	l.hearClock(in.Clock, now)
 	c.links.add(l)
+	c.meet(l, in.Aged)
 	if c.store.known == 1 {
 		c.sendDelta(l, c.self.since0())
 	}

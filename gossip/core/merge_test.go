@@ -28,7 +28,7 @@ func writes(rng *rand.Rand) []*SharedEntry {
 }
 
 func merged(entries ...*SharedEntry) *sharedMap {
-	m := newSharedMap()
+	m := newSharedMap(1<<20, time.Hour)
 	for _, e := range entries {
 		m.put(e)
 	}
@@ -37,7 +37,7 @@ func merged(entries ...*SharedEntry) *sharedMap {
 
 // join puts all of b into a.
 func join(a, b *sharedMap) *sharedMap {
-	for _, e := range b.entries {
+	for _, e := range b.inBuckets(^uint64(0)) {
 		a.put(e)
 	}
 	return a
@@ -45,15 +45,10 @@ func join(a, b *sharedMap) *sharedMap {
 
 // equal compares two maps by content, and their hashes, sizes and buckets.
 func equal(a, b *sharedMap) bool {
-	if len(a.entries) != len(b.entries) || a.hash != b.hash || a.size != b.size || a.buckets != b.buckets {
+	if a.hash != b.hash || a.live != b.live || a.dead != b.dead || a.buckets != b.buckets {
 		return false
 	}
-	for id, e := range a.entries {
-		if o := b.entries[id]; o == nil || *o != *e {
-			return false
-		}
-	}
-	return true
+	return slices.EqualFunc(a.inBuckets(^uint64(0)), b.inBuckets(^uint64(0)), func(e, o *SharedEntry) bool { return *e == *o })
 }
 
 func TestMergingSharedMapsIsCommutativeAssociativeAndIdempotent(t *testing.T) {
@@ -106,17 +101,17 @@ func TestMergingRecordsIsCommutativeAndIdempotent(t *testing.T) {
 
 func TestADeadEntryGoesAfterTheHorizonAndNotBefore(t *testing.T) {
 	const horizon = time.Hour
-	now := time.UnixMilli(1 << 40)
+	now := Moment(1 << 40)
 	m := merged(
 		&SharedEntry{Key: "live", Value: "v", Stamp: stampAt(now.Add(-10 * horizon))},
 		&SharedEntry{Key: "old", Stamp: stampAt(now.Add(-horizon - time.Second)), Deleted: true},
 		&SharedEntry{Key: "young", Stamp: stampAt(now.Add(-horizon + time.Second)), Deleted: true},
-		&SharedEntry{Key: "expired", Value: "v", Stamp: stampAt(now.Add(-10 * horizon)), Expires: now.Add(-time.Second).UnixMilli()},
+		&SharedEntry{Key: "expired", Value: "v", Stamp: stampAt(now.Add(-10 * horizon)), Expires: int64(now.Add(-time.Second))},
 	)
 	hash := m.hash - m.find(SpaceUser, "old").hash()
-	m.collect(now, horizon)
+	m.collect(now, false, 100)
 	if m.find(SpaceUser, "old") != nil || m.find(SpaceUser, "young") == nil || m.find(SpaceUser, "live") == nil {
-		t.Errorf("left: %v", m.entries)
+		t.Errorf("left: %v", m.inBuckets(^uint64(0)))
 	}
 	if e := m.find(SpaceUser, "expired"); e == nil || e.Value != "" || !e.Deleted {
 		t.Errorf("what has expired is %+v, want a tombstone", e)

@@ -21,6 +21,7 @@ func (c *Core) received(in Received) {
 	case *Digest:
 		c.onDigest(l, f)
 	case *SharedBuckets:
+		c.hearFloor(l, f.Floor)
 		c.sharedMaps.onBuckets(l, &f.Hashes)
 	case *SharedDigest:
 		c.onSharedDigest(l, f)
@@ -37,7 +38,7 @@ func (c *Core) received(in Received) {
 func (c *Core) onBeat(l *link, b *Beat) {
 	first := l.good == 0
 	l.peerWants, l.eager = b.Wanted, b.Eager
-	l.hearClock(b.Clock, c.now())
+	c.hearTime(l, b.Clock)
 	if l.good++; l.ready() && !l.offered {
 		c.linkReady(l)
 	}

@@ -123,5 +123,5 @@ const farGeneration = 100 * 366 * 24 * time.Hour
 
 // beyondClocks reports whether a generation is so high that nothing but a defect or malice can have made it.
 func (c *Core) beyondClocks(generation uint64) bool {
-	return generation > uint64(max(0, c.clusterMoment().Add(farGeneration)))
+	return generation > uint64(max(0, c.clusterTime().Add(farGeneration)))
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
-	"time"
 )
 
 // A removed member is named in the shared map, so that its removal spreads, merges and is kept as everything there is: an entry of
@@ -13,7 +12,7 @@ import (
 const markRemoved = 'r'
 
 // removes reports whether an entry removes the member that it names.
-func (e *SharedEntry) removes(now time.Time) bool {
+func (e *SharedEntry) removes(now Moment) bool {
 	return e != nil && e.live(now) && len(e.Value) == 9 && e.Value[0] == markRemoved
 }
 

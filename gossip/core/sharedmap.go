@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"slices"
 	"time"
 )
 
@@ -11,7 +12,7 @@ type Space uint8
 // The spaces of the shared map.
 const (
 	SpaceUser   Space = 0 // keys of the application
-	SpaceMember Space = 1 // key: name of a member that was removed or forgotten
+	SpaceMember Space = 1 // key: name of a member that was removed
 )
 
 // SharedEntry is one key of the shared map: what its last writer made of it. It is identified by (Stamp, Writer) and immutable.
@@ -25,20 +26,44 @@ type SharedEntry struct {
 	Deleted bool  // a tombstone; Value is ""
 }
 
-// newer tells whether e was written after o in the total order that all nodes agree on: by stamp, then by writer.
+// newer reports whether e was written after o in the total order that all nodes agree on: by stamp, then by writer.
 func (e *SharedEntry) newer(o *SharedEntry) bool {
 	return cmp.Or(cmp.Compare(e.Stamp, o.Stamp), cmp.Compare(e.Writer, o.Writer)) > 0
 }
 
-// live tells whether the key has a value at a moment.
-func (e *SharedEntry) live(now time.Time) bool {
-	return !e.Deleted && (e.Expires == 0 || now.UnixMilli() < e.Expires)
+// live reports whether the key has a value at a moment.
+func (e *SharedEntry) live(now Moment) bool {
+	return !e.Deleted && (e.Expires == 0 || now < Moment(e.Expires))
 }
+
+// death is when the key of an entry that is not live lost its value. It follows from the entry alone, so all nodes that have the
+// entry name the same moment.
+func (e *SharedEntry) death() Moment { return max(MomentAt(e.Stamp.Time()), Moment(e.Expires)) }
+
+// wellFormed reports whether an entry keeps the rules that do not depend on the time or on what else there is.
+func (e *SharedEntry) wellFormed() bool {
+	return len(e.Key) > 0 && len(e.Key) <= MaxKey && len(e.Value) <= MaxValue && !(e.Deleted && e.Value != "") &&
+		e.Expires >= 0 && e.Expires <= maxExpires
+}
+
+const maxExpires = 1 << 50
 
 func (e *SharedEntry) cost() int { return entryCost + len(e.Key) + len(e.Value) }
 
+// buried is the tombstone of a value that has expired: the same write without its value.
+func (e *SharedEntry) buried() *SharedEntry {
+	b := *e
+	b.Value, b.Deleted = "", true
+	return &b
+}
+
 // id is the hash of the key, which places it in a bucket.
 func (e *SharedEntry) id() uint64 { return SharedID(e.Space, e.Key) }
+
+// version names the write in digests and announcements.
+func (e *SharedEntry) version() SharedVersion {
+	return SharedVersion{ID: e.id(), Stamp: e.Stamp, Writer: e.Writer}
+}
 
 // SharedID is the hash of a key that stands for it in digests.
 func SharedID(s Space, key string) uint64 { return mix(fnv(key) ^ mix(uint64(s)+1)) }
@@ -50,94 +75,189 @@ func (e *SharedEntry) hash() uint64 {
 }
 
 // sharedMap is the last-writer-wins map of the cluster: per key the newest write wins, so merging is commutative, associative and
-// idempotent (the LWW-Element-Set of Shapiro et al., INRIA 7506, with one stamp per element). Deleted keys leave a tombstone for
-// Config.Horizon.
+// idempotent (the LWW-Element-Set of Shapiro et al., INRIA 7506, with one stamp per element). A deleted key leaves a tombstone,
+// without which a node that missed the delete would bring the key back. A tombstone goes when its key has been dead for the horizon,
+// or when the floor reaches the moment of its death, see collect.
+//
+// Each call costs O(log n) in the number of entries, or less; no call depends on the time but those that are given a moment.
 type sharedMap struct {
-	entries map[uint64]*SharedEntry
+	limit   int           // bytes of the values, and as many again of the tombstones
+	horizon time.Duration // how long tombstones are kept, if there is room
+
+	cells   map[uint64]*cell
+	sorted  [NumBuckets][]*cell // of each bucket, ascending by ID
 	hash    uint64
 	buckets [NumBuckets]uint64
-	size    int
-	clock   hlc
-	// collectAt is when the next value expires, or tombstone goes, at the latest.
-	collectAt time.Time
+
+	live, dead int      // bytes of the values, and of the tombstones
+	floor      Moment   // keys of the application that died up to here have no tombstone any more; 0: none yet
+	shrinking  bool     // the tombstones exceed the limit, or did until now and still take more than 7/8 of it
+	expiring   cellHeap // values with a time to live, by its end
+	graves     cellHeap // tombstones of the application, by the moment of death
+	words      cellHeap // tombstones of the other spaces, by the moment of death; the floor spares them
+
+	clock hlc
 }
 
-func newSharedMap() sharedMap { return sharedMap{entries: map[uint64]*SharedEntry{}} }
+// cell is the place of one entry.
+type cell struct {
+	id    uint64
+	entry *SharedEntry
+	due   Moment // the key of its heap
+	index int    // in its heap
+	alone bool   // written here while there was no link, so that no other node can have it
+}
+
+func newSharedMap(limit int, horizon time.Duration) sharedMap {
+	return sharedMap{limit: limit, horizon: horizon, cells: map[uint64]*cell{}}
+}
 
 func (m *sharedMap) find(s Space, key string) *SharedEntry {
-	e := m.entries[SharedID(s, key)]
+	e := m.byID(SharedID(s, key))
 	if e == nil || e.Space != s || e.Key != key {
 		return nil
 	}
 	return e
 }
 
-// put takes an entry if it is newer than what is there.
-func (m *sharedMap) put(e *SharedEntry) bool {
-	id := e.id()
-	old := m.entries[id]
-	if old != nil && !e.newer(old) {
-		return false
+// byID returns the entry of an ID, nil if there is none.
+func (m *sharedMap) byID(id uint64) *SharedEntry {
+	if c := m.cells[id]; c != nil {
+		return c.entry
 	}
-	m.drop(id)
-	m.entries[id] = e
+	return nil
+}
+
+// put takes an entry if it is newer than what is there, and reports whether it did. A tombstone that the floor has reached takes
+// away what it is newer than, and is not kept itself.
+func (m *sharedMap) put(e *SharedEntry) bool {
+	old := m.byID(e.id())
+	switch {
+	case old != nil && !e.newer(old):
+		return false
+	case !m.outlived(e):
+		m.replace(e)
+		return true
+	case old != nil:
+		m.drop(e.id())
+		return true
+	}
+	return false
+}
+
+// outlived reports whether an entry is a tombstone that the floor has reached.
+func (m *sharedMap) outlived(e *SharedEntry) bool {
+	return e.Deleted && e.Space == SpaceUser && m.floor != 0 && e.death() <= m.floor
+}
+
+// replace takes an entry in the place of whatever is there.
+func (m *sharedMap) replace(e *SharedEntry) {
+	id := e.id()
+	c := m.cells[id]
+	if c == nil {
+		c = &cell{id: id}
+		m.cells[id] = c
+		b := &m.sorted[id%NumBuckets]
+		i, _ := slices.BinarySearchFunc(*b, id, compareCell)
+		*b = slices.Insert(*b, i, c)
+	} else {
+		m.forget(c)
+	}
+	c.entry, c.alone = e, false
 	m.hash += e.hash()
 	m.buckets[id%NumBuckets] += e.hash()
-	m.size += e.cost()
-	if expires := time.UnixMilli(e.Expires); e.Expires != 0 && expires.Before(m.collectAt) {
-		m.collectAt = expires
+	*m.bytes(e) += e.cost()
+	if h := m.heap(e); h != nil {
+		c.due = e.death()
+		h.push(c)
 	}
-	return true
 }
 
+// drop takes an entry out without a trace.
 func (m *sharedMap) drop(id uint64) {
-	e := m.entries[id]
-	if e == nil {
+	c := m.cells[id]
+	if c == nil {
 		return
 	}
-	delete(m.entries, id)
+	m.forget(c)
+	delete(m.cells, id)
+	b := &m.sorted[id%NumBuckets]
+	if i, ok := slices.BinarySearchFunc(*b, id, compareCell); ok {
+		*b = slices.Delete(*b, i, i+1)
+	}
+}
+
+// forget takes the entry of a cell out of all sums and heaps.
+func (m *sharedMap) forget(c *cell) {
+	e := c.entry
 	m.hash -= e.hash()
-	m.buckets[id%NumBuckets] -= e.hash()
-	m.size -= e.cost()
+	m.buckets[c.id%NumBuckets] -= e.hash()
+	*m.bytes(e) -= e.cost()
+	if h := m.heap(e); h != nil {
+		h.remove(c)
+	}
 }
 
-// collect drops the values that have expired, and the tombstones older than the horizon. It returns the entries that changed,
-// in the order of their IDs.
-func (m *sharedMap) collect(now time.Time, horizon time.Duration) (changed []*SharedEntry) {
-	for _, e := range m.inBuckets(^uint64(0)) {
-		id := e.id()
-		if e.live(now) {
-			if expires := time.UnixMilli(e.Expires); e.Expires != 0 && expires.Before(m.collectAt) {
-				m.collectAt = expires
+func compareCell(c *cell, id uint64) int { return cmp.Compare(c.id, id) }
+
+// bytes is the sum that an entry counts in.
+func (m *sharedMap) bytes(e *SharedEntry) *int {
+	if e.Deleted {
+		return &m.dead
+	}
+	return &m.live
+}
+
+// heap is the one that an entry waits in, nil if it stays for good.
+func (m *sharedMap) heap(e *SharedEntry) *cellHeap {
+	switch {
+	case e.Deleted && e.Space == SpaceUser:
+		return &m.graves
+	case e.Deleted:
+		return &m.words
+	case e.Expires != 0:
+		return &m.expiring
+	}
+	return nil
+}
+
+// inBuckets returns the entries in the buckets of a mask, bucket by bucket and in the order of their IDs.
+func (m *sharedMap) inBuckets(mask uint64) []*SharedEntry {
+	n := 0
+	for b := range m.sorted {
+		if mask>>b&1 == 1 {
+			n += len(m.sorted[b])
+		}
+	}
+	all := make([]*SharedEntry, 0, n)
+	for b := range m.sorted {
+		if mask>>b&1 == 1 {
+			for _, c := range m.sorted[b] {
+				all = append(all, c.entry)
 			}
-			continue
-		}
-		if e.past(now, horizon) {
-			m.drop(id)
-			changed = append(changed, e)
-			continue
-		}
-		if !e.Deleted {
-			buried := *e
-			buried.Value, buried.Deleted = "", true
-			m.size -= e.cost() - buried.cost()
-			m.entries[id] = &buried
-			changed = append(changed, e)
 		}
 	}
-	return changed
+	return all
 }
 
-// past tells whether a dead entry is so old that nobody who still takes part can have an older write of its key.
-func (e *SharedEntry) past(now time.Time, horizon time.Duration) bool {
-	return now.Sub(e.death()) > horizon
-}
-
-// death is when the key lost its value, of an entry that is not live.
-func (e *SharedEntry) death() time.Time {
-	died := e.Stamp.Time()
-	if expired := time.UnixMilli(e.Expires); e.Expires != 0 && expired.After(died) {
-		died = expired
+// writtenAlone returns the entries that no other node can have, in the order in which they were written, and does not return them
+// again: there is company now.
+func (m *sharedMap) writtenAlone() (out []*SharedEntry) {
+	for b := range m.sorted {
+		for _, c := range m.sorted[b] {
+			if c.alone {
+				c.alone = false
+				out = append(out, c.entry)
+			}
+		}
 	}
-	return died
+	slices.SortFunc(out, func(a, b *SharedEntry) int { return cmp.Compare(a.Stamp, b.Stamp) })
+	return out
 }
+
+// sharedSlack is by how much merging may exceed the limits that writers are held to, so that the halves of a partition can always
+// become one.
+const sharedSlack = 4
+
+// hasRoom reports whether an entry of another node fits.
+func (m *sharedMap) hasRoom(e *SharedEntry) bool { return *m.bytes(e)+e.cost() <= sharedSlack*m.limit }

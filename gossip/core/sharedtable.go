@@ -7,7 +7,7 @@ func (t *sharedTable) of(l *link) *exchange { return &l.shared }
 func (t *sharedTable) quiet() bool          { return t.c.now()-t.c.sharedFlood.fresh > t.c.cfg.Heartbeat }
 func (t *sharedTable) isSmall() bool        { return false }
 
-// takes and gives are false for a write of the future: it waits where it is until cluster time gets there.
+// takes and gives are false for a write of the future: it waits where it is until cluster time gets there, and is not listed either.
 func (t *sharedTable) takes(c claim) bool {
 	if t.c.aheadOfClock(Stamp(c.hi)) {
 		t.c.emit(Rejected{Reason: ReasonClockAhead})
@@ -22,7 +22,7 @@ func (t *sharedTable) sums() (uint64, *[NumBuckets]uint64) {
 }
 
 func (t *sharedTable) claim(id uint64) claim {
-	if e := t.c.shared.entries[id]; e != nil {
+	if e := t.c.shared.byID(id); e != nil {
 		return claim{id: id, hi: uint64(e.Stamp), lo: uint64(e.Writer)}
 	}
 	return claim{id: id}
@@ -30,14 +30,16 @@ func (t *sharedTable) claim(id uint64) claim {
 
 func (t *sharedTable) claims(mask uint64) []claim {
 	all := t.c.shared.inBuckets(mask)
-	out := make([]claim, len(all))
-	for i, e := range all {
-		out[i] = claim{id: e.id(), hi: uint64(e.Stamp), lo: uint64(e.Writer)}
+	out := make([]claim, 0, len(all))
+	for _, e := range all {
+		if !t.c.aheadOfClock(e.Stamp) {
+			out = append(out, claim{id: e.id(), hi: uint64(e.Stamp), lo: uint64(e.Writer)})
+		}
 	}
 	return out
 }
 
-func (t *sharedTable) sendBuckets(l *link) { t.c.send(l, &SharedBuckets{Hashes: t.c.shared.buckets}) }
+func (t *sharedTable) sendBuckets(l *link) { t.c.send(l, t.c.sharedBuckets()) }
 
 func (t *sharedTable) sendDigest(l *link, mask uint64, reply bool, claims []claim) {
 	d := &SharedDigest{Mask: mask, Reply: reply, Entries: make([]SharedVersion, len(claims))}
@@ -52,7 +54,7 @@ func (t *sharedTable) lacked(c claim) *SharedEntry {
 	if ours := t.claim(c.id); ours.compare(c) <= 0 || !t.gives(ours) {
 		return nil
 	}
-	return t.c.shared.entries[c.id]
+	return t.c.shared.byID(c.id)
 }
 
 func (t *sharedTable) weigh(claims []claim, most int) (bytes int) {

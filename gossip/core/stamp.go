@@ -13,16 +13,33 @@ const counterBits = 16
 func (s Stamp) Time() time.Time { return time.UnixMilli(int64(s >> counterBits)) }
 
 // stampAt is the first stamp of a moment.
-func stampAt(t time.Time) Stamp { return Stamp(max(0, t.UnixMilli())) << counterBits }
+func stampAt(at Moment) Stamp { return Stamp(max(0, at)) << counterBits }
 
 // hlc is the clock of one node.
 type hlc struct{ last Stamp }
 
-// tick returns a stamp for a write, above all that were written or seen.
-func (c *hlc) tick(now time.Time) Stamp {
-	c.last = max(c.last+1, stampAt(now))
-	return c.last
+// next returns a stamp for a write that replaces one of stamp old, above it and above all that were written or seen, and not before
+// base. What the clock shows beyond limit is of the time when the clock of this node was wrong, and does not count: else all
+// that the node writes would be of the future too, and no other node would take it. False: the stamp itself is beyond limit.
+func (c *hlc) next(old Stamp, base Moment, limit Stamp) (Stamp, bool) {
+	last := c.last
+	if last >= limit {
+		last = 0
+	}
+	s := max(last+1, stampAt(base), old+1)
+	return s, s <= limit
 }
 
-// see takes note of a stamp of another node.
-func (c *hlc) see(s Stamp) { c.last = max(c.last, s) }
+// wrote notes a stamp that was given, unless it is of the future.
+func (c *hlc) wrote(s, limit Stamp) {
+	if s <= limit && (c.last > limit || s > c.last) {
+		c.last = s
+	}
+}
+
+// see notes a stamp of another node, unless it is of the future.
+func (c *hlc) see(s, limit Stamp) {
+	if s <= limit {
+		c.last = max(c.last, s)
+	}
+}

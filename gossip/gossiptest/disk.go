@@ -12,7 +12,7 @@ import (
 type Disk struct {
 	shared  map[sharedKey]core.SharedEntry
 	members map[string]core.Remember
-	contact core.Moment // until when the node took part in its cluster; 0: not known
+	contact core.Contact
 }
 
 type sharedKey struct {
@@ -50,7 +50,7 @@ func (n *Node) keep(o core.Output) {
 	case core.Forget:
 		delete(n.disk.members, o.ID)
 	case core.Contact:
-		n.disk.contact = o.At
+		n.disk.contact = o
 	}
 }
 
@@ -59,7 +59,7 @@ func (n *Node) recall() {
 	if len(n.disk.members)+len(n.disk.shared) == 0 {
 		return
 	}
-	in := core.Restore{Contact: n.disk.contact}
+	in := core.Restore{Contact: n.disk.contact.At, Floor: n.disk.contact.Floor}
 	for _, id := range slices.Sorted(maps.Keys(n.disk.members)) {
 		in.Members = append(in.Members, n.disk.members[id])
 	}

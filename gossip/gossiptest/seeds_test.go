@@ -25,7 +25,7 @@ func metAfter(dead int, seeds func(live string) []string) (time.Duration, bool) 
 		id := fmt.Sprint("dead", i)
 		b.disk.members[id] = core.Remember{ID: id, Addr: addr, Generation: uint64(w.base.UnixMilli()) - 1}
 	}
-	b.disk.contact = core.MomentAt(w.base)
+	b.disk.contact.At = core.MomentAt(w.base)
 	w.Run(time.Second, nil)
 	at := w.Now
 	b.Restart(true, seeds(a.Addr)...)

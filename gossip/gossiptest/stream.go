@@ -245,6 +245,7 @@ func (a *attempt) accepted() {
 	}
 	s := w.stream(n, m)
 	m.streams[s.link[1]] = s
+	aged := [2]bool{n.Core.Aged(), m.Core.Aged()} // as the hellos say
 	b := 2*header + 60 + len(n.ID) + len(m.ID)
 	w.Count.Bytes += b
 	w.Count.Messages += 2
@@ -264,9 +265,9 @@ func (a *attempt) accepted() {
 		a.done = true
 		n.streams[s.link[0]] = s
 		s.open = w.Now
-		n.step(core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Dialled: true, Clock: m.clock().UnixMilli(), Rejoin: m.Rejoin})
+		n.step(core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Dialled: true, Clock: m.clock().UnixMilli(), Rejoin: m.Rejoin, Aged: aged[1]})
 	})
-	m.step(core.LinkUp{Link: s.link[1], ID: n.ID, Generation: n.generation, Addr: n.Addr, Clock: n.clock().UnixMilli(), Rejoin: n.Rejoin})
+	m.step(core.LinkUp{Link: s.link[1], ID: n.ID, Generation: n.generation, Addr: n.Addr, Clock: n.clock().UnixMilli(), Rejoin: n.Rejoin, Aged: aged[0]})
 }
 
 // slammed ends a handshake with a host that breaks the stream at once.

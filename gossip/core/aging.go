@@ -1,0 +1,197 @@
+package core
+
+import "time"
+
+// aging keeps a node that missed deletes from bringing deleted keys back, and a cluster that only stood still from losing any.
+//
+// A tombstone is kept for the horizon. A node that was apart from its cluster for longer may have values whose tombstones are gone
+// everywhere, so it must not pass on what is older than the horizon, unless a neighbour that was not apart has it too. Being apart is
+// not being without changes: a node takes part while it has a link, or knows no other member, and the moment until which it did is
+// its contact, which a shell keeps. Two facts follow for each node:
+//
+//   - settled: it takes part in a cluster that does, so what it does not have does not exist any more. Only a settled node proves to
+//     others that a key is gone. A new process is not settled: it may be the one without a disk among many that just come back.
+//   - aged: it has values older than the horizon that may have been deleted. It collects no tombstone, since those may be the last.
+//
+// A node becomes aged when its contact is further back than the horizon: at its start, or while it runs cut off. It becomes settled,
+// and is aged no longer,
+//
+//   - by a link to a settled node. It first drops the keys written before the horizon, if it has any. Those that still exist come
+//     back from the neighbour; since a settled node drops nothing without such a neighbour, some node has them.
+//   - when it has been up for a minute together with more than half of the members that it knows, and all its neighbours are as
+//     unsettled as it is. Then the cluster as a whole was stopped, or is new: nothing is dropped. Two halves cannot do so apart.
+//
+// A node says in the handshake whether it is settled ([Core.Aged] is the opposite). One that becomes settled later is not known as
+// such on the links it has, and they may bring it old keys: directly, or by way of a new process, which is aged itself once it has
+// taken such a key from an unsettled neighbour. So a settled node takes nothing older than the horizon over a link whose peer was
+// not settled when the link began; it ends the link, and in the next handshake the peer learns what it needs to know. A link with
+// nothing old to bring never ends for this.
+//
+// Tombstones that went early, by the floor, are the same question in small, see hearFloor. A partition into parts of several nodes
+// that lasts for longer than the horizon, or than the floor allows, is beyond this: each part takes part in itself, and keys that
+// one of them deleted come back from the other.
+type aging struct {
+	contact Moment // until when this node took part while settled; 0: never
+	told    Moment // the contact that was last output
+	settled bool
+	aged    bool
+	since   time.Duration // since when the members around could settle together; 0: they could not
+	checked time.Duration // when that was last looked at
+	missed  Moment        // contact before the links of now; compared with the first floor that is heard, then 0
+}
+
+// settleAfter is how long members that come back together wait for one that was not away.
+const settleAfter = time.Minute
+
+// restore takes over the contact of an earlier life; 0: not known.
+func (a *aging) restore(contact Moment) {
+	if contact != 0 {
+		a.contact, a.told, a.missed, a.settled = contact, contact, contact, true
+	}
+}
+
+// check makes the node aged if its contact is further back than the horizon.
+func (a *aging) check(now Moment, horizon time.Duration) {
+	if a.contact != 0 && now.Sub(a.contact) > horizon {
+		a.settled, a.aged, a.since = false, true, 0
+	}
+}
+
+// settle makes the node settled, from a moment on.
+func (a *aging) settle(now Moment) {
+	a.settled, a.aged, a.since = true, false, 0
+	a.contact = now
+}
+
+// interval is the least time between two outputs of the contact: short enough that a restart never makes a node look away for
+// longer than a thousandth of the horizon beyond the truth.
+func interval(horizon time.Duration) time.Duration {
+	return min(max(horizon/1000, time.Second), time.Minute)
+}
+
+// Aged reports whether this node must not be taken for one that has all keys that still exist: it was apart from its cluster for
+// longer than Config.Horizon, or has just been started for the first time. It is for [Hello.Aged].
+func (c *Core) Aged() bool { return !c.aging.settled }
+
+// checkAge makes this node aged if it has been alone for longer than the horizon.
+func (c *Core) checkAge(now Moment) {
+	if len(c.links.list) == 0 && c.members() > 1 {
+		c.aging.check(now, c.cfg.Horizon)
+	}
+}
+
+// members is the number of members that belong together, this one included: all but those that left. Without another one there is
+// nothing to be apart from.
+func (c *Core) members() (n int) {
+	for _, t := range c.store.slots {
+		if t.rec != nil && (!t.left || t.up) {
+			n++
+		}
+	}
+	return n
+}
+
+// meet takes note of a new link, before anything is sent over it: the first one after a time alone may find that what was written
+// then is of the future, or that this node was away for too long. The clock of the neighbour counts for that too, since a wrong
+// clock of our own would hide it, and being aged without a need costs no more than getting the old keys once more.
+func (c *Core) meet(l *link, aged bool) {
+	c.clusterClock.reset()
+	a := &c.aging
+	l.unsettled = aged
+	if len(c.links.list) == 1 {
+		c.rewriteAhead()
+		if c.members() > 1 {
+			a.check(max(c.ownTime(), l.clock.clock), c.cfg.Horizon)
+		}
+		a.missed = a.contact
+	}
+	if aged || a.settled {
+		return
+	}
+	// Even one that never settled may have old keys: from others, a moment after its start, before it was cut off with them.
+	c.report(c.shared.dropBefore(max(c.clusterTime().Add(-c.cfg.Horizon), a.contact)))
+	a.settle(c.clusterTime())
+}
+
+// ageDue keeps the contact, and settles with others that are unsettled.
+func (c *Core) ageDue() {
+	a, now := &c.aging, c.now()
+	if now-a.checked < time.Second && a.checked != 0 {
+		return
+	}
+	a.checked = max(1, now)
+	c.checkAge(c.ownTime())
+	if !a.settled {
+		c.settleTogether()
+		return
+	}
+	if len(c.links.list) == 0 && c.members() > 1 {
+		return
+	}
+	a.contact = c.clusterTime()
+	if a.contact.Sub(a.told).Abs() >= interval(c.cfg.Horizon) {
+		a.told = a.contact
+		c.emit(Contact{At: a.contact, Floor: stampAt(c.shared.floor)})
+	}
+}
+
+// settleTogether makes this node settled after a minute with more than half of the members it knows. A link to a settled one would
+// have done so at once.
+func (c *Core) settleTogether() {
+	a, known := &c.aging, c.members()
+	switch {
+	case 2*c.judge.up <= known || known > 1 && len(c.links.list) == 0:
+		a.since = 0
+	case a.since == 0:
+		a.since = max(1, c.now())
+	case c.now()-a.since >= settleAfter && (known > 1 || a.contact != 0):
+		a.settle(c.clusterTime())
+	}
+}
+
+// fromUnsettled deals with an entry older than the horizon that came over a link whose peer was not settled when the link began. It
+// reports whether the link is to end: this node is settled, and does not have the entry because it does not exist any more.
+func (c *Core) fromUnsettled(l *link, e *SharedEntry) (end bool) {
+	if !l.unsettled || e.Deleted || e.Space != SpaceUser || c.clusterTime().Sub(MomentAt(e.Stamp.Time())) <= c.cfg.Horizon {
+		return false
+	}
+	if old := c.shared.byID(e.id()); old != nil && !e.newer(old) {
+		return false
+	}
+	if c.aging.settled {
+		return true
+	}
+	c.aging.aged = true
+	return false
+}
+
+// endUnsettled ends a link whose peer has to learn that this node is settled.
+func (c *Core) endUnsettled(l *link) {
+	c.send(l, &Bye{Reason: ByeUnwanted})
+	c.emit(Close{Link: l.id, Graceful: true})
+	c.dropLink(l)
+	soonest(&c.links.publishAt, c.now()+c.cfg.Relax)
+	c.ringSoon(false)
+}
+
+// hearFloor takes over the floor of a neighbour, before what it has is compared. The first one after a time without links may be
+// beyond the moment since when this node was away: then deletes were missed whose tombstones are gone, and the keys written up to
+// the floor are dropped, as they are when the node is aged. A neighbour with a lower floor is sent ours before it sends anything.
+func (c *Core) hearFloor(l *link, floor Stamp) {
+	m, a := &c.shared, &c.aging
+	at := m.raise(MomentAt(floor.Time()), c.clusterTime())
+	if !l.unsettled {
+		if a.missed != 0 && at > a.missed {
+			c.report(m.dropBefore(at))
+		}
+		a.missed = 0
+	}
+	if at < m.floor {
+		c.send(l, c.sharedBuckets())
+	}
+}
+
+// sharedBuckets is what this node says of its map.
+func (c *Core) sharedBuckets() *SharedBuckets {
+	return &SharedBuckets{Hashes: c.shared.buckets, Floor: stampAt(c.shared.floor)}
+}

@@ -1,0 +1,142 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// loner is a core without others, driven by plain calls.
+type loner struct {
+	*Core
+	now time.Time
+}
+
+var start = time.UnixMilli(1_700_000_000_000)
+
+func newLoner(change func(*Config)) *loner {
+	cfg := DefaultConfig()
+	cfg.ID, cfg.Addr, cfg.Generation = "a", "a:1", 1
+	if change != nil {
+		change(&cfg)
+	}
+	return &loner{New(cfg, rand.New(rand.NewPCG(1, 2)), start), start}
+}
+
+func (l *loner) do(in Input) []Output { return l.Step(l.now, in) }
+
+// pass ticks as a shell does until d has passed.
+func (l *loner) pass(d time.Duration) (out []Output) {
+	for end := l.now.Add(d); ; {
+		next := l.NextTick()
+		if next.After(end) {
+			l.now = end
+			return append(out, l.do(Tick{})...)
+		}
+		l.now = next
+		out = append(out, l.do(Tick{})...)
+	}
+}
+
+// has reports whether a key has a value.
+func (l *loner) has(key string) bool { _, _, ok := l.Shared(key); return ok }
+
+func TestAStepEndsABoundedNumberOfKeysAndTheNextFollowsAtOnce(t *testing.T) {
+	l := newLoner(nil)
+	for i := range 20_000 {
+		l.do(SharedSet{Key: fmt.Sprint("key", i), Value: "v", TTL: 10 * time.Second})
+	}
+	l.pass(9900 * time.Millisecond)
+	ended, steps := 0, 0
+	for end := l.now.Add(200 * time.Millisecond); l.NextTick().Before(end); steps++ {
+		l.now = l.NextTick()
+		out := l.do(Tick{})
+		if len(out) > 1100 {
+			t.Fatalf("one step ends %d keys", len(out))
+		}
+		ended += len(out)
+	}
+	if ended < 20_000 {
+		t.Errorf("%d keys ended within 100 ms of their time, in %d steps", ended, steps)
+	}
+}
+
+func TestAKeyEndsWithinTenMillisecondsOfItsTime(t *testing.T) {
+	l := newLoner(nil)
+	l.do(SharedSet{Key: "k", Value: "v", TTL: 1234 * time.Millisecond})
+	out := l.pass(1233 * time.Millisecond)
+	if !l.has("k") {
+		t.Error("it ended before its time")
+	}
+	for end := l.now.Add(11 * time.Millisecond); !l.NextTick().After(end); {
+		l.now = l.NextTick()
+		out = append(out, l.do(Tick{})...)
+	}
+	told := false
+	for _, o := range out {
+		r, ok := o.(RememberShared)
+		told = told || ok && r.Entry.Key == "k" && r.Entry.Deleted
+	}
+	if !told || l.has("k") {
+		t.Errorf("10 ms after its time: reported %v, readable %v", told, l.has("k"))
+	}
+}
+
+func TestUniqueKeysSetAndDeletedLeaveAnEmptyMapWritable(t *testing.T) {
+	l := newLoner(nil)
+	for i := range 100_000 {
+		key := fmt.Sprintf("job/%032d", i)
+		l.do(SharedSet{Key: key, Value: "v"})
+		l.do(SharedDelete{Key: key})
+		l.pass(10 * time.Millisecond) // 60,000 in 10 minutes
+		if _, _, ok := l.Shared(key); ok {
+			t.Fatalf("key %d is not deleted", i)
+		}
+	}
+	if err := l.CheckSharedSet("one more", "v"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatIsOnTheOwnDiskIsTakenWhateverTheClockShows(t *testing.T) {
+	l := newLoner(nil)
+	tomorrow := start.Add(24 * time.Hour)
+	out := l.do(Restore{Shared: []SharedEntry{{Key: "k", Value: "v", Stamp: Stamp(tomorrow.UnixMilli() << 16), Writer: 7}}})
+	if !l.has("k") {
+		t.Error("the entry has vanished")
+	}
+	reported := 0
+	for _, o := range out {
+		if _, ok := o.(RememberShared); ok {
+			reported++
+		}
+	}
+	if reported != 1 {
+		t.Errorf("%d outputs for what was taken, want 1", reported)
+	}
+	if err := l.CheckSharedSet("k", "w"); !errors.Is(err, ErrClockAhead) {
+		t.Errorf("a write that no other node would take: %v", err)
+	}
+	if err := l.CheckSharedSet("other", "w"); err != nil {
+		t.Errorf("a write of another key: %v", err)
+	}
+}
+
+func TestARemovalOnTheOwnDiskIsHonouredWithAClockThatIsBehind(t *testing.T) {
+	for _, rejoin := range []bool{false, true} {
+		l := newLoner(func(c *Config) { c.Rejoin = rejoin })
+		tomorrow := start.Add(24 * time.Hour)
+		out := l.do(Restore{Shared: []SharedEntry{{Space: SpaceMember, Key: "a", Value: "r\x00\x00\x00\x00\x00\x00\x00\x01",
+			Stamp: Stamp(tomorrow.UnixMilli() << 16), Writer: 7, Expires: tomorrow.Add(time.Hour).UnixMilli()}}})
+		removed := false
+		for _, o := range out {
+			_, ok := o.(Removed)
+			removed = removed || ok
+		}
+		if removed == rejoin {
+			t.Errorf("with Rejoin %v it is removed: %v", rejoin, removed)
+		}
+	}
+}
