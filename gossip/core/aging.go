@@ -16,7 +16,7 @@ import "time"
 // A node becomes aged when its contact is further back than the horizon: at its start, or while it runs cut off. It becomes settled,
 // and is aged no longer,
 //
-//   - by a link to a settled node. It first drops the keys written before the horizon, if it has any. Those that still exist come
+//   - by a link to a settled node. If it was aged, or had met others before, it first drops the keys written before the horizon. Those that still exist come
 //     back from the neighbour; since a settled node drops nothing without such a neighbour, some node has them.
 //   - when it has been up for a minute together with more than half of the members that it knows, and all its neighbours are as
 //     unsettled as it is. Then the cluster as a whole was stopped, or is new: nothing is dropped. Two halves cannot do so apart.
@@ -35,6 +35,7 @@ type aging struct {
 	told    Moment // the contact that was last output
 	settled bool
 	aged    bool
+	met     bool          // it has had a link
 	since   time.Duration // since when the members around could settle together; 0: they could not
 	checked time.Duration // when that was last looked at
 	missed  Moment        // contact before the links of now; compared with the first floor that is heard, then 0
@@ -106,10 +107,13 @@ func (c *Core) meet(l *link, aged bool) {
 		a.missed = a.contact
 	}
 	if aged || a.settled {
+		a.met = true
 		return
 	}
-	// Even one that never settled may have old keys: from others, a moment after its start, before it was cut off with them.
-	c.report(c.shared.dropBefore(max(c.clusterTime().Add(-c.cfg.Horizon), a.contact)))
+	// Even one that never settled may have old keys of others: from a moment after its start, before it was cut off with them.
+	if a.aged || a.met {
+		c.report(c.shared.dropBefore(max(c.clusterTime().Add(-c.cfg.Horizon), a.contact)))
+	}
 	a.settle(c.clusterTime())
 }
 
