@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/goconvoke/convoke/gossip/core"
@@ -224,15 +225,21 @@ func (l *Ledger) lacks(n *Node, key string, want *write) error {
 		return nil
 	case want.deleted || want.expires != 0 && now >= want.expires+ttlSlack:
 		if ok {
-			return fmt.Errorf("%s has %s = %q, which %s ended at %v", n.ID, key, value, want.from.ID, want.at)
+			return fmt.Errorf("%s has %s = %q, an earlier value of a key that %s ended at %v", n.ID, key, short(value), want.from.ID, want.at)
 		}
 		return nil
 	case stamp < want.stamp || !ok || stamp == want.stamp && value != want.value && !l.tied(key, want):
-		return fmt.Errorf("%s lacks %s = %q, acknowledged by %s at %v (it has %q, of %v)", n.ID, key, want.value, want.from.ID,
-			want.at, value, stamp.Time().Sub(l.w.base).Round(time.Millisecond))
+		has := "nothing"
+		if stamp != 0 {
+			has = fmt.Sprintf("%q, stamped %v", short(value), stamp.Time().Sub(l.w.base).Round(time.Millisecond))
+		}
+		return fmt.Errorf("%s lacks %s = %q, acknowledged by %s at %v; it has %s", n.ID, key, short(want.value), want.from.ID, want.at, has)
 	}
 	return nil
 }
+
+// short is the part of a value that tells writes apart.
+func short(value string) string { return strings.TrimRight(value, " ") }
 
 // tied reports whether two nodes wrote a key at one stamp, so that the value may be that of the other.
 func (l *Ledger) tied(key string, wr *write) bool {

@@ -62,6 +62,7 @@ func (s *Schedule) begin() {
 	if rate := s.rate(); rate > 0 {
 		s.writers = NewWriters(s.w, s.ledger, rate)
 		s.check.Writers = s.writers
+		s.writers.Even = s.Kind == Busy && s.Seed%2 == 0
 		if s.Kind == Bulk {
 			s.writers.Size = 1<<10 + s.rng.IntN(40<<10)
 		}
@@ -87,8 +88,13 @@ func (s *Schedule) pass(d time.Duration) {
 	}
 }
 
-// step is how often the invariants are looked at: a quarter of a heartbeat.
-func (s *Schedule) step() time.Duration { return s.w.Core.Heartbeat / 4 }
+// step is how often the invariants are looked at: every quarter of a heartbeat, over days every heartbeat.
+func (s *Schedule) step() time.Duration {
+	if s.Kind == Days {
+		return s.w.Core.Heartbeat
+	}
+	return s.w.Core.Heartbeat / 4
+}
 
 // until lets time pass until a condition holds, and returns whether it did within a bound.
 func (s *Schedule) until(bound time.Duration, ok func() bool) bool {
@@ -131,8 +137,10 @@ func (s *Schedule) restore() {
 	w.Loss = 0
 	for _, n := range w.Nodes {
 		n.accept, n.slams = w.Accept, false
-		n.ReadSlowly(0)
-		if s.Kind != Plain {
+		if n.reads != 0 {
+			n.ReadSlowly(0)
+		}
+		if s.Kind != Plain && (n.off() != 0 || n.drift != 0) {
 			n.Drift(0)
 			n.SetClock(0)
 		}
@@ -151,6 +159,7 @@ func (s *Schedule) restore() {
 // flow demands, while writes go on, that what is older than five heartbeats is everywhere: once within the bound, and from then on.
 func (s *Schedule) flow() {
 	w, age := s.w, 5*s.w.Core.Heartbeat+s.moved()
+	s.pass(age)
 	late := func() error { return s.ledger.Spread(w.running(), age, false) }
 	if !s.until(s.bound(), func() bool { return late() == nil }) {
 		s.check.note("writes arrive", fmt.Errorf("%v after the last fault: %w", s.bound(), late()))
@@ -189,6 +198,9 @@ func (s *Schedule) last() {
 	s.check.note("nothing is lost", s.ledger.Spread(w.running(), 0, true))
 	s.check.note("own keys", s.ledger.OwnKeys(w.running()))
 	s.check.note("removed stays removed", s.ledger.Removals(w.running(), 0))
+	for _, n := range w.running() {
+		s.check.note("the gone are forgotten", s.check.bounds.gone(n))
+	}
 }
 
 // discover gives those that know no others the address of a running node: the addresses they were started with may all belong to
