@@ -199,3 +199,20 @@ func (w *World) Agreed() bool {
 	}
 	return true
 }
+
+// difference describes the first two running nodes that do not agree.
+func (w *World) difference() string {
+	all := w.running()
+	for _, n := range all {
+		first := all[0]
+		switch {
+		case n.Core.UpCount() != len(all):
+			return fmt.Sprintf("%s has %d of %d up", n.ID, n.Core.UpCount(), len(all))
+		case n.Core.SharedHash() != first.Core.SharedHash():
+			return fmt.Sprintf("the shared maps of %s and %s", n.ID, first.ID)
+		case n.Core.Hash() != first.Core.Hash():
+			return fmt.Sprintf("the records of %s and %s, which know %d and %d members", n.ID, first.ID, known(n), known(first))
+		}
+	}
+	return "none any more"
+}
