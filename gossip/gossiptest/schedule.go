@@ -145,6 +145,7 @@ func (s *Schedule) restore() {
 	w.Loss = 0
 	for _, n := range w.Nodes {
 		n.accept, n.slams = w.Accept, false
+		n.Stutter(0, 0, 0)
 		if n.reads != 0 {
 			n.ReadSlowly(0)
 		}
