@@ -121,6 +121,21 @@ func (b *bounds) tables(n *Node, sharedKeys int) error {
 	return nil
 }
 
+// gone holds what a node knows to the nodes there are, and those that were replaced no longer than Config.ForgetAfter ago, with a
+// quarter for looking seldom.
+func (b *bounds) gone(n *Node) error {
+	w, recent := b.w, 0
+	for _, at := range w.retired {
+		if w.Now-at <= w.Core.ForgetAfter*5/4+HealBound(w.Core) {
+			recent++
+		}
+	}
+	if got, most := known(n), len(w.Nodes)+recent; got > most {
+		return fmt.Errorf("%s knows %d members, though all but %d are gone for longer than %v", n.ID, got, most, w.Core.ForgetAfter)
+	}
+	return nil
+}
+
 // dialled returns the first node that dialled more often than backoffs allow: eight times in ten seconds for each node and seed.
 func (b *bounds) dialled(seeds int) (err error) {
 	if b.w.Now-b.at < dialWindow {

@@ -47,6 +47,7 @@ func newcomer(t *testing.T, megabytes, bandwidth, frames int) (closed int) {
 const gigabit = 125 << 20 // bytes per second, about
 
 func TestANewcomerGetsALargeState(t *testing.T) {
+	t.Parallel()
 	sizes := []int{8, 40}
 	if *large {
 		sizes = append(sizes, 100, 200)
@@ -58,6 +59,7 @@ func TestANewcomerGetsALargeState(t *testing.T) {
 }
 
 func TestANewcomerGetsALargeStateThoughFullQueuesCloseStreams(t *testing.T) {
+	t.Parallel()
 	if closed := newcomer(t, 40, gigabit, 256); closed > 0 {
 		t.Errorf("%d streams were closed for a full queue, want none", closed)
 	}

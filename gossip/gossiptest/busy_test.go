@@ -30,6 +30,7 @@ func severed(w *World, d time.Duration) {
 }
 
 func TestMembersWhoseLinksBrokeOftenAreUpAgainWhileAllWrite(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		nodes int
 		rate  float64
@@ -52,6 +53,7 @@ func TestMembersWhoseLinksBrokeOftenAreUpAgainWhileAllWrite(t *testing.T) {
 }
 
 func TestStalenessIsTheTruthWhileAllWrite(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		nodes int
 		rate  float64
@@ -84,6 +86,7 @@ func refuse(w *World) string {
 }
 
 func TestAnEntryRefusedOnceArrivesWhenItsTimeHasComeThoughAllWrite(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		nodes int
 		every time.Duration // of each node

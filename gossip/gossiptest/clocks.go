@@ -39,16 +39,21 @@ func (w *World) StepClocks(d time.Duration) {
 	}
 }
 
-// Stutter freezes the process many times: each time for d, once every period.
+// Stutter freezes the process many times: each time for d, once every period. It takes the place of an earlier one; 0 times end it.
 func (n *Node) Stutter(times int, d, period time.Duration) {
-	life := n.life
+	n.stutters++
+	n.stutter(times, d, period)
+}
+
+func (n *Node) stutter(times int, d, period time.Duration) {
 	if times == 0 {
 		return
 	}
+	life, turn := n.life, n.stutters
 	n.Stall(d)
 	n.world.After(period, nil, func() {
-		if n.life == life && n.Running() {
-			n.Stutter(times-1, d, period)
+		if n.life == life && n.stutters == turn && n.Running() {
+			n.stutter(times-1, d, period)
 		}
 	})
 }

@@ -59,7 +59,7 @@ func TestAWriteThatIsAcknowledgedArrivesThoughItsNodeWroteInTheFutureBefore(t *t
 	n.Do(core.Join{Addrs: []string{w.Nodes[0].Addr}})
 	w.Run(20*time.Second, nil)
 	if canShare(n, "k", "later") != nil {
-		return // it says that it cannot
+		return // a refusal promises nothing
 	}
 	n.Do(core.SharedSet{Key: "k", Value: "later"})
 	w.Run(5*time.Second, nil)

@@ -75,6 +75,7 @@ func (n *Node) Replace(id string) {
 	w.trace("%s replaces %s", id, n.ID)
 	delete(w.byID, n.ID)
 	w.replaced++
+	w.retired = append(w.retired, w.Now)
 	n.ID, n.hash, n.Addr = id, core.HashID(id), fmt.Sprintf("10.1.%d.%d:7946", w.replaced/250, w.replaced%250)
 	n.state, n.Gone, n.Rejoin = dead, "", false
 	n.LoseDisk()

@@ -9,6 +9,7 @@ import (
 )
 
 func TestACutLongerThanForgetAfterMakesNoneDeadThatWasNotCut(t *testing.T) {
+	t.Parallel()
 	sizes := []int{6, 32}
 	if *large {
 		sizes = append(sizes, 128)

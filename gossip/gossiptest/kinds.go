@@ -64,19 +64,35 @@ func (s *Schedule) rate() float64 {
 // faults plays the faults of the kind, in turn with those that all kinds have.
 func (s *Schedule) faults() {
 	most := 8 * time.Second
-	special := map[Kind]func(){Clocks: s.clockFault, Disks: s.diskFault, Bulk: s.bulkFault, Table: s.tableFault, Seeds: s.seedFault,
+	special := map[Kind]func(){Busy: s.busyFault, Clocks: s.clockFault, Disks: s.diskFault, Bulk: s.bulkFault, Table: s.tableFault, Seeds: s.seedFault,
 		Days: s.dayFault}[s.Kind]
-	times := 5 + s.rng.IntN(20)
+	times, often := 5+s.rng.IntN(20), 2
 	if s.Kind == Days {
-		most, times = 2*24*time.Hour, 30
+		most, times = 24*time.Hour, 60
+	}
+	if s.Kind == Busy {
+		often = 6 // it takes long
 	}
 	for range times {
-		if special != nil && s.rng.IntN(2) == 0 {
+		if special != nil && s.rng.IntN(often) == 0 {
 			special()
 		} else {
 			s.fault()
 		}
 		s.pass(s.lasting(most))
+	}
+}
+
+// busyFault cuts all links, twice and for longer than it takes to see it.
+func (s *Schedule) busyFault() {
+	for range 2 {
+		for _, n := range s.w.Nodes {
+			s.w.side[n.Index] = n.Index
+		}
+		s.w.trace("all links are cut")
+		s.pass(5*time.Second + s.lasting(10*time.Second))
+		s.w.Heal()
+		s.pass(s.lasting(15 * time.Second))
 	}
 }
 
@@ -106,7 +122,9 @@ func (s *Schedule) clockFault() {
 // diskFault copies, loses or sets back a disk, or restarts all at once.
 func (s *Schedule) diskFault() {
 	n := s.any()
-	switch s.rng.IntN(5) {
+	switch s.rng.IntN(6) {
+	case 5:
+		s.restartBehind()
 	case 0:
 		s.old[n.Index] = n.Disk()
 	case 1:
@@ -125,6 +143,21 @@ func (s *Schedule) diskFault() {
 	case 4:
 		if n.Gone == "removed" && !n.Running() {
 			s.rejoin(n)
+		}
+	}
+}
+
+// restartBehind restarts all at once, with clocks that are behind.
+func (s *Schedule) restartBehind() {
+	for _, m := range s.w.Nodes {
+		if m.Running() && m.Gone == "" {
+			m.Crash()
+		}
+	}
+	s.w.StepClocks(-s.lasting(20 * time.Minute))
+	for _, m := range s.w.Nodes {
+		if !m.Running() && m.Gone == "" {
+			m.Restart(true, s.w.Nodes[0].Addr, s.any().Addr)
 		}
 	}
 }

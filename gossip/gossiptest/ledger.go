@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/goconvoke/convoke/gossip/core"
@@ -201,15 +202,32 @@ func (h *history) newest(now, age time.Duration) *write {
 }
 
 // early reports whether a write is stamped so far ahead of some clock that its node need not have it yet.
-func (l *Ledger) early(wr *write) bool {
-	slowest := l.w.Now
-	for _, n := range l.w.Nodes {
+func (l *Ledger) early(wr *write) bool { return l.w.early(wr.stamp) }
+
+func (w *World) early(stamp core.Stamp) bool {
+	slowest := w.Now
+	for _, n := range w.Nodes {
 		if n.Running() {
-			slowest = min(slowest, l.w.Now+n.off())
+			slowest = min(slowest, w.Now+n.off())
 		}
 	}
-	return wr.stamp.Time().Sub(l.w.base.Add(slowest)) > time.Minute-5*time.Second
+	return stamp.Time().Sub(w.base.Add(slowest)) > earlyFrom
 }
+
+// waiting reports whether a running node keeps a write that others need not have yet.
+func (l *Ledger) waiting() bool {
+	last := core.Stamp(0)
+	for _, n := range l.w.running() {
+		for _, e := range n.disk.shared {
+			last = max(last, e.Stamp)
+		}
+	}
+	return l.w.early(last)
+}
+
+// earlyFrom is how far ahead of a clock a stamp may be that its node has to have: half of the minute that nodes accept, so that what
+// was refused has half a minute to be asked for again.
+const earlyFrom = 30 * time.Second
 
 // ttlSlack is how far from its time a key may end: clocks that are kept right differ by less than a minute.
 const ttlSlack = time.Minute
@@ -224,15 +242,21 @@ func (l *Ledger) lacks(n *Node, key string, want *write) error {
 		return nil
 	case want.deleted || want.expires != 0 && now >= want.expires+ttlSlack:
 		if ok {
-			return fmt.Errorf("%s has %s = %q, which %s ended at %v", n.ID, key, value, want.from.ID, want.at)
+			return fmt.Errorf("%s has %s = %q, an earlier value of a key that %s ended at %v", n.ID, key, short(value), want.from.ID, want.at)
 		}
 		return nil
 	case stamp < want.stamp || !ok || stamp == want.stamp && value != want.value && !l.tied(key, want):
-		return fmt.Errorf("%s lacks %s = %q, acknowledged by %s at %v (it has %q, of %v)", n.ID, key, want.value, want.from.ID,
-			want.at, value, stamp.Time().Sub(l.w.base).Round(time.Millisecond))
+		has := "nothing"
+		if stamp != 0 {
+			has = fmt.Sprintf("%q, stamped %v", short(value), stamp.Time().Sub(l.w.base).Round(time.Millisecond))
+		}
+		return fmt.Errorf("%s lacks %s = %q, acknowledged by %s at %v; it has %s", n.ID, key, short(want.value), want.from.ID, want.at, has)
 	}
 	return nil
 }
+
+// short is the part of a value that tells writes apart.
+func short(value string) string { return strings.TrimRight(value, " ") }
 
 // tied reports whether two nodes wrote a key at one stamp, so that the value may be that of the other.
 func (l *Ledger) tied(key string, wr *write) bool {

@@ -25,13 +25,14 @@ type Node struct {
 	Core  *core.Core
 	Count Counters
 
-	world   *World
-	hash    core.NodeID
-	state   state
-	life    int // counts starts
-	stalled time.Duration
-	skew    time.Duration // of its clock, see off
-	drift   float64       // what its clock gains since driftFrom
+	world    *World
+	hash     core.NodeID
+	state    state
+	life     int // counts starts
+	stalled  time.Duration
+	stutters int           // calls of Stutter
+	skew     time.Duration // of its clock, see off
+	drift    float64       // what its clock gains since driftFrom
 	// driftFrom is when the drift began, clockAt when the clock was last stepped.
 	driftFrom, clockAt time.Duration
 	streams            map[core.LinkID]*stream

@@ -18,6 +18,7 @@ var (
 )
 
 func TestRandomSchedulesKeepTheInvariants(t *testing.T) {
+	t.Parallel()
 	seed := *firstSeed
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano() / 1000 % 1e9)
@@ -35,6 +36,7 @@ func TestRandomSchedulesKeepTheInvariants(t *testing.T) {
 }
 
 func TestRandomSchedulesOfDaysKeepTheInvariants(t *testing.T) {
+	t.Parallel()
 	for i := range *days {
 		s := Schedule{Seed: *firstSeed + uint64(i), Kind: Days}
 		if err := s.Run(); err != nil {
@@ -46,6 +48,7 @@ func TestRandomSchedulesOfDaysKeepTheInvariants(t *testing.T) {
 }
 
 func TestTheSameSeedGivesTheSameTrace(t *testing.T) {
+	t.Parallel()
 	for i, k := range Kinds {
 		run := func() string {
 			var b strings.Builder

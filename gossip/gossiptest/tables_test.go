@@ -60,6 +60,7 @@ func TestAFullTableLeavesNoneOutForEver(t *testing.T) {
 }
 
 func TestMoreNodesThanThereIsRoomForAgreeOnThoseThatAreIn(t *testing.T) {
+	t.Parallel()
 	s := tenDays(24, 3)
 	s.Core.Limits.Members = 20
 	w := New(s)
@@ -152,6 +153,7 @@ func TestAKeyThatEndsCostsTheSameHoweverManyThereAre(t *testing.T) {
 }
 
 func TestWritesAreTakenAfterManyKeysWereSetAndDeleted(t *testing.T) {
+	t.Parallel()
 	s, keys := DefaultSettings(2, 6), 15_000
 	s.Core.Limits.Shared = 1 << 20
 	if *large {

@@ -67,6 +67,7 @@ type World struct {
 
 	byID     map[string]*Node
 	replaced int             // names given by Node.Replace
+	retired  []time.Duration // when each of the earlier names ended
 	refused  map[string]bool // addresses without a node: those that refuse dials; the others swallow them
 
 	// OnStep, if set, is called after each step of a node.

@@ -19,7 +19,7 @@ type Writers struct {
 	TTL time.Duration
 	// Even writers only set keys of the shared map, one node after the other, at even intervals.
 	Even bool
-	// Only, if set, says which nodes write.
+	// Only, if set, selects the nodes that write.
 	Only func(n *Node) bool
 
 	// Refused counts the writes that nodes refused.
