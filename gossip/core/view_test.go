@@ -218,7 +218,7 @@ func TestAMemberThatDidNotChangeIsTheSameInTheNextView(t *testing.T) {
 	}
 }
 
-func TestWhoHasTooFewLinksIsDegradedByWhatTheClusterHas(t *testing.T) {
+func TestAMemberWithTooFewLinksIsDegraded(t *testing.T) {
 	c := crowded(t, 30)
 	for i := range 2 { // all but the link between the two and one more each
 		d := RecordDelta{Node: HashID(memberName(10 + i)), Generation: 1, From: 9, To: 9}
