@@ -131,7 +131,7 @@ func wantClosed(t *testing.T, c net.Conn) []byte {
 	return said
 }
 
-func frames(t *testing.T, fs ...core.Frame) []byte {
+func frames(t testing.TB, fs ...core.Frame) []byte {
 	t.Helper()
 	var b []byte
 	for _, f := range fs {

@@ -62,7 +62,7 @@ type KeyChange struct {
 
 // WatchKeys yields the keys with a prefix that a member publishes, "" for all members: first those that there are, then each that
 // changes, by member and key, until ctx or the node ends. Members that are down keep their keys. A slow reader misses values in
-// between, never the newest, and holds up nobody. A change costs as much as its member has keys with the prefix.
+// between, never the newest, and delays no other. A change costs as much as its member has keys with the prefix.
 func (n *Node) WatchKeys(ctx context.Context, member, prefix string) iter.Seq[KeyChange] {
 	return func(yield func(KeyChange) bool) {
 		last := &View{}

@@ -14,7 +14,7 @@ import (
 )
 
 // start starts a node in a network in memory; it ends with the test.
-func start(t *testing.T, net *transport.Memory, name string) *Node {
+func start(t testing.TB, net *transport.Memory, name string) *Node {
 	t.Helper()
 	n, err := Start(Config{Name: name, ClusterID: "test", Listen: name + ":7946", Transport: net.Host(name)})
 	if err != nil {

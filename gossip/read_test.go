@@ -2,8 +2,13 @@ package gossip
 
 import (
 	"fmt"
+	"io"
+	"runtime"
 	"sync"
 	"testing"
+
+	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/transport"
 )
 
 // full starts a node alone with 1,000 shared keys and one of its own.
@@ -67,6 +72,68 @@ func BenchmarkRead(b *testing.B) {
 					}
 				}
 			})
+		})
+	}
+}
+
+// knowing starts a node that knows so many members, by what one neighbour claims.
+func knowing(b *testing.B, members int) *Node {
+	b.Helper()
+	mem := transport.NewMemory()
+	n := start(b, mem, "a")
+	c := memoryLink(b, mem, n.Addr())
+	go func() { _, _ = io.Copy(io.Discard, c) }()
+	b.Cleanup(func() { _ = c.Close() })
+	for i := range members {
+		name := fmt.Sprint("m", i)
+		if _, err := c.Write(frames(b, &core.Delta{Records: []core.RecordDelta{{Node: core.HashID(name), ID: name, Generation: 1, To: 2,
+			Links:   []core.LinkEntry{core.Link(core.HashID("mallory"), 2, false)},
+			Entries: []core.Entry{{Kind: core.KindMeta, Key: core.MetaAddr, Value: name + ":1", Version: 1}}}}})); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for n.View().Len() < members+1 {
+		runtime.Gosched()
+	}
+	return n
+}
+
+// BenchmarkSharedSet writes to the shared map of a node that knows few members, or many: it must not matter.
+func BenchmarkSharedSet(b *testing.B) {
+	for _, members := range []int{2, 4001} {
+		b.Run(fmt.Sprint("members=", members+1), func(b *testing.B) {
+			n := knowing(b, members)
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				i++
+				if err := n.Shared().Set(b.Context(), fmt.Sprint(i%100), "v", 0); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkSet writes own keys of a node that has few, or many.
+func BenchmarkSet(b *testing.B) {
+	for _, keys := range []int{10, 10_000} {
+		b.Run(fmt.Sprint("keys=", keys), func(b *testing.B) {
+			n := knowing(b, 2)
+			i := 0
+			set := func() {
+				i++
+				if err := n.Set(fmt.Sprint("key", i%keys), fmt.Sprint(i)); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for range keys {
+				set()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				set()
+			}
 		})
 	}
 }

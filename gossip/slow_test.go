@@ -77,7 +77,7 @@ func TestAPeerThatDripsAfterItsHandshakeIsClosed(t *testing.T) {
 }
 
 // memoryLink is enter in a network in memory.
-func memoryLink(t *testing.T, mem *transport.Memory, addr string) transport.Conn {
+func memoryLink(t testing.TB, mem *transport.Memory, addr string) transport.Conn {
 	t.Helper()
 	c, err := mem.Host("mallory").Dial(t.Context(), addr)
 	if err != nil {

@@ -29,7 +29,7 @@ func newMembers() *cobra.Command {
 		Short: "Print the members, as the running agent sees them",
 		Long: `members asks the running agent for all members that it knows: up, degraded (up, with less than half of
 its links), down or left. Links are those that both ends publish; phi is the suspicion on this node's own
-link to the member, 0 without one. With memberlist and serf only those that are up are known.`,
+link to the member as it is now, 0 to 100 and 0 without one. With memberlist and serf only those that are up are known.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return printAll(c, &r, admin.Request{Op: "members"}, "NAME\tSTATUS\tADDRESS\tLINKS\tPHI\tKEYS", func(m member) []string {

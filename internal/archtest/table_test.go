@@ -46,7 +46,7 @@ var table = []rule{
 	{pkg: "cluster/internal/*", ours: []string{"peer", "connector"}},
 
 	{pkg: "gossip", ours: []string{"gossip/*", "internal/hostaddr"}, third: []string{hclog}},
-	{pkg: "gossip/core"},
+	{pkg: "gossip/core", third: []string{"github.com/tidwall/btree"}},
 	{pkg: "gossip/disk"},
 	{pkg: "gossip/wire", ours: []string{"gossip/core"}, third: []string{"google.golang.org/protobuf/encoding/protowire"}},
 	{pkg: "gossip/transport", third: []string{"github.com/flynn/noise"}},
