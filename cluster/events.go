@@ -19,8 +19,11 @@ const (
 	PeerConnected     EventKind = "connected"          // a wanted peer is connected
 	PeerLost          EventKind = "lost"               // a wanted peer is no longer connected
 	PeerDropped       EventKind = "dropped"            // a peer that is no longer found was disconnected
+	PeerForgotten     EventKind = "forgotten"          // a peer that could not be reached was not named by any answer for 10 minutes
+	PeerUnlisted      EventKind = "unlisted"           // connect succeeds, but the list never shows the peer; once
 	PeerForeign       EventKind = "foreign"            // a peer belongs to another cluster
 	DialFailed        EventKind = "dial_failed"        // a peer cannot be reached; repeated every 10 minutes
+	DisconnectFailed  EventKind = "disconnect_failed"  // a peer that is no longer found cannot be disconnected; once
 	SourceFailed      EventKind = "source_failed"      // a source gives no answer; the last one stands
 	SourceRecovered   EventKind = "source_recovered"   // and gives one again
 	SourceStale       EventKind = "source_stale"       // the last complete answer is older than 90 s

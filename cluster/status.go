@@ -50,9 +50,9 @@ type PeerStatus struct {
 	Wanted    bool // false: no longer found, not disconnected yet
 	Connected bool
 	Since     time.Time // of Connected; zero if it never was
-	Attempts  int       // dials since it was last connected
-	Err       error     // of the last dial
-	Next      time.Time // when it may be dialled again
+	Attempts  int       // dials since it was last connected; of a peer that is not wanted, disconnects
+	Err       error     // of the last dial or disconnect
+	Next      time.Time // when it may be tried again
 	Foreign   bool      // it belongs to another cluster
 }
 

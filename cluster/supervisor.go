@@ -36,8 +36,9 @@ type Supervisor struct {
 	reload           bool
 	node             Node // as it was at the start
 
-	feed  feed
-	tasks tasks
+	feed    feed
+	tasks   tasks
+	notices notices
 
 	mu         sync.Mutex // never held while foreign code is called
 	ctx        context.Context
@@ -63,6 +64,7 @@ func New(c *Config, opts ...Option) (*Supervisor, error) {
 		o(s)
 	}
 	s.feed.init()
+	s.notices.init()
 	if err := s.check(c); err != nil {
 		return nil, err
 	}
@@ -136,7 +138,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	if s.reload {
 		s.tasks.start("reload", func() { s.watchConfig(strategies) })
 	}
-	s.explain(strategies)
+	s.keepLogging(strategies)
 
 	// Strategies and dials first, then goodbye, then the connectors themselves.
 	s.tasks.wait(s.log, stopGrace, func(name string) bool { return !strings.HasPrefix(name, "connector ") })

@@ -38,7 +38,6 @@ type topology struct {
 
 	state      State
 	restarts   int
-	answer     []peer.Peer // the last one, for another connector to start from
 	lastSet    time.Time
 	lastAdd    time.Time
 	lastFail   time.Time
@@ -48,6 +47,7 @@ type topology struct {
 	stale      bool
 	leaving    bool
 	wasReady   bool
+	unready    reminder
 	pendingErr error
 }
 
@@ -57,15 +57,15 @@ func newTopology(s *Supervisor, settings Topology) *topology {
 
 // start begins to look for peers. mu is held.
 func (t *topology) start() {
-	t.join()
+	t.join(nil)
 	t.current = t.launch()
 }
 
-// join enters the group of the connector. mu is held.
-func (t *topology) join() {
+// join enters the group of the connector, with the peers that were wanted on another one. mu is held.
+func (t *topology) join(wanted []peer.Peer) {
 	t.group = t.s.groupOf(t.settings)
 	t.group.ledger.AddTopology(t.settings.Name, t.prune())
-	t.group.ledger.Add(t.settings.Name, t.answer)
+	t.group.ledger.Add(t.settings.Name, wanted, time.Now())
 	t.group.wakeUp()
 }
 
@@ -75,7 +75,7 @@ func (t *topology) prune() reconcile.Prune {
 	if p == (Prune{}) {
 		p = DefaultPrune()
 	}
-	never := p.Mode == pruneNever || p.Mode == "" && t.group.gossips
+	never := p.Mode == pruneNever || p.Mode == "" && t.group.gossips || !t.canDisconnect()
 	return reconcile.Prune{Never: never, After: p.After, MaxFraction: p.MaxFraction}
 }
 
@@ -91,8 +91,9 @@ func (t *topology) change(to Topology) bool {
 		return true
 	}
 	if t.s.groupKey(from) != t.s.groupKey(to) {
+		wanted := t.group.ledger.Wanted(to.Name)
 		t.group.ledger.RemoveTopology(to.Name, time.Now())
-		t.join()
+		t.join(wanted)
 	}
 	t.group.ledger.AddTopology(to.Name, t.prune())
 	if !sameStrategy {
@@ -142,6 +143,22 @@ func (t *topology) disconnect() connector.DisconnectFunc {
 		return c.Disconnect
 	}
 	return connector.Funcs{}.Disconnect
+}
+
+// canDisconnect reports whether there is anything that disconnects a peer of this topology.
+func (t *topology) canDisconnect() bool {
+	if t.s.disconnects[t.settings.Disconnect] != nil {
+		return true
+	}
+	switch c := t.s.connectorOf(t.settings).(type) {
+	case nil:
+		return false
+	case connector.Funcs:
+		return c.DisconnectFunc != nil
+	case *connector.Funcs:
+		return c.DisconnectFunc != nil
+	}
+	return true
 }
 
 // runner keeps one configuration of a strategy running.
