@@ -131,6 +131,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		}
 	}
 	s.mu.Lock()
+	s.logWarnings(s.config)
 	for _, t := range s.topologies {
 		t.start()
 	}
@@ -147,6 +148,15 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.tasks.wait(s.log, stopGrace, nil)
 	s.feed.close()
 	return context.Cause(ctx)
+}
+
+// logWarnings logs what [Config.Warnings] reports.
+func (s *Supervisor) logWarnings(c *Config) {
+	if joined, ok := c.Warnings().(interface{ Unwrap() []error }); ok {
+		for _, err := range joined.Unwrap() {
+			s.log.Warn("a setting works and has a consequence that you may not expect", "error", err)
+		}
+	}
 }
 
 // leave says goodbye on every connector that can.
@@ -201,6 +211,7 @@ func (s *Supervisor) Apply(c *Config) error {
 		s.log.Warn("settings of the node take effect at its next start")
 	}
 	s.config = c
+	s.logWarnings(c)
 	kept := make(map[string]bool)
 	for _, t := range c.Topologies {
 		kept[t.Name] = true
