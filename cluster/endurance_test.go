@@ -309,3 +309,45 @@ func TestFormingWithAHundredPeersTakesAFewLines(t *testing.T) {
 		}
 	})
 }
+
+func TestASourceThatFailsEverySecondTimeIsLoggedEverMoreRarely(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mesh, source, log := connectortest.NewMesh(), &script{}, &logbook{}
+		s := start(t, configOf(cluster.Topology{Name: "t", Config: source.configured(1)}), cluster.WithConnector("mesh", mesh), cluster.WithLogger(log.logger()))
+		events := watch(t, s)
+		run := source.run(t, 1)
+		for range 360 {
+			run.set("a")
+			settle(5 * time.Second)
+			run.out.Fail(errors.New("SERVFAIL"))
+			settle(5 * time.Second)
+		}
+		lines := log.lines("source")
+		t.Logf("%d lines in an hour", len(lines))
+		if len(lines) < 4 || len(lines) > 30 {
+			t.Errorf("%d lines in an hour, want 4..30", len(lines))
+		}
+		if n := len(events.of(cluster.SourceFailed)); n != 360 {
+			t.Errorf("%d events, want 360: one for each failure", n)
+		}
+	})
+}
+
+func TestATopologyTakesItsPeersToAnotherConnector(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one, two, source := connectortest.NewMesh(), connectortest.NewMesh(), &script{}
+		config := func(connector string) *cluster.Config {
+			return configOf(cluster.Topology{Name: "t", Config: source.configured(1), Connector: connector})
+		}
+		s := start(t, config("one"), cluster.WithConnector("one", one), cluster.WithConnector("two", two))
+		run := source.run(t, 1)
+		run.set("a")
+		run.out.Add(peersAt("b"))
+		settle(time.Second)
+		if err := s.Apply(config("two")); err != nil {
+			t.Fatal(err)
+		}
+		settle(time.Second)
+		wantConnected(t, two, "a b")
+	})
+}

@@ -11,7 +11,7 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-// EventKind says what happened.
+// EventKind is what happened.
 type EventKind string
 
 // The kinds of events.
@@ -70,8 +70,8 @@ func (e Event) String() string {
 }
 
 // Events returns what happens from now on. The sequence ends with ctx or with Run. A reader that falls behind
-// by more than 1,024 events loses the oldest ones and learns from Missed how many;
-// it never holds anybody up. Range over it once.
+// by more than 1,024 events loses the oldest ones; Missed of the next one is their number. A slow
+// reader delays nothing else. Range over it once.
 func (s *Supervisor) Events(ctx context.Context) iter.Seq[Event] {
 	r := s.feed.subscribe()
 	stop := context.AfterFunc(ctx, func() { s.feed.unsubscribe(r) })

@@ -14,12 +14,32 @@ import (
 )
 
 const (
-	noticeDelay  = time.Second      // after the first peer, so that peers of one moment share a line
-	minNoticeGap = 10 * time.Second // between two lines of one kind, doubling
-	maxNoticeGap = 10 * time.Minute // up to this while they keep coming,
-	noticeQuiet  = 2 * time.Minute  // until there was none for this time, or two gaps
-	noticeNames  = 3                // peers that a line names
+	noticeDelay = time.Second // after the first peer, so that peers of one moment share a line
+	noticeNames = 3           // peers that a line names
+
+	minLogGap = 10 * time.Second // between two lines of one kind, doubling
+	maxLogGap = 10 * time.Minute // up to this while they keep coming,
+	logQuiet  = 2 * time.Minute  // until there was none for this time, or two gaps
 )
+
+// pacer spaces the lines of one kind: they come more and more rarely while they keep coming.
+type pacer struct {
+	logged time.Time // the last line
+	gap    time.Duration
+}
+
+// next returns the time before which no line of this kind may come.
+func (p *pacer) next() time.Time { return p.logged.Add(p.gap) }
+
+// passed takes note of a line.
+func (p *pacer) passed(now time.Time) {
+	if !p.logged.IsZero() && now.Sub(p.logged) < max(2*p.gap, logQuiet) {
+		p.gap = min(2*p.gap, maxLogGap)
+	} else {
+		p.gap = minLogGap
+	}
+	p.logged = now
+}
 
 // noticeKind is something that happens to single peers. In a cluster of N nodes it may happen N times on each, so the log
 // has a line for each peer at level DEBUG and one for many of them at the level given here.
@@ -54,12 +74,11 @@ type noticeKey struct {
 
 // notice is one kind of news about the peers of one topology.
 type notice struct {
-	peers  []peer.Peer // distinct, since the last line; as many as named[...] holds
-	named  map[string]bool
-	err    error // of the first one
-	due    time.Time
-	logged time.Time // the last line
-	gap    time.Duration
+	pacer
+	peers []peer.Peer // since the last line, each once
+	addrs map[string]bool
+	err   error     // of the first one
+	due   time.Time // of the next line
 }
 
 func (n *notices) init() {
@@ -75,18 +94,18 @@ func (s *Supervisor) note(kind *noticeKind, topology string, p peer.Peer, err er
 	key := noticeKey{topology, kind}
 	n := s.notices.pending[key]
 	if n == nil {
-		n = &notice{named: make(map[string]bool), gap: minNoticeGap}
+		n = &notice{addrs: make(map[string]bool)}
 		s.notices.pending[key] = n
 	}
-	if n.named[p.Addr] {
+	if n.addrs[p.Addr] {
 		return
 	}
-	n.named[p.Addr] = true
+	n.addrs[p.Addr] = true
 	if n.peers = append(n.peers, p); len(n.peers) > 1 {
 		return
 	}
 	n.err, n.due = err, time.Now().Add(noticeDelay)
-	if next := n.logged.Add(n.gap); !n.logged.IsZero() && next.After(n.due) {
+	if next := n.next(); next.After(n.due) {
 		n.due = next
 	}
 	select {
@@ -103,7 +122,7 @@ func (s *Supervisor) logNotices(now time.Time, all bool) (next time.Time) {
 	for key, n := range s.notices.pending {
 		switch {
 		case len(n.peers) == 0:
-			if now.Sub(n.logged) > 2*maxNoticeGap {
+			if now.Sub(n.logged) > 2*maxLogGap {
 				delete(s.notices.pending, key)
 			}
 		case all || !n.due.After(now):
@@ -120,19 +139,10 @@ func (s *Supervisor) logNotices(now time.Time, all bool) (next time.Time) {
 		args := append([]any{"topology", key.topology, "count", len(n.peers), "peers", nameSome(n.peers)}, errorArgs(n.err)...)
 		s.log.Log(key.kind.level, key.kind.many, args...)
 		n.passed(now)
+		n.peers, n.err = nil, nil
+		clear(n.addrs)
 	}
 	return next
-}
-
-// passed begins the count again after a line. Lines of one kind come more and more rarely while they keep coming.
-func (n *notice) passed(now time.Time) {
-	if !n.logged.IsZero() && now.Sub(n.logged) < max(2*n.gap, noticeQuiet) {
-		n.gap = min(2*n.gap, maxNoticeGap)
-	} else {
-		n.gap = minNoticeGap
-	}
-	n.logged, n.peers, n.err = now, nil, nil
-	clear(n.named)
 }
 
 // nameSome names a few peers and counts the others: "a, b and 28 more".

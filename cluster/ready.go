@@ -16,7 +16,7 @@ const (
 // Ready waits until the named topologies are ready; none named means all. A topology is
 // ready when enough peers are connected (min_peers, or expect less this node) or, if no number is
 // set, when its strategy has given its first complete answer. When ctx is done first, the
-// error says for each topology why it is not ready.
+// error gives for each topology the reason why it is not ready.
 func (s *Supervisor) Ready(ctx context.Context, topologies ...string) error {
 	for {
 		missing, change, err := s.notReady(topologies)

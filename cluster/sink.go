@@ -79,7 +79,7 @@ func (k *sink) take(apply func(t *topology, now time.Time) (news bool)) {
 	t.s.notifyReady()
 }
 
-// partial takes an answer that is not complete, with the error that says why, if any. mu is held.
+// partial takes an answer that is not complete, with the reason, if any. mu is held.
 func (k *sink) partial(t *topology, peers []peer.Peer, err error, now time.Time) bool {
 	if wanted, _ := t.group.ledger.Counts(t.settings.Name); wanted+len(peers) > maxPeers {
 		peers, err = nil, errTooMany
@@ -92,7 +92,7 @@ func (k *sink) partial(t *topology, peers []peer.Peer, err error, now time.Time)
 	return news
 }
 
-// noteLeaving reports when this node appears to have been told to go. mu is held.
+// noteLeaving reports when this node appears to have been removed from the source. mu is held.
 func (k *sink) noteLeaving(t *topology) {
 	leaving := t.group.ledger.Leaving(t.settings.Name)
 	if leaving && !t.leaving {

@@ -38,7 +38,7 @@ type TopologyStatus struct {
 	ListErr   error // why the connector cannot list its peers
 	EmptyHeld int   // empty answers in a row that are not believed yet
 	SelfSeen  bool  // this node was in an answer
-	Leaving   bool  // and no longer is, so that it dials nobody
+	Leaving   bool  // and no longer is, so that it dials no peer
 	Handover  error // why a changed configuration is not in force yet
 
 	Peers []PeerStatus // sorted by address

@@ -46,7 +46,7 @@ func (t *tasks) done(name string) {
 	t.change = make(chan struct{})
 }
 
-// left returns the names of the tasks that run and the channel that tells of the next end.
+// left returns the names of the tasks that run and a channel that is closed at the next end.
 func (t *tasks) left(which func(string) bool) ([]string, <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

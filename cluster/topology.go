@@ -24,8 +24,7 @@ const (
 )
 
 const (
-	maxPeers    = 1 << 20 // peers of one topology; more is taken for a fault of the source
-	reportEvery = 10 * time.Minute
+	maxPeers = 1 << 20 // peers of one topology; more is taken for a fault of the source
 )
 
 // topology is a topology at work. The supervisor's mu guards it.
@@ -41,9 +40,10 @@ type topology struct {
 	lastSet    time.Time
 	lastAdd    time.Time
 	lastFail   time.Time
-	err        error     // of lastFail
-	failing    bool      // since the last good answer
-	reported   time.Time // when a failure was logged last
+	err        error // of lastFail
+	failing    bool  // since the last good answer
+	failures   pacer // of the lines about them
+	failLogged bool  // this failure is in the log
 	stale      bool
 	leaving    bool
 	wasReady   bool
@@ -229,7 +229,7 @@ func (r *runner) run(ctx context.Context, env strategy.Env) {
 	}
 }
 
-// crashed takes note of a strategy that ended although nobody told it to.
+// crashed takes note of a strategy that ended before its context.
 func (r *runner) crashed(err error) {
 	t := r.t
 	if err == nil {
@@ -269,8 +269,13 @@ func (t *topology) fail(err error) {
 	if !t.failing {
 		t.s.emit(Event{Kind: SourceFailed, Topology: t.settings.Name, Err: err})
 	}
-	if !t.failing || now.Sub(t.reported) >= reportEvery {
-		t.reported = now
+	wait := t.failures.next()
+	if t.failing {
+		wait = t.failures.logged.Add(maxLogGap)
+	}
+	if !now.Before(wait) {
+		t.failLogged = true
+		t.failures.passed(now)
 		t.s.log.Warn("source gives no answer; the last one stands", "topology", t.settings.Name,
 			"strategy", t.settings.Config.Kind, "error", err)
 	}
@@ -283,6 +288,9 @@ func (t *topology) answered(now time.Time) {
 	if t.failing {
 		t.failing, t.err = false, nil
 		t.s.emit(Event{Kind: SourceRecovered, Topology: t.settings.Name})
-		t.s.log.Info("source answers again", "topology", t.settings.Name, "strategy", t.settings.Config.Kind)
+		if t.failLogged {
+			t.failLogged = false
+			t.s.log.Info("source answers again", "topology", t.settings.Name, "strategy", t.settings.Config.Kind)
+		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 // whyPeers is how many failing peers a sentence names.
 const whyPeers = 3
 
-// why says in one sentence why a topology is ready, or what it lacks: what was asked, what came
+// why returns in one sentence why a topology is ready, or what it lacks: what was asked, what came
 // back when, who was dialled with which error, what is awaited.
 func why(t TopologyStatus, now time.Time) string {
 	parts := []string{whySource(t, now)}
@@ -20,16 +20,16 @@ func why(t TopologyStatus, now time.Time) string {
 		parts = append(parts, fmt.Sprintf("the changed configuration waits for its first answer: %v", t.Handover))
 	}
 	if t.ListErr != nil {
-		parts = append(parts, fmt.Sprintf("connector %s cannot tell who is connected: %v", t.Connector, t.ListErr))
+		parts = append(parts, fmt.Sprintf("connector %s cannot list its peers: %v", t.Connector, t.ListErr))
 	}
 	if t.Leaving {
-		parts = append(parts, "this node is no longer in the answers, so it dials nobody")
+		parts = append(parts, "this node is no longer in the answers, so it dials no peer")
 	}
 	parts = append(parts, whyPeersFail(t, now)...)
 	return strings.Join(append(parts, whatIsAwaited(t)), "; ")
 }
 
-// whySource says what the strategy answered.
+// whySource is what the strategy reported.
 func whySource(t TopologyStatus, now time.Time) string {
 	found := fmt.Sprintf("%s found", plural(t.Wanted, "peer"))
 	switch {

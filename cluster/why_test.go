@@ -37,7 +37,7 @@ func TestWhySaysWhatWasAskedWhoFailsAndWhatIsAwaited(t *testing.T) {
 		{
 			TopologyStatus{Strategy: "s", LastSet: now, EmptyHeld: 2, Leaving: true, ListErr: errors.New("not bound"), Connector: "memberlist", Handover: errors.New("new one fails")},
 			"s answered 0s ago, 0 peers found; 2 answers empty since, not believed yet; the changed configuration waits for its first answer: new one fails; " +
-				"connector memberlist cannot tell who is connected: not bound; this node is no longer in the answers, so it dials nobody; 0 connected, waiting for a complete answer",
+				"connector memberlist cannot list its peers: not bound; this node is no longer in the answers, so it dials no peer; 0 connected, waiting for a complete answer",
 		},
 		{
 			TopologyStatus{Strategy: "s", LastSet: now, Wanted: 5, MinPeers: 5, Peers: []PeerStatus{failing("a:1"), failing("b:1"), failing("c:1"), failing("d:1"), failing("e:1")}},

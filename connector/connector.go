@@ -15,7 +15,7 @@ import (
 //   - Connect and Disconnect are idempotent: nil when the peer is, or is not, connected already.
 //   - Calls for different peers run at once (8 dials at most). One peer has one call at a time.
 //   - Every call returns soon after its ctx is done. One that does not is left running and named
-//     in the log; it holds up nobody else.
+//     in the log; no other call waits for it.
 //   - A panic is an error of that one call.
 //   - List returns the peers that are connected now, whoever caused it, without this node itself. An
 //     error means "unknown": nothing is dialled or dropped in that round. It never means "no peer".
@@ -34,10 +34,10 @@ type Connector interface {
 
 // Connect may return these, wrapped or plain; any other error is retried with a backoff.
 var (
-	// ErrSelf says that the address is this node's own. It is never dialled again.
+	// ErrSelf means that the address is this node's own. It is never dialled again.
 	ErrSelf = errors.New("the address is this node's own")
-	// ErrForeign says that the node there belongs to another cluster. It is dialled at the
-	// longest backoff and warned of once.
+	// ErrForeign means that the node there belongs to another cluster. It is dialled at the
+	// longest backoff and reported once.
 	ErrForeign = errors.New("the node belongs to another cluster")
 )
 
@@ -61,11 +61,11 @@ type (
 		Leave(ctx context.Context) error
 	}
 
-	// Gossiper tells whether the connector spreads its members by itself. If so, a few
+	// Gossiper reports whether the connector spreads its members by itself. If so, a few
 	// contacts suffice, liveness is its own affair, and peers are by default never pruned.
 	Gossiper interface{ Gossips() bool }
 
-	// SelfReporter tells under which names and addresses this node can be reached, the preferred one
+	// SelfReporter returns the names and addresses under which this node can be reached, the preferred one
 	// first; empty while that is unknown. An unspecified host ("0.0.0.0:7946", "[::]:7946")
 	// says that the port is known and the host is whichever the receiver sees.
 	SelfReporter interface{ Self() []peer.Peer }
@@ -79,7 +79,7 @@ type (
 )
 
 // Funcs makes a connector of three plain callbacks. ConnectFunc and ListFunc are required;
-// without a DisconnectFunc nobody is ever dropped.
+// without a DisconnectFunc no peer is ever dropped.
 type Funcs struct {
 	ConnectFunc    ConnectFunc
 	DisconnectFunc DisconnectFunc

@@ -183,7 +183,7 @@ func (l *Ledger) newRef(t *topology, p peer.Peer) *ref {
 }
 
 // noteSelf looks for this node in a complete answer. A node that was listed and no longer is has
-// been told to go: it stops dialling, and drops no peer.
+// been removed from its source: it stops dialling, and drops no peer.
 func (t *topology) noteSelf(l *Ledger, all []peer.Peer) {
 	for _, p := range all {
 		if l.isSelf(p) {

@@ -42,7 +42,7 @@ type Ledger struct {
 
 	topologies map[string]*topology
 	rows       map[string]*row // every peer that is wanted, or was and is still connected; by address
-	self       map[string]bool // own addresses: those told by SetSelf and those learnt by dialling
+	self       map[string]bool // own addresses: those of SetSelf and those learnt by dialling
 	selfIDs    map[string]bool
 
 	round    uint64
@@ -100,7 +100,7 @@ func New(gossips bool, r *rand.Rand) *Ledger {
 	}
 }
 
-// SetSelf tells under which IDs and addresses this node itself may be named.
+// SetSelf takes the IDs and addresses under which this node itself may be named.
 func (l *Ledger) SetSelf(self []peer.Peer) {
 	for _, p := range self {
 		if p.ID != "" {

@@ -212,8 +212,8 @@ func (l *Ledger) drop(plan *Plan, managed int, now time.Time) {
 	}
 }
 
-// noteArrived collects the IDs of the wanted peers whose own address is connected, if anybody
-// could have moved at all.
+// noteArrived collects the IDs of the wanted peers whose own address is connected, if any
+// peer could have moved at all.
 func (l *Ledger) noteArrived() {
 	clear(l.arrived)
 	if len(l.gone) == 0 {

@@ -14,7 +14,7 @@ type Topology struct {
 	Connected int  // of those wanted
 	EmptyHeld int  // empty answers in a row that are not believed yet
 	SelfSeen  bool // this node was in an answer
-	Leaving   bool // and no longer is: nobody is dialled
+	Leaving   bool // and no longer is: no peer is dialled
 	Peers     []Peer
 }
 
