@@ -128,8 +128,8 @@ func TestTwelveHoursOfIncompleteAnswersLeaveNoLivePeerUnconnected(t *testing.T) 
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				mesh, source := connectortest.NewMesh(), &script{}
-				s := start(t, configOf(cluster.Topology{Name: "t", Config: source.configured(1)}), cluster.WithConnector("mesh", mesh))
+				mesh, source, log := connectortest.NewMesh(), &script{}, &logbook{}
+				s := start(t, configOf(cluster.Topology{Name: "t", Config: source.configured(1)}), cluster.WithConnector("mesh", mesh), cluster.WithLogger(log.logger()))
 				run, tasks := source.run(t, 1), newService(mesh, 20)
 				for i := range 12 * 3600 / 5 {
 					if i%12 == 6 {
@@ -138,8 +138,12 @@ func TestTwelveHoursOfIncompleteAnswersLeaveNoLivePeerUnconnected(t *testing.T) 
 					answer(tasks, run.out)
 					settle(5 * time.Second)
 				}
+				settle(5 * time.Second)
 				ts := s.Status().Topologies[0]
-				t.Logf("after 12 h: %d of 20 live peers connected, %d wanted", tasks.connected(), ts.Wanted)
+				t.Logf("after 12 h: %d of 20 live peers connected, %d wanted, %d lines", tasks.connected(), ts.Wanted, len(log.lines()))
+				if n := len(log.lines()); n > 12*60 {
+					t.Errorf("%d lines in 12 h, want at most one a minute", n)
+				}
 				if n := tasks.connected(); n != 20 || ts.Wanted > 60 {
 					t.Errorf("after 12 h %d of 20 live peers are connected and %d are wanted, want 20 and at most 60", n, ts.Wanted)
 				}

@@ -8,10 +8,7 @@ import (
 	"time"
 )
 
-const (
-	explainEvery = 10 * time.Second
-	maxExplain   = 10 * time.Minute
-)
+const explainEvery = 10 * time.Second
 
 // Ready waits until the named topologies are ready; none named means all. A topology is
 // ready when enough peers are connected (min_peers, or expect less this node) or, if no number is
@@ -121,28 +118,31 @@ func (s *Supervisor) explain(now time.Time) {
 }
 
 // reminder decides when to repeat what does not change: at once when its substance is another, else after 10 s doubling to
-// 10 minutes.
+// 10 minutes. A substance that changes all the time is logged ever more rarely too.
 type reminder struct {
 	substance string
 	next      time.Time
 	gap       time.Duration
+	changes   pacer
 }
 
 func (r *reminder) due(substance string, now time.Time) bool {
 	switch {
-	case substance != r.substance:
-		r.substance, r.gap = substance, explainEvery
+	case substance != r.substance && !now.Before(r.changes.next()):
+		r.changes.passed(now)
+		r.substance, r.gap = substance, r.changes.gap
 	case now.Before(r.next):
 		return false
 	default:
-		r.gap = min(2*r.gap, maxExplain)
+		r.gap = min(2*r.gap, maxLogGap)
 	}
 	r.next = now.Add(r.gap - explainEvery/2) // ticks come a little early or late
 	return true
 }
 
-// substance is what must change for another line about a topology that is not ready: all that why reports, apart from
-// times, attempts and the numbers within errors, such as the ports that a system chooses.
+// substance is what must change for another line about a topology that is not ready: what [why] reports, apart from
+// times, attempts, numbers of peers that do not matter to readiness, and numbers within errors, such as the ports
+// that a system chooses.
 func substance(t TopologyStatus) string {
 	words := func(err error) string {
 		if err == nil {
@@ -155,6 +155,10 @@ func substance(t TopologyStatus) string {
 			return r
 		}, err.Error())
 	}
-	return fmt.Sprint(t.State, t.Expect, t.MinPeers, t.Wanted, t.Connected, t.LastSet.IsZero(), t.EmptyHeld > 0, t.Leaving,
+	progress := ""
+	if t.MinPeers > 0 {
+		progress = fmt.Sprint(t.Expect, t.MinPeers, t.Connected, t.Wanted < t.MinPeers)
+	}
+	return fmt.Sprint(t.State, progress, t.LastSet.IsZero(), t.EmptyHeld > 0, t.Leaving,
 		"|", words(t.Err), "|", words(t.ListErr), "|", words(t.Handover))
 }
