@@ -24,7 +24,8 @@ import (
 //     that is listed in another form (a resolved name, the port of the remote end of a
 //     TCP connection) is dialled again and again, and reported once. A [Gossiper] may be led into its
 //     cluster by addresses that are no member's own; it lists members by their own.
-//   - A peer that Disconnect returned nil for is not in the list soon after.
+//   - A peer that Disconnect returned nil for is not in the list soon after. Of a [Gossiper] this is not
+//     required: its members decide who is one.
 //   - Addresses that List returns are in the form of [peer.Addr].
 type Connector interface {
 	Connect(ctx context.Context, p peer.Peer) error

@@ -138,6 +138,9 @@ func (l *Ledger) Dropped(addr string, err error, now time.Time) Outcome {
 	d.attempts++
 	d.next = now.Add(l.backoff(d.attempts, maxDropBackoff))
 	if err == nil {
+		if soon := now.Add(Interval); d.next.Before(soon) {
+			d.next = soon // the list may lag behind
+		}
 		if d.returned++; d.returned > 1 {
 			err = errStillListed
 		}
