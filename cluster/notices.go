@@ -114,35 +114,45 @@ func (s *Supervisor) note(kind *noticeKind, topology string, p peer.Peer, err er
 	}
 }
 
+// noticeLine is a line about many peers.
+type noticeLine struct {
+	noticeKey
+	args []any
+}
+
 // logNotices writes the lines that are due, or all, in a fixed order. It returns the time of the next; zero if none waits.
 func (s *Supervisor) logNotices(now time.Time, all bool) (next time.Time) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	var due []noticeKey
-	for key, n := range s.notices.pending {
-		switch {
-		case len(n.peers) == 0:
-			if now.Sub(n.logged) > 2*maxLogGap {
-				delete(s.notices.pending, key)
-			}
-		case all || !n.due.After(now):
-			due = append(due, key)
-		case next.IsZero() || n.due.Before(next):
-			next = n.due
-		}
-	}
-	slices.SortFunc(due, func(a, b noticeKey) int {
-		return cmp.Or(cmp.Compare(a.topology, b.topology), cmp.Compare(a.kind.many, b.kind.many))
-	})
-	for _, key := range due {
-		n := s.notices.pending[key]
-		args := append([]any{"topology", key.topology, "count", len(n.peers), "peers", nameSome(n.peers)}, errorArgs(n.err)...)
-		s.log.Log(key.kind.level, key.kind.many, args...)
-		n.passed(now)
-		n.peers, n.err = nil, nil
-		clear(n.addrs)
+	due, next := s.notices.take(now, all)
+	s.mu.Unlock() // a log writer may be slow
+	for _, line := range due {
+		s.log.Log(line.kind.level, line.kind.many, line.args...)
 	}
 	return next
+}
+
+// take returns the lines that are due, or all, and the time of the next.
+func (n *notices) take(now time.Time, all bool) (due []noticeLine, next time.Time) {
+	for key, one := range n.pending {
+		switch {
+		case len(one.peers) == 0:
+			if now.Sub(one.logged) > 2*maxLogGap {
+				delete(n.pending, key)
+			}
+		case all || !one.due.After(now):
+			args := []any{"topology", key.topology, "count", len(one.peers), "peers", nameSome(one.peers)}
+			due = append(due, noticeLine{key, append(args, errorArgs(one.err)...)})
+			one.passed(now)
+			one.peers, one.err = nil, nil
+			clear(one.addrs)
+		case next.IsZero() || one.due.Before(next):
+			next = one.due
+		}
+	}
+	slices.SortFunc(due, func(a, b noticeLine) int {
+		return cmp.Or(cmp.Compare(a.topology, b.topology), cmp.Compare(a.kind.many, b.kind.many))
+	})
+	return due, next
 }
 
 // nameSome names a few peers and counts the others: "a, b and 28 more".
