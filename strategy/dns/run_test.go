@@ -183,7 +183,7 @@ func TestSampledAnswersAreUnited(t *testing.T) {
 		}
 		s.Mend()
 		s.Records()
-		after(sink, 70*time.Second)
+		after(sink, 4*time.Minute)
 		if got := after(sink, time.Minute); got != "Set()" {
 			t.Errorf("told %s of a name that is gone, want Set()", got)
 		}
