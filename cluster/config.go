@@ -155,6 +155,18 @@ func Parse(file string, text []byte, names Vocabulary) (*Config, error) {
 	return c, nil
 }
 
+// Warnings joins what works and has a consequence that a reader may not expect, one "file:line:col: warning: message"
+// for each, in the order of the file; nil if there is nothing.
+func (c *Config) Warnings() error {
+	var all []error
+	for _, t := range c.Topologies {
+		if t.Config != nil {
+			all = append(all, t.Config.Warnings())
+		}
+	}
+	return strictyaml.Join(all...)
+}
+
 // lookupEnv is os.LookupEnv, in which HOSTNAME, that shells do not export, is always set.
 func lookupEnv(name string) (string, bool) {
 	value, set := os.LookupEnv(name)

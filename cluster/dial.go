@@ -25,19 +25,19 @@ func (g *group) dial(ctx context.Context, c reconcile.Call, connect connector.Co
 	_, err := call(g.s, ctx, dialTimeout, "connect "+c.Peer.String(), func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, connect(ctx, c.Peer)
 	})
-	var deaf *errDeaf
-	if errors.As(err, &deaf) {
+	var late *errOverdue
+	if errors.As(err, &late) {
 		g.s.mu.Lock()
 		g.ledger.Overdue(c.Peer.Addr, err)
+		g.s.note(noteOverdue, c.Topology, c.Peer, err)
 		g.s.mu.Unlock()
-		g.s.log.Warn("connect is deaf to its deadline", "topology", c.Topology, "peer", c.Peer, "elapsed", dialTimeout)
 		g.wakeUp()
-		<-deaf.done
+		<-late.done
 	}
 	g.s.mu.Lock()
 	defer g.s.mu.Unlock()
 	var o reconcile.Outcome
-	if deaf != nil {
+	if late != nil {
 		o = g.ledger.Returned(c.Peer.Addr, err, time.Now())
 	} else {
 		o = g.ledger.Dialed(c.Peer.Addr, err, time.Now())
@@ -48,22 +48,15 @@ func (g *group) dial(ctx context.Context, c reconcile.Call, connect connector.Co
 	g.wakeUp()
 }
 
-// report tells of a dial that failed, once in a while. mu is held.
+// report publishes and logs a dial that failed, once in a while. mu is held.
 func (g *group) report(c reconcile.Call, err error, o reconcile.Outcome) {
-	args := []any{"topology", c.Topology, "peer", c.Peer, "error", err}
-	var p *panicError
-	if errors.As(err, &p) {
-		args = append(args, "stack", p.stack)
-	}
 	switch {
 	case o.Self:
-		g.s.log.Debug("an address is this node's own", args...)
+		g.s.log.Debug("an address is this node's own", "topology", c.Topology, "peer", c.Peer)
 	case o.Foreign:
-		g.s.log.Warn("peer belongs to another cluster", args...)
-		g.s.emit(Event{Kind: PeerForeign, Topology: c.Topology, Connector: g.name, Peer: c.Peer, Err: err})
+		g.note(noteForeign, PeerForeign, c, err)
 	case o.Report && !errors.Is(err, connector.ErrForeign):
-		g.s.log.Warn("peer cannot be reached; it is dialled again", args...)
-		g.s.emit(Event{Kind: DialFailed, Topology: c.Topology, Connector: g.name, Peer: c.Peer, Err: err})
+		g.note(noteUnreachable, DialFailed, c, err)
 	}
 }
 
@@ -84,21 +77,17 @@ func (g *group) drop(ctx context.Context, c reconcile.Call, disconnect func(cont
 	_, err := call(g.s, ctx, dialTimeout, "disconnect "+c.Peer.String(), func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, disconnect(ctx, c.Peer)
 	})
-	var deaf *errDeaf
-	if errors.As(err, &deaf) {
-		g.s.log.Warn("disconnect is deaf to its deadline", "topology", c.Topology, "peer", c.Peer, "elapsed", dialTimeout)
-		<-deaf.done
+	var late *errOverdue
+	if errors.As(err, &late) {
+		g.s.mu.Lock()
+		g.s.note(noteOverdue, c.Topology, c.Peer, err)
+		g.s.mu.Unlock()
+		<-late.done
 	}
 	g.s.mu.Lock()
 	defer g.s.mu.Unlock()
-	g.ledger.Dropped(c.Peer.Addr, err, time.Now())
-	switch {
-	case ctx.Err() != nil:
-	case err != nil:
-		g.s.log.Warn("peer could not be disconnected; it is tried again", "topology", c.Topology, "peer", c.Peer, "error", err)
-	default:
-		g.s.log.Info("peer disconnected, because it is no longer found", "topology", c.Topology, "peer", c.Peer)
-		g.s.emit(Event{Kind: PeerDropped, Topology: c.Topology, Connector: g.name, Peer: c.Peer})
+	if o := g.ledger.Dropped(c.Peer.Addr, err, time.Now()); o.Report && ctx.Err() == nil {
+		g.note(noteStays, DisconnectFailed, c, o.Err)
 	}
 	g.wakeUp()
 }

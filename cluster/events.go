@@ -11,7 +11,7 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-// EventKind says what happened.
+// EventKind is what happened.
 type EventKind string
 
 // The kinds of events.
@@ -19,8 +19,11 @@ const (
 	PeerConnected     EventKind = "connected"          // a wanted peer is connected
 	PeerLost          EventKind = "lost"               // a wanted peer is no longer connected
 	PeerDropped       EventKind = "dropped"            // a peer that is no longer found was disconnected
+	PeerForgotten     EventKind = "forgotten"          // a peer that could not be reached was not named by any answer for 10 minutes
+	PeerUnlisted      EventKind = "unlisted"           // connect succeeds, but the list never shows the peer; once
 	PeerForeign       EventKind = "foreign"            // a peer belongs to another cluster
 	DialFailed        EventKind = "dial_failed"        // a peer cannot be reached; repeated every 10 minutes
+	DisconnectFailed  EventKind = "disconnect_failed"  // a peer that is no longer found cannot be disconnected; once
 	SourceFailed      EventKind = "source_failed"      // a source gives no answer; the last one stands
 	SourceRecovered   EventKind = "source_recovered"   // and gives one again
 	SourceStale       EventKind = "source_stale"       // the last complete answer is older than 90 s
@@ -67,8 +70,8 @@ func (e Event) String() string {
 }
 
 // Events returns what happens from now on. The sequence ends with ctx or with Run. A reader that falls behind
-// by more than 1,024 events loses the oldest ones and learns from Missed how many;
-// it never holds anybody up. Range over it once.
+// by more than 1,024 events loses the oldest ones; Missed of the next one is their number. A slow
+// reader delays nothing else. Range over it once.
 func (s *Supervisor) Events(ctx context.Context) iter.Seq[Event] {
 	r := s.feed.subscribe()
 	stop := context.AfterFunc(ctx, func() { s.feed.unsubscribe(r) })

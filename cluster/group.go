@@ -30,7 +30,7 @@ type group struct {
 	wake    chan struct{} // of one: a round is due
 
 	ledger  *reconcile.Ledger
-	listing bool // a List that is deaf to its deadline still runs
+	listing bool // a List that did not return by its deadline still runs
 	listErr error
 	failing time.Time // since when the list cannot be had; zero if it can
 	listed  bool      // it could be had once
@@ -163,13 +163,13 @@ func (g *group) connected(ctx context.Context) ([]peer.Peer, error) {
 		return nil, errListing
 	}
 	connected, err := call(g.s, ctx, listTimeout, "list of "+g.name, g.list)
-	var deaf *errDeaf
-	if errors.As(err, &deaf) {
+	var late *errOverdue
+	if errors.As(err, &late) {
 		g.s.mu.Lock()
 		g.listing = true
 		g.s.mu.Unlock()
 		g.s.tasks.start("late list of "+g.name, func() {
-			<-deaf.done
+			<-late.done
 			g.s.mu.Lock()
 			g.listing = false
 			g.s.mu.Unlock()
@@ -184,7 +184,7 @@ func (g *group) ownAddresses() []peer.Peer {
 	var self []peer.Peer
 	err := guard(func() error { self = g.s.self(g.base); return nil })
 	if err != nil {
-		g.s.log.Error("connector cannot tell this node's addresses", "connector", g.name, "error", err)
+		g.s.log.Error("connector cannot report this node's addresses", append([]any{"connector", g.name}, errorArgs(err)...)...)
 	}
 	return expandSelf(self)
 }
@@ -219,16 +219,30 @@ func (g *group) retryList() time.Duration {
 	return time.Second
 }
 
-// announce tells who came and who went. mu is held.
+// announce publishes and logs what a round found. mu is held.
 func (g *group) announce(plan reconcile.Plan) {
-	for _, p := range plan.Up {
-		g.s.log.Info("peer connected", "connector", g.name, "peer", p)
-		g.s.emit(Event{Kind: PeerConnected, Connector: g.name, Peer: p})
+	for _, list := range []struct {
+		calls []reconcile.Call
+		kind  *noticeKind
+		event EventKind
+		err   error
+	}{
+		{plan.Up, noteConnected, PeerConnected, nil},
+		{plan.Down, noteLost, PeerLost, nil},
+		{plan.Dropped, noteDropped, PeerDropped, nil},
+		{plan.Unlisted, noteUnlisted, PeerUnlisted, reconcile.ErrUnlisted},
+		{plan.Forgotten, noteForgotten, PeerForgotten, nil},
+	} {
+		for _, c := range list.calls {
+			g.note(list.kind, list.event, c, list.err)
+		}
 	}
-	for _, p := range plan.Down {
-		g.s.log.Info("peer lost", "connector", g.name, "peer", p)
-		g.s.emit(Event{Kind: PeerLost, Connector: g.name, Peer: p})
-	}
+}
+
+// note publishes an event of a peer and notes it for the log. mu is held.
+func (g *group) note(kind *noticeKind, event EventKind, c reconcile.Call, err error) {
+	g.s.note(kind, c.Topology, c.Peer, err)
+	g.s.emit(Event{Kind: event, Topology: c.Topology, Connector: g.name, Peer: c.Peer, Err: err})
 }
 
 func jitter(d time.Duration) time.Duration {

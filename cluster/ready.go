@@ -13,7 +13,7 @@ const explainEvery = 10 * time.Second
 // Ready waits until the named topologies are ready; none named means all. A topology is
 // ready when enough peers are connected (min_peers, or expect less this node) or, if no number is
 // set, when its strategy has given its first complete answer. When ctx is done first, the
-// error says for each topology why it is not ready.
+// error gives for each topology the reason why it is not ready.
 func (s *Supervisor) Ready(ctx context.Context, topologies ...string) error {
 	for {
 		missing, change, err := s.notReady(topologies)
@@ -56,7 +56,7 @@ func (s *Supervisor) notReady(names []string) ([]TopologyStatus, <-chan struct{}
 	return missing, s.changed, nil
 }
 
-// notifyReady wakes those who wait for readiness and tells of changes. mu is held.
+// notifyReady wakes those who wait for readiness and reports changes. mu is held.
 func (s *Supervisor) notifyReady() {
 	if s.changed != nil {
 		close(s.changed)
@@ -75,28 +75,39 @@ func (s *Supervisor) notifyReady() {
 	}
 }
 
-// explain says every 10 s why a topology is not ready, and once when an answer is stale, until
-// ctx is done.
-func (s *Supervisor) explain(ctx context.Context) {
+// keepLogging logs why topologies are not ready, answers that become stale, and what was noted of peers, until ctx is done.
+func (s *Supervisor) keepLogging(ctx context.Context) {
 	ticker := time.NewTicker(explainEvery)
 	defer ticker.Stop()
+	notices := time.NewTimer(explainEvery)
+	defer notices.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			s.logNotices(time.Now(), true)
 			return
 		case now := <-ticker.C:
-			s.explainOnce(now)
+			s.explain(now)
+		case <-s.notices.wake:
+		case <-notices.C:
+		}
+		notices.Stop()
+		if next := s.logNotices(time.Now(), false); !next.IsZero() {
+			notices.Reset(time.Until(next))
 		}
 	}
 }
 
-func (s *Supervisor) explainOnce(now time.Time) {
+// explain logs why topologies are not ready, and once when an answer is stale.
+func (s *Supervisor) explain(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.config.Topologies {
 		t := s.topologies[c.Name]
-		if !t.isReady() {
-			s.log.Info("topology is not ready", "topology", c.Name, "why", t.status(now).Why)
+		if t.isReady() {
+			t.unready = reminder{}
+		} else if ts := t.status(now); t.unready.due(substance(ts), now) {
+			s.log.Info("topology is not ready", "topology", c.Name, "why", ts.Why)
 		}
 		if t.isStale(now) && !t.stale {
 			t.stale = true
@@ -104,4 +115,50 @@ func (s *Supervisor) explainOnce(now time.Time) {
 			s.emit(Event{Kind: SourceStale, Topology: c.Name, Err: t.err})
 		}
 	}
+}
+
+// reminder decides when to repeat what does not change: at once when its substance is another, else after 10 s doubling to
+// 10 minutes. A substance that changes all the time is logged ever more rarely too.
+type reminder struct {
+	substance string
+	next      time.Time
+	gap       time.Duration
+	changes   pacer
+}
+
+func (r *reminder) due(substance string, now time.Time) bool {
+	switch {
+	case substance != r.substance && !now.Before(r.changes.next()):
+		r.changes.passed(now)
+		r.substance, r.gap = substance, r.changes.gap
+	case now.Before(r.next):
+		return false
+	default:
+		r.gap = min(2*r.gap, maxLogGap)
+	}
+	r.next = now.Add(r.gap - explainEvery/2) // ticks come a little early or late
+	return true
+}
+
+// substance is what must change for another line about a topology that is not ready: what [why] reports, apart from
+// times, attempts, numbers of peers that do not matter to readiness, and numbers within errors, such as the ports
+// that a system chooses.
+func substance(t TopologyStatus) string {
+	words := func(err error) string {
+		if err == nil {
+			return ""
+		}
+		return strings.Map(func(r rune) rune {
+			if r >= '0' && r <= '9' {
+				return -1
+			}
+			return r
+		}, err.Error())
+	}
+	progress := ""
+	if t.MinPeers > 0 {
+		progress = fmt.Sprint(t.Expect, t.MinPeers, t.Connected, t.Wanted < t.MinPeers)
+	}
+	return fmt.Sprint(t.State, progress, t.LastSet.IsZero(), t.EmptyHeld > 0, t.Leaving,
+		"|", words(t.Err), "|", words(t.ListErr), "|", words(t.Handover))
 }

@@ -25,7 +25,6 @@ func (k *sink) Set(all []peer.Peer) {
 			return k.partial(t, peers, err, now)
 		}
 		news := t.group.ledger.Set(t.settings.Name, peers, now)
-		t.answer = peers
 		t.answered(now)
 		k.noteLeaving(t)
 		return news
@@ -80,27 +79,24 @@ func (k *sink) take(apply func(t *topology, now time.Time) (news bool)) {
 	t.s.notifyReady()
 }
 
-// partial takes an answer that is not complete, with the error that says why, if any. mu is held.
+// partial takes an answer that is not complete, with the reason, if any. mu is held.
 func (k *sink) partial(t *topology, peers []peer.Peer, err error, now time.Time) bool {
 	if wanted, _ := t.group.ledger.Counts(t.settings.Name); wanted+len(peers) > maxPeers {
 		peers, err = nil, errTooMany
 	}
 	t.lastAdd = now
-	news := t.group.ledger.Add(t.settings.Name, peers)
-	if news {
-		t.answer = append(t.answer[:len(t.answer):len(t.answer)], peers...)
-	}
+	news := t.group.ledger.Add(t.settings.Name, peers, now)
 	if err != nil {
 		t.fail(err)
 	}
 	return news
 }
 
-// noteLeaving tells when this node appears to have been told to go. mu is held.
+// noteLeaving reports when this node appears to have been removed from the source. mu is held.
 func (k *sink) noteLeaving(t *topology) {
 	leaving := t.group.ledger.Leaving(t.settings.Name)
 	if leaving && !t.leaving {
-		t.s.log.Warn("this node is no longer in the answers: it dials nobody until it is listed again",
+		t.s.log.Warn("this node is no longer in the answers; it dials no peer until it is listed again",
 			"topology", t.settings.Name)
 		t.s.emit(Event{Kind: SelfMissing, Topology: t.settings.Name})
 	}

@@ -38,7 +38,7 @@ type TopologyStatus struct {
 	ListErr   error // why the connector cannot list its peers
 	EmptyHeld int   // empty answers in a row that are not believed yet
 	SelfSeen  bool  // this node was in an answer
-	Leaving   bool  // and no longer is, so that it dials nobody
+	Leaving   bool  // and no longer is, so that it dials no peer
 	Handover  error // why a changed configuration is not in force yet
 
 	Peers []PeerStatus // sorted by address
@@ -50,9 +50,9 @@ type PeerStatus struct {
 	Wanted    bool // false: no longer found, not disconnected yet
 	Connected bool
 	Since     time.Time // of Connected; zero if it never was
-	Attempts  int       // dials since it was last connected
-	Err       error     // of the last dial
-	Next      time.Time // when it may be dialled again
+	Attempts  int       // dials since it was last connected; of a peer that is not wanted, disconnects
+	Err       error     // of the last dial or disconnect
+	Next      time.Time // when it may be tried again
 	Foreign   bool      // it belongs to another cluster
 }
 

@@ -36,8 +36,9 @@ type Supervisor struct {
 	reload           bool
 	node             Node // as it was at the start
 
-	feed  feed
-	tasks tasks
+	feed    feed
+	tasks   tasks
+	notices notices
 
 	mu         sync.Mutex // never held while foreign code is called
 	ctx        context.Context
@@ -63,6 +64,7 @@ func New(c *Config, opts ...Option) (*Supervisor, error) {
 		o(s)
 	}
 	s.feed.init()
+	s.notices.init()
 	if err := s.check(c); err != nil {
 		return nil, err
 	}
@@ -129,6 +131,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		}
 	}
 	s.mu.Lock()
+	s.logWarnings(s.config)
 	for _, t := range s.topologies {
 		t.start()
 	}
@@ -136,7 +139,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	if s.reload {
 		s.tasks.start("reload", func() { s.watchConfig(strategies) })
 	}
-	s.explain(strategies)
+	s.keepLogging(strategies)
 
 	// Strategies and dials first, then goodbye, then the connectors themselves.
 	s.tasks.wait(s.log, stopGrace, func(name string) bool { return !strings.HasPrefix(name, "connector ") })
@@ -145,6 +148,15 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.tasks.wait(s.log, stopGrace, nil)
 	s.feed.close()
 	return context.Cause(ctx)
+}
+
+// logWarnings logs what [Config.Warnings] reports.
+func (s *Supervisor) logWarnings(c *Config) {
+	if joined, ok := c.Warnings().(interface{ Unwrap() []error }); ok {
+		for _, err := range joined.Unwrap() {
+			s.log.Warn("a setting works and has a consequence that you may not expect", "error", err)
+		}
+	}
 }
 
 // leave says goodbye on every connector that can.
@@ -199,6 +211,7 @@ func (s *Supervisor) Apply(c *Config) error {
 		s.log.Warn("settings of the node take effect at its next start")
 	}
 	s.config = c
+	s.logWarnings(c)
 	kept := make(map[string]bool)
 	for _, t := range c.Topologies {
 		kept[t.Name] = true

@@ -46,7 +46,7 @@ func (t *tasks) done(name string) {
 	t.change = make(chan struct{})
 }
 
-// left returns the names of the tasks that run and the channel that tells of the next end.
+// left returns the names of the tasks that run and a channel that is closed at the next end.
 func (t *tasks) left(which func(string) bool) ([]string, <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -76,22 +76,22 @@ func (t *tasks) wait(log hclog.Logger, grace time.Duration, which func(string) b
 	}
 }
 
-// deafGrace is how long a call may outlast its deadline before it counts as deaf to it.
-const deafGrace = 100 * time.Millisecond
+// overdueGrace is how long a call may outlast its deadline before it counts as overdue.
+const overdueGrace = 100 * time.Millisecond
 
-// errDeaf says that a call still runs although its deadline has passed; done tells its end.
-type errDeaf struct {
+// errOverdue is the error of a call that still runs although its deadline has passed; done is closed when it returns.
+type errOverdue struct {
 	what    string
 	timeout time.Duration
 	done    <-chan struct{}
 }
 
-func (e *errDeaf) Error() string {
+func (e *errOverdue) Error() string {
 	return fmt.Sprintf("%s still runs past its deadline of %v", e.what, e.timeout)
 }
 
 // call runs f under a deadline in a task of its own. It returns soon after the deadline even if
-// f does not: then the error is an *errDeaf. A panic is returned as an error.
+// f does not: then the error is an *errOverdue. A panic is returned as an error.
 func call[T any](s *Supervisor, ctx context.Context, timeout time.Duration, what string, f func(context.Context) (T, error)) (T, error) {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	var result T
@@ -107,14 +107,14 @@ func call[T any](s *Supervisor, ctx context.Context, timeout time.Duration, what
 		return result, err
 	case <-limited.Done():
 	}
-	grace := time.NewTimer(deafGrace)
+	grace := time.NewTimer(overdueGrace)
 	defer grace.Stop()
 	select {
 	case <-done:
 		return result, err
 	case <-grace.C:
 		var none T
-		return none, &errDeaf{what, timeout, done}
+		return none, &errOverdue{what, timeout, done}
 	}
 }
 

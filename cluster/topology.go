@@ -24,8 +24,7 @@ const (
 )
 
 const (
-	maxPeers    = 1 << 20 // peers of one topology; more is taken for a fault of the source
-	reportEvery = 10 * time.Minute
+	maxPeers = 1 << 20 // peers of one topology; more is taken for a fault of the source
 )
 
 // topology is a topology at work. The supervisor's mu guards it.
@@ -38,16 +37,17 @@ type topology struct {
 
 	state      State
 	restarts   int
-	answer     []peer.Peer // the last one, for another connector to start from
 	lastSet    time.Time
 	lastAdd    time.Time
 	lastFail   time.Time
-	err        error     // of lastFail
-	failing    bool      // since the last good answer
-	reported   time.Time // when a failure was logged last
+	err        error // of lastFail
+	failing    bool  // since the last good answer
+	failures   pacer // of the lines about them
+	failLogged bool  // this failure is in the log
 	stale      bool
 	leaving    bool
 	wasReady   bool
+	unready    reminder
 	pendingErr error
 }
 
@@ -57,15 +57,15 @@ func newTopology(s *Supervisor, settings Topology) *topology {
 
 // start begins to look for peers. mu is held.
 func (t *topology) start() {
-	t.join()
+	t.join(nil)
 	t.current = t.launch()
 }
 
-// join enters the group of the connector. mu is held.
-func (t *topology) join() {
+// join enters the group of the connector, with the peers that were wanted on another one. mu is held.
+func (t *topology) join(wanted []peer.Peer) {
 	t.group = t.s.groupOf(t.settings)
 	t.group.ledger.AddTopology(t.settings.Name, t.prune())
-	t.group.ledger.Add(t.settings.Name, t.answer)
+	t.group.ledger.Add(t.settings.Name, wanted, time.Now())
 	t.group.wakeUp()
 }
 
@@ -75,7 +75,7 @@ func (t *topology) prune() reconcile.Prune {
 	if p == (Prune{}) {
 		p = DefaultPrune()
 	}
-	never := p.Mode == pruneNever || p.Mode == "" && t.group.gossips
+	never := p.Mode == pruneNever || p.Mode == "" && t.group.gossips || !t.canDisconnect()
 	return reconcile.Prune{Never: never, After: p.After, MaxFraction: p.MaxFraction}
 }
 
@@ -91,8 +91,9 @@ func (t *topology) change(to Topology) bool {
 		return true
 	}
 	if t.s.groupKey(from) != t.s.groupKey(to) {
+		wanted := t.group.ledger.Wanted(to.Name)
 		t.group.ledger.RemoveTopology(to.Name, time.Now())
-		t.join()
+		t.join(wanted)
 	}
 	t.group.ledger.AddTopology(to.Name, t.prune())
 	if !sameStrategy {
@@ -142,6 +143,22 @@ func (t *topology) disconnect() connector.DisconnectFunc {
 		return c.Disconnect
 	}
 	return connector.Funcs{}.Disconnect
+}
+
+// canDisconnect reports whether there is anything that disconnects a peer of this topology.
+func (t *topology) canDisconnect() bool {
+	if t.s.disconnects[t.settings.Disconnect] != nil {
+		return true
+	}
+	switch c := t.s.connectorOf(t.settings).(type) {
+	case nil:
+		return false
+	case connector.Funcs:
+		return c.DisconnectFunc != nil
+	case *connector.Funcs:
+		return c.DisconnectFunc != nil
+	}
+	return true
 }
 
 // runner keeps one configuration of a strategy running.
@@ -212,7 +229,7 @@ func (r *runner) run(ctx context.Context, env strategy.Env) {
 	}
 }
 
-// crashed takes note of a strategy that ended although nobody told it to.
+// crashed takes note of a strategy that ended before its context.
 func (r *runner) crashed(err error) {
 	t := r.t
 	if err == nil {
@@ -252,8 +269,13 @@ func (t *topology) fail(err error) {
 	if !t.failing {
 		t.s.emit(Event{Kind: SourceFailed, Topology: t.settings.Name, Err: err})
 	}
-	if !t.failing || now.Sub(t.reported) >= reportEvery {
-		t.reported = now
+	wait := t.failures.next()
+	if t.failing {
+		wait = t.failures.logged.Add(maxLogGap)
+	}
+	if !now.Before(wait) {
+		t.failLogged = true
+		t.failures.passed(now)
 		t.s.log.Warn("source gives no answer; the last one stands", "topology", t.settings.Name,
 			"strategy", t.settings.Config.Kind, "error", err)
 	}
@@ -266,6 +288,9 @@ func (t *topology) answered(now time.Time) {
 	if t.failing {
 		t.failing, t.err = false, nil
 		t.s.emit(Event{Kind: SourceRecovered, Topology: t.settings.Name})
-		t.s.log.Info("source answers again", "topology", t.settings.Name, "strategy", t.settings.Config.Kind)
+		if t.failLogged {
+			t.failLogged = false
+			t.s.log.Info("source answers again", "topology", t.settings.Name, "strategy", t.settings.Config.Kind)
+		}
 	}
 }

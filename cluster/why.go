@@ -9,7 +9,7 @@ import (
 // whyPeers is how many failing peers a sentence names.
 const whyPeers = 3
 
-// why says in one sentence why a topology is ready, or what it lacks: what was asked, what came
+// why returns in one sentence why a topology is ready, or what it lacks: what was asked, what came
 // back when, who was dialled with which error, what is awaited.
 func why(t TopologyStatus, now time.Time) string {
 	parts := []string{whySource(t, now)}
@@ -20,16 +20,16 @@ func why(t TopologyStatus, now time.Time) string {
 		parts = append(parts, fmt.Sprintf("the changed configuration waits for its first answer: %v", t.Handover))
 	}
 	if t.ListErr != nil {
-		parts = append(parts, fmt.Sprintf("connector %s cannot tell who is connected: %v", t.Connector, t.ListErr))
+		parts = append(parts, fmt.Sprintf("connector %s cannot list its peers: %v", t.Connector, t.ListErr))
 	}
 	if t.Leaving {
-		parts = append(parts, "this node is no longer in the answers, so it dials nobody")
+		parts = append(parts, "this node is no longer in the answers, so it dials no peer")
 	}
 	parts = append(parts, whyPeersFail(t, now)...)
 	return strings.Join(append(parts, whatIsAwaited(t)), "; ")
 }
 
-// whySource says what the strategy answered.
+// whySource is what the strategy reported.
 func whySource(t TopologyStatus, now time.Time) string {
 	found := fmt.Sprintf("%s found", plural(t.Wanted, "peer"))
 	switch {
@@ -45,13 +45,13 @@ func whySource(t TopologyStatus, now time.Time) string {
 	return fmt.Sprintf("%s answered %s ago, %s", t.Strategy, ago(now, t.LastSet), found)
 }
 
-// whyPeersFail names the first peers that are wanted and cannot be reached.
+// whyPeersFail names the first peers that are wanted and cannot be reached, or are not wanted and cannot be disconnected.
 func whyPeersFail(t TopologyStatus, now time.Time) []string {
 	var parts []string
 	more := 0
 	for _, p := range t.Peers {
 		switch {
-		case !p.Wanted || p.Connected || p.Err == nil:
+		case p.Err == nil || p.Wanted == p.Connected:
 		case len(parts) == whyPeers:
 			more++
 		default:
@@ -59,7 +59,11 @@ func whyPeersFail(t TopologyStatus, now time.Time) []string {
 			if wait := p.Next.Sub(now); wait > 0 {
 				next = "in " + wait.Round(time.Second).String()
 			}
-			parts = append(parts, fmt.Sprintf("%s: %v (next try %s)", p.Peer, p.Err, next))
+			what := ""
+			if p.Connected {
+				what = " cannot be disconnected"
+			}
+			parts = append(parts, fmt.Sprintf("%s%s: %v (next try %s)", p.Peer, what, p.Err, next))
 		}
 	}
 	if more > 0 {
@@ -78,7 +82,11 @@ func whatIsAwaited(t TopologyStatus) string {
 	case t.MinPeers > 0:
 		return fmt.Sprintf("%s, waiting for %s", connected, plural(t.MinPeers, "peer"))
 	}
-	return connected + ", waiting for a complete answer"
+	awaited := connected + ", waiting for a complete answer"
+	if t.LastAdd.IsZero() {
+		return awaited
+	}
+	return awaited + "; if this source gives none, set expect or min_peers"
 }
 
 func plural(n int, what string) string {

@@ -27,6 +27,16 @@ func TestWhySaysWhatWasAskedWhoFailsAndWhatIsAwaited(t *testing.T) {
 			"multicast gave no complete answer yet, 0 peers found; 0 connected, waiting for a complete answer",
 		},
 		{
+			TopologyStatus{Strategy: "kubernetes", Err: errors.New("forbidden"), Wanted: 15, LastAdd: now, Connected: 15},
+			"kubernetes gave no complete answer yet (forbidden), 15 peers found; 15 connected, waiting for a complete answer; if this source gives none, set expect or min_peers",
+		},
+		{
+			TopologyStatus{Strategy: "dns", Wanted: 1, LastSet: now, Connected: 1, Ready: true, Peers: []PeerStatus{
+				{Peer: peer.Peer{Addr: "gone:1"}, Connected: true, Err: errors.New("busy"), Next: now.Add(time.Minute)},
+			}},
+			"dns answered 0s ago, 1 peer found; gone:1 cannot be disconnected: busy (next try in 1m0s); 1 connected",
+		},
+		{
 			TopologyStatus{Strategy: "dns", Err: errors.New("SERVFAIL"), Wanted: 1, LastSet: before(2 * time.Minute), Connected: 1, Ready: true},
 			"dns fails (SERVFAIL), last complete answer 2m0s ago, 1 peer found; 1 connected",
 		},
@@ -37,7 +47,7 @@ func TestWhySaysWhatWasAskedWhoFailsAndWhatIsAwaited(t *testing.T) {
 		{
 			TopologyStatus{Strategy: "s", LastSet: now, EmptyHeld: 2, Leaving: true, ListErr: errors.New("not bound"), Connector: "memberlist", Handover: errors.New("new one fails")},
 			"s answered 0s ago, 0 peers found; 2 answers empty since, not believed yet; the changed configuration waits for its first answer: new one fails; " +
-				"connector memberlist cannot tell who is connected: not bound; this node is no longer in the answers, so it dials nobody; 0 connected, waiting for a complete answer",
+				"connector memberlist cannot list its peers: not bound; this node is no longer in the answers, so it dials no peer; 0 connected, waiting for a complete answer",
 		},
 		{
 			TopologyStatus{Strategy: "s", LastSet: now, Wanted: 5, MinPeers: 5, Peers: []PeerStatus{failing("a:1"), failing("b:1"), failing("c:1"), failing("d:1"), failing("e:1")}},

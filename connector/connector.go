@@ -15,10 +15,17 @@ import (
 //   - Connect and Disconnect are idempotent: nil when the peer is, or is not, connected already.
 //   - Calls for different peers run at once (8 dials at most). One peer has one call at a time.
 //   - Every call returns soon after its ctx is done. One that does not is left running and named
-//     in the log; it holds up nobody else.
+//     in the log; no other call waits for it.
 //   - A panic is an error of that one call.
-//   - List returns who is connected now, whoever caused it, without this node itself. An error
-//     means "unknown": nothing is dialled or dropped in that round. It never means "nobody".
+//   - List returns the peers that are connected now, whoever caused it, without this node itself. An
+//     error means "unknown": nothing is dialled or dropped in that round. It never means "no peer".
+//   - A peer to which Connect returned nil is in the list soon after, under the Addr that Connect got
+//     or with the ID that Connect got, if that is not empty: only so is it known to be connected. A peer
+//     that is listed in another form (a resolved name, the port of the remote end of a
+//     TCP connection) is dialled again and again, and reported once. A [Gossiper] may be led into its
+//     cluster by addresses that are no member's own; it lists members by their own.
+//   - A peer that Disconnect returned nil for is not in the list soon after. Of a [Gossiper] this is not
+//     required: its members decide who is one.
 //   - Addresses that List returns are in the form of [peer.Addr].
 type Connector interface {
 	Connect(ctx context.Context, p peer.Peer) error
@@ -28,10 +35,10 @@ type Connector interface {
 
 // Connect may return these, wrapped or plain; any other error is retried with a backoff.
 var (
-	// ErrSelf says that the address is this node's own. It is never dialled again.
+	// ErrSelf means that the address is this node's own. It is never dialled again.
 	ErrSelf = errors.New("the address is this node's own")
-	// ErrForeign says that the node there belongs to another cluster. It is dialled at the
-	// longest backoff and warned of once.
+	// ErrForeign means that the node there belongs to another cluster. It is dialled at the
+	// longest backoff and reported once.
 	ErrForeign = errors.New("the node belongs to another cluster")
 )
 
@@ -55,11 +62,11 @@ type (
 		Leave(ctx context.Context) error
 	}
 
-	// Gossiper tells whether the connector spreads its members by itself. If so, a few
+	// Gossiper reports whether the connector spreads its members by itself. If so, a few
 	// contacts suffice, liveness is its own affair, and peers are by default never pruned.
 	Gossiper interface{ Gossips() bool }
 
-	// SelfReporter tells under which names and addresses this node can be reached, the preferred one
+	// SelfReporter returns the names and addresses under which this node can be reached, the preferred one
 	// first; empty while that is unknown. An unspecified host ("0.0.0.0:7946", "[::]:7946")
 	// says that the port is known and the host is whichever the receiver sees.
 	SelfReporter interface{ Self() []peer.Peer }
@@ -73,7 +80,7 @@ type (
 )
 
 // Funcs makes a connector of three plain callbacks. ConnectFunc and ListFunc are required;
-// without a DisconnectFunc nobody is ever dropped.
+// without a DisconnectFunc no peer is ever dropped.
 type Funcs struct {
 	ConnectFunc    ConnectFunc
 	DisconnectFunc DisconnectFunc

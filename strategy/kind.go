@@ -24,7 +24,8 @@ type Kind[C any] struct {
 
 	// New makes a strategy. It does no I/O, so that a configuration can be checked
 	// anywhere. C may have a method Validate() error; it is called before New and its
-	// errors may be placed with [At].
+	// errors may be placed with [At]. It may have a method Warnings() error too, for settings that
+	// work and that a reader would not choose if he saw what follows, such as answers that are never complete.
 	New func(C, Env) (Strategy, error)
 }
 
@@ -50,8 +51,9 @@ type Configured struct {
 	Kind   string
 	Config any // the C of the kind
 
-	node *yaml.Node
-	new  func(Env) (Strategy, error)
+	warnings error
+	node     *yaml.Node
+	new      func(Env) (Strategy, error)
 }
 
 // New makes the strategy.
@@ -67,6 +69,9 @@ func (c *Configured) New(env Env) (Strategy, error) {
 func (c *Configured) Equal(o *Configured) bool {
 	return c.Kind == o.Kind && reflect.DeepEqual(c.Config, o.Config)
 }
+
+// Warnings joins what the configuration should better not say, one error with its place for each; nil if there is nothing.
+func (c *Configured) Warnings() error { return c.warnings }
 
 // Node returns the YAML that was decoded, nil if there was none.
 func (c *Configured) Node() *yaml.Node { return c.node }
@@ -86,6 +91,13 @@ func (k Kind[C]) configure(config *yaml.Node, src Source) (*Configured, error) {
 	}
 	made := k.configured(c)
 	made.node = config
+	if w, ok := made.Config.(interface{ Warnings() error }); ok {
+		at := config
+		if at == nil {
+			at = src.At
+		}
+		made.warnings = strictyaml.Warnings(at, src.File, w.Warnings())
+	}
 	return made, nil
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-// Lookup asks a source once. What it returns says how much is known:
+// Lookup asks a source once. What it returns is how much is known:
 //
 //	(peers, nil)   a complete answer, also when it is empty
 //	(peers, err)   an incomplete answer, if there is at least one peer
@@ -34,8 +34,8 @@ type PollConfig struct {
 	// is called after a lookup that was answered, never during one; nil means Interval.
 	Next func() time.Duration `yaml:"-"`
 
-	// Wake tells that the source may answer otherwise than before: a receive makes the next lookup come at
-	// once, but not within 1 s of the last. nil, and a closed one, means that nobody tells.
+	// Wake is sent to when the source may answer otherwise than before: a receive makes the next lookup come at
+	// once, but not within 1 s of the last. nil, and a closed one, means that there is no such signal.
 	Wake <-chan struct{} `yaml:"-"`
 }
 
@@ -70,7 +70,7 @@ func (c PollConfig) Validate() error {
 
 // Poll makes a strategy of a lookup. It looks up at once, every second during the first
 // minute, then every interval, each time ±20 %; after a lookup without an answer it waits twice as long
-// as before, up to 60 s. Lookups never overlap. One that is deaf to its deadline is reported
+// as before, up to 60 s. Lookups never overlap. One that does not return by its deadline is reported
 // by Fail when the deadline passes, and awaited before the next; one that panics ends Run with an error.
 // The slice that a lookup returns is copied, so it may be kept and returned again.
 func Poll(l Lookup, c PollConfig, env Env) Strategy {
@@ -131,7 +131,7 @@ type answer struct {
 	crash error
 }
 
-// once looks up and tells the sink. It returns an error when ctx is done or the lookup panicked.
+// once looks up and passes the result on. It returns an error when ctx is done or the lookup panicked.
 func (p *poller) once(ctx context.Context, out Sink) error {
 	limited, cancel := context.WithTimeout(ctx, p.config.Timeout)
 	defer cancel()

@@ -17,9 +17,10 @@ type Sink interface {
 	// Set gives a complete answer: who is not in it is gone. While an answer holds, it is repeated
 	// at least once a minute, because its age counts from the last call.
 	Set(all []peer.Peer)
-	// Add gives an incomplete answer: these peers exist, the rest is unknown.
+	// Add gives an incomplete answer: these peers exist, the rest is unknown. A peer that no answer
+	// has named for 10 minutes, while others were named, and that is not connected is given up.
 	Add(some []peer.Peer)
-	// Fail says that there was no answer. The last one stands and ages.
+	// Fail reports that there was no answer. The last one stands and ages.
 	Fail(err error)
 }
 

@@ -13,7 +13,8 @@ func newCheck() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check FILE...",
 		Short: "Report every mistake in topology files, without a network",
-		Long: `check reads each file as the agent would and reports every mistake as file:line:col.
+		Long: `check reads each file as the agent would and reports every mistake as file:line:col. A setting that
+works with a consequence that you may not want, such as answers that are hardly ever complete, is a warning.
 It asks no network, so it can run anywhere. Files written for a program of one's own may name
 connectors and callbacks that the agent lacks: name them with --connector and --callback.`,
 		Args: cobra.MinimumNArgs(1),
@@ -38,6 +39,9 @@ func check(c *cobra.Command, files []string, v cluster.Vocabulary) error {
 			fmt.Fprintln(c.ErrOrStderr(), err)
 			bad = true
 			continue
+		}
+		if w := config.Warnings(); w != nil {
+			fmt.Fprintln(c.ErrOrStderr(), w)
 		}
 		fmt.Fprintf(c.OutOrStdout(), "%s: ok (%s)\n", file, count(len(config.Topologies), "topology", "topologies"))
 	}

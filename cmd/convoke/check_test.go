@@ -146,3 +146,21 @@ topologies:
 		t.Errorf("check = %+v, want exit code 0", got)
 	}
 }
+
+func TestCheckWarnsWhereAnswersAreHardlyEverComplete(t *testing.T) {
+	file := write(t, "sampled.yaml", `
+cluster: lab
+topologies:
+  here:
+    strategy: dns
+    config:
+      names: [peers.example.com:7946]
+      sampled: true
+      interval: 30s
+`)
+	got := convoke(t, "check", file)
+	want := file + ":9:17: warning: interval: with sampled, an answer is complete only after 10 lookups without a failure or more, which take 5m0s"
+	if got.code != exitOK || !strings.HasPrefix(got.stderr, want) || !strings.HasSuffix(got.stdout, ": ok (1 topology)\n") {
+		t.Errorf("check = %+v, want exit code 0 and %q", got, want)
+	}
+}

@@ -19,6 +19,15 @@ func connects(r *rig) {
 	r.connect()
 }
 
+// listsWhatItConnected connects several peers: a list that takes one for another passes with one.
+func listsWhatItConnected(r *rig) {
+	r.start()
+	peers := []peer.Peer{r.connect(), r.connect(), r.connect()}
+	for _, p := range peers {
+		r.isListed(p)
+	}
+}
+
 func connectsOnce(r *rig) {
 	r.start()
 	p := r.connect()

@@ -5,7 +5,6 @@ package connectortest
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"slices"
 	"sync"
@@ -54,6 +53,7 @@ type check struct {
 func checks() []check {
 	return []check{
 		{"Connect connects", connects},
+		{"List shows a connected peer under its address or its ID", listsWhatItConnected},
 		{"Connect is idempotent", connectsOnce},
 		{"Connect returns soon after its ctx is done", connectHonoursContext},
 		{"Connect to a refused address is an error", refused},
@@ -146,8 +146,16 @@ func (r *rig) start() (stop func()) {
 	return stop
 }
 
-// eventually waits for a condition.
+// eventually waits for a condition that must come true.
 func (r *rig) eventually(what string, ok func() bool) {
+	r.Helper()
+	if !r.wait(ok) {
+		r.Fatalf("not within %v: %s", r.s.Patience, what)
+	}
+}
+
+// wait reports whether a condition comes true in time.
+func (r *rig) wait(ok func() bool) bool {
 	r.Helper()
 	late := time.After(r.s.Patience)
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -155,10 +163,11 @@ func (r *rig) eventually(what string, ok func() bool) {
 	for !ok() {
 		select {
 		case <-late:
-			r.Fatalf("not within %v: %s", r.s.Patience, what)
+			return false
 		case <-tick.C:
 		}
 	}
+	return true
 }
 
 // within calls f and reports whether it returned within d. One that did not is awaited at the end of the check.
@@ -190,7 +199,7 @@ func (r *rig) connect() peer.Peer {
 	if err := r.connectTo(p); err != nil {
 		r.Fatalf("Connect(%v) = %v", p, err)
 	}
-	r.eventually(fmt.Sprintf("%v is listed after Connect", p), func() bool { return r.listed(p) == 1 })
+	r.isListed(p)
 	return p
 }
 
@@ -210,16 +219,25 @@ func (r *rig) list() []peer.Peer {
 	return all
 }
 
-// listed returns how often a peer is listed.
+// listed returns how often a peer is listed, under its address or its ID.
 func (r *rig) listed(p peer.Peer) int {
 	r.Helper()
 	n := 0
 	for _, q := range r.list() {
-		if q.Addr == p.Addr {
+		if q.Addr == p.Addr || p.ID != "" && q.ID == p.ID {
 			n++
 		}
 	}
 	return n
+}
+
+// isListed waits until a peer that was connected is listed.
+func (r *rig) isListed(p peer.Peer) {
+	r.Helper()
+	if !r.wait(func() bool { return r.listed(p) == 1 }) {
+		r.Fatalf("Connect(%v) = nil, and within %v List() shows neither that address nor that ID once, but %v: "+
+			"return the peer under the Addr or the ID that Connect got", p, r.s.Patience, r.list())
+	}
 }
 
 func (r *rig) peer() peer.Peer {

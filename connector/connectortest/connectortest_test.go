@@ -190,8 +190,17 @@ var defects = []struct {
 	{"Connect connects", "Connect fails", "Connect(", func(b *broken) {
 		b.connect = func(context.Context, peer.Peer) error { return errDown }
 	}},
-	{"Connect connects", "Connect does nothing", "is listed after Connect", func(b *broken) {
+	{"Connect connects", "Connect does nothing", "neither that address nor that ID", func(b *broken) {
 		b.connect = func(context.Context, peer.Peer) error { return nil }
+	}},
+	{"List shows a connected peer under its address or its ID", "peers are listed under another port", "10.1.0.1:40001", func(b *broken) {
+		b.list = func(ctx context.Context) ([]peer.Peer, error) {
+			all, err := b.living.List(ctx)
+			for i, p := range all {
+				all[i].Addr = strings.Replace(p.Addr, ":7946", ":40001", 1)
+			}
+			return all, err
+		}
 	}},
 	{"Connect is idempotent", "a second Connect fails", "second Connect", func(b *broken) {
 		b.connect = func(ctx context.Context, p peer.Peer) error {

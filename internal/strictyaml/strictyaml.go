@@ -85,20 +85,32 @@ func (d *decoder) validate(n *yaml.Node, into any) {
 		return
 	}
 	for _, err := range flatten(v.Validate()) {
-		path := d.path(n, err)
+		path := pathTo(n, err)
 		if slices.ContainsFunc(path, func(n *yaml.Node) bool { return d.bad[n] }) {
 			continue
 		}
-		var at *yaml.Node
-		if len(path) > 0 {
-			at = path[len(path)-1]
-		}
-		d.errs = append(d.errs, Errorf(d.file, at, "%v", err))
+		d.errs = append(d.errs, Errorf(d.file, last(path), "%v", err))
 	}
 }
 
-// path returns the values from n down to the key that an error names, as far as they exist.
-func (d *decoder) path(n *yaml.Node, err error) []*yaml.Node {
+// Warnings places what err joins in n, where [At] says, and marks each as a warning. It returns nil for a nil error.
+func Warnings(n *yaml.Node, file string, err error) error {
+	var all []error
+	for _, e := range flatten(err) {
+		all = append(all, Errorf(file, last(pathTo(n, e)), "warning: %v", e))
+	}
+	return errors.Join(all...)
+}
+
+func last(path []*yaml.Node) *yaml.Node {
+	if len(path) == 0 {
+		return nil
+	}
+	return path[len(path)-1]
+}
+
+// pathTo returns the values from n down to the key that an error names, as far as they exist.
+func pathTo(n *yaml.Node, err error) []*yaml.Node {
 	var k *keyError
 	if n == nil {
 		return nil

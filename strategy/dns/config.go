@@ -77,6 +77,19 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// maxSampleInterval is how rarely samples may be taken for their union to become complete soon.
+const maxSampleInterval = 10 * time.Second
+
+// Warnings reports settings with which answers stay incomplete for long.
+func (c Config) Warnings() error {
+	if !c.Sampled || c.Interval <= maxSampleInterval {
+		return nil
+	}
+	return strategy.At("interval", fmt.Errorf("with sampled, an answer is complete only after %d lookups without a failure or more, "+
+		"which take %v; until then no peer is disconnected and, without expect or min_peers, the topology is not ready; set 5s or less",
+		patience, patience*c.Interval))
+}
+
 // Validate reports every setting that cannot work.
 func (s Source) Validate() error {
 	errs := []error{s.PollConfig.Validate()}

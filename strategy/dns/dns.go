@@ -64,7 +64,7 @@ func (s system) poll(src Source, env strategy.Env, sampled bool, fresh func() *f
 		poll := src.PollConfig
 		poll.Next = func() time.Duration { return f.ttl }
 		if sampled {
-			out = &union{Sink: out, seen: make(map[string]sighting)}
+			out = newUnion(out)
 		}
 		return strategy.Poll(f.find, poll, env).Run(ctx, out)
 	})

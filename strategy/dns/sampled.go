@@ -7,54 +7,111 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// window is how long a peer that was named is taken to be there, where answers are samples.
-const window = time.Minute
+const (
+	// window is how long a peer that was named is taken to be there, where answers are samples, at least.
+	window = time.Minute
+	// patience is how often a peer should have been named, at the rate at which it was, before its absence counts.
+	// A random sample leaves a live peer out for that long with a probability of e^-10, 1 in 22,000.
+	patience = 10
+)
 
-// union is a sink for answers that are samples: it passes on, as incomplete, what was named within the window.
-// That a name has no records is the one answer that it takes for complete, once nobody is left. It belongs to one Run.
+// union is a sink for answers that are samples. It passes on which peers were named recently: within the window, and
+// within so many lookups that each live one should have been named [patience] times. Once that time has passed without
+// a failure, what it knows is a complete answer; before, and after each failure, it is an incomplete one. It belongs to one Run.
 type union struct {
 	strategy.Sink
-	seen map[string]sighting // by address; as many as maxPeers
+	seen    map[string]*sighting // by address; as many as maxPeers
+	lookups int                  // that were answered, in whole or in part
+	size    int                  // peers in the last answer that named any
+	sound   time.Time            // the first complete sample since the last failure; zero if there was none
+	since   int                  // complete samples from then on
 }
 
 // sighting is a peer and when it was named.
 type sighting struct {
-	peer peer.Peer
-	at   time.Time
+	peer   peer.Peer
+	at     time.Time
+	lookup int     // its number
+	gap    float64 // lookups from one naming to the next, smoothed
 }
 
-// Set takes a sample.
+func newUnion(out strategy.Sink) *union {
+	return &union{Sink: out, seen: make(map[string]*sighting)}
+}
+
+// Set takes a sample. That a name has no records is an answer of its own, once no peer is left.
 func (u *union) Set(sample []peer.Peer) {
-	if all := u.with(sample); len(all) > 0 {
-		u.Sink.Add(all)
-		return
+	now := time.Now()
+	if u.sound.IsZero() {
+		u.sound, u.since = now, 0
 	}
-	u.Sink.Set(nil)
+	u.since++
+	switch all := u.with(sample, now); {
+	case len(all) == 0 || u.whole(now):
+		u.Sink.Set(all)
+	default:
+		u.Sink.Add(all)
+	}
 }
 
 // Add takes a part of a sample.
 func (u *union) Add(sample []peer.Peer) {
-	if all := u.with(sample); len(all) > 0 {
+	if all := u.with(sample, time.Now()); len(all) > 0 {
 		u.Sink.Add(all)
 	}
 }
 
-// with returns everybody named within the window, now that these were.
-func (u *union) with(sample []peer.Peer) []peer.Peer {
-	now := time.Now()
-	for addr, s := range u.seen {
-		if now.Sub(s.at) >= window {
-			delete(u.seen, addr)
-		}
+// Fail takes a failure: what was not named since may have been in the answer that is missing.
+func (u *union) Fail(err error) {
+	u.sound = time.Time{}
+	u.Sink.Fail(err)
+}
+
+// with returns the peers named recently, now that these were.
+func (u *union) with(sample []peer.Peer, now time.Time) []peer.Peer {
+	u.lookups++
+	if len(sample) > 0 {
+		u.size = len(sample)
 	}
 	for _, p := range sample {
-		if _, known := u.seen[p.Addr]; known || len(u.seen) < maxPeers {
-			u.seen[p.Addr] = sighting{p, now}
+		s := u.seen[p.Addr]
+		switch {
+		case s != nil:
+			s.gap += (float64(u.lookups-s.lookup) - s.gap) / 8
+		case len(u.seen) < maxPeers:
+			s = &sighting{gap: 1}
+			u.seen[p.Addr] = s
+		default:
+			continue
 		}
+		s.peer, s.at, s.lookup = p, now, u.lookups
 	}
 	all := make([]peer.Peer, 0, len(u.seen))
-	for _, s := range u.seen {
+	for addr, s := range u.seen {
+		if now.Sub(s.at) >= window && float64(u.lookups-s.lookup) >= u.allowed(s) {
+			delete(u.seen, addr)
+			continue
+		}
 		all = append(all, s.peer)
 	}
 	return unique(all)
+}
+
+// allowed is in how many lookups in a row a peer may be missing: those in which it should have been named patience times, by
+// its own rate or, while that is not known, by that of a sample which takes each peer with equal chance.
+func (u *union) allowed(s *sighting) float64 {
+	return patience * max(s.gap, float64(len(u.seen))/float64(max(1, u.size)))
+}
+
+// whole reports whether each live peer had the time to be named since the last failure.
+func (u *union) whole(now time.Time) bool {
+	if now.Sub(u.sound) < window || len(u.seen) >= maxPeers {
+		return false
+	}
+	for _, s := range u.seen {
+		if float64(u.since) < u.allowed(s) {
+			return false
+		}
+	}
+	return true
 }

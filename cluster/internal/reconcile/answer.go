@@ -16,13 +16,18 @@ const (
 	selfAbsentSets = 2
 )
 
-// topology is what one strategy said.
+// topology is what one strategy reported.
 type topology struct {
 	name    string
 	prune   Prune
 	removed bool // by the configuration: its refs fade without further Sets
 	refs    map[string]*ref
 	wanted  int // refs that want their peer
+
+	// answering is for how long the source has given answers that name peers, complete or not. It stands
+	// still while the source fails, so that an outage makes no peer older.
+	answering  time.Duration
+	lastAnswer time.Time
 
 	stamp     int // number of answers
 	sets      int // number of Sets
@@ -62,7 +67,22 @@ func (l *Ledger) RemoveTopology(name string, now time.Time) {
 	}
 }
 
-// Set takes a complete answer. It reports whether anybody is wanted now who was not before.
+// Wanted returns the peers that a topology wants, in no order.
+func (l *Ledger) Wanted(name string) []peer.Peer {
+	t := l.topologies[name]
+	if t == nil {
+		return nil
+	}
+	all := make([]peer.Peer, 0, t.wanted)
+	for _, f := range t.refs {
+		if f.wants {
+			all = append(all, f.row.peer)
+		}
+	}
+	return all
+}
+
+// Set takes a complete answer. It reports whether a peer is wanted now that was not before.
 // An empty answer after a non-empty one is held back until it was repeated.
 func (l *Ledger) Set(name string, all []peer.Peer, now time.Time) (news bool) {
 	t := l.topologies[name]
@@ -86,7 +106,7 @@ func (l *Ledger) Set(name string, all []peer.Peer, now time.Time) (news bool) {
 		}
 		absentAt, absentSet = t.emptySince, t.sets-t.emptyCalls+1
 	}
-	news = l.want(t, all)
+	news = l.want(t, all, now)
 	for _, f := range t.refs {
 		if f.stamp != t.stamp {
 			f.unwant(absentAt, absentSet)
@@ -96,16 +116,16 @@ func (l *Ledger) Set(name string, all []peer.Peer, now time.Time) (news bool) {
 	return news
 }
 
-// Add takes an incomplete answer. It reports whether anybody is wanted now who was not before.
-func (l *Ledger) Add(name string, some []peer.Peer) (news bool) {
+// Add takes an incomplete answer. It reports whether a peer is wanted now that was not before.
+func (l *Ledger) Add(name string, some []peer.Peer, now time.Time) (news bool) {
 	t := l.topologies[name]
 	if t == nil || t.removed {
 		return false
 	}
-	return l.want(t, some)
+	return l.want(t, some, now)
 }
 
-// Fail takes a failure: what was counted towards leaving somebody out starts anew.
+// Fail takes a failure: the counts that lead to a drop start again.
 func (l *Ledger) Fail(name string) {
 	if t := l.topologies[name]; t != nil {
 		t.goodSets, t.emptyCalls = 0, 0
@@ -113,8 +133,11 @@ func (l *Ledger) Fail(name string) {
 }
 
 // want marks these peers as wanted by a topology.
-func (l *Ledger) want(t *topology, peers []peer.Peer) (news bool) {
+func (l *Ledger) want(t *topology, peers []peer.Peer, now time.Time) (news bool) {
 	t.stamp++
+	if len(peers) > 0 {
+		t.answered(now)
+	}
 	for _, p := range peers {
 		if l.isSelf(p) {
 			continue
@@ -123,9 +146,12 @@ func (l *Ledger) want(t *topology, peers []peer.Peer) (news bool) {
 		if f == nil {
 			f = l.newRef(t, p)
 		}
-		f.stamp = t.stamp
+		f.stamp, f.fresh = t.stamp, t.answering
 		f.row.peer = p
 		if !f.wants {
+			if f.row.wanted == 0 {
+				f.row.drop = drop{running: f.row.drop.running}
+			}
 			f.wants = true
 			f.row.wanted++
 			t.wanted++
@@ -133,6 +159,15 @@ func (l *Ledger) want(t *topology, peers []peer.Peer) (news bool) {
 		}
 	}
 	return news
+}
+
+// answered moves the time for which the source has given answers. A pause beyond StaleAfter counts as that long,
+// because a source that works repeats its answer earlier.
+func (t *topology) answered(now time.Time) {
+	if !t.lastAnswer.IsZero() {
+		t.answering += min(now.Sub(t.lastAnswer), StaleAfter)
+	}
+	t.lastAnswer = now
 }
 
 func (l *Ledger) newRef(t *topology, p peer.Peer) *ref {
@@ -148,7 +183,7 @@ func (l *Ledger) newRef(t *topology, p peer.Peer) *ref {
 }
 
 // noteSelf looks for this node in a complete answer. A node that was listed and no longer is has
-// been told to go: it stops dialling, and drops nobody.
+// been removed from its source: it stops dialling, and drops no peer.
 func (t *topology) noteSelf(l *Ledger, all []peer.Peer) {
 	for _, p := range all {
 		if l.isSelf(p) {

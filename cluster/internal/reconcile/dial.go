@@ -11,7 +11,9 @@ import (
 const (
 	minBackoff = time.Second
 	maxBackoff = 30 * time.Second
-	spread     = 0.5 // backoffs are ±50 %, so that two sides of a heal do not dial in step
+	// Drops are repeated more rarely than dials, because a connection too many does no harm.
+	maxDropBackoff = 5 * time.Minute
+	spread         = 0.5 // backoffs are ±50 %, so that two sides of a heal do not dial in step
 	// A peer that stays unreachable is reported again after this time.
 	reportEvery = 10 * time.Minute
 )
@@ -25,13 +27,33 @@ type dial struct {
 	err      error     // of the last attempt
 	foreign  bool
 	reported time.Time
+
+	unlisted     int  // successes in a row after which the list did not show the peer
+	unlistedSeen bool // reported
 }
 
-// Outcome says what is worth telling about a finished dial.
+// drop is the state of the attempts to disconnect one peer that is no longer wanted.
+type drop struct {
+	running  bool
+	attempts int       // calls that have returned while the peer was listed
+	returned int       // those of them that returned nil
+	next     time.Time // not before
+	err      error     // of the last call
+	reported bool
+}
+
+// ErrUnlisted is the state of a peer whose dials succeed although the list does not show it.
+var ErrUnlisted = errors.New("connect succeeds, but the list shows neither its address nor its ID; " +
+	"List must return the address that was dialled, or the ID of the peer")
+
+var errStillListed = errors.New("disconnect succeeds, but the list still shows the peer")
+
+// Outcome is what to report of a finished dial or drop.
 type Outcome struct {
-	Report  bool // a failure that is new, or was last reported long ago
-	Foreign bool // the first sign that the peer belongs to another cluster
-	Self    bool // the address turned out to be this node's own
+	Report  bool  // a failure that is new, or was last reported long ago
+	Err     error // what to report of a drop; it may be an error although the call returned nil
+	Foreign bool  // the first sign that the peer belongs to another cluster
+	Self    bool  // the address turned out to be this node's own
 }
 
 // Dialed takes the result of a dial that Round asked for.
@@ -70,10 +92,14 @@ func (l *Ledger) Returned(addr string, err error, now time.Time) Outcome {
 func (d *dial) finish(l *Ledger, err error, now time.Time) (o Outcome) {
 	d.attempts++
 	d.ok, d.err = err == nil, err
-	d.next = now.Add(l.backoff(d.attempts))
+	d.next = now.Add(l.backoff(d.attempts, maxBackoff))
 	if err == nil {
+		if d.unlisted++; d.unlistedSeen {
+			d.err = ErrUnlisted
+		}
 		return o
 	}
+	d.unlisted = 0
 	if errors.Is(err, connector.ErrForeign) {
 		o.Foreign = !d.foreign
 		d.foreign = true
@@ -86,29 +112,55 @@ func (d *dial) finish(l *Ledger, err error, now time.Time) (o Outcome) {
 	return o
 }
 
-// Dropped takes the result of a drop that Round asked for. A failed one is tried again in a
-// later round.
-func (l *Ledger) Dropped(addr string, err error, now time.Time) {
-	r := l.rows[addr]
-	if r == nil {
-		return
+// neverListed reports, once, that dials succeed and the list does not show the peer. The second one
+// decides, because a list may lag behind the first. Where the connector gossips, a peer may be any
+// address that leads into the cluster, so that the list need not show it.
+func (d *dial) neverListed(gossips bool) bool {
+	if gossips || d.unlisted < 2 || d.unlistedSeen {
+		return false
 	}
-	r.dropping = false
-	if err != nil {
-		l.dropped = max(0, l.dropped-1)
-		r.dial.attempts++
-		r.dial.next = now.Add(l.backoff(r.dial.attempts))
-		r.dial.err = err
-	}
+	d.unlistedSeen, d.err = true, ErrUnlisted
+	return true
 }
 
-// backoff returns the time to the next attempt: 1 s doubling to 30 s, ±50 %.
-func (l *Ledger) backoff(attempts int) time.Duration {
-	d := maxBackoff
-	if attempts <= 5 {
-		d = minBackoff << (attempts - 1)
+// Dropped takes the result of a drop that Round asked for. A failed one is tried again after a
+// backoff that grows for as long as the peer is not wanted: nothing depends on it. One that
+// succeeded counts as failed when the list still shows the peer at the next attempt.
+func (l *Ledger) Dropped(addr string, err error, now time.Time) Outcome {
+	r := l.rows[addr]
+	if r == nil {
+		return Outcome{}
 	}
-	return l.jitter(min(d, maxBackoff))
+	d := &r.drop
+	if d.running = false; r.wanted > 0 {
+		return Outcome{}
+	}
+	d.attempts++
+	d.next = now.Add(l.backoff(d.attempts, maxDropBackoff))
+	if err == nil {
+		if soon := now.Add(Interval); d.next.Before(soon) {
+			d.next = soon // the list may lag behind
+		}
+		if d.returned++; d.returned > 1 {
+			err = errStillListed
+		}
+	}
+	if d.err = err; err == nil {
+		return Outcome{}
+	}
+	l.dropped = max(0, l.dropped-1)
+	first := !d.reported
+	d.reported = true
+	return Outcome{Report: first, Err: err}
+}
+
+// backoff returns the time to the next attempt: 1 s doubling to most, ±50 %.
+func (l *Ledger) backoff(attempts int, most time.Duration) time.Duration {
+	d := most
+	if attempts <= 16 { // 1 s << 15 is above every limit
+		d = min(most, minBackoff<<(attempts-1))
+	}
+	return l.jitter(d)
 }
 
 func (l *Ledger) jitter(d time.Duration) time.Duration {

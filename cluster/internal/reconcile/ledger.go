@@ -1,7 +1,10 @@
-// Package reconcile decides who is to be dialled and who is to be dropped: wanted minus
-// connected, for ever. It is pure: answers, lists and the time come in, plans go out; it reads
-// no clock, starts no goroutine and calls nobody. One [Ledger] serves one connector, so that topologies that
+// Package reconcile decides which peers to dial and which to drop: wanted minus connected, for
+// ever. It is pure: answers, lists and the time come in, plans go out; it reads no clock, starts no
+// goroutine and calls no foreign code. One [Ledger] serves one connector, so that topologies that
 // name the same peer count as references to it.
+//
+// A complete answer decides alone which peers are wanted. Where answers stay incomplete, age does: a
+// peer that was neither named nor connected for [ForgetAfter] is no longer wanted.
 package reconcile
 
 import (
@@ -20,6 +23,9 @@ const (
 	// StaleAfter is the age at which an answer no longer counts as fresh. Strategies repeat
 	// an answer that holds at least once a minute.
 	StaleAfter = 90 * time.Second
+	// ForgetAfter is for how long a source must have given answers that do not name a peer before
+	// the peer, if it is not connected either, is no longer wanted. Outages of the source do not count.
+	ForgetAfter = 10 * time.Minute
 )
 
 // Prune is when peers that a topology wanted once, and no longer does, are disconnected.
@@ -36,7 +42,7 @@ type Ledger struct {
 
 	topologies map[string]*topology
 	rows       map[string]*row // every peer that is wanted, or was and is still connected; by address
-	self       map[string]bool // own addresses: those told by SetSelf and those learnt by dialling
+	self       map[string]bool // own addresses: those of SetSelf and those learnt by dialling
 	selfIDs    map[string]bool
 
 	round    uint64
@@ -61,7 +67,7 @@ type row struct {
 	connected bool
 	since     time.Time // of connected
 	dial      dial
-	dropping  bool
+	drop      drop
 }
 
 // ref is one topology's interest in one peer.
@@ -69,9 +75,10 @@ type ref struct {
 	topology  *topology
 	row       *row
 	wants     bool
-	stamp     int       // the answer that named it last
-	absentAt  time.Time // when it was first left out
-	absentSet int       // the number of that Set
+	stamp     int           // the answer that named it last
+	fresh     time.Duration // topology.answering when an answer named it, or its connection was lost
+	absentAt  time.Time     // when it was first left out
+	absentSet int           // the number of that Set
 }
 
 type idSeen struct {
@@ -93,7 +100,7 @@ func New(gossips bool, r *rand.Rand) *Ledger {
 	}
 }
 
-// SetSelf tells under which IDs and addresses this node itself may be named.
+// SetSelf takes the IDs and addresses under which this node itself may be named.
 func (l *Ledger) SetSelf(self []peer.Peer) {
 	for _, p := range self {
 		if p.ID != "" {

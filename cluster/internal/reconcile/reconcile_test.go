@@ -504,7 +504,7 @@ func playRandom(t *testing.T, seed uint64) {
 		case 0:
 			s.Fail(name)
 		case 1:
-			s.Add(name, some)
+			s.Add(name, some, s.now)
 		case 2:
 			delete(s.connected, fmt.Sprintf("n%d:1", r.IntN(6)))
 			some = nil

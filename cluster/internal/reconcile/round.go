@@ -8,20 +8,23 @@ import (
 
 // Plan is what one round decided. Its slices are nil when there is nothing to do.
 type Plan struct {
-	Dial []Call      // to be dialled now; each must be answered by Dialed
-	Drop []Call      // to be disconnected now; each must be answered by Dropped
-	Up   []peer.Peer // wanted peers that are connected since this round
-	Down []peer.Peer // wanted peers that were connected until this round
-	Next time.Time   // when a backoff ends that a round should follow; zero if none waits
+	Dial      []Call    // to be dialled now; each must be answered by Dialed
+	Drop      []Call    // to be disconnected now; each must be answered by Dropped
+	Up        []Call    // wanted peers that are connected since this round
+	Down      []Call    // wanted peers that were connected until this round
+	Dropped   []Call    // peers that were disconnected and that the list no longer shows
+	Unlisted  []Call    // peers whose dials succeed although the list does not show them; once each
+	Forgotten []Call    // peers that were wanted until now and were not named for too long
+	Next      time.Time // when a backoff ends that a round should follow; zero if none waits
 }
 
-// Call is a peer and the topology on whose behalf it is dialled or dropped.
+// Call is a peer and the topology that it is dialled or dropped for.
 type Call struct {
 	Peer     peer.Peer
 	Topology string
 }
 
-// Round compares who is wanted with who is connected.
+// Round compares the peers that are wanted with those that are connected.
 func (l *Ledger) Round(connected []peer.Peer, now time.Time) Plan {
 	l.note(connected)
 	var plan Plan
@@ -29,6 +32,7 @@ func (l *Ledger) Round(connected []peer.Peer, now time.Time) Plan {
 	l.due, l.gone = l.due[:0], l.gone[:0]
 	for addr, r := range l.rows {
 		l.settle(r, now, &plan)
+		l.expire(r, now, &plan)
 		if r.connected {
 			managed++
 		}
@@ -38,7 +42,7 @@ func (l *Ledger) Round(connected []peer.Peer, now time.Time) Plan {
 			l.consider(r, now, &plan)
 		case r.connected:
 			l.gone = append(l.gone, r)
-		case !r.dial.inFlight && !r.dropping:
+		case !r.dial.inFlight && !r.drop.running:
 			l.forget(addr, r)
 		}
 	}
@@ -78,24 +82,59 @@ func (l *Ledger) settle(r *row, now time.Time, plan *Plan) {
 	}
 	r.connected, r.since = is, now
 	switch {
-	case r.wanted == 0:
+	case is && r.wanted > 0:
+		plan.Up = append(plan.Up, Call{r.peer, r.owner(true)})
+		r.dial.reported, r.dial.unlisted, r.dial.unlistedSeen = time.Time{}, 0, false
 	case is:
-		plan.Up = append(plan.Up, r.peer)
-		r.dial.reported = time.Time{}
-	default:
-		plan.Down = append(plan.Down, r.peer)
+	case r.wanted > 0:
+		plan.Down = append(plan.Down, Call{r.peer, r.owner(true)})
+		r.refresh()
+	case r.drop.returned > 0:
+		plan.Dropped = append(plan.Dropped, Call{r.peer, r.owner(false)})
 	}
 }
+
+// refresh makes a peer as fresh as one that was just named: what was connected until now may come back.
+func (r *row) refresh() {
+	for _, f := range r.refs {
+		f.fresh = f.topology.answering
+	}
+}
+
+// expire ends the interest in a peer that is not connected and that no answer has named for ForgetAfter.
+func (l *Ledger) expire(r *row, now time.Time, plan *Plan) {
+	if r.wanted == 0 || r.connected || r.dial.inFlight {
+		return
+	}
+	owner := ""
+	for _, f := range r.refs {
+		if f.wants && f.age() >= ForgetAfter {
+			if owner == "" {
+				owner = r.owner(true)
+			}
+			f.unwant(now, f.topology.sets)
+		}
+	}
+	if r.wanted == 0 {
+		plan.Forgotten = append(plan.Forgotten, Call{r.peer, owner})
+	}
+}
+
+// age is for how long the topology has given answers that do not name the peer.
+func (f *ref) age() time.Duration { return f.topology.answering - f.fresh }
 
 // consider collects a wanted peer that is to be dialled now.
 func (l *Ledger) consider(r *row, now time.Time, plan *Plan) {
 	switch {
-	case r.connected || r.dial.inFlight || r.dropping || r.leaving():
+	case r.connected || r.dial.inFlight || r.drop.running || r.leaving():
 	case now.Before(r.dial.next):
 		if plan.Next.IsZero() || r.dial.next.Before(plan.Next) {
 			plan.Next = r.dial.next
 		}
 	default:
+		if r.dial.neverListed(l.gossips) {
+			plan.Unlisted = append(plan.Unlisted, Call{r.peer, r.owner(true)})
+		}
 		l.due = append(l.due, r)
 	}
 }
@@ -110,12 +149,22 @@ func (r *row) leaving() bool {
 	return true
 }
 
-// dial picks among the due at random, as many as may still run.
+// dial picks among the due, as many as may still run: those that were not dialled yet first, then
+// those that an answer named last, so that addresses of the past delay no present peer. Among equals it
+// picks at random, so that the nodes of a cluster do not all dial the same one.
 func (l *Ledger) dial(plan *Plan, most int) {
 	n := min(len(l.due), most-l.inFlight)
+	if n > 0 && n < len(l.due) {
+		l.rand.Shuffle(len(l.due), func(i, j int) { l.due[i], l.due[j] = l.due[j], l.due[i] })
+	}
 	for i := range max(0, n) {
-		j := i + l.rand.IntN(len(l.due)-i)
-		l.due[i], l.due[j] = l.due[j], l.due[i]
+		first := i
+		for j := i + 1; j < len(l.due) && n < len(l.due); j++ {
+			if l.due[j].rank() < l.due[first].rank() {
+				first = j
+			}
+		}
+		l.due[i], l.due[first] = l.due[first], l.due[i]
 		r := l.due[i]
 		r.dial.inFlight = true
 		l.inFlight++
@@ -123,7 +172,22 @@ func (l *Ledger) dial(plan *Plan, most int) {
 	}
 }
 
-// drop picks those to disconnect: who moved at once, the others under the rules of pruning.
+// rank orders the peers that are due: the lowest is dialled first. Ages count in minutes, the longest time between two
+// answers of a source that works.
+func (r *row) rank() time.Duration {
+	if r.dial.attempts == 0 {
+		return -1
+	}
+	youngest := ForgetAfter
+	for _, f := range r.refs {
+		if f.wants {
+			youngest = min(youngest, f.age())
+		}
+	}
+	return youngest.Truncate(time.Minute)
+}
+
+// drop picks the peers to disconnect: those that moved at once, the others under the rules of pruning.
 func (l *Ledger) drop(plan *Plan, managed int, now time.Time) {
 	if now.Sub(l.dropWindow) >= Interval {
 		l.dropped = 0
@@ -133,7 +197,7 @@ func (l *Ledger) drop(plan *Plan, managed int, now time.Time) {
 	}
 	l.noteArrived()
 	for _, r := range l.gone {
-		if r.dropping || r.dial.inFlight || now.Before(r.dial.next) {
+		if r.drop.running || r.dial.inFlight || now.Before(r.drop.next) {
 			continue
 		}
 		if !l.moved(r) {
@@ -143,13 +207,13 @@ func (l *Ledger) drop(plan *Plan, managed int, now time.Time) {
 			}
 			l.dropped++
 		}
-		r.dropping = true
+		r.drop.running = true
 		plan.Drop = append(plan.Drop, Call{r.peer, r.owner(false)})
 	}
 }
 
-// noteArrived collects the IDs of the wanted peers whose own address is connected, if anybody
-// could have moved at all.
+// noteArrived collects the IDs of the wanted peers whose own address is connected, if any
+// peer could have moved at all.
 func (l *Ledger) noteArrived() {
 	clear(l.arrived)
 	if len(l.gone) == 0 {
@@ -201,7 +265,7 @@ func (r *row) owner(wants bool) string {
 	return name
 }
 
-// forget ends a row that nobody wants and that is not connected.
+// forget ends a row that no topology wants and that is not connected.
 func (l *Ledger) forget(addr string, r *row) {
 	delete(l.rows, addr)
 	for _, f := range r.refs {

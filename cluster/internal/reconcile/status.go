@@ -14,7 +14,7 @@ type Topology struct {
 	Connected int  // of those wanted
 	EmptyHeld int  // empty answers in a row that are not believed yet
 	SelfSeen  bool // this node was in an answer
-	Leaving   bool // and no longer is: nobody is dialled
+	Leaving   bool // and no longer is: no peer is dialled
 	Peers     []Peer
 }
 
@@ -24,9 +24,9 @@ type Peer struct {
 	Wanted    bool // by this topology
 	Connected bool
 	Since     time.Time // of Connected; zero if it never was
-	Attempts  int       // dials since it was last seen connected
-	Err       error     // of the last dial
-	Next      time.Time // when the next dial may happen
+	Attempts  int       // dials since it was last seen connected; of a peer that is not wanted, drops
+	Err       error     // of the last dial or drop
+	Next      time.Time // when the next dial or drop may happen
 	Foreign   bool      // belongs to another cluster
 }
 
@@ -45,10 +45,14 @@ func (l *Ledger) Topology(name string) Topology {
 		if !f.wants && !r.connected {
 			continue
 		}
-		s.Peers = append(s.Peers, Peer{
+		p := Peer{
 			Peer: r.peer, Wanted: f.wants, Connected: r.connected, Since: r.since,
 			Attempts: r.dial.attempts, Err: r.dial.err, Next: r.dial.next, Foreign: r.dial.foreign,
-		})
+		}
+		if r.wanted == 0 {
+			p.Attempts, p.Err, p.Next = r.drop.attempts, r.drop.err, r.drop.next
+		}
+		s.Peers = append(s.Peers, p)
 	}
 	slices.SortFunc(s.Peers, func(a, b Peer) int { return cmp.Compare(a.Addr, b.Addr) })
 	return s
