@@ -166,6 +166,10 @@ func (e *exchanger) onBuckets(l *link, theirs *[NumBuckets]uint64) {
 		e.compare(l, 1)
 		return
 	}
+	if now := e.now(); now-x.begunAt >= e.cfg.Heartbeat*9/10 && now >= x.calmAt { // so that both ends know
+		x.begunAt = now
+		e.table.sendBuckets(l)
+	}
 	b.dueAt = e.now() + min(settleTime*e.cfg.Coalesce, e.cfg.Heartbeat/2)
 	soonest(&e.compareAt, b.dueAt)
 }
