@@ -31,6 +31,7 @@ type link struct {
 
 	clock        heardClock
 	beats        int           // heartbeats sent
+	lazy         bool          // writes of the shared map are announced over it, see sharedFlood
 	unsettled    bool          // its peer was not settled when it began, see aging
 	same         bool          // its last heartbeat told of the same state as ours
 	sharedDiffer int           // heartbeats in a row with another hash of the shared map than ours

@@ -6,18 +6,55 @@ import (
 	"time"
 )
 
-// sharedFlood is what of the shared map is to be pushed: of each key the newest write.
+// sharedFlood pushes writes of the shared map to all members along a tree of links (Plumtree: Leitão et al., "Epidemic Broadcast
+// Trees", SRDS 2007). A link is eager or lazy, the same for both of its ends, and begins eager. Writes go over the eager links. Where
+// that makes a circle, a frame brings nothing new, and its receiver makes the link lazy. Over a lazy link a write is only announced,
+// a little later, and not if the peer has shown that it has it. An announced write that does not come by the tree was lost with a link
+// or a member: it is asked for where it was announced, and that link is eager again.
+//
+// An announcement takes half the bytes of a small write. It waits long enough that one of the two ends has mostly heard it from the
+// other before its own is due. What concerns members goes over all links at once, so a lost tree never delays it.
 type sharedFlood struct {
-	items  map[uint64]*sharedItem // by SharedID
-	order  []*sharedItem
-	pushAt time.Duration
+	items      map[uint64]*sharedItem // by SharedID: of each key the newest write, until it is announced
+	order      []*sharedItem          // to be pushed
+	pushAt     time.Duration
+	lazy       []*sharedItem // pushed and to be announced, by time
+	announceAt time.Duration
+	lacks      map[uint64]*lackedWrite
+	waiting    []*lackedWrite // in lacks, and others that have come
+	askAt      time.Duration
+	eager      []LinkID // the eager links when the tree was last looked at
 }
 
 // sharedItem is an entry and the links whose peers have it.
 type sharedItem struct {
-	entry *SharedEntry
-	has   []LinkID
+	entry      *SharedEntry
+	has        []LinkID
+	announceAt time.Duration // 0: not pushed yet
 }
+
+func (it *sharedItem) note(l LinkID) {
+	if !slices.Contains(it.has, l) {
+		it.has = append(it.has, l)
+	}
+}
+
+// lackedWrite is a write that was announced and has not come.
+type lackedWrite struct {
+	version SharedVersion
+	from    []LinkID // that announced it; the first one is asked next
+	askAt   time.Duration
+}
+
+// announceAfter is how long a write that was pushed waits before it is announced over lazy links: by then it has come to most members
+// by the tree, so each lazy link carries the announcement in one direction only.
+func (c *Core) announceAfter() time.Duration { return 3 * c.cfg.Coalesce }
+
+// askAfter is how long an announced write may take to come by the tree: two more hops, and their round trips.
+func (c *Core) askAfter() time.Duration { return 2*c.cfg.Coalesce + 10*time.Millisecond }
+
+// askAgainAfter is how long the answer to a question may take.
+const askAgainAfter = 100 * time.Millisecond
 
 // spread pushes an entry on to all neighbours but the one it came from, 0: it is ours. One that is of the future waits until no
 // neighbour takes it for that.
@@ -29,7 +66,7 @@ func (c *Core) spread(e *SharedEntry, from LinkID) {
 	}
 	f, id := &c.sharedFlood, e.id()
 	it := f.items[id]
-	if it == nil {
+	if it == nil || it.announceAt != 0 {
 		if f.items == nil {
 			f.items = map[uint64]*sharedItem{}
 		}
@@ -44,38 +81,207 @@ func (c *Core) spread(e *SharedEntry, from LinkID) {
 	soonest(&f.pushAt, c.now()+c.cfg.Coalesce)
 }
 
-// has notes that the peer of a link has a write that is to be pushed.
-func (f *sharedFlood) has(e *SharedEntry, l LinkID) {
-	it := f.items[e.id()]
-	if it != nil && it.entry.Stamp == e.Stamp && it.entry.Writer == e.Writer && !slices.Contains(it.has, l) {
-		it.has = append(it.has, l)
+// has notes that the peer of a link has a write that is to be pushed or announced.
+func (f *sharedFlood) has(v SharedVersion, l LinkID) {
+	if it := f.items[v.ID]; it != nil && it.entry.Stamp == v.Stamp {
+		it.note(l)
 	}
 }
 
+// pushSharedDue sends what is due: writes, announcements and questions.
 func (c *Core) pushSharedDue() {
 	c.sendHeld()
-	f := &c.sharedFlood
-	if f.pushAt == 0 || c.now() < f.pushAt {
-		return
+	c.tendTree()
+	f, now := &c.sharedFlood, c.now()
+	if f.pushAt != 0 && now >= f.pushAt {
+		f.pushAt = 0
+		c.pushEager()
 	}
+	if f.announceAt != 0 && now >= f.announceAt {
+		f.announceAt = 0
+		c.announce()
+	}
+	if f.askAt != 0 && now >= f.askAt {
+		f.askAt = 0
+		c.askForLacked()
+	}
+}
+
+// pushEager sends what waited for company over the eager links.
+func (c *Core) pushEager() {
+	f := &c.sharedFlood
 	items := f.order
-	f.items, f.order, f.pushAt = nil, nil, 0
+	f.order = nil
 	for _, l := range c.links.list {
 		var out []SharedEntry
 		for _, it := range items {
-			if !slices.Contains(it.has, l.id) {
-				out = append(out, *it.entry)
+			if l.lazy && it.entry.Space == SpaceUser || slices.Contains(it.has, l.id) {
+				continue
 			}
+			out = append(out, *it.entry)
+			it.note(l.id)
 		}
 		c.sendShared(l, out)
+	}
+	for _, it := range items {
+		it.announceAt = c.now() + c.announceAfter()
+		f.lazy = append(f.lazy, it)
+		soonest(&f.announceAt, it.announceAt)
+	}
+}
+
+// announce names the writes that are due over the lazy links whose peers have not shown that they have them, and those that are soon
+// due with them.
+func (c *Core) announce() {
+	f, due := &c.sharedFlood, 0
+	for due < len(f.lazy) && f.lazy[due].announceAt <= c.now()+c.cfg.Coalesce {
+		due++
+	}
+	items := f.lazy[:due]
+	f.lazy = slices.Clone(f.lazy[due:])
+	if len(f.lazy) > 0 {
+		soonest(&f.announceAt, f.lazy[0].announceAt)
+	}
+	for _, l := range c.links.list {
+		var out []SharedVersion
+		for _, it := range items {
+			if f.items[it.entry.id()] == it && !slices.Contains(it.has, l.id) {
+				out = append(out, SharedVersion{ID: it.entry.id(), Stamp: it.entry.Stamp}) // the stamp names the write well enough
+			}
+		}
+		for part := range slices.Chunk(out, maxFrame/24) {
+			c.send(l, &SharedAnnounce{Entries: part})
+		}
+	}
+	for _, it := range items {
+		if id := it.entry.id(); f.items[id] == it {
+			delete(f.items, id)
+		}
+	}
+}
+
+// onAnnounce notes which announced writes have not come.
+func (c *Core) onAnnounce(l *link, a *SharedAnnounce) {
+	f := &c.sharedFlood
+	for _, v := range a.Entries {
+		if c.aheadOfClock(v.Stamp) {
+			continue
+		}
+		if c.hasWrite(v) {
+			f.has(v, l.id)
+			continue
+		}
+		if w := f.lacks[v.ID]; w != nil && w.version.Stamp >= v.Stamp {
+			w.from = append(w.from, l.id)
+			continue
+		}
+		if f.lacks == nil {
+			f.lacks = map[uint64]*lackedWrite{}
+		}
+		w := &lackedWrite{version: v, from: []LinkID{l.id}, askAt: c.now() + c.askAfter()}
+		f.lacks[v.ID] = w
+		f.waiting = append(f.waiting, w)
+		soonest(&f.askAt, w.askAt)
+	}
+}
+
+// hasWrite reports whether this node has a write or a newer one of its key.
+func (c *Core) hasWrite(v SharedVersion) bool {
+	e := c.shared.byID(v.ID)
+	return e != nil && e.Stamp >= v.Stamp
+}
+
+// askForLacked asks for the writes that were announced and have not come, each over one of the links that announced it, and makes these
+// links eager.
+func (c *Core) askForLacked() {
+	f, now := &c.sharedFlood, c.now()
+	ask := map[LinkID][]SharedVersion{}
+	kept := f.waiting[:0]
+	for _, w := range f.waiting {
+		switch {
+		case f.lacks[w.version.ID] != w:
+			continue // replaced by a newer write
+		case c.hasWrite(w.version):
+			delete(f.lacks, w.version.ID)
+			continue
+		case now >= w.askAt:
+			for len(w.from) > 0 && c.links.byID[w.from[0]] == nil {
+				w.from = w.from[1:]
+			}
+			if len(w.from) == 0 { // the next comparison of hashes finds it
+				delete(f.lacks, w.version.ID)
+				continue
+			}
+			ask[w.from[0]] = append(ask[w.from[0]], c.versionOf(w.version.ID))
+			w.from, w.askAt = w.from[1:], now+askAgainAfter
+		}
+		soonest(&f.askAt, w.askAt)
+		kept = append(kept, w)
+	}
+	clear(f.waiting[len(kept):])
+	f.waiting = kept
+	for _, l := range c.links.list {
+		if lacks := ask[l.id]; len(lacks) > 0 {
+			c.setLazy(l, false)
+			c.send(l, &SharedDigest{Entries: lacks})
+		}
+	}
+}
+
+// versionOf is what this node has of a key.
+func (c *Core) versionOf(id uint64) SharedVersion {
+	if e := c.shared.byID(id); e != nil {
+		return e.version()
+	}
+	return SharedVersion{ID: id}
+}
+
+// setLazy changes a link for both of its ends.
+func (c *Core) setLazy(l *link, on bool) {
+	if l.lazy != on {
+		l.lazy = on
+		c.send(l, &Lazy{On: on})
+	}
+}
+
+// onLazy takes over what the peer made of a link. The last eager link stays one.
+func (c *Core) onLazy(l *link, f *Lazy) {
+	l.lazy = f.On
+	if f.On && !slices.ContainsFunc(c.links.list, func(o *link) bool { return !o.lazy }) {
+		c.setLazy(l, false)
+	}
+}
+
+// prune makes a link lazy over which a frame of writes came that were all here already, unless it is the last eager one.
+func (c *Core) prune(l *link) {
+	if !l.lazy && slices.ContainsFunc(c.links.list, func(o *link) bool { return o != l && !o.lazy }) {
+		c.setLazy(l, true)
+	}
+}
+
+// tendTree makes all links eager when an eager one has ended: which part of the tree hung on it is not known here. The circles that
+// this makes end with the next writes.
+func (c *Core) tendTree() {
+	f := &c.sharedFlood
+	lost := slices.ContainsFunc(f.eager, func(id LinkID) bool { return c.links.byID[id] == nil })
+	f.eager = f.eager[:0]
+	for _, l := range c.links.list {
+		if lost {
+			c.setLazy(l, false)
+		}
+		if !l.lazy {
+			f.eager = append(f.eager, l.id)
+		}
 	}
 }
 
 // sharedDue is when the shared map next has something to do by itself, 0 if never.
 func (c *Core) sharedDue() time.Duration {
 	at := c.collectAt()
-	if f := &c.sharedFlood; f.pushAt != 0 {
-		soonest(&at, f.pushAt)
+	for _, t := range []time.Duration{c.sharedFlood.pushAt, c.sharedFlood.announceAt, c.sharedFlood.askAt} {
+		if t != 0 {
+			soonest(&at, t)
+		}
 	}
 	return at
 }
@@ -99,6 +305,7 @@ func clone(e *SharedEntry) *SharedEntry { own := *e; return &own }
 // onSharedDelta takes what a neighbour pushed or answered.
 func (c *Core) onSharedDelta(l *link, d *SharedDelta) {
 	c.hearTime(l, d.Clock)
+	news, known := 0, 0
 	for i := range d.Entries {
 		e := &d.Entries[i]
 		if why := c.refuses(e); why != "" {
@@ -112,28 +319,36 @@ func (c *Core) onSharedDelta(l *link, d *SharedDelta) {
 			c.endUnsettled(l)
 			return
 		}
-		c.merge(l, clone(e))
+		if c.merge(l, clone(e)) {
+			news++
+		} else if e.Space == SpaceUser {
+			known++
+		}
 		if c.closed {
 			return
 		}
 	}
+	if known > 0 && news == 0 {
+		c.prune(l)
+	}
 }
 
-// merge takes one entry of a neighbour.
-func (c *Core) merge(l *link, e *SharedEntry) {
+// merge takes one entry of a neighbour, and reports whether it is new here.
+func (c *Core) merge(l *link, e *SharedEntry) bool {
 	c.shared.clock.see(e.Stamp, c.future())
 	if !c.shared.put(e) {
-		c.sharedFlood.has(e, l.id)
-		return
+		c.sharedFlood.has(e.version(), l.id)
+		return false
 	}
 	l.sharedWait = 0
 	c.spread(e, l.id)
 	if c.shared.byID(e.id()) == nil {
 		c.report([]ended{{e, true}})
-		return
+		return true
 	}
 	c.remember(e)
 	c.enforce(e)
+	return true
 }
 
 // past reports whether an entry is a tombstone that has had its time, or a value that would be one. A node that is aged takes it all
