@@ -32,6 +32,8 @@ type link struct {
 	clock        heardClock
 	beats        int           // heartbeats sent
 	lazy         bool          // writes of the shared map are announced over it, see sharedFlood
+	grafted      time.Duration // when it became eager for a write that was lost; 0: never
+	circle       bool          // the root's last write came over it when it was here already
 	unsettled    bool          // its peer was not settled when it began, see aging
 	same         bool          // its last heartbeat told of the same state as ours
 	sharedDiffer int           // heartbeats in a row with another hash of the shared map than ours

@@ -18,19 +18,23 @@ type sharedFlood struct {
 	items      map[uint64]*sharedItem // by SharedID: of each key the newest write, until it is announced
 	order      []*sharedItem          // to be pushed
 	pushAt     time.Duration
-	lazy       []*sharedItem // pushed and to be announced, by time
+	first      []*sharedItem // pushed and to be announced by the first end of each lazy link, by time
+	second     []*sharedItem // to be announced by the other end, by time
 	announceAt time.Duration
 	lacks      map[uint64]*lackedWrite
 	waiting    []*lackedWrite // in lacks, and others that have come
 	askAt      time.Duration
-	eager      []LinkID // the eager links when the tree was last looked at
+	eager      []LinkID      // the eager links when the tree was last looked at
+	root       NodeID        // the writer whose writes show where the tree has circles
+	rootAt     time.Duration // when it last wrote; 0: there is none
+	pruneAt    time.Duration // when links that close circles are made lazy
 }
 
 // sharedItem is an entry and the links whose peers have it.
 type sharedItem struct {
 	entry      *SharedEntry
 	has        []LinkID
-	announceAt time.Duration // 0: not pushed yet
+	announceAt time.Duration // at the first ends; 0: not pushed yet
 }
 
 func (it *sharedItem) note(l LinkID) {
@@ -46,15 +50,29 @@ type lackedWrite struct {
 	askAt   time.Duration
 }
 
-// announceAfter is how long a write that was pushed waits before it is announced over lazy links: by then it has come to most members
-// by the tree, so each lazy link carries the announcement in one direction only.
-func (c *Core) announceAfter() time.Duration { return 3 * c.cfg.Coalesce }
+// announceAfter is how long a write that was pushed waits before it is announced over lazy links, and waits again before the other ends
+// do so. Which end is the first differs from key to key. The other one mostly has nothing left to announce.
+func (c *Core) announceAfter() time.Duration { return 1 * c.cfg.Coalesce }
 
-// askAfter is how long an announced write may take to come by the tree: two more hops, and their round trips.
-func (c *Core) askAfter() time.Duration { return 2*c.cfg.Coalesce + 10*time.Millisecond }
+// announcesFirst reports whether this end of a link is the first to announce a key.
+func (c *Core) announcesFirst(l *link, id uint64) bool {
+	return (c.self.node < l.peer.node) == (id>>8&1 == 0)
+}
+
+// askAfter is how long an announced write may take to come by the tree: one or a few more hops. By chance, so that of a part of the
+// tree that was cut off one member asks, and the others get the write from it.
+func (c *Core) askAfter() time.Duration {
+	return 1*c.cfg.Coalesce + time.Duration(c.rng.Int64N(int64(1*c.cfg.Coalesce)))
+}
+
+// lackedMost bounds the announced writes that are waited for; the comparison of hashes finds the others.
+const lackedMost = 1 << 13
+
+// askAtOnce is how many links are asked for a lost write at once: that it is late shows that links lose packets.
+const askAtOnce = 2
 
 // askAgainAfter is how long the answer to a question may take.
-const askAgainAfter = 100 * time.Millisecond
+const askAgainAfter = 25 * time.Millisecond
 
 // spread pushes an entry on to all neighbours but the one it came from, 0: it is ours. One that is of the future waits until no
 // neighbour takes it for that.
@@ -66,6 +84,9 @@ func (c *Core) spread(e *SharedEntry, from LinkID) {
 	}
 	f, id := &c.sharedFlood, e.id()
 	it := f.items[id]
+	if from == 0 {
+		c.observe(nil, e, true)
+	}
 	if it == nil || it.announceAt != 0 {
 		if f.items == nil {
 			f.items = map[uint64]*sharedItem{}
@@ -78,8 +99,16 @@ func (c *Core) spread(e *SharedEntry, from LinkID) {
 	if from != 0 {
 		it.has = append(it.has, from)
 	}
-	soonest(&f.pushAt, c.now()+c.cfg.Coalesce)
+	wait := c.cfg.Coalesce
+	if from != 0 {
+		wait /= relayFaster
+	}
+	soonest(&f.pushAt, c.now()+wait)
 }
+
+// relayFaster is by how much less a write of another node waits for company than an own one: it has waited at its writer, and each
+// hop of the tree adds to the time that the last member waits.
+const relayFaster = 4
 
 // has notes that the peer of a link has a write that is to be pushed or announced.
 func (f *sharedFlood) has(v SharedVersion, l LinkID) {
@@ -105,6 +134,10 @@ func (c *Core) pushSharedDue() {
 		f.askAt = 0
 		c.askForLacked()
 	}
+	if f.pruneAt != 0 && now >= f.pruneAt {
+		f.pruneAt = 0
+		c.prune()
+	}
 }
 
 // pushEager sends what waited for company over the eager links.
@@ -125,37 +158,57 @@ func (c *Core) pushEager() {
 	}
 	for _, it := range items {
 		it.announceAt = c.now() + c.announceAfter()
-		f.lazy = append(f.lazy, it)
+		f.first = append(f.first, it)
 		soonest(&f.announceAt, it.announceAt)
 	}
 }
 
-// announce names the writes that are due over the lazy links whose peers have not shown that they have them, and those that are soon
-// due with them.
+// announce names the writes that are due over lazy links, and those that are due soon with them.
 func (c *Core) announce() {
-	f, due := &c.sharedFlood, 0
-	for due < len(f.lazy) && f.lazy[due].announceAt <= c.now()+c.cfg.Coalesce {
-		due++
+	f, now := &c.sharedFlood, c.now()+c.cfg.Coalesce
+	second := due(&f.second, func(it *sharedItem) bool { return it.announceAt+2*c.announceAfter() <= now })
+	first := due(&f.first, func(it *sharedItem) bool { return it.announceAt <= now })
+	c.announceItems(second, false)
+	c.announceItems(first, true)
+	for _, it := range second {
+		if id := it.entry.id(); f.items[id] == it {
+			delete(f.items, id)
+		}
 	}
-	items := f.lazy[:due]
-	f.lazy = slices.Clone(f.lazy[due:])
-	if len(f.lazy) > 0 {
-		soonest(&f.announceAt, f.lazy[0].announceAt)
+	f.second = append(f.second, first...)
+	if len(f.first) > 0 {
+		soonest(&f.announceAt, f.first[0].announceAt)
 	}
+	if len(f.second) > 0 {
+		soonest(&f.announceAt, f.second[0].announceAt+2*c.announceAfter())
+	}
+}
+
+// due cuts off the items at the head of a queue that are due.
+func due(queue *[]*sharedItem, isDue func(*sharedItem) bool) []*sharedItem {
+	n := 0
+	for n < len(*queue) && isDue((*queue)[n]) {
+		n++
+	}
+	items := slices.Clone((*queue)[:n])
+	*queue = slices.Delete(*queue, 0, n)
+	return items
+}
+
+// announceItems names writes over the links of which this end is the first one to do so, or is not, and whose peers have not shown that
+// they have them.
+func (c *Core) announceItems(items []*sharedItem, first bool) {
 	for _, l := range c.links.list {
 		var out []SharedVersion
 		for _, it := range items {
-			if f.items[it.entry.id()] == it && !slices.Contains(it.has, l.id) {
-				out = append(out, SharedVersion{ID: it.entry.id(), Stamp: it.entry.Stamp}) // the stamp names the write well enough
+			id := it.entry.id()
+			if c.sharedFlood.items[id] == it && c.announcesFirst(l, id) == first && !slices.Contains(it.has, l.id) {
+				out = append(out, SharedVersion{ID: id, Stamp: it.entry.Stamp}) // the stamp names the write well enough
+				it.note(l.id)
 			}
 		}
 		for part := range slices.Chunk(out, maxFrame/24) {
 			c.send(l, &SharedAnnounce{Entries: part})
-		}
-	}
-	for _, it := range items {
-		if id := it.entry.id(); f.items[id] == it {
-			delete(f.items, id)
 		}
 	}
 }
@@ -164,7 +217,7 @@ func (c *Core) announce() {
 func (c *Core) onAnnounce(l *link, a *SharedAnnounce) {
 	f := &c.sharedFlood
 	for _, v := range a.Entries {
-		if c.aheadOfClock(v.Stamp) {
+		if c.aheadOfClock(v.Stamp) || len(f.lacks) >= lackedMost {
 			continue
 		}
 		if c.hasWrite(v) {
@@ -172,7 +225,9 @@ func (c *Core) onAnnounce(l *link, a *SharedAnnounce) {
 			continue
 		}
 		if w := f.lacks[v.ID]; w != nil && w.version.Stamp >= v.Stamp {
-			w.from = append(w.from, l.id)
+			if !slices.Contains(w.from, l.id) {
+				w.from = append(w.from, l.id)
+			}
 			continue
 		}
 		if f.lacks == nil {
@@ -205,15 +260,15 @@ func (c *Core) askForLacked() {
 			delete(f.lacks, w.version.ID)
 			continue
 		case now >= w.askAt:
-			for len(w.from) > 0 && c.links.byID[w.from[0]] == nil {
-				w.from = w.from[1:]
-			}
-			if len(w.from) == 0 { // the next comparison of hashes finds it
+			if len(w.from) == 0 { // the next announcement, or comparison of hashes, finds it
 				delete(f.lacks, w.version.ID)
 				continue
 			}
-			ask[w.from[0]] = append(ask[w.from[0]], c.versionOf(w.version.ID))
-			w.from, w.askAt = w.from[1:], now+askAgainAfter
+			n := min(askAtOnce, len(w.from))
+			for _, from := range w.from[:n] {
+				ask[from] = append(ask[from], c.versionOf(w.version.ID))
+			}
+			w.from, w.askAt = w.from[n:], now+askAgainAfter
 		}
 		soonest(&f.askAt, w.askAt)
 		kept = append(kept, w)
@@ -223,6 +278,7 @@ func (c *Core) askForLacked() {
 	for _, l := range c.links.list {
 		if lacks := ask[l.id]; len(lacks) > 0 {
 			c.setLazy(l, false)
+			l.grafted = c.now()
 			c.send(l, &SharedDigest{Entries: lacks})
 		}
 	}
@@ -247,17 +303,64 @@ func (c *Core) setLazy(l *link, on bool) {
 // onLazy takes over what the peer made of a link. The last eager link stays one.
 func (c *Core) onLazy(l *link, f *Lazy) {
 	l.lazy = f.On
+	if !f.On {
+		l.grafted = c.now()
+	}
 	if f.On && !slices.ContainsFunc(c.links.list, func(o *link) bool { return !o.lazy }) {
 		c.setLazy(l, false)
 	}
 }
 
-// prune makes a link lazy over which a frame of writes came that were all here already, unless it is the last eager one.
-func (c *Core) prune(l *link) {
-	if !l.lazy && slices.ContainsFunc(c.links.list, func(o *link) bool { return o != l && !o.lazy }) {
-		c.setLazy(l, true)
+// observe learns from a write that came over a link, or is our own, where the tree has circles. Of the writes of one writer each node
+// gets every one first over the link that leads to the writer, so the links that bring it again close circles, and all of them
+// can go at once. Links judged by the writes of several would go all together, and the tree with them. The writer that counts, the
+// root, is the one of the lowest ID that has written lately, which all members soon agree on.
+func (c *Core) observe(l *link, e *SharedEntry, fresh bool) {
+	f, now := &c.sharedFlood, c.now()
+	if e.Space != SpaceUser {
+		return
+	}
+	if f.rootAt == 0 || e.Writer < f.root || now-f.rootAt > rootLasts {
+		f.root = e.Writer
+		for _, o := range c.links.list {
+			o.circle = false
+		}
+	}
+	if e.Writer != f.root {
+		return
+	}
+	f.rootAt = max(1, now)
+	if l == nil {
+		return
+	}
+	if l.circle = !fresh; l.circle {
+		soonest(&f.pruneAt, now+5*c.cfg.Coalesce)
 	}
 }
+
+// rootLasts is for how long a writer that writes no more counts.
+const rootLasts = 10 * time.Second
+
+// prune makes the links lazy that close circles, but not the last eager one, and not those over which a lost write was asked for of
+// late.
+func (c *Core) prune() {
+	now, eager := c.now(), 0
+	for _, l := range c.links.list {
+		if !l.lazy {
+			eager++
+		}
+	}
+	for _, l := range c.links.list {
+		if l.circle && !l.lazy && eager > 1 && (l.grafted == 0 || now-l.grafted >= graftLasts) {
+			c.setLazy(l, true)
+			eager--
+		}
+		l.circle = false
+	}
+}
+
+// graftLasts is how long a link stays eager that was asked for a lost write.
+const graftLasts = 10 * time.Second
 
 // tendTree makes all links eager when an eager one has ended: which part of the tree hung on it is not known here. The circles that
 // this makes end with the next writes.
@@ -278,7 +381,7 @@ func (c *Core) tendTree() {
 // sharedDue is when the shared map next has something to do by itself, 0 if never.
 func (c *Core) sharedDue() time.Duration {
 	at := c.collectAt()
-	for _, t := range []time.Duration{c.sharedFlood.pushAt, c.sharedFlood.announceAt, c.sharedFlood.askAt} {
+	for _, t := range []time.Duration{c.sharedFlood.pushAt, c.sharedFlood.announceAt, c.sharedFlood.askAt, c.sharedFlood.pruneAt} {
 		if t != 0 {
 			soonest(&at, t)
 		}
@@ -305,7 +408,6 @@ func clone(e *SharedEntry) *SharedEntry { own := *e; return &own }
 // onSharedDelta takes what a neighbour pushed or answered.
 func (c *Core) onSharedDelta(l *link, d *SharedDelta) {
 	c.hearTime(l, d.Clock)
-	news, known := 0, 0
 	for i := range d.Entries {
 		e := &d.Entries[i]
 		if why := c.refuses(e); why != "" {
@@ -319,17 +421,10 @@ func (c *Core) onSharedDelta(l *link, d *SharedDelta) {
 			c.endUnsettled(l)
 			return
 		}
-		if c.merge(l, clone(e)) {
-			news++
-		} else if e.Space == SpaceUser {
-			known++
-		}
+		c.observe(l, e, c.merge(l, clone(e)))
 		if c.closed {
 			return
 		}
-	}
-	if known > 0 && news == 0 {
-		c.prune(l)
 	}
 }
 

@@ -11,10 +11,10 @@ import (
 
 // delivery is what writes of the shared map cost, and how long they took.
 type delivery struct {
-	bytes   float64 // payload of a member for a write, above that of an idle cluster
-	p99     time.Duration
-	worst   time.Duration
-	missing int
+	bytes float64 // payload of a member for a write, above that of an idle cluster
+	p99   time.Duration
+	worst time.Duration
+	lost  int // not delivered within a second
 }
 
 // deliver has all running members write a key of their own at once, so many times, and lets a second pass after each.
@@ -48,34 +48,38 @@ func deliver(w *World, rounds int, disturb func(round int)) delivery {
 		w.Run(time.Second, nil)
 	}
 	slices.Sort(took)
-	d := delivery{missing: want - len(took)}
-	if len(took) > 0 {
-		d.p99, d.worst = took[min(len(took)-1, want*99/100)], took[len(took)-1]
+	d := delivery{p99: time.Second, worst: time.Second, lost: want - len(took)}
+	if len(took) > want/2 { // the others died
+		d.p99, d.worst = took[len(took)*99/100], took[len(took)-1]
 	}
 	d.bytes = (float64(w.Count.Bytes-before) - idle*(w.Now-begin).Seconds()) / float64(writes) / float64(size)
 	return d
 }
 
+// When every change went over every link, at 16 and 64 members a write of all took 194 and 220 B a member, and 99 % of the writes came
+// within 32 ms, with 5 % loss too. The tree may take three times as long, and not more bytes than a gossip of datagrams does.
 func TestASharedWriteTravelsAlongATree(t *testing.T) {
+	const bytes, late = 125, 96 * time.Millisecond
 	for _, n := range []int{16, 64, 128} {
 		w, _ := settle(t, n, 11)
 		deliver(w, 5, nil) // the tree takes shape
-		d := deliver(w, 10, nil)
-		t.Logf("%3d members: %.0f B for a write, p99 %v, worst %v", n, d.bytes, d.p99, d.worst)
-		if d.bytes > 125 || d.missing > 0 {
-			t.Errorf("%d members: %.0f B for a write, %d not delivered within a second", n, d.bytes, d.missing)
+		check := func(what string, d delivery, bytes float64) {
+			t.Helper()
+			t.Logf("%3d members, %s: %.0f B for a write, p99 %v, worst %v", n, what, d.bytes, d.p99, d.worst)
+			if died := what == "some die"; d.bytes > bytes || d.p99 > late || d.lost > 0 && !died {
+				t.Errorf("%d members, %s: %.0f B for a write, want at most %.0f; p99 %v, want at most %v; %d lost", n, what, d.bytes, bytes, d.p99, late, d.lost)
+			}
 		}
+		check("at rest", deliver(w, 10, nil), bytes)
 		w.Loss = 0.05
-		d = deliver(w, 10, nil)
-		t.Logf("%3d members, 5 %% loss: %.0f B for a write, p99 %v, worst %v, not within a second %d", n, d.bytes, d.p99, d.worst, d.missing)
+		check("5 % loss", deliver(w, 10, nil), 2*bytes)
 		w.Loss = 0
 		w.Run(5*time.Second, nil)
-		d = deliver(w, 10, func(round int) {
+		check("some die", deliver(w, 10, func(round int) {
 			if round < n/8 {
 				w.After(10*time.Millisecond, nil, w.Nodes[1+5*round%n].Crash)
 			}
-		})
-		t.Logf("%3d members, some die: %.0f B for a write, p99 %v, worst %v, not within a second %d", n, d.bytes, d.p99, d.worst, d.missing)
+		}), 2*bytes)
 		shares(t, w, 10*time.Second)
 	}
 }
