@@ -59,6 +59,15 @@ func (c *Core) announcesFirst(l *link, id uint64) bool {
 	return (c.self.node < l.peer.node) == (id>>8&1 == 0)
 }
 
+// manyLinks is the number of links from which on a key is announced over half of them, another half for each key: the announcements of
+// six lazy links take more than a small write itself, and three are enough for all but one in fifty of the nodes that need one.
+const manyLinks = 6
+
+// announces reports whether a key is announced over a link. The two ends, if both have many links, come to the same answer.
+func (c *Core) announces(l *link, id uint64) bool {
+	return len(c.links.list) < manyLinks || mix(uint64(c.self.node^l.peer.node)^id)&1 == 0
+}
+
 // askAfter is how long an announced write may take to come by the tree: one or a few more hops. By chance, so that of a part of the
 // tree that was cut off one member asks, and the others get the write from it.
 func (c *Core) askAfter() time.Duration {
@@ -202,7 +211,7 @@ func (c *Core) announceItems(items []*sharedItem, first bool) {
 		var out []SharedVersion
 		for _, it := range items {
 			id := it.entry.id()
-			if c.sharedFlood.items[id] == it && c.announcesFirst(l, id) == first && !slices.Contains(it.has, l.id) {
+			if c.sharedFlood.items[id] == it && c.announcesFirst(l, id) == first && c.announces(l, id) && !slices.Contains(it.has, l.id) {
 				out = append(out, SharedVersion{ID: id, Stamp: it.entry.Stamp}) // the stamp names the write well enough
 				it.note(l.id)
 			}
