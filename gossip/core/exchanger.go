@@ -9,11 +9,11 @@ import (
 type table interface {
 	sums() (whole uint64, buckets *[NumBuckets]uint64)
 	claim(id uint64) claim
-	claims(mask uint64) []claim // of the items in the buckets of a mask, in a fixed order
-	takes(claim) bool           // whether an item at this version may be taken now
-	gives(claim) bool           // whether our item may be sent now
-	quiet() bool                // whether nothing new has come for a while
-	isSmall() bool              // whether the versions of all items are cheaper than bucket hashes
+	claims(mask uint64) []claim    // of the items in the buckets of a mask, in a fixed order
+	takes(claim) bool              // whether an item at this version may be taken now
+	gives(ours, theirs claim) bool // whether our item may be sent now to who stands at theirs
+	quiet() bool                   // whether nothing new has come for a while
+	isSmall() bool                 // whether the versions of all items are cheaper than bucket hashes
 
 	of(*link) *exchange
 	sendBuckets(*link)
@@ -269,12 +269,12 @@ func (e *exchanger) differences(mask uint64, claims []claim) (lacks, gives []cla
 		switch d := ours.compare(theirs); {
 		case d < 0 && e.table.takes(theirs):
 			lacks = append(lacks, theirs)
-		case d > 0 && e.table.gives(ours):
+		case d > 0 && e.table.gives(ours, theirs):
 			gives = append(gives, theirs)
 		}
 	}
 	for _, ours := range e.table.claims(mask) {
-		if !listed[ours.id] && e.table.gives(ours) {
+		if !listed[ours.id] && e.table.gives(ours, claim{id: ours.id}) {
 			gives = append(gives, claim{id: ours.id})
 		}
 	}

@@ -31,9 +31,12 @@ type link struct {
 
 	clock heardClock
 
-	records, shared exchange // comparison of the two tables with the peer's
-	exchanged       bool     // Exchanged was reported
-	unsettled       bool     // its peer was not settled when it began, see aging
+	records, shared exchange      // comparison of the two tables with the peer's
+	exchanged       bool          // Exchanged was reported
+	unsettled       bool          // its peer was not settled when it began, see aging
+	lazy            bool          // writes of the shared map are announced over it, see sharedFlood
+	grafted         time.Duration // when it became eager for a write that was lost; 0: never
+	circle          bool          // the root's last write came over it when it was here already
 }
 
 // ready reports whether the link may be published: it has passed its hysteresis, or the peer cannot be reached without it. A

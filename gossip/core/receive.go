@@ -27,6 +27,10 @@ func (c *Core) received(in Received) {
 		c.onSharedDigest(l, f)
 	case *SharedDelta:
 		c.onSharedDelta(l, f)
+	case *SharedAnnounce:
+		c.onAnnounce(l, f)
+	case *Lazy:
+		c.onLazy(l, f)
 	case *Bye:
 		c.bye(l, f.Reason)
 	default: // a frame of the handshake in the middle of a stream, or of a later protocol: no harm in it
