@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,6 +61,25 @@ func (n *Node) others() map[string]string {
 	return all
 }
 
+// member returns a member by name.
+func (n *Node) member(id string) (Member, bool) {
+	all := n.View().Members
+	i, ok := slices.BinarySearchFunc(all, id, func(m Member, id string) int { return strings.Compare(m.ID, id) })
+	if !ok {
+		return Member{}, false
+	}
+	return all[i], true
+}
+
+// memberAddrs returns the addresses of all members that are known, this node included.
+func (n *Node) memberAddrs() []string {
+	var all []string
+	for _, m := range n.View().Members {
+		all = append(all, m.Addr)
+	}
+	return all
+}
+
 // each calls do for members, some at a time, and returns when all is done.
 func (n *Node) each(members map[string]string, do func(id, addr string)) {
 	var tasks sync.WaitGroup
@@ -76,7 +96,7 @@ func (n *Node) each(members map[string]string, do func(id, addr string)) {
 
 var errOtherNode = errors.New("another node answered")
 
-// ask calls a member and hears what it has.
+// ask calls a member and returns what it has.
 func (n *Node) ask(ctx context.Context, id, addr string, versions []core.SharedVersion) (*core.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, n.tuning.DialTimeout)
 	defer cancel()
@@ -104,7 +124,7 @@ func (n *Node) ask(ctx context.Context, id, addr string, versions []core.SharedV
 	return answer, nil
 }
 
-// answerAsk tells who asked what this node has.
+// answerAsk sends what this node has to a peer that asked, and closes the stream.
 func (n *Node) answerAsk(s *stream, ask *core.Ask) {
 	v := n.View()
 	a := &core.Answer{Hash: v.Hash, Shared: v.Shared}
@@ -114,8 +134,8 @@ func (n *Node) answerAsk(s *stream, ask *core.Ask) {
 			a.Lacks++
 		}
 	}
-	_ = s.write(a)  // who asked hears nothing otherwise, and knows what that means
-	_, _ = s.read() // until it hangs up: what is closed with bytes under way may lose them
+	_ = s.write(a)  // on an error the peer gets no answer and asks again
+	_, _ = s.read() // until the peer closes the stream: closed here, bytes on their way could be lost
 	_ = s.Close()
 }
 

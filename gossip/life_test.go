@@ -237,7 +237,7 @@ func TestNothingRunsAfterStop(t *testing.T) {
 		c := knockAt(t, nodes[0])
 		_, _ = c.Write([]byte{0})
 	}
-	await(t, "they are in their handshake", func() bool { return nodes[0].shakes.count() == 40 })
+	await(t, "they are in their handshake", func() bool { running, _ := nodes[0].handshakes.counts(); return running == 40 })
 	if len(ours()) == 0 {
 		t.Fatal("no goroutine found while nodes run")
 	}
