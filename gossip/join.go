@@ -118,7 +118,7 @@ func (n *Node) takeJoin(e event) (end bool) {
 			j.finish()
 			return false
 		}
-		e.link.join = j
+		e.link.join, e.link.joined = j, j.addr
 		n.links[e.link.number] = e.link
 		end = n.step(in)
 		n.tasks.Go(func() { n.read(e.link) })
@@ -140,11 +140,26 @@ func (n *Node) isConnected(id string, generation uint64) bool {
 	return ok && isUp(m) && m.Generation == generation
 }
 
-// startDial carries out a Dial of the core, unless a Join of its address is on its way.
+// startDial carries out a Dial of the core. There is no second stream to an address whose Join is on its way, or has just brought a
+// link: the core knows only the names of those it is linked to.
 func (n *Node) startDial(d core.Dial) {
 	if j := n.joins[d.Addr]; j != nil && j.attempt == 0 {
 		j.attempt = d.Attempt
 		return
 	}
+	if d.ID == "" && n.isJoined(d.Addr) {
+		n.tasks.Go(func() { _ = n.tell(context.Background(), core.DialFailed{Attempt: d.Attempt}) })
+		return
+	}
 	n.tasks.Go(func() { n.dial(d) })
+}
+
+// isJoined reports whether a Join of an address has brought a link that is in use.
+func (n *Node) isJoined(addr string) bool {
+	for _, l := range n.links {
+		if l.joined == addr {
+			return true
+		}
+	}
+	return false
 }

@@ -119,7 +119,10 @@ type link struct {
 	host       string
 	stream     *stream
 	queue      sendQueue
-	join       *joinCall // of the loop: the Join that waits for the first exchange of this link; nil: none
+
+	// Owned by the loop.
+	join   *joinCall // the Join that waits for the first exchange of this link; nil: none
+	joined string    // the address that a Join has dialled for this link
 }
 
 func newLink(number core.LinkID, hello *core.Hello, s *stream) *link {
