@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -72,7 +73,7 @@ func TestALogWriterThatBlocksStopsNothing(t *testing.T) {
 // hanging is a file system whose syncs hang while hang is set.
 type hanging struct {
 	disk.FS
-	hang chan struct{} // nil: they do not
+	hang atomic.Pointer[chan struct{}] // nil: they do not
 }
 
 func (h *hanging) Create(name string) (disk.File, error) {
@@ -86,8 +87,8 @@ type hangingFile struct {
 }
 
 func (f hangingFile) Sync() error {
-	if f.fs.hang != nil {
-		<-f.fs.hang
+	if hang := f.fs.hang.Load(); hang != nil {
+		<-*hang
 	}
 	return f.File.Sync()
 }
@@ -100,8 +101,9 @@ func TestADiskThatHangsHoldsUpNoDeadline(t *testing.T) {
 			n, err := Start(Config{Name: "a", ClusterID: "test", Listen: "a:7946", Transport: mem.Host("a"), DataDir: dir, files: files})
 			must(t, err)
 			settle(time.Second)
-			files.hang = make(chan struct{})
-			defer close(files.hang)
+			hang := make(chan struct{})
+			files.hang.Store(&hang)
+			defer close(hang)
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			if err := n.Shared().Set(ctx, "k", "v", 0); !errors.Is(err, context.DeadlineExceeded) {
@@ -129,12 +131,12 @@ func TestADiskThatHangsHoldsUpNoDeadline(t *testing.T) {
 // broken is a file system that cannot be read while fail is set.
 type broken struct {
 	disk.FS
-	fail error
+	fail atomic.Bool
 }
 
 func (b *broken) Lock(name string) (io.Closer, error) {
-	if b.fail != nil {
-		return nil, b.fail
+	if b.fail.Load() {
+		return nil, syscall.EIO
 	}
 	return b.FS.Lock(name)
 }
@@ -142,13 +144,14 @@ func (b *broken) Lock(name string) (io.Closer, error) {
 func TestANodeStartsThoughItsDiskIsFullOrFailing(t *testing.T) {
 	full := &fullDisk{FS: disk.System}
 	full.full.Store(true)
-	failing := &broken{FS: disk.System, fail: syscall.EIO}
+	failing := &broken{FS: disk.System}
+	failing.fail.Store(true)
 	for name, c := range map[string]struct {
 		files disk.FS
 		heal  func()
 	}{
 		"full":    {full, func() { full.full.Store(false) }},
-		"failing": {failing, func() { failing.fail = nil }},
+		"failing": {failing, func() { failing.fail.Store(false) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -186,7 +189,7 @@ func TestANodeStartsThoughItsDiskIsFullOrFailing(t *testing.T) {
 // counting is a file system that counts syncs of files.
 type counting struct {
 	disk.FS
-	syncs int // of the goroutine that writes
+	syncs atomic.Int64
 }
 
 func (c *counting) Create(name string) (disk.File, error) {
@@ -200,7 +203,7 @@ type countingFile struct {
 }
 
 func (f countingFile) Sync() error {
-	f.fs.syncs++
+	f.fs.syncs.Add(1)
 	return nil
 }
 
@@ -214,18 +217,18 @@ func TestWhatOthersWriteIsWrittenInBatches(t *testing.T) {
 		defer b.Stop()
 		must(t, b.Join(t.Context(), "a:7946"))
 		settle(2 * time.Second)
-		before := files.syncs
+		before := files.syncs.Load()
 		for range 1000 { // in 5 s
 			must(t, a.Shared().Set(t.Context(), "k", time.Now().String(), 0))
 			time.Sleep(5 * time.Millisecond)
 		}
 		settle(time.Second)
-		if got := files.syncs - before; got > 14 {
+		if got := files.syncs.Load() - before; got > 14 {
 			t.Errorf("%d syncs in 6 s at a node that writes nothing, want 2 a second", got)
 		}
-		before = files.syncs
+		before = files.syncs.Load()
 		must(t, b.Set("own", "v"))
-		if files.syncs == before {
+		if files.syncs.Load() == before {
 			t.Error("an own write is acknowledged before it is on the disk")
 		}
 	})

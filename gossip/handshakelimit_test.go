@@ -24,6 +24,7 @@ func TestSilentStreamsOfTwoHostsKeepNobodyOut(t *testing.T) {
 			_, err := mem.Host(fmt.Sprint("silent", i%2)).Dial(t.Context(), "a:7946")
 			must(t, err)
 		}
+		synctest.Wait()
 		var joins sync.WaitGroup
 		for i := range 40 {
 			host := "honest"
@@ -40,6 +41,7 @@ func TestSilentStreamsOfTwoHostsKeepNobodyOut(t *testing.T) {
 			})
 		}
 		joins.Wait()
+		synctest.Wait()
 		if a.Counters().Refused.TooMany == 0 {
 			t.Error("no silent stream was ended")
 		}
