@@ -20,7 +20,7 @@ type Counters struct {
 	Dialled uint64
 	// DialsFailed are those of them that came to nothing, whatever the reason.
 	DialsFailed uint64
-	// Refused are the streams, accepted or dialled, that one side turned down.
+	// Refused are the streams, accepted or dialled, that one side rejected.
 	Refused Refusals
 
 	// FramesIn and FramesOut are frames read and written, those of handshakes included.
@@ -44,7 +44,7 @@ type Counters struct {
 	Pauses uint64
 }
 
-// Refusals are streams that one side turned down, by reason.
+// Refusals are streams that one side rejected, by reason.
 type Refusals struct {
 	// ForeignCluster counts nodes of another cluster ID.
 	ForeignCluster uint64
@@ -58,10 +58,10 @@ type Refusals struct {
 	Self uint64
 	// TooMany counts inbound streams that were closed because of others: more than a bound allows were open at once.
 	TooMany uint64
-	// ByPeer counts streams that the other side turned down and said why.
+	// ByPeer counts streams that the other side rejected with a reason.
 	ByPeer uint64
-	// HungUp counts dialled streams that the other side ended without a word: it was about to stop, has too many, or wants
-	// TLS or a pre-shared key.
+	// HungUp counts dialled streams that the other side ended without a reason: it was about to stop, or wants TLS or a pre-shared
+	// key.
 	HungUp uint64
 }
 
@@ -74,7 +74,7 @@ type counters struct {
 	rejected                                             [reasons]atomic.Uint64
 }
 
-// Counters returns what has been counted up to now. It costs little and waits for nobody.
+// Counters returns what has been counted up to now. It costs little and does not wait.
 func (n *Node) Counters() Counters {
 	c := &n.count
 	return Counters{

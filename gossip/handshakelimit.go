@@ -38,7 +38,7 @@ type handshakeLimit struct {
 	mu      sync.Mutex
 	running []*handshake // in the order of their beginning
 	waiting []*handshake // in the order of their arrival
-	timer   *time.Timer  // evicts for those that wait; nil: nobody does
+	timer   *time.Timer  // evicts for those that wait; nil: it does not run
 }
 
 // handshake is one that runs or waits.

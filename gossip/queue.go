@@ -114,7 +114,7 @@ func (q *sendQueue) close() {
 	q.beat, q.frames, q.next, q.bytes = nil, nil, 0, 0
 }
 
-// isRepaired reports whether anti-entropy sends again what a frame carries. The others are few and small, and each says something
+// isRepaired reports whether anti-entropy sends again what a frame carries. The others are few and small, and are sent
 // once.
 func isRepaired(f core.Frame) bool {
 	switch f.(type) {
