@@ -31,6 +31,7 @@ type exchanger struct {
 	links     *links
 	past      recentHashes
 	pulls     map[uint64]pull // items that are asked for, by ID
+	storms    bool            // all items may change at once, as when a cluster starts
 	begunAt   time.Duration   // when a comparison was last begun, over any link
 	compareAt time.Duration   // when bucket hashes that wait are due to be compared; 0: none wait
 }
@@ -217,7 +218,7 @@ func (e *exchanger) compare(l *link, times uint8) {
 		}
 	}
 	x.sameAt = max(x.sameAt, oldest)
-	if times == persistent && b.count(1) > stormBuckets {
+	if e.storms && times == persistent && b.count(1) > stormBuckets {
 		x.calmAt = now + stormPause*e.cfg.Heartbeat
 	}
 	if oldest == now { // all buckets are as they were a moment ago

@@ -299,10 +299,7 @@ func (c *Core) tend(l *link) {
 	}
 	c.records.tend(l)
 	c.sharedMaps.tend(l)
-	if !l.exchanged && l.records.settled() && l.shared.settled() {
-		l.exchanged = true
-		c.emit(Exchanged{Link: l.id})
-	}
+	c.reportExchanged(l)
 }
 
 // unwanted tells whether neither end has wanted a link for five heartbeats, and it is not so new that minds may change. While a
@@ -317,6 +314,14 @@ func (c *Core) unwanted(l *link) bool {
 		l.idleSince = now
 	}
 	return now-l.idleSince > 5*c.cfg.Heartbeat && now-l.since > 5*c.cfg.Heartbeat
+}
+
+// reportExchanged reports, once for a link, that the first comparison of both tables is over and all that the peer had has come.
+func (c *Core) reportExchanged(l *link) {
+	if !l.exchanged && l.records.settled() && l.shared.settled() {
+		l.exchanged = true
+		c.emit(Exchanged{Link: l.id})
+	}
 }
 
 // announceClock has the next heartbeat of every link carry the clock.

@@ -11,7 +11,15 @@ func (c *Core) received(in Received) {
 		c.drain(l, in.Frame)
 		return
 	}
-	switch f := in.Frame.(type) {
+	c.take(l, in.Frame)
+	if c.links.byID[l.id] == l {
+		c.reportExchanged(l)
+	}
+}
+
+// take does what a frame asks for.
+func (c *Core) take(l *link, f Frame) {
+	switch f := f.(type) {
 	case *Beat:
 		c.onBeat(l, f)
 	case *Delta:
