@@ -26,7 +26,7 @@ func (m Moment) Time() time.Time { return time.UnixMilli(int64(m)) }
 // win over all that others write until their clocks get there.
 const clockAhead = time.Minute
 
-// ErrClockAhead says that what a node writes would be refused by all others, so it is not written: its clock is ahead, or the key was
+// ErrClockAhead means that what a node writes would be refused by all others, so it is not written: its clock is ahead, or the key was
 // last written by a clock that was.
 var ErrClockAhead = errors.New("the stamp of the write would be more than 1 m ahead of the clocks of the cluster; " +
 	"the clock of this node, or of the last writer of the key, is ahead")
