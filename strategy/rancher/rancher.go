@@ -21,7 +21,14 @@ var Kind = strategy.Kind[Config]{
 	Name:    "rancher",
 	Doc:     "containers of a service, from the metadata server of Rancher 1.x",
 	Default: DefaultConfig(),
-	New:     New,
+
+	FormerKeys: map[string]string{
+		"polling_interval": "interval",
+		"poll_interval":    "interval",
+		"node_basename":    "leave it out; a peer is an address, and port says where it listens",
+	},
+
+	New: New,
 }
 
 // New makes the strategy. It asks the metadata server for the service every interval, and at once
