@@ -60,7 +60,7 @@ func newStrategy(c Config, env strategy.Env, dial dialFunc) (strategy.Strategy, 
 			defer cancel()
 			running.Go(func() { w.run(ctx) })
 		}
-		return strategy.Poll(l.peers, poll, env).Run(ctx, out)
+		return strategy.Poll(c.Filter(l.peers, env), poll, env).Run(ctx, out)
 	}), nil
 }
 
