@@ -3,7 +3,7 @@ package multicast
 import "time"
 
 const (
-	napping  = 250 * time.Millisecond // packets that arrive within it are read together
+	napping  = 500 * time.Millisecond // packets that arrive within it are read together
 	napAbove = 10                     // packets in the last second, above which a receiver naps
 	// napGap is how long a receiver must have waited for a packet to nap after it: a flood is read at once, or the buffer of
 	// the kernel would overflow.

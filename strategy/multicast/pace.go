@@ -8,8 +8,10 @@ import (
 const (
 	quickGap = 200 * time.Millisecond // between the first two heartbeats, and the least window for a newcomer
 
-	steadyRate = 20 // heartbeats a second of all nodes together at most, once they know each other
-	quickRate  = 25 // and for a moment while one of them is new: the first is heard at once, the last after N/25 s
+	steadyRate = 20          // heartbeats a second of all nodes together at most, once they know each other
+	maxSteady  = time.Minute // an interval is not longer for that
+	hostRate   = 1000        // heartbeats of the nodes of one host a second that they receive together: each wakes all of them
+	quickRate  = 25          // and for a moment while one of them is new: the first is heard at once, the last after N/25 s
 )
 
 // pace plans the heartbeats of one node after the Trickle algorithm (RFC 6206): quick when something is new, then at
@@ -28,9 +30,10 @@ func newPace(least time.Duration, r *rand.Rand, now time.Time) pace {
 	return pace{least: least, rand: r, next: now}
 }
 
-// steady returns the interval of a node among this many, itself included, when nothing is new.
-func (p *pace) steady(nodes int) time.Duration {
-	return max(p.least, time.Duration(nodes)*time.Second/steadyRate)
+// steady returns the interval of a node among this many, and this many of its host, itself included, when nothing is new.
+func (p *pace) steady(nodes, onHost int) time.Duration {
+	return min(max(p.least, time.Duration(nodes)*time.Second/steadyRate, time.Duration(onHost*onHost)*time.Second/hostRate),
+		max(p.least, maxSteady))
 }
 
 // sent plans the heartbeat after one that was just sent and announced the interval steady: no gap is longer, but for

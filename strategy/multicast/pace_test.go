@@ -55,7 +55,7 @@ func TestAPeerIsKeptForFiveOfItsOwnIntervals(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			config := DefaultConfig()
 			config.ExpireAfter = c.expire
-			tb := newTable(config)
+			tb := newTable(config, elsewhere)
 			h := hearing{from: "10.0.0.1", addrs: []string{"10.0.0.1:1"}}
 			if c.interval > 0 {
 				h.flags = withInterval(0, c.interval)
@@ -78,7 +78,7 @@ func TestHeartbeatsAreQuickAtFirstAndThenSteady(t *testing.T) {
 	var gaps []time.Duration
 	for range 200 {
 		at := p.next
-		p.sent(at, p.steady(100))
+		p.sent(at, p.steady(100, 1))
 		gaps = append(gaps, p.next.Sub(at))
 	}
 	for i, gap := range gaps {

@@ -52,7 +52,6 @@ func newRunner(s *Strategy, instance uint64) *runner {
 		config:   s.config,
 		log:      s.env.Log,
 		station:  newStation(s.config, s.network, s.env.Log, screen),
-		table:    newTable(s.config),
 		seeds:    make(chan seedsAnswer),
 		born:     now,
 		sound:    now,
@@ -60,6 +59,7 @@ func newRunner(s *Strategy, instance uint64) *runner {
 		pace:     newPace(s.config.Interval, s.env.Rand, now),
 	}
 	r.sender = sender{strategy: s, station: r.station, instance: instance, generation: now.UnixNano(), interval: s.config.Interval}
+	r.table = newTable(s.config, r.station.sourceIsLocal)
 	r.watch = newWatch(now)
 	return r
 }
@@ -168,7 +168,7 @@ func (r *runner) interval() time.Duration {
 	if !r.table.tellIntervals() {
 		return r.config.Interval
 	}
-	return r.pace.steady(1 + len(r.table.nodes))
+	return r.pace.steady(1+len(r.table.nodes), 1+r.table.onHost())
 }
 
 // beat sends a heartbeat and plans the next.

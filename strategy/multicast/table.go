@@ -20,8 +20,9 @@ const (
 // table holds the nodes that are heard, one entry each. It belongs to one goroutine.
 type table struct {
 	config Config
-	nodes  map[string]*entry // by name, or by instance for a node without one
-	silent []string          // those that fell silent since this was last cleared, as the log names them
+	local  func(netip.Addr) bool // whether an address is one of this host
+	nodes  map[string]*entry     // by name, or by instance for a node without one
+	silent []string              // those that fell silent since this was last cleared, as the log names them
 }
 
 type entry struct {
@@ -32,6 +33,7 @@ type entry struct {
 	addrs      []string      // as announced
 	interval   time.Duration // as announced, 0 by a version that does not
 	expire     time.Duration // silence after which it is gone
+	onHost     bool          // it is of this host
 	heard      time.Time
 	first      time.Time
 	paths      [families]path
@@ -52,8 +54,8 @@ type news struct {
 	gone    bool        // a node that was known leaves
 }
 
-func newTable(c Config) *table {
-	return &table{config: c, nodes: make(map[string]*entry)}
+func newTable(c Config, local func(netip.Addr) bool) *table {
+	return &table{config: c, local: local, nodes: make(map[string]*entry)}
 }
 
 // hear takes a packet that passed the screen. zone names the interface it came in by.
@@ -82,6 +84,7 @@ func (t *table) hear(p *packet, d *datagram, zone string, now time.Time) news {
 			reported = e.reported
 		}
 		e = &entry{instance: p.Instance, generation: p.Generation, node: p.Node, first: now, reported: reported}
+		e.onHost = t.local(d.from.Addr())
 		t.nodes[key] = e
 	}
 	e.hear(p, d, zone, now, t.config)
@@ -239,6 +242,16 @@ func (t *table) nextExpiry(limit time.Time) time.Time {
 		}
 	}
 	return limit
+}
+
+// onHost returns how many nodes are of this host.
+func (t *table) onHost() (n int) {
+	for _, e := range t.nodes {
+		if e.onHost {
+			n++
+		}
+	}
+	return n
 }
 
 // tellIntervals reports whether every node tells its interval, so that each will wait for a longer one of ours. Those of the
