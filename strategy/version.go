@@ -9,7 +9,7 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-// VersionRule says which versions of a rollout may meet.
+// VersionRule states which versions of a rollout may meet.
 type VersionRule string
 
 // The rules.
@@ -18,7 +18,7 @@ const (
 	SameVersion VersionRule = "same" // of this node
 )
 
-// VersionConfig keeps the versions of a rollout apart. Configurations of strategies whose source tells versions embed it with
+// VersionConfig keeps the versions of a rollout apart. Configurations of strategies whose source has versions embed it with
 // `yaml:",inline"` and pass their lookup through [VersionConfig.Filter].
 type VersionConfig struct {
 	VersionLabel string      `yaml:"version_label"` // label that becomes Peer.Version; "" means none

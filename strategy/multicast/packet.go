@@ -49,7 +49,7 @@ const (
 	flagHello               // please answer to the source of this datagram
 
 	// The interval of the sender stands among the flags, where versions that do not know of it ignore it: 0 if
-	// it is not told, else the number of a step of intervalStep.
+	// it is absent, else the number of a step of intervalStep.
 	intervalShift = 2
 	intervalSteps = 31
 	intervalBits  = intervalSteps << intervalShift
@@ -82,8 +82,8 @@ type packet struct {
 func (p *packet) goodbye() bool { return p.Flags&flagGoodbye != 0 }
 func (p *packet) hello() bool   { return p.Flags&flagHello != 0 }
 
-// interval returns the longest time between two heartbeats that the sender plans with, before its jitter; 0 if it does not
-// tell.
+// interval returns the longest time between two heartbeats that the sender plans with, before its jitter; 0 if the packet does not
+// carry it.
 func (p *packet) interval() time.Duration {
 	n := int(p.Flags&intervalBits) >> intervalShift
 	if n == 0 {
@@ -92,7 +92,7 @@ func (p *packet) interval() time.Duration {
 	return intervalStep(n)
 }
 
-// withInterval returns flags that tell an interval, rounded up to the next step.
+// withInterval returns flags that carry an interval, rounded up to the next step.
 func withInterval(flags byte, d time.Duration) byte {
 	n := 1
 	for n < intervalSteps && intervalStep(n) < d {

@@ -52,7 +52,7 @@ func newWindows(keep time.Duration) *windows {
 	return &windows{keep: keep, of: make(map[uint64]*window)}
 }
 
-// admit judges a packet by its sender and sequence number. free says that it need not be counted against the address it came
+// admit judges a packet by its sender and sequence number. free reports that it need not be counted against the address it came
 // from: it is one of the few a second of a sender that is known.
 func (ws *windows) admit(p *packet, now time.Time) (v verdict, free bool) {
 	w := ws.of[p.Instance]

@@ -165,7 +165,7 @@ func (r *runner) work(now time.Time) error {
 // interval returns the interval of heartbeats that suits the number of nodes heard. It stays the configured one while a
 // node of the version before is heard, which would not wait for longer.
 func (r *runner) interval() time.Duration {
-	if !r.table.tellIntervals() {
+	if !r.table.carryIntervals() {
 		return r.config.Interval
 	}
 	return r.pace.steady(1+len(r.table.nodes), 1+r.table.onHost())
@@ -275,15 +275,15 @@ func (r *runner) report(now time.Time) {
 	d := r.diagnosis(now)
 	r.watch.refusals(r.log, d, now)
 	r.publish(d)
-	r.planReport(now, ripe, interval)
+	r.planReport(now, len(faults) > 0, interval)
 }
 
 // planReport sets the time of the next report: when the first peer will have been silent for too long, and before that
-// every interval. A complete answer that holds need not be repeated as often as there are short intervals.
-func (r *runner) planReport(now time.Time, ripe bool, interval time.Duration) {
-	wait := r.config.Interval
-	if ripe {
-		wait = min(max(wait, interval), repeatAtMost)
+// every interval. While something is broken the configured interval counts.
+func (r *runner) planReport(now time.Time, broken bool, interval time.Duration) {
+	wait := min(max(r.config.Interval, interval), repeatAtMost)
+	if broken {
+		wait = r.config.Interval
 	}
 	r.reportAt = later(r.table.nextExpiry(now.Add(wait)), now.Add(min(expiryBatch, wait)))
 }

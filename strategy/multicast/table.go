@@ -254,9 +254,9 @@ func (t *table) onHost() (n int) {
 	return n
 }
 
-// tellIntervals reports whether every node tells its interval, so that each will wait for a longer one of ours. Those of the
+// carryIntervals reports whether the packets of every node carry its interval, so that each will wait for a longer one of ours. Those of the
 // version before would take this node for gone.
-func (t *table) tellIntervals() bool {
+func (t *table) carryIntervals() bool {
 	for _, e := range t.nodes {
 		if e.interval == 0 {
 			return false
