@@ -102,7 +102,10 @@ func (e *exchanger) begins(l *link, first, hint bool) bool {
 	if e.table.quiet() {
 		return e.leads(l) || x.differ > 1
 	}
-	return x.differ > 1 && now >= x.calmAt
+	if e.storms && !e.table.isSmall() && x.differ == 1 { // it mostly passes
+		return false
+	}
+	return now >= x.calmAt
 }
 
 // beginsPerBeat is the number of comparisons that are begun within one heartbeat.
