@@ -124,6 +124,7 @@ func (c *Core) ageDue() {
 		return
 	}
 	a.checked = max(1, now)
+	c.noteClusterStep()
 	c.checkAge(c.ownTime())
 	if !a.settled {
 		c.settleTogether()

@@ -56,6 +56,9 @@ func (l *link) hearClock(ms int64, now time.Duration) {
 type clusterClock struct {
 	median Moment // 0: to be worked out
 	clocks []Moment
+
+	noted   Moment // cluster time when it was last looked at for steps
+	notedAt time.Duration
 }
 
 // reset makes the next now work the time out again: time has passed, or a clock was heard.
@@ -86,6 +89,19 @@ func (c *Core) clusterTime() Moment { return c.clusterClock.now(c.ownTime(), c.l
 func (c *Core) hearTime(l *link, ms int64) {
 	l.hearClock(ms, c.now())
 	c.clusterClock.reset()
+}
+
+// noteClusterStep has what was refused as of the future asked for again at once when cluster time was set forward.
+func (c *Core) noteClusterStep() {
+	k, now := &c.clusterClock, c.clusterTime()
+	stepped := k.noted != 0 && now.Sub(k.noted)-(c.now()-k.notedAt) > clockStep
+	k.noted, k.notedAt = now, c.now()
+	if !stepped {
+		return
+	}
+	for _, l := range c.links.list {
+		l.shared.wait = 0
+	}
 }
 
 // future is the last stamp that is not of the future.
