@@ -30,6 +30,7 @@ type options struct {
 	scenarios []scenario.Scenario
 	runs      int
 	updates   int
+	state     int // in MB
 	seed      uint64
 	limit     time.Duration
 	measure   time.Duration
@@ -83,6 +84,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&scenarios, "scenarios", "", "scenarios to play, \"loss\" for all with loss; empty: all")
 	f.IntVar(&o.runs, "runs", 3, "plays of each scenario, with fresh clusters")
 	f.IntVar(&o.updates, "updates", 1000, "updates in the series of one engine and number of members, over all runs")
+	f.IntVar(&o.state, "state", 32, "size of the state in scenario bulk, in MB, 1 to 48")
 	f.Uint64Var(&o.seed, "seed", 1, "of the network and of what happens to whom; engines have chance of their own")
 	f.DurationVar(&o.limit, "limit", 300*time.Second, "after which what has not happened counts as never")
 	f.DurationVar(&o.measure, "measure", 30*time.Second, "with -mode sockets: how long CPU time is measured")
@@ -121,6 +123,8 @@ func (o *options) set(sizes, engines, scenarios string) (err error) {
 		return errors.New("-n and -engines need one entry at least")
 	case o.runs < 1 || o.updates < 1 || o.parallel < 1:
 		return errors.New("-runs, -updates and -parallel need to be 1 at least")
+	case o.state < 1 || o.state > 48:
+		return fmt.Errorf("-state: %d MB, want 1 to 48", o.state)
 	case o.limit < time.Minute || o.measure < time.Second:
 		return errors.New("-limit needs to be 1m at least, -measure 1s")
 	case !slices.Contains([]string{"virtual", "sockets"}, o.mode):

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -28,10 +29,13 @@ func (o options) jobs() []job {
 	var jobs []job
 	for _, n := range o.sizes {
 		for _, s := range o.scenarios {
+			if s.MaxMembers > 0 && n > s.MaxMembers {
+				continue
+			}
 			for _, e := range o.engines {
 				for r := range o.runs {
 					jobs = append(jobs, job{e, s, r, scenario.Settings{
-						Members: n, Updates: (o.updates + o.runs - 1) / o.runs, Limit: o.limit, Seed: o.seed + uint64(r),
+						Members: n, Updates: (o.updates + o.runs - 1) / o.runs, Limit: o.limit, State: o.state * 1e6, Seed: o.seed + uint64(r),
 					}})
 				}
 			}
@@ -89,7 +93,10 @@ func (j job) play() report.Result {
 	if err == nil {
 		samples, err = j.scenario.Play(factory, j.settings)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, scenario.ErrNotApplicable):
+		r.Skipped = err.Error()
+	case err != nil:
 		r.Error = err.Error()
 	}
 	r.Samples = report.Rounded(samples)

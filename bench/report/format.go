@@ -16,6 +16,8 @@ func value(v float64, unit scenario.Unit) string {
 		return fmt.Sprintf("%.3g ms", v*1000)
 	case unit == scenario.Seconds:
 		return fmt.Sprintf("%.1f s", v)
+	case unit == scenario.Bytes && v >= 1e6:
+		return fmt.Sprintf("%.1f MB", v/1e6)
 	case unit == scenario.Bytes && v >= 1000:
 		return fmt.Sprintf("%.1f KB", v/1000)
 	case unit == scenario.Bytes:
