@@ -36,6 +36,7 @@ type options struct {
 	measure   time.Duration
 	parallel  int
 	out, json string
+	trace     string
 }
 
 func main() {
@@ -59,14 +60,15 @@ func run(args []string, stdout, stderr io.Writer) error {
 		Environment: report.Here(),
 	}
 	if o.mode == "sockets" {
-		results, err := sockets.Measure(o.engines, o.sizes, o.measure, stderr)
-		if err != nil {
-			return err
-		}
-		return o.write(stdout, results, func(w io.Writer) error { return report.Sockets(w, head, o.measure, results) })
+		results, err := sockets.Measure(o.engines, o.sizes, o.limit, o.measure, stderr)
+		written := o.write(stdout, results, func(w io.Writer) error { return report.Sockets(w, head, o.measure, results) })
+		return errors.Join(err, written)
 	}
 	asTest(o.parallel, func(t *testing.T) error {
 		results := playAll(t, o.jobs(), stderr)
+		if err := o.writeTrace(results); err != nil {
+			return err
+		}
 		return o.write(stdout, results, func(w io.Writer) error { return report.Virtual(w, head, o.scenarios, results) })
 	})
 	return nil
@@ -78,7 +80,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	var sizes, engines, scenarios string
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.StringVar(&o.mode, "mode", "virtual", "virtual: scenarios on a virtual clock; sockets: what idle members cost on real ones")
+	f.StringVar(&o.mode, "mode", "virtual", "virtual: scenarios on a virtual clock; sockets: a join storm and what idle members cost on real sockets")
 	f.StringVar(&sizes, "n", "16,64,256", "numbers of members")
 	f.StringVar(&engines, "engines", strings.Join(engine.Names(), ","), "engines to compare")
 	f.StringVar(&scenarios, "scenarios", "", "scenarios to play, \"loss\" for all with loss; empty: all")
@@ -86,11 +88,12 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.updates, "updates", 1000, "updates in the series of one engine and number of members, over all runs")
 	f.IntVar(&o.state, "state", 32, "size of the state in scenario bulk, in MB, 1 to 48")
 	f.Uint64Var(&o.seed, "seed", 1, "of the network and of what happens to whom; engines have chance of their own")
-	f.DurationVar(&o.limit, "limit", 300*time.Second, "after which what has not happened counts as never")
+	f.DurationVar(&o.limit, "limit", 300*time.Second, "after which what has not happened counts as never; with -mode sockets: until all members know each other")
 	f.DurationVar(&o.measure, "measure", 30*time.Second, "with -mode sockets: how long CPU time is measured")
 	f.IntVar(&o.parallel, "parallel", runtime.GOMAXPROCS(0), "plays at once; the virtual clock does not mind")
 	f.StringVar(&o.out, "o", "", "file for the report; empty: standard output")
 	f.StringVar(&o.json, "json", "", "file for all samples")
+	f.StringVar(&o.trace, "trace", "", "file for who listed whom and when, in each play")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}

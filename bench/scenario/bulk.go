@@ -16,6 +16,10 @@ const (
 	entrySize = 4096
 	// bulkLimit is how long the newcomer has at most. Each second costs memberlist much computing.
 	bulkLimit = time.Minute
+	// bulkRetry is how long the newcomer waits before it tries to join again, for the same reason.
+	bulkRetry = 5 * time.Second
+	// bulkRest is how long the members are left alone before the newcomer comes.
+	bulkRest = 5 * time.Second
 	// bulkStep is how often the members are asked what they have.
 	bulkStep = 10 * time.Millisecond
 )
@@ -44,7 +48,7 @@ func (r *run) bulk() error {
 	}
 	r.add("state", float64(size))
 	r.net.SetBandwidth(bandwidth)
-	time.Sleep(deathGap)
+	time.Sleep(bulkRest)
 	r.view.forget()
 	if err := r.newcomer(holder, r.started, size); err != nil {
 		return err
@@ -60,12 +64,13 @@ func (r *run) newcomer(holder engine.StateHolder, i, size int) error {
 		return err
 	}
 	r.view.enter()
+	r.mark("member %d joins", i)
 	start, before := time.Now(), r.net.Total()
 	joined := make(chan struct{})
 	go func() {
 		defer close(joined)
 		for r.cluster.Join(i, 0) != nil && time.Since(start) < min(r.Limit, bulkLimit) {
-			time.Sleep(joinRetry)
+			time.Sleep(bulkRetry)
 		}
 	}()
 	bytes := math.Inf(1)

@@ -2,7 +2,9 @@ package scenario
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -69,10 +71,12 @@ func (r *run) quarter() map[int]bool {
 // cutOff cuts members off from the others for a while.
 func (r *run) cutOff(inside map[int]bool, d time.Duration) {
 	start := time.Now()
+	r.mark("cut off: %v", slices.Sorted(maps.Keys(inside)))
 	for i := range inside {
 		r.net.SetGroup(i, 1)
 	}
 	time.Sleep(d)
+	r.mark("healed")
 	for i := range inside {
 		r.net.SetGroup(i, 0)
 	}

@@ -32,6 +32,7 @@ func (s Scenario) Play(factory engine.Factory, settings Settings) (Samples, erro
 		Settings: settings, net: fabric.New(settings.Members, settings.Seed), view: newView(settings.Members, s.newcomers),
 		started: settings.Members - s.newcomers, rng: rand.New(rand.NewPCG(settings.Seed, 2)), samples: Samples{},
 	}
+	r.view.trace = settings.Trace
 	r.cluster = factory(settings.Members, r.net, r.view.sink)
 	defer r.cluster.Close()
 	defer r.net.Close()
@@ -78,6 +79,13 @@ func (r *run) storm() (wait func()) {
 		})
 	}
 	return joins.Wait
+}
+
+// mark adds a line to the trace.
+func (r *run) mark(format string, args ...any) {
+	r.view.mu.Lock()
+	defer r.view.mu.Unlock()
+	r.view.tell(format, args...)
 }
 
 func (r *run) add(key string, value float64) { r.samples[key] = append(r.samples[key], value) }

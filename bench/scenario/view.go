@@ -1,6 +1,8 @@
 package scenario
 
 import (
+	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -29,6 +31,9 @@ type view struct {
 	round  uint64   // that all are to have of all
 	behind int      // pairs that have not; the members are all alive
 
+	began time.Time
+	trace io.Writer // of changes of lists; nil: none
+
 	writes writes // under way and arrived, in scenario busy
 
 	await func() bool // asked after each event, nil: nobody waits
@@ -39,7 +44,7 @@ type view struct {
 func newView(n, absent int) *view {
 	return &view{
 		n: n, live: n - absent, dead: make([]bool, n), lists: make([]bool, n*n), row: make([]int, n), col: make([]int, n),
-		subject: -1, has: make([]bool, n), newest: make([]uint64, n*n),
+		began: time.Now(), subject: -1, has: make([]bool, n), newest: make([]uint64, n*n),
 	}
 }
 
@@ -98,12 +103,20 @@ func (v *view) list(e engine.Event) {
 		by = -1
 		v.gone = append(v.gone, e)
 	}
+	v.tell("%d lists %d: %t", e.Observer, e.Subject, !*at)
 	*at = !*at
 	v.pairs += by
 	v.row[e.Observer] += by
 	v.col[e.Subject] += by
 	if v.whole() {
 		v.since = time.Now()
+	}
+}
+
+// tell adds a line to the trace. mu is held.
+func (v *view) tell(format string, args ...any) {
+	if v.trace != nil {
+		_, _ = fmt.Fprintf(v.trace, "%.3f "+format+"\n", append([]any{time.Since(v.began).Seconds()}, args...)...)
 	}
 }
 
