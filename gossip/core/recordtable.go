@@ -6,7 +6,7 @@ import "time"
 type recordTable struct{ c *Core }
 
 func (t *recordTable) of(l *link) *exchange { return &l.records }
-func (t *recordTable) quiet() bool          { return t.c.now()-t.c.flood.fresh > t.c.cfg.Heartbeat }
+func (t *recordTable) quiet() bool          { return t.c.now()-t.c.flood.fresh > 2*t.c.cfg.Heartbeat }
 func (t *recordTable) isSmall() bool        { return t.c.store.known <= wholeDigest }
 func (t *recordTable) gives(claim) bool     { return true }
 
