@@ -28,6 +28,8 @@ func value(v float64, unit scenario.Unit) string {
 		return fmt.Sprintf("%.0f /s", v)
 	case unit == scenario.PerSecond:
 		return fmt.Sprintf("%.3g /s", v)
+	case v >= 1e4:
+		return fmt.Sprintf("%.0f", v)
 	}
 	return fmt.Sprintf("%.4g", v)
 }
