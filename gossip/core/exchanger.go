@@ -9,11 +9,11 @@ import (
 type table interface {
 	sums() (whole uint64, buckets *[NumBuckets]uint64)
 	claim(id uint64) claim
-	claims(mask uint64) []claim // of the items in the buckets of a mask, in a fixed order
-	takes(claim) bool           // whether an item at this version may be taken now
-	gives(claim) bool           // whether our item may be sent now
-	quiet() bool                // whether nothing new has come for a while
-	isSmall() bool              // whether the versions of all items are cheaper than bucket hashes
+	claims(mask uint64) []claim    // of the items in the buckets of a mask, in a fixed order
+	takes(claim) bool              // whether an item at this version may be taken now
+	gives(ours, theirs claim) bool // whether our item may be sent now to who stands at theirs
+	quiet() bool                   // whether nothing new has come for a while
+	isSmall() bool                 // whether the versions of all items are cheaper than bucket hashes
 
 	of(*link) *exchange
 	sendBuckets(*link)
@@ -31,6 +31,7 @@ type exchanger struct {
 	links     *links
 	past      recentHashes
 	pulls     map[uint64]pull // items that are asked for, by ID
+	storms    bool            // all items may change at once, as when a cluster starts
 	begunAt   time.Duration   // when a comparison was last begun, over any link
 	compareAt time.Duration   // when bucket hashes that wait are due to be compared; 0: none wait
 }
@@ -101,7 +102,10 @@ func (e *exchanger) begins(l *link, first, hint bool) bool {
 	if e.table.quiet() {
 		return e.leads(l) || x.differ > 1
 	}
-	return x.differ > 1 && now >= x.calmAt
+	if e.storms && !e.table.isSmall() && x.differ == 1 { // it mostly passes
+		return false
+	}
+	return now >= x.calmAt
 }
 
 // beginsPerBeat is the number of comparisons that are begun within one heartbeat.
@@ -166,6 +170,10 @@ func (e *exchanger) onBuckets(l *link, theirs *[NumBuckets]uint64) {
 		e.compare(l, 1)
 		return
 	}
+	if now := e.now(); now-x.begunAt >= e.cfg.Heartbeat*9/10 && now >= x.calmAt { // so that both ends know
+		x.begunAt = now
+		e.table.sendBuckets(l)
+	}
 	b.dueAt = e.now() + min(settleTime*e.cfg.Coalesce, e.cfg.Heartbeat/2)
 	soonest(&e.compareAt, b.dueAt)
 }
@@ -213,7 +221,7 @@ func (e *exchanger) compare(l *link, times uint8) {
 		}
 	}
 	x.sameAt = max(x.sameAt, oldest)
-	if times == persistent && b.count(1) > stormBuckets {
+	if e.storms && times == persistent && b.count(1) > stormBuckets {
 		x.calmAt = now + stormPause*e.cfg.Heartbeat
 	}
 	if oldest == now { // all buckets are as they were a moment ago
@@ -265,12 +273,12 @@ func (e *exchanger) differences(mask uint64, claims []claim) (lacks, gives []cla
 		switch d := ours.compare(theirs); {
 		case d < 0 && e.table.takes(theirs):
 			lacks = append(lacks, theirs)
-		case d > 0 && e.table.gives(ours):
+		case d > 0 && e.table.gives(ours, theirs):
 			gives = append(gives, theirs)
 		}
 	}
 	for _, ours := range e.table.claims(mask) {
-		if !listed[ours.id] && e.table.gives(ours) {
+		if !listed[ours.id] && e.table.gives(ours, claim{id: ours.id}) {
 			gives = append(gives, claim{id: ours.id})
 		}
 	}
