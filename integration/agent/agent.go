@@ -37,6 +37,7 @@ type Spec struct {
 	Expect    int    // nodes, this one included
 	DataDir   string // where the node keeps what outlives it; "": nowhere
 	Rejoin    bool   // start it with --rejoin; not part of the file
+	Program   string // to run instead of the one that is built; not part of the file
 }
 
 var file = template.Must(template.New("topology").Parse(`cluster: {{.Cluster}}
@@ -69,10 +70,18 @@ func (s Spec) write(t testing.TB) string {
 	return path
 }
 
+// program returns what an agent runs.
+func (s Spec) program() (string, error) {
+	if s.Program != "" {
+		return s.Program, nil
+	}
+	return binary()
+}
+
 // Output runs a command of the program on a configuration, outside of any lab, and returns what it prints.
 func Output(t testing.TB, s Spec, command string, flags ...string) string {
 	t.Helper()
-	program, err := binary()
+	program, err := s.program()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,41 +97,68 @@ func Output(t testing.TB, s Spec, command string, flags ...string) string {
 	return string(out)
 }
 
-// Agent is one agent process in a host. Its methods may be called from any goroutine, except
-// those that take a testing.TB.
+// Agent is one agent in a host. Its methods may be called from any goroutine, except those that take a testing.TB and those that
+// start or end its process.
 type Agent struct {
 	Spec
 	timeline
 
+	lab   *lab.Lab
+	host  int
 	path  string // of its file
 	child *lab.Child
 }
 
-// Start runs an agent in host i until the test ends. If the test fails, the end of its log is shown.
+// Start runs an agent in host i until the test ends. If the test fails, the end of its log is shown; with -artifacts all that it told
+// is kept.
 func Start(t testing.TB, l *lab.Lab, i int, s Spec) *Agent {
 	t.Helper()
-	program, err := binary()
+	a := &Agent{Spec: s, path: s.write(t), lab: l, host: i}
+	a.changed = make(chan struct{})
+	all, err := os.OpenFile(filepath.Join(t.ArtifactDir(), s.Name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &Agent{Spec: s, path: s.write(t)}
-	a.changed = make(chan struct{})
-	args := []string{"agent", "-c", a.path, "-o", "json"}
-	if s.Rejoin {
-		args = append(args, "--rejoin")
-	}
-	a.child, err = l.Start(i, nil, a.read, a.note, program, args...)
-	if err != nil {
+	a.all = all
+	if err := a.run(); err != nil {
+		_ = all.Close()
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		a.Kill()
+		_ = all.Close()
 		if t.Failed() {
 			t.Logf("%s, the end of its log:\n%s", s.Name, strings.Join(a.Log(), "\n"))
 		}
 	})
 	return a
 }
+
+// Restart runs an agent whose process has ended again, with the same file. What it told before is kept, but for its member list.
+func (a *Agent) Restart(t testing.TB) {
+	t.Helper()
+	a.forgetMembers()
+	if err := a.run(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run starts the process.
+func (a *Agent) run() error {
+	program, err := a.program()
+	if err != nil {
+		return err
+	}
+	args := []string{"agent", "-c", a.path, "-o", "json"}
+	if a.Rejoin {
+		args = append(args, "--rejoin")
+	}
+	a.child, err = a.lab.Start(a.host, nil, a.read, a.note, program, args...)
+	return err
+}
+
+// PID returns the number of its process.
+func (a *Agent) PID() int { return a.child.PID() }
 
 // WaitMembers waits until the agent's member list is exactly the given names.
 func (a *Agent) WaitMembers(ctx context.Context, names ...string) error {
