@@ -6,7 +6,7 @@
 //
 // Each node holds links to its neighbours on K hash rings and publishes them in its own record; a member is up exactly when it
 // is reachable over links that both ends publish. Records travel as Scuttlebutt deltas (van Renesse et al., "Efficient
-// reconciliation and flow control for anti-entropy protocols", LADIS 2008).
+// reconciliation and flow control for anti-entropy protocols", LADIS 2008). docs/protocol.md describes the whole protocol.
 package core
 
 import (
