@@ -38,6 +38,7 @@ func (s *soak) trouble(d time.Duration) {
 			if f := s.fault(); f != nil {
 				s.note("begin", f)
 				s.faults = append(s.faults, f)
+				s.begun++
 			}
 		}
 		wait(s.t, s.upTo(longestPause))

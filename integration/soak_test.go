@@ -38,8 +38,9 @@ type soak struct {
 	*fleet
 	random *rand.Rand
 	ledger *ledger
-	faults []*fault
-	starts []int // processes begun, by host
+	faults []*fault // that last
+	begun  int      // faults so far
+	starts []int    // processes begun, by host
 
 	// A node's lock is held for writing while it cannot answer commands, frozen or killed, and for reading while a command that must
 	// not fail is under way.

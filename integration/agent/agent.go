@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"text/template"
@@ -20,9 +19,7 @@ import (
 )
 
 const (
-	buildTimeout = 5 * time.Minute  // of cmd/convoke, with an empty build cache
-	stopTimeout  = 20 * time.Second // from SIGTERM to the end of the process
-
+	stopTimeout   = 20 * time.Second // from SIGTERM to the end of the process
 	outputTimeout = 20 * time.Second // of a command that asks nobody
 )
 
@@ -237,39 +234,4 @@ func (a *Agent) Stop() error {
 		return fmt.Errorf("stop %s: %w", a.Name, err)
 	}
 	return nil
-}
-
-// binary builds cmd/convoke, once in a test run. CONVOKE_BINARY in the environment names a program to
-// use instead: a release, or one built with the race detector.
-var binary = sync.OnceValues(func() (string, error) {
-	if path := os.Getenv("CONVOKE_BINARY"); path != "" {
-		return filepath.Abs(path)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
-	defer cancel()
-	gomod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
-	if err != nil {
-		return "", fmt.Errorf("go env GOMOD: %w", err)
-	}
-	root := filepath.Dir(filepath.Dir(strings.TrimSpace(string(gomod))))
-	binaryDir, err = os.MkdirTemp("", "convoke-integration-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(binaryDir, "convoke")
-	out, err := exec.CommandContext(ctx, "go", "build", "-C", root, "-buildvcs=false", "-o", path, "./cmd/convoke").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build cmd/convoke: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
-// binaryDir is where the built program lies, "" before it is built.
-var binaryDir string
-
-// RemoveBinary removes the built program; for the end of TestMain.
-func RemoveBinary() {
-	if binaryDir != "" {
-		_ = os.RemoveAll(binaryDir)
-	}
 }
