@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -45,8 +46,8 @@ func RemoveBinary() {
 	}
 }
 
-// BuildCommit builds cmd/convoke as it was at a commit and returns the program, which lasts as long as the test. Where the history is
-// not at hand, as in a shallow clone, the test is skipped.
+// BuildCommit returns cmd/convoke as it was at a commit; it is built once and kept in .cache. Where the history is not at hand, as
+// in a shallow clone, the test is skipped.
 func BuildCommit(t testing.TB, commit string) (program string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), buildTimeout)
@@ -55,22 +56,46 @@ func BuildCommit(t testing.TB, commit string) (program string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	archive, source := filepath.Join(dir, "source.tar"), filepath.Join(dir, "source")
-	if out, err := exec.CommandContext(ctx, "git", "-C", root, "archive", "-o", archive, commit).CombinedOutput(); err != nil {
-		t.Skipf("commit %s is not at hand: %v: %s", commit, err, out)
+	program = filepath.Join(root, ".cache", "convoke-"+commit)
+	if _, err := os.Stat(program); err == nil {
+		return program
 	}
-	if err := os.Mkdir(source, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.CommandContext(ctx, "tar", "-xf", archive, "-C", source).CombinedOutput(); err != nil {
-		t.Fatalf("tar: %v: %s", err, out)
-	}
-	program = filepath.Join(dir, "convoke")
-	if err := build(ctx, source, program); err != nil {
+	source := archive(ctx, t, root, commit)
+	built := filepath.Join(source, "convoke")
+	if err := build(ctx, source, built); err != nil {
 		t.Fatalf("commit %s: %v", commit, err)
 	}
+	if err := errors.Join(os.MkdirAll(filepath.Dir(program), 0o755), move(built, program)); err != nil {
+		t.Fatal(err)
+	}
 	return program
+}
+
+// archive returns a directory with the tree of a commit.
+func archive(ctx context.Context, t testing.TB, root, commit string) (source string) {
+	t.Helper()
+	source = t.TempDir()
+	tar := filepath.Join(source, "source.tar")
+	if out, err := exec.CommandContext(ctx, "git", "-C", root, "archive", "-o", tar, commit).CombinedOutput(); err != nil {
+		t.Skipf("commit %s is not at hand: %v: %s", commit, err, out)
+	}
+	if out, err := exec.CommandContext(ctx, "tar", "-xf", tar, "-C", source).CombinedOutput(); err != nil {
+		t.Fatalf("unpack commit %s: %v: %s", commit, err, out)
+	}
+	return source
+}
+
+// move moves a program, to another file system too. Nobody ever sees half of it.
+func move(from, to string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	half := fmt.Sprintf("%s.%d", to, os.Getpid())
+	if err := os.WriteFile(half, b, 0o755); err != nil {
+		return err
+	}
+	return os.Rename(half, to)
 }
 
 // repository returns the directory of the module above that of these tests.
