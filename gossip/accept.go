@@ -3,7 +3,9 @@ package gossip
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/goconvoke/convoke/gossip/core"
@@ -11,20 +13,20 @@ import (
 )
 
 const (
-	// maxHandshakes bounds the inbound streams that have not said who they are, maxHostHandshakes those of one host: half,
-	// so that one host alone shuts out nobody else, and a machine full of nodes can still start at once.
-	maxHandshakes     = 256
-	maxHostHandshakes = maxHandshakes / 2
-	// acceptTimeout is how long such a stream may take in all, however much it says.
+	// acceptTimeout is how long an inbound handshake may take in all, however much the peer sends.
 	acceptTimeout = 5 * time.Second
-	// maxStreams bounds the inbound streams in use. A node has some ten; who is the seed of a whole cluster that starts has
+	// refuseTimeout bounds the write of a Refuse that ends a stream. It fits into the buffer of a new one.
+	refuseTimeout = 100 * time.Millisecond
+	// maxStreams bounds the inbound streams in use. A node has some ten; one that is the seed of a whole cluster that starts has
 	// one of each member for a moment.
 	maxStreams = 4096
-	// maxHangUps is how often a node may hang up on us before we say so: once or twice, it was about to stop.
+	// maxHangUps is how often a node may close connections to us before we log it: once or twice, it was about to stop.
 	maxHangUps = 3
 	// firstAcceptWait is the pause after a stream could not be accepted; it doubles up to lastAcceptWait.
 	firstAcceptWait = 5 * time.Millisecond
 	lastAcceptWait  = time.Second
+	// hostsMaxAge is how long the hosts of members are remembered; see memberHosts.
+	hostsMaxAge = time.Second
 )
 
 // accept takes inbound streams until the node stops.
@@ -40,7 +42,7 @@ func (n *Node) accept() {
 		}
 		if err != nil { // out of descriptors, perhaps
 			n.count.acceptErrors.Add(1)
-			n.trouble.warn("cannot accept a stream, trying again", "", "error", err)
+			n.warnings.warn("cannot accept a stream, trying again", "", "error", err)
 			select {
 			case <-n.life.Done():
 			case <-time.After(wait):
@@ -50,33 +52,34 @@ func (n *Node) accept() {
 		}
 		wait = firstAcceptWait
 		n.count.accepted.Add(1)
-		host := hostOf(raw.RemoteAddr())
-		if !n.shakes.enter(host) {
-			_ = raw.Close()
-			n.turnedDown(tooMany, host, errors.New("too many that have not said who they are"))
-			continue
-		}
-		n.tasks.Go(func() { n.receive(raw, host) })
+		n.tasks.Go(func() { n.receive(raw) })
 	}
 }
 
-// receive shakes hands with who dialled us and takes the stream into use with its first frame: who only wants to know
-// who lives here sends none.
-func (n *Node) receive(raw net.Conn, host string) {
-	s, hello, first, err := n.welcome(raw)
-	n.shakes.leave(host)
+// receive runs the handshake with a node that dialled us and takes the stream into use with its first frame: a peer that only wants
+// to know which node this is sends none.
+func (n *Node) receive(raw net.Conn) {
+	host := hostOf(raw.RemoteAddr())
+	ctx, place, err := n.handshakes.enter(n.life, host, n.hosts.has(host, n))
 	if err != nil {
-		if n.life.Err() == nil {
-			n.turnedDown(reasonOf(err), host, err)
-		}
+		n.refuseRaw(raw, err)
+		n.countFailure(host, err)
 		return
 	}
-	if !n.streams.enter(host) {
+	s, hello, first, err := n.acceptHandshake(ctx, raw)
+	n.handshakes.leave(place)
+	if err != nil {
+		n.countFailure(host, err)
+		return
+	}
+	if !n.streams.acquire() {
+		_ = s.SetWriteDeadline(time.Now().Add(refuseTimeout))
+		_ = s.write(busyRefusal)
 		_ = s.Close()
-		n.turnedDown(tooMany, host, errors.New("too many in use"))
+		n.countFailure(host, errStreams)
 		return
 	}
-	defer n.streams.leave(host)
+	defer n.streams.release()
 	if ask, ok := first.(*core.Ask); ok {
 		n.answerAsk(s, ask)
 		return
@@ -84,43 +87,68 @@ func (n *Node) receive(raw net.Conn, host string) {
 	n.adopt(s, hello, 0, first)
 }
 
-// turnedDown counts a stream that came to nothing, and says so if somebody may have to act.
-func (n *Node) turnedDown(why reason, host string, err error) {
+var (
+	busyRefusal = &core.Refuse{Reason: "busy, try again: too many streams at once"}
+	errStreams  = errors.New("too many streams in use")
+)
+
+// refuseRaw closes a stream that had no handshake, with a reason if streams are not secured: a peer that wants TLS or a pre-shared
+// key could not read it.
+func (n *Node) refuseRaw(raw net.Conn, why error) {
+	if p, ok := n.transport.(interface{ Plain() bool }); ok && p.Plain() && errors.Is(why, errBusy) {
+		if b, err := wire.Append(nil, busyRefusal); err == nil {
+			_ = raw.SetDeadline(time.Now().Add(refuseTimeout))
+			_, _ = raw.Write(b)
+			_, _ = io.CopyN(io.Discard, raw, wire.MaxHandshake) // closed with bytes unread, it could lose the reason
+		}
+	}
+	_ = raw.Close()
+}
+
+// countFailure counts a handshake that failed, and logs it if an operator may have to act.
+func (n *Node) countFailure(host string, err error) {
+	if n.life.Err() != nil {
+		return // it failed because this node ends
+	}
+	why := reasonOf(err)
 	if why == none {
 		n.count.probes.Add(1)
 		n.log.Trace("a stream ended before it was of use", "addr", host, "error", err)
 		return
 	}
-	n.refused(why, host, err)
+	n.countRejected(why, host, err)
 }
 
-// refused counts a refusal and says so once in a while.
-func (n *Node) refused(why reason, host string, err error) {
-	defer n.count.refused[why].Add(1) // whoever sees the number finds the line
+// countRejected counts a stream that one side rejected and logs it once in a while.
+func (n *Node) countRejected(why reason, host string, err error) {
+	defer n.count.rejected[why].Add(1)
 	switch {
 	case why == self:
 		n.log.Debug("a stream led to this node itself", "addr", host)
-	case why == silence:
-		n.trouble.warnAfter(maxHangUps, "a node hangs up on this one", host, "addr", host, "error", err)
+	case why == hungUp:
+		n.warnings.warnAfter(maxHangUps, "peer closes connections during handshake", host, "addr", host, "error", err)
 	case why == byPeer:
-		n.trouble.warn("a node refused this one", host, "addr", host, "error", err)
+		n.warnings.warn("peer rejected this node", host, "addr", host, "error", err)
 	case why == tooMany:
-		n.trouble.warn("a stream was closed, there are too many", host, "addr", host, "error", err)
+		n.warnings.warn("rejected a stream: too many at once", host, "addr", host, "error", err)
 	case why == foreignCluster:
-		n.trouble.warn("a node of another cluster was refused", host, "addr", host, "error", err)
+		n.warnings.warn("rejected a node of another cluster", host, "addr", host, "error", err)
 	case why == untrusted:
-		n.trouble.warn("a node was refused, its key or certificate is not trusted", host, "addr", host, "error", err)
-	case why == badProtocol:
-		n.trouble.warn("a node was refused, its hello breaks a rule", host, "addr", host, "error", err)
-	case timedOut(err):
-		n.trouble.warn("a stream was closed, it did not finish its handshake in time", host, "addr", host, "error", err)
+		n.warnings.warn("rejected a node: its key or certificate is not trusted", host, "addr", host, "error", err)
+	case why == badHello:
+		n.warnings.warn("rejected a node: its hello breaks a rule", host, "addr", host, "error", err)
+	case why == otherProtocol:
+		n.warnings.warn("rejected a node of another protocol version", host, "addr", host, "error", err)
+	case isTimeout(err):
+		n.warnings.warn("closed a stream: it did not finish its handshake in time", host, "addr", host, "error", err)
 	default:
-		n.trouble.warn("a stream was closed, it does not speak the protocol", host, "addr", host, "error", err)
+		n.warnings.warn("closed a stream: it does not speak the protocol", host, "addr", host, "error", err)
 	}
 }
 
-func (n *Node) welcome(raw net.Conn) (*stream, *core.Hello, core.Frame, error) {
-	ctx, cancel := context.WithTimeout(n.life, acceptTimeout)
+// acceptHandshake secures a raw stream and exchanges hellos, up to the first frame after them. The stream is closed if that fails.
+func (n *Node) acceptHandshake(ctx context.Context, raw net.Conn) (*stream, *core.Hello, core.Frame, error) {
+	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
 	defer cancel()
 	conn, err := n.transport.Secure(ctx, raw)
 	if err != nil {
@@ -128,7 +156,7 @@ func (n *Node) welcome(raw net.Conn) (*stream, *core.Hello, core.Frame, error) {
 	}
 	s := n.newStream(conn)
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
-	hello, first, err := n.answer(s)
+	hello, first, err := n.answerHello(s)
 	if !stop() {
 		err = context.Cause(ctx)
 	}
@@ -139,11 +167,11 @@ func (n *Node) welcome(raw net.Conn) (*stream, *core.Hello, core.Frame, error) {
 	return s, hello, first, nil
 }
 
-// answer is the handshake of who was dialled, up to the first frame after it.
-func (n *Node) answer(s *stream) (*core.Hello, core.Frame, error) {
+// answerHello is the acceptor's side of the exchange of hellos, up to the first frame after it.
+func (n *Node) answerHello(s *stream) (*core.Hello, core.Frame, error) {
 	f, err := s.read()
-	if errors.Is(err, wire.ErrMalformed) { // TLS or a pre-shared key, perhaps: whatever it is, it learns that we have another opinion
-		_ = s.write(&core.Refuse{Reason: "this is no frame of the protocol; this node uses no TLS and no pre-shared key, or another"})
+	if errors.Is(err, wire.ErrMalformed) { // TLS or a pre-shared key, perhaps: the peer learns that this node does not use it
+		_ = s.write(&core.Refuse{Reason: "not a frame of the protocol; this node uses no TLS and no pre-shared key, or another"})
 	}
 	if err != nil {
 		return nil, nil, err
@@ -152,20 +180,41 @@ func (n *Node) answer(s *stream) (*core.Hello, core.Frame, error) {
 	if !ok {
 		return nil, nil, errNoHello
 	}
-	if r := n.objection(s, hello); r != nil {
-		_ = s.write(&core.Refuse{Reason: r.said})
+	if r := n.checkHello(s, hello); r != nil {
+		_ = s.write(&core.Refuse{Reason: r.sent})
 		return nil, nil, r
 	}
 	if err := s.write(n.hello()); err != nil {
-		return nil, nil, &refusal{reason: none, err: err}
+		return nil, nil, &rejection{reason: none, err: err}
 	}
-	s.reader.Trust()
+	s.trust()
 	first, err := s.read()
-	if err != nil && !errors.Is(err, wire.ErrMalformed) && !timedOut(err) {
-		err = &refusal{reason: none, err: err} // it knows who we are, and that was all it wanted
+	if err != nil && !errors.Is(err, wire.ErrMalformed) && !isTimeout(err) {
+		err = &rejection{reason: none, err: err} // it knows which node this is, and wanted nothing else
 	}
 	if r, ok := first.(*core.Refuse); ok {
-		err = refuse(byPeer, "the other side says %q", r.Reason)
+		err = reject(byPeer, "the other side says %q", r.Reason)
 	}
 	return hello, first, err
+}
+
+// memberHosts remembers the hosts at which members are known to live.
+type memberHosts struct {
+	mu    sync.Mutex
+	hosts map[string]struct{}
+	at    time.Time
+}
+
+// has reports whether a member that n knows lives at a host. The answer may be hostsMaxAge old.
+func (m *memberHosts) has(host string, n *Node) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.hosts == nil || time.Since(m.at) > hostsMaxAge {
+		m.at, m.hosts = time.Now(), map[string]struct{}{}
+		for _, addr := range n.memberAddrs() {
+			m.hosts[hostOf(tcpAddr(addr))] = struct{}{}
+		}
+	}
+	_, ok := m.hosts[host]
+	return ok
 }

@@ -60,6 +60,15 @@ func (n *Node) others() map[string]string {
 	return all
 }
 
+// memberAddrs returns the addresses of all members that are known, this node included.
+func (n *Node) memberAddrs() []string {
+	var all []string
+	for m := range n.View().All() {
+		all = append(all, m.Addr)
+	}
+	return all
+}
+
 // each calls do for members, some at a time, and returns when all is done.
 func (n *Node) each(members map[string]string, do func(id, addr string)) {
 	var tasks sync.WaitGroup

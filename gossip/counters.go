@@ -20,7 +20,7 @@ type Counters struct {
 	Dialled uint64
 	// DialsFailed are those of them that came to nothing, whatever the reason.
 	DialsFailed uint64
-	// Refused are the streams, accepted or dialled, that one side turned down.
+	// Refused are the streams, accepted or dialled, that one side rejected.
 	Refused Refusals
 
 	// FramesIn and FramesOut are frames read and written, those of handshakes included.
@@ -34,8 +34,9 @@ type Counters struct {
 	// FramesRejected are the parts of frames that could be read and break a rule or a limit of the protocol.
 	FramesRejected uint64
 
-	// Overflows are links that were closed because the other side did not read fast enough.
-	Overflows uint64
+	// FramesDropped are frames that were not sent, because more was queued for a link than its peer took. Anti-entropy sends again
+	// what was in them.
+	FramesDropped uint64
 	// ClocksAhead are writes of the shared map that were refused because their stamps are more than a minute ahead of the clocks
 	// of this node and its neighbours.
 	ClocksAhead uint64
@@ -43,7 +44,7 @@ type Counters struct {
 	Pauses uint64
 }
 
-// Refusals are streams that one side turned down, by reason.
+// Refusals are streams that one side rejected, by reason.
 type Refusals struct {
 	// ForeignCluster counts nodes of another cluster ID.
 	ForeignCluster uint64
@@ -51,16 +52,16 @@ type Refusals struct {
 	Untrusted uint64
 	// BadHandshake counts streams that do not speak the protocol, or did not finish the handshake in time.
 	BadHandshake uint64
-	// Protocol counts nodes whose hello breaks a rule, such as one without a name.
+	// Protocol counts nodes whose hello breaks a rule, such as one without a name, and nodes of an older protocol.
 	Protocol uint64
 	// Self counts streams to ourselves.
 	Self uint64
-	// TooMany counts streams above a bound: closed at once, unread.
+	// TooMany counts inbound streams that were closed because of others: more than a bound allows were open at once.
 	TooMany uint64
-	// ByPeer counts streams that the other side turned down and said why.
+	// ByPeer counts streams that the other side rejected with a reason.
 	ByPeer uint64
-	// HungUp counts dialled streams that the other side ended without a word: it was about to stop, has too many, or wants
-	// TLS or a pre-shared key.
+	// HungUp counts dialled streams that the other side ended without a reason: it was about to stop, or wants TLS or a pre-shared
+	// key.
 	HungUp uint64
 }
 
@@ -69,11 +70,11 @@ type counters struct {
 	accepted, acceptErrors, probes, dialled, dialsFailed atomic.Uint64
 	framesIn, framesOut, bytesIn, bytesOut               atomic.Uint64
 	framesSkipped, framesMalformed, framesRejected       atomic.Uint64
-	overflows, pauses, clocksAhead                       atomic.Uint64
-	refused                                              [reasons]atomic.Uint64
+	framesDropped, pauses, clocksAhead                   atomic.Uint64
+	rejected                                             [reasons]atomic.Uint64
 }
 
-// Counters returns what has been counted up to now. It costs little and waits for nobody.
+// Counters returns what has been counted up to now. It costs little and does not wait.
 func (n *Node) Counters() Counters {
 	c := &n.count
 	return Counters{
@@ -82,12 +83,12 @@ func (n *Node) Counters() Counters {
 		FramesIn: c.framesIn.Load(), FramesOut: c.framesOut.Load(),
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(), FramesSkipped: c.framesSkipped.Load(),
 		FramesMalformed: c.framesMalformed.Load(), FramesRejected: c.framesRejected.Load(),
-		Overflows: c.overflows.Load(), Pauses: c.pauses.Load(), ClocksAhead: c.clocksAhead.Load(),
+		FramesDropped: c.framesDropped.Load(), Pauses: c.pauses.Load(), ClocksAhead: c.clocksAhead.Load(),
 		Refused: Refusals{
-			ForeignCluster: c.refused[foreignCluster].Load(), Untrusted: c.refused[untrusted].Load(),
-			BadHandshake: c.refused[badHandshake].Load(), Protocol: c.refused[badProtocol].Load(),
-			Self: c.refused[self].Load(), TooMany: c.refused[tooMany].Load(), ByPeer: c.refused[byPeer].Load(),
-			HungUp: c.refused[silence].Load(),
+			ForeignCluster: c.rejected[foreignCluster].Load(), Untrusted: c.rejected[untrusted].Load(),
+			BadHandshake: c.rejected[badHandshake].Load(), Protocol: c.rejected[badHello].Load() + c.rejected[otherProtocol].Load(),
+			Self: c.rejected[self].Load(), TooMany: c.rejected[tooMany].Load(), ByPeer: c.rejected[byPeer].Load(),
+			HungUp: c.rejected[hungUp].Load(),
 		},
 	}
 }

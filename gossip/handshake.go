@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/goconvoke/convoke/gossip/core"
@@ -13,20 +14,25 @@ import (
 
 var errNoHello = errors.New("a frame other than hello came first")
 
-// hello is what this node says of itself.
+// hello returns the hello of this node.
 func (n *Node) hello() *core.Hello {
 	return &core.Hello{
 		Protocol: wire.Protocol, Cluster: n.config.ClusterID, ID: n.config.Name,
-		Generation: n.generation.Load(), Addr: n.tuning.Addr, Clock: n.now().UnixMilli(), Rejoin: n.config.Rejoin,
-		Aged: n.shared.aged.Load(),
+		Generation: n.generation.Load(), Addr: n.tuning.Addr, Clock: n.now().UnixMilli(),
+		Rejoin: n.config.Rejoin, Aged: n.aged.Load(),
 	}
 }
 
-// call dials an address and shakes hands. The stream is closed if that fails. The error is a refusal, with its reason,
-// if it was not the network.
+// linkUp returns the input of the core for a stream whose handshake is over.
+func linkUp(id core.LinkID, h *core.Hello) core.LinkUp {
+	return core.LinkUp{Link: id, ID: h.ID, Generation: h.Generation, Addr: h.Addr, Clock: h.Clock, Rejoin: h.Rejoin, Aged: h.Aged}
+}
+
+// call dials an address and runs the handshake. The stream is closed if that fails. The error is a rejection, with its reason,
+// unless it came from the network.
 func (n *Node) call(ctx context.Context, addr string) (*stream, *core.Hello, error) {
 	n.count.dialled.Add(1)
-	s, hello, err := n.reach(ctx, addr)
+	s, hello, err := n.dialAndGreet(ctx, addr)
 	if err == nil {
 		return s, hello, nil
 	}
@@ -35,23 +41,23 @@ func (n *Node) call(ctx context.Context, addr string) (*stream, *core.Hello, err
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	case errors.Is(err, transport.ErrUntrusted):
-		err = &refusal{reason: untrusted, err: fmt.Errorf("%w: %w", ErrForeign, err)}
-	case errors.Is(err, transport.ErrHandshake) && hungUp(err):
-		err = &refusal{reason: silence, err: err}
+		err = &rejection{reason: untrusted, err: fmt.Errorf("%w: %w", ErrForeign, err)}
+	case errors.Is(err, transport.ErrHandshake) && isHangUp(err):
+		err = &rejection{reason: hungUp, err: err}
 	case errors.Is(err, transport.ErrHandshake):
-		err = &refusal{reason: badHandshake, err: err}
+		err = &rejection{reason: badHandshake, err: err}
 	}
 	return nil, nil, fmt.Errorf("%s: %w", addr, err)
 }
 
-func (n *Node) reach(ctx context.Context, addr string) (*stream, *core.Hello, error) {
+func (n *Node) dialAndGreet(ctx context.Context, addr string) (*stream, *core.Hello, error) {
 	conn, err := n.transport.Dial(ctx, addr)
 	if err != nil {
 		return nil, nil, err
 	}
 	s := n.newStream(conn)
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
-	hello, err := n.greet(s)
+	hello, err := n.dialHandshake(s)
 	if !stop() && err == nil {
 		err = context.Cause(ctx)
 	}
@@ -62,9 +68,9 @@ func (n *Node) reach(ctx context.Context, addr string) (*stream, *core.Hello, er
 	return s, hello, nil
 }
 
-// greet is the handshake of who dialled.
-func (n *Node) greet(s *stream) (*core.Hello, error) {
-	_ = s.write(n.hello()) // if it is not taken, what was said to us before tells why
+// dialHandshake is the dialler's side of the exchange of hellos.
+func (n *Node) dialHandshake(s *stream) (*core.Hello, error) {
+	_ = s.write(n.hello()) // if that fails, a Refuse that came before explains why
 	f, err := s.read()
 	if errors.Is(err, transport.ErrUntrusted) {
 		return nil, err
@@ -74,72 +80,35 @@ func (n *Node) greet(s *stream) (*core.Hello, error) {
 	}
 	switch f := f.(type) {
 	case *core.Hello:
-		if r := n.objection(s, f); r != nil {
-			_ = s.write(&core.Refuse{Reason: r.said})
+		if r := n.checkHello(s, f); r != nil {
+			_ = s.write(&core.Refuse{Reason: r.sent})
 			return nil, r
 		}
 		return f, nil
 	case *core.Refuse:
-		return nil, refuse(byPeer, "the other side says %q", f.Reason)
-	}
-	return nil, &refusal{reason: badHandshake, err: errNoHello}
-}
-
-// Join calls addresses at which members may live, one after the other, and has those that answered called for ever
-// while they are not up. It returns nil when every one belongs to this cluster and is kept on the disk, if this node has one; an error
-// wraps [ErrSelf], [ErrForeign] or what went wrong.
-func (n *Node) Join(ctx context.Context, addrs ...string) error {
-	var errs []error
-	for _, addr := range addrs {
-		errs = append(errs, n.join(ctx, addr))
-	}
-	return errors.Join(errs...)
-}
-
-func (n *Node) join(ctx context.Context, addr string) error {
-	if addr == n.tuning.Addr {
-		return ErrSelf
-	}
-	limited, cancel := context.WithTimeout(ctx, n.tuning.DialTimeout)
-	defer cancel()
-	stop := context.AfterFunc(n.life, cancel)
-	defer stop()
-	s, hello, err := n.call(limited, addr)
-	if err != nil {
-		if r := (*refusal)(nil); errors.As(err, &r) { // the caller is told, and says so if it likes
-			n.count.refused[r.reason].Add(1)
+		if strings.HasPrefix(f.Reason, "busy") {
+			return nil, &rejection{reason: byPeer, err: fmt.Errorf("the other side says %q", f.Reason)}
 		}
-		return fmt.Errorf("join %w", err)
+		return nil, reject(byPeer, "the other side says %q", f.Reason)
 	}
-	_ = s.Close() // the core dials for itself
-	if n.isSelf(hello) {
-		n.count.refused[self].Add(1)
-		return ErrSelf
-	}
-	if err := n.tell(ctx, core.Join{Addrs: []string{addr}}); err != nil {
-		return err
-	}
-	if err := n.keepContact(ctx, hello); err != nil {
-		return fmt.Errorf("join %s: %w", addr, err)
-	}
-	return nil
+	return nil, &rejection{reason: badHandshake, err: errNoHello}
 }
 
-// dial opens a stream that the core asked for and tells how that went.
+// dial opens a stream that the core asked for and reports how that went.
 func (n *Node) dial(d core.Dial) {
 	ctx, cancel := context.WithTimeout(n.life, n.tuning.DialTimeout)
 	s, hello, err := n.call(ctx, d.Addr)
 	cancel()
 	if err != nil {
 		n.log.Debug("dial failed", "peer", d.ID, "addr", d.Addr, "error", err)
-		if r := (*refusal)(nil); errors.As(err, &r) {
-			n.refused(r.reason, hostOf(tcpAddr(d.Addr)), err)
+		if r := (*rejection)(nil); errors.As(err, &r) {
+			n.countRejected(r.reason, hostOf(tcpAddr(d.Addr)), err)
 		}
 		_ = n.tell(context.Background(), core.DialFailed{Attempt: d.Attempt, Refused: errors.Is(err, transport.ErrRefused)})
 		return
 	}
 	if n.isSelf(hello) {
-		n.refused(self, d.Addr, nil)
+		n.countRejected(self, d.Addr, nil)
 	}
 	n.adopt(s, hello, d.Attempt, nil)
 }
@@ -150,39 +119,45 @@ type tcpAddr string
 func (tcpAddr) Network() string  { return "tcp" }
 func (a tcpAddr) String() string { return string(a) }
 
-// adopt hands a stream whose handshake is over to the loop, and reads it until its end.
+// newLink makes a link of a stream whose handshake is over.
+func (n *Node) newLink(s *stream, hello *core.Hello) *link {
+	return newLink(core.LinkID(n.lastLink.Add(1)), hello, s)
+}
+
+// adopt passes a stream whose handshake is over to the loop, and reads it until its end.
 func (n *Node) adopt(s *stream, hello *core.Hello, attempt uint64, first core.Frame) {
-	l := newLink(core.LinkID(n.lastLink.Add(1)), hello.ID, s)
-	up := core.LinkUp{Link: l.number, ID: hello.ID, Generation: hello.Generation, Addr: hello.Addr, Attempt: attempt, Dialled: attempt != 0, Clock: hello.Clock, Rejoin: hello.Rejoin, Aged: hello.Aged}
-	if n.tellOf(context.Background(), event{in: up, link: l}) != nil {
+	l := n.newLink(s, hello)
+	up := linkUp(l.number, hello)
+	up.Attempt, up.Dialled = attempt, attempt != 0
+	if n.tellEvent(context.Background(), event{in: up, link: l}) != nil {
 		_ = s.Close()
 		return
 	}
 	if first != nil {
-		_ = n.tell(context.Background(), core.Received{Link: l.number, Frame: first}) // as below
+		_ = n.tell(context.Background(), core.Received{Link: l.number, Frame: first}) // as in read
 	}
 	n.read(l)
 }
 
-// read hands the frames of a link to the loop until its end. When the loop has ended, what still comes is thrown away, so
-// that a goodbye can be written: a stream that is closed with bytes unread is torn down with what is on its way.
+// read passes the frames of a link to the loop until its end. When the loop has ended, what still comes is dropped, so that the last
+// frames can be written: a stream that is closed with bytes unread is torn down with what is on its way.
 func (n *Node) read(l *link) {
 	defer l.close(false)
 	stop := context.AfterFunc(n.ended, func() { l.close(false) })
 	defer stop()
 	var armed time.Time
 	for {
-		if now := time.Now(); now.Sub(armed) > n.quiet/8 {
+		if now := time.Now(); now.Sub(armed) > n.readTimeout/8 {
 			armed = now
-			_ = l.stream.SetReadDeadline(now.Add(n.quiet))
+			_ = l.stream.SetReadDeadline(now.Add(n.readTimeout))
 		}
 		f, err := l.stream.read()
 		if err != nil {
 			n.log.Debug("link ended", "peer", l.id, "error", err)
 			if errors.Is(err, wire.ErrMalformed) {
-				n.trouble.warn("a peer sent what is no frame, its stream is closed", l.host, "peer", l.id, "addr", l.host, "error", err)
+				n.warnings.warn("peer sent a malformed frame, its stream is closed", l.host, "peer", l.id, "addr", l.host, "error", err)
 			}
-			_ = n.tell(context.Background(), core.LinkDown{Link: l.number}) // at the end nobody listens
+			_ = n.tell(context.Background(), core.LinkDown{Link: l.number}) // an error means that the loop has ended
 			return
 		}
 		_ = n.tell(context.Background(), core.Received{Link: l.number, Frame: f})

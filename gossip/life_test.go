@@ -171,7 +171,7 @@ func TestAGoodbyeWaitsForNobodyBeyondItsContext(t *testing.T) {
 		}
 		c := memoryLink(t, mem, "a:7946") // and reads nothing more
 		for range 20 {
-			if _, err := c.Write(frames(t, &core.Digest{Mask: ^uint64(0)})); err != nil {
+			if _, err := c.Write(frames(t, &core.Digest{Entries: []core.DigestEntry{{Node: core.HashID("a")}}})); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -237,7 +237,7 @@ func TestNothingRunsAfterStop(t *testing.T) {
 		c := knockAt(t, nodes[0])
 		_, _ = c.Write([]byte{0})
 	}
-	await(t, "they are in their handshake", func() bool { return nodes[0].shakes.count() == 40 })
+	await(t, "they are in their handshake", func() bool { running, _ := nodes[0].handshakes.counts(); return running == 40 })
 	if len(ours()) == 0 {
 		t.Fatal("no goroutine found while nodes run")
 	}

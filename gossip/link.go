@@ -2,7 +2,10 @@ package gossip
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -12,33 +15,70 @@ import (
 )
 
 const (
-	// queued is how many frames a link holds that are not written yet. A burst of a join storm is a few dozen; who
-	// is further behind does not read.
-	queued = 256
-	// maxBatch is how many bytes are put together for one write, but for the last frame.
+	// maxBatch is about how many bytes of frames are encoded before they are written.
 	maxBatch = 64 << 10
-	// writeTimeout bounds each write: a peer that takes nothing for so long is of no use.
+	// maxWrite is how many bytes are written under one deadline.
+	maxWrite = 16 << 10
+	// writeTimeout bounds each write of maxWrite bytes, and all that is left when a link is closed: a peer that takes less than
+	// 1.6 KB/s is of no use.
 	writeTimeout = 10 * time.Second
+	// readBuffer is the buffer of a stream, which it keeps while it is idle: room for a dozen heartbeats.
+	readBuffer = 512
+	// keptBody is the largest body of a frame whose buffer a stream keeps.
+	keptBody = 1 << 10
+	// lengthSize is the size of the length before each frame; see package wire.
+	lengthSize = 4
 )
+
+// buffers hold encoded frames while they are written.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// putBuffer gives a buffer back, unless a frame that is an exception made it large.
+func putBuffer(b *[]byte) {
+	if cap(*b) <= 2*maxBatch {
+		*b = (*b)[:0]
+		buffers.Put(b)
+	}
+}
 
 // stream is a connection with its frames.
 type stream struct {
 	transport.Conn
-	count  *counters
-	reader *wire.Reader
-	buf    []byte
+	count   *counters
+	in      *bufio.Reader
+	reader  *wire.Reader
+	trusted bool
 }
 
 func (n *Node) newStream(c transport.Conn) *stream {
 	m := meter{c, &n.count}
-	return &stream{Conn: m, count: &n.count, reader: wire.NewReader(bufio.NewReader(m))}
+	in := bufio.NewReaderSize(m, readBuffer)
+	return &stream{Conn: m, count: &n.count, in: in, reader: wire.NewReader(in)}
+}
+
+// trust accepts frames of the full size: the peer is known.
+func (s *stream) trust() {
+	s.trusted = true
+	s.reader.Trust()
 }
 
 // read returns the next frame.
 func (s *stream) read() (core.Frame, error) {
-	skipped := s.reader.Skipped()
-	f, err := s.reader.Read()
-	if more := s.reader.Skipped() - skipped; more > 0 {
+	head, err := s.in.Peek(lengthSize)
+	if err != nil {
+		if s.in.Buffered() > 0 {
+			err = fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
+		}
+		return nil, err
+	}
+	r := s.reader
+	if s.trusted && binary.BigEndian.Uint32(head) > keptBody {
+		r = wire.NewReader(s.in) // a reader keeps the buffer of its largest frame; this one goes with the frame
+		r.Trust()
+	}
+	skipped := r.Skipped()
+	f, err := r.Read()
+	if more := r.Skipped() - skipped; more > 0 {
 		s.count.framesSkipped.Add(more)
 	}
 	switch {
@@ -50,95 +90,118 @@ func (s *stream) read() (core.Frame, error) {
 	return f, err
 }
 
-// write sends a frame at once.
+// write sends a frame at once. It is for streams that are not links.
 func (s *stream) write(f core.Frame) error {
-	if err := s.append(f); err != nil {
+	buf := buffers.Get().(*[]byte)
+	defer putBuffer(buf)
+	var err error
+	if *buf, err = s.append(*buf, f); err != nil {
 		return err
 	}
-	return s.flush()
+	_, err = s.Write(*buf)
+	return err
 }
 
-// append puts a frame with those that the next flush sends.
-func (s *stream) append(f core.Frame) (err error) {
-	s.buf, err = wire.Append(s.buf, f)
+// append encodes a frame behind those in b.
+func (s *stream) append(b []byte, f core.Frame) ([]byte, error) {
+	b, err := wire.Append(b, f)
 	if err == nil {
 		s.count.framesOut.Add(1)
 	}
-	return err
+	return b, err
 }
 
-func (s *stream) flush() error {
-	_, err := s.Write(s.buf)
-	if s.buf = s.buf[:0]; cap(s.buf) > 2*maxBatch {
-		s.buf = nil // of a frame that is an exception
-	}
-	return err
-}
-
-// link is a stream that the core uses.
+// link is a stream that the core uses. The loop owns it; its reader and its writer have goroutines of their own.
 type link struct {
-	number core.LinkID
-	id     string
-	host   string
-	stream *stream
-	queue  chan core.Frame // see queued
-	stop   chan struct{}   // closed by close: what is queued is still written
-	once   sync.Once
+	number     core.LinkID
+	id         string
+	generation uint64
+	host       string
+	stream     *stream
+	queue      sendQueue
+
+	// Owned by the loop.
+	join   *joinCall // the Join that waits for the first exchange of this link; nil: none
+	joined string    // the address that a Join has dialled for this link
 }
 
-func newLink(number core.LinkID, id string, s *stream) *link {
-	s.reader.Trust()
-	return &link{number: number, id: id, host: hostOf(s.RemoteAddr()), stream: s,
-		queue: make(chan core.Frame, queued), stop: make(chan struct{})}
+func newLink(number core.LinkID, hello *core.Hello, s *stream) *link {
+	s.trust()
+	return &link{number: number, id: hello.ID, generation: hello.Generation, host: hostOf(s.RemoteAddr()), stream: s}
+}
+
+// finishJoin ends the wait of a Join for this link. Only the loop calls it.
+func (l *link) finishJoin() {
+	if l.join != nil {
+		l.join.finish()
+		l.join = nil
+	}
 }
 
 // close ends a link; a graceful one after what is queued was written.
 func (l *link) close(graceful bool) {
-	l.once.Do(func() { close(l.stop) })
-	if !graceful {
-		_ = l.stream.Close()
+	if graceful && !l.queue.drain() {
+		return // the writer closes the stream
 	}
+	l.queue.close()
+	_ = l.stream.Close()
 }
 
-// write writes what is queued, many frames at a time, until the link is closed.
+// write writes what is queued, many frames at a time, until nothing is left. On an error it closes the stream, which ends the reader.
 func (l *link) write() {
-	defer l.stream.Close()
+	buf := buffers.Get().(*[]byte)
+	defer putBuffer(buf)
+	var deadline time.Time // of a link that is being closed
 	for {
-		select {
-		case f := <-l.queue:
-			_ = l.stream.SetWriteDeadline(time.Now().Add(writeTimeout))
-			if l.batch(f) != nil {
-				return // the reader learns of it
+		err := l.encodeBatch(buf)
+		if err == nil && len(*buf) > 0 {
+			if deadline.IsZero() && l.queue.isDraining() {
+				deadline = time.Now().Add(writeTimeout)
 			}
-		case <-l.stop:
-			_ = l.stream.SetWriteDeadline(time.Now().Add(writeTimeout)) // for all that is left
-			for {
-				select {
-				case f := <-l.queue:
-					if l.batch(f) != nil {
-						return
-					}
-				default:
-					return
-				}
+			err = l.writeAll(*buf, deadline)
+		}
+		if err != nil {
+			l.close(false)
+			return
+		}
+		if end, last := l.queue.endWriter(); end {
+			if last {
+				l.close(false)
 			}
+			return
 		}
 	}
 }
 
-// batch writes a frame, and as much of what is queued as goes with it.
-func (l *link) batch(f core.Frame) error {
-	for {
-		if err := l.stream.append(f); err != nil {
+// encodeBatch fills a buffer with frames that are queued.
+func (l *link) encodeBatch(buf *[]byte) (err error) {
+	*buf = (*buf)[:0]
+	for len(*buf) < maxBatch {
+		f := l.queue.pop()
+		if f == nil {
+			return nil
+		}
+		if *buf, err = l.stream.append(*buf, f); err != nil {
 			return err
 		}
-		if len(l.stream.buf) >= maxBatch {
-			return l.stream.flush()
-		}
-		select {
-		case f = <-l.queue:
-		default:
-			return l.stream.flush()
-		}
 	}
+	return nil
+}
+
+// writeAll writes in parts, each within writeTimeout, or all until the deadline if there is one: a slow peer that takes something is
+// no reason to close a link.
+func (l *link) writeAll(b []byte, deadline time.Time) error {
+	for len(b) > 0 {
+		until := deadline
+		if until.IsZero() {
+			until = time.Now().Add(writeTimeout)
+		}
+		_ = l.stream.SetWriteDeadline(until)
+		part := b[:min(len(b), maxWrite)]
+		if _, err := l.stream.Write(part); err != nil {
+			return err
+		}
+		b = b[len(part):]
+	}
+	return nil
 }

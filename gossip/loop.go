@@ -8,9 +8,9 @@ import (
 	"github.com/goconvoke/convoke/gossip/core"
 )
 
-// run owns the core: it tells it what happens and does what it asks for. With over, all was over before it began.
+// run owns the core: it passes on what happens and carries out what the core asks for. With over, the node is to end at once.
 func (n *Node) run(over bool) {
-	defer close(n.done)
+	defer close(n.stopped)
 	defer n.cancel()
 	defer n.closeLinks()
 	defer func() {
@@ -27,10 +27,6 @@ func (n *Node) run(over bool) {
 			return
 		case e = <-n.inputs:
 		case <-timer.C:
-		}
-		if e.link != nil {
-			n.links[e.link.number] = e.link
-			n.writers.Go(e.link.write)
 		}
 		if over = n.take(e); over {
 			n.publish()
@@ -49,7 +45,7 @@ func (n *Node) run(over bool) {
 	}
 }
 
-// noteStaleness keeps what Staleness returns.
+// noteStaleness stores what Staleness returns.
 func (n *Node) noteStaleness(now time.Time) {
 	at := int64(0)
 	if n.core.Links() > 0 {
@@ -58,52 +54,59 @@ func (n *Node) noteStaleness(now time.Time) {
 	n.inStep.Store(at)
 }
 
-// step hands one input to the core and carries out what it answers. It reports whether the node is to end.
+// step passes one input to the core and carries out its outputs. It reports whether the node is to end.
 func (n *Node) step(in core.Input) (end bool) {
 	_, leave := in.(core.Leave)
 	if down, ok := in.(core.LinkDown); ok {
-		delete(n.links, down.Link) // its reader has closed it
+		n.dropLink(down.Link, false) // its reader has closed it
 	}
 	for _, out := range n.core.Step(n.now(), in) {
-		n.memory.keepOutput(out)
-		switch out := out.(type) {
-		case core.Send:
-			n.send(out)
-		case core.Dial:
-			n.tasks.Go(func() { n.dial(out) })
-		case core.Close:
-			if l := n.links[out.Link]; l != nil {
-				l.close(out.Graceful)
-				delete(n.links, out.Link)
-			}
-		case core.Changed:
-			if n.viewAt.IsZero() {
-				n.viewAt = n.viewed.Add(viewGap)
-			}
-		case core.Renewed:
-			n.generation.Store(out.Generation)
-			n.log.Info("took a higher generation, because the cluster remembered this name", "generation", out.Generation)
-		case core.RememberShared:
-			n.shared.remember(out)
-		case core.ForgetShared:
-			n.shared.forget(out.Space, out.Key)
-		case core.Removed:
-			n.log.Error("this node was removed from its cluster; it stops", "member", n.config.Name)
-			n.err = ErrRemoved
-			end = true
-		case core.Conflict:
-			n.log.Error("a newer process has this node's name; this one stops", "member", n.config.Name, "generation", out.Generation)
-			n.err = fmt.Errorf("%w (%q, generation %d)", ErrConflict, n.config.Name, out.Generation)
-			end = true
-		case core.Paused:
-			n.count.pauses.Add(1)
-			n.trouble.warn("this process did not run for a while, nobody is blamed for it", "", "elapsed", out.For)
-		case core.Rejected:
-			n.rejected(out)
-		}
+		n.persist.keepOutput(out)
+		end = n.carryOut(out) || end
 	}
-	n.shared.aged.Store(n.core.Aged())
+	n.aged.Store(n.core.Aged())
 	return end || leave
+}
+
+// carryOut does what one output of the core asks for. It reports whether the node is to end.
+func (n *Node) carryOut(out core.Output) (end bool) {
+	switch out := out.(type) {
+	case core.Send:
+		n.send(out)
+	case core.Dial:
+		n.startDial(out)
+	case core.Close:
+		n.dropLink(out.Link, out.Graceful)
+	case core.Exchanged:
+		if l := n.links[out.Link]; l != nil {
+			l.finishJoin()
+		}
+	case core.Changed:
+		if n.viewAt.IsZero() {
+			n.viewAt = n.viewed.Add(viewGap)
+		}
+	case core.Renewed:
+		n.generation.Store(out.Generation)
+		n.log.Info("took a higher generation, because the cluster remembered this name", "generation", out.Generation)
+	case core.RememberShared:
+		n.shared.remember(out)
+	case core.ForgetShared:
+		n.shared.forget(out.Space, out.Key)
+	case core.Removed:
+		n.log.Error("this node was removed from its cluster; it stops", "member", n.config.Name)
+		n.err = ErrRemoved
+		return true
+	case core.Conflict:
+		n.log.Error("a newer process has this node's name; this one stops", "member", n.config.Name, "generation", out.Generation)
+		n.err = fmt.Errorf("%w (%q, generation %d)", ErrConflict, n.config.Name, out.Generation)
+		return true
+	case core.Paused:
+		n.count.pauses.Add(1)
+		n.warnings.warn("process was paused; failure timers extended", "", "elapsed", out.For)
+	case core.Rejected:
+		n.noteRejected(out)
+	}
+	return false
 }
 
 // publish makes what the core knows now the view.
@@ -113,39 +116,47 @@ func (n *Node) publish() {
 	n.watch.wake()
 }
 
-// rejected counts what a peer sent and must not, and says so once in a while.
-func (n *Node) rejected(out core.Rejected) {
+// noteRejected counts what a peer sent against the rules, and logs it once in a while.
+func (n *Node) noteRejected(out core.Rejected) {
 	n.count.framesRejected.Add(1)
 	if out.Reason == core.ReasonClockAhead {
 		n.count.clocksAhead.Add(1)
 	}
 	if l := n.links[out.Link]; l != nil {
-		n.trouble.warn("a peer broke a rule", l.host, "peer", l.id, "addr", l.host, "error", out.Reason)
+		n.warnings.warn("peer broke a rule", l.host, "peer", l.id, "addr", l.host, "error", out.Reason)
 		return
 	}
-	n.trouble.warn("a peer broke a rule", "", "error", out.Reason)
+	n.warnings.warn("peer broke a rule", "", "error", out.Reason)
 }
 
-// send queues a frame. A link whose queue is full is too slow to be of use.
+// send queues a frame for a link.
 func (n *Node) send(out core.Send) {
 	l := n.links[out.Link]
 	if l == nil {
 		return
 	}
-	select {
-	case l.queue <- out.Frame:
-	default:
-		n.count.overflows.Add(1)
-		n.trouble.warn("a link is too slow and is closed", l.host, "peer", l.id, "addr", l.host)
-		l.close(false) // its reader tells the core
-		delete(n.links, out.Link)
+	dropped, start := l.queue.push(out.Frame)
+	if dropped {
+		n.count.framesDropped.Add(1)
+		n.warnings.warn("link is slow; frames are dropped and sent again later", l.host, "peer", l.id, "addr", l.host)
+	}
+	if start {
+		n.writers.Go(l.write)
 	}
 }
 
-// closeLinks ends the streams that are left.
-func (n *Node) closeLinks() {
-	for _, l := range n.links {
-		l.close(false)
+// dropLink closes a link that the core does not use any more.
+func (n *Node) dropLink(id core.LinkID, graceful bool) {
+	if l := n.links[id]; l != nil {
+		l.close(graceful)
+		l.finishJoin()
+		delete(n.links, id)
 	}
-	clear(n.links)
+}
+
+// closeLinks ends the links that are left, and the Joins that wait.
+func (n *Node) closeLinks() {
+	for id := range n.links {
+		n.dropLink(id, false)
+	}
 }

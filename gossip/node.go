@@ -43,53 +43,68 @@ var (
 	ErrConflict = errors.New("gossip: a newer process has this node's name")
 )
 
-// quietFactor times Config.Silence of the core is how long a stream may bring nothing at all. The core gives up at 3 of them at
-// the latest, counting only the time that this process ran.
-const quietFactor = 12
-
-// viewGap is the least time between two views, so that a storm of changes costs few of them.
-const viewGap = 10 * time.Millisecond
+const (
+	// silenceFactor times Config.Silence of the core is how long a stream may bring nothing at all. The core gives up at 3 of them
+	// at the latest, counting only the time that this process ran.
+	silenceFactor = 12
+	// viewGap is the least time between two views, so that a storm of changes costs few of them.
+	viewGap = 10 * time.Millisecond
+	// lastFramesTimeout is how long a node that ends by itself waits until its neighbours have taken its last frames.
+	lastFramesTimeout = time.Second
+	// diskTimeout is how long a node that ends waits for its disk, logTimeout for its log writer.
+	diskTimeout = 5 * time.Second
+	logTimeout  = time.Second
+)
 
 // Node takes part in a cluster from [Start] to Stop. Its methods are safe for concurrent use.
 type Node struct {
 	config    Config
 	tuning    core.Config
-	log       hclog.Logger
+	log       *asyncLog
 	transport transport.Transport
 	listener  net.Listener
 
 	life    context.Context // ends with the loop
 	cancel  context.CancelFunc
-	ended   context.Context // ends with Stop: nothing is written any more
+	ended   context.Context // when it ends, all streams are closed
 	end     context.CancelFunc
 	tasks   sync.WaitGroup
-	writers sync.WaitGroup // of links; a goodbye waits for them
+	writers sync.WaitGroup // of links; started by the loop only
 	inputs  chan event     // to the loop; unbuffered, so that readers are slowed down by a busy core
-	done    chan struct{}  // closed when the loop has ended
-	err     error          // why it ended; read after done
+	stopped chan struct{}  // closed when the loop has ended
+	left    atomic.Bool    // by Leave, which decides how long the last frames may take
+	done    chan struct{}  // closed when everything has ended
+	err     error          // why the loop ended; read after stopped
 
-	generation atomic.Uint64
-	view       atomic.Pointer[View]
-	id         core.NodeID
-	shared     *Shared
-	memory     *memory
-	watch      watchers
-	shakes     *gate // inbound handshakes
-	streams    *gate // inbound streams in use
-	count      counters
-	trouble    troubles
-	inStep     atomic.Int64  // when the neighbours last had the same state, in ns since 1970; 0: there are none
-	quiet      time.Duration // reading nothing for so long ends a stream, should the core not have done so long before
-	lastLink   atomic.Uint64
+	generation  atomic.Uint64
+	aged        atomic.Bool
+	view        atomic.Pointer[View]
+	id          core.NodeID
+	shared      *Shared
+	persist     *persist
+	watch       watchers
+	handshakes  *handshakeLimit // inbound ones
+	streams     streamLimiter   // inbound streams in use
+	hosts       memberHosts
+	count       counters
+	warnings    *rateLimitedLog
+	inStep      atomic.Int64  // when the neighbours last had the same state, in ns since 1970; 0: there are none
+	readTimeout time.Duration // reading nothing for so long ends a stream, should the core not have done so long before
+	lastLink    atomic.Uint64
 
 	// Owned by the loop.
 	core   *core.Core
 	links  map[core.LinkID]*link
-	viewAt time.Time // when a new view is due; zero: none is
-	viewed time.Time // when the last view was made
+	joins  map[string]*joinCall // by address: those whose stream is being opened
+	viewAt time.Time            // when a new view is due; zero: none is
+	viewed time.Time            // when the last view was made
 }
 
-// Start listens and takes part. It knows nobody before Join.
+// Start listens and takes part. The node knows no other one before Join, but those that DataDir keeps.
+//
+// A disk that is full or failing does not keep the node from starting: that is logged as an error, nothing is read from the disk, and
+// writing is tried again until it succeeds; see [ErrNotDurable]. A directory of another cluster or in use by another process is an
+// error.
 func Start(c Config) (*Node, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -104,52 +119,61 @@ func Start(c Config) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gossip: %w", err)
 	}
+	n, past, err := newNode(c, listener)
+	if err != nil {
+		_ = listener.Close()
+		return nil, fmt.Errorf("gossip: %w", err)
+	}
+	over := n.restore(past)
+	n.publish()
+	n.tasks.Go(n.accept)
+	n.tasks.Go(func() { n.run(over) })
+	n.persist.start(n.stopped, n.persistFailed, func() bool { return errors.Is(n.err, ErrRemoved) })
+	go n.finish() // Stop waits for it
+	return n, nil
+}
+
+// newNode makes a node and opens its directory. Nothing runs yet.
+func newNode(c Config, listener net.Listener) (*Node, remembered, error) {
 	now := c.now()
 	tuning, err := c.tuning(listener.Addr(), now)
 	if err != nil {
-		_ = listener.Close()
-		return nil, fmt.Errorf("gossip: %w", err)
+		return nil, remembered{}, err
 	}
-	memory, past, err := openMemory(&c)
-	if err == nil {
-		tuning.Generation = max(tuning.Generation, past.generation+1)
-		err = memory.begin(c.ClusterID, tuning.Generation)
-	}
+	log := newAsyncLog(c.Log)
+	persist, past, err := openPersist(&c, log)
 	if err != nil {
-		_ = listener.Close()
-		return nil, fmt.Errorf("gossip: %w", err)
+		return nil, past, err
+	}
+	tuning.Generation = max(tuning.Generation, past.generation+1)
+	if err := persist.begin(tuning.Generation, past.migrate); err != nil {
+		return nil, past, errors.Join(err, persist.close(false))
 	}
 	life, cancel := context.WithCancel(context.Background())
 	ended, end := context.WithCancel(context.Background())
 	n := &Node{
-		config: c, tuning: tuning, log: c.Log, transport: c.Transport, listener: listener,
+		config: c, tuning: tuning, log: log, transport: c.Transport, listener: listener,
 		life: life, cancel: cancel, ended: ended, end: end,
-		inputs: make(chan event), done: make(chan struct{}),
-		shakes: newGate(maxHandshakes, maxHostHandshakes), streams: newGate(maxStreams, maxStreams),
-		trouble: troubles{log: c.Log, now: time.Now, seen: make(map[trouble]*seen)},
-		quiet:   quietFactor * tuning.Silence,
-		core:    core.New(tuning, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), now),
-		links:   make(map[core.LinkID]*link),
-		err:     ErrStopped,
+		inputs: make(chan event), stopped: make(chan struct{}), done: make(chan struct{}),
+		id: core.HashID(c.Name), persist: persist,
+		handshakes: newHandshakeLimit(maxHandshakes, keptHandshakes), streams: streamLimiter{limit: maxStreams},
+		warnings:    newRateLimitedLog(log, time.Now),
+		readTimeout: silenceFactor * tuning.Silence,
+		core:        core.New(tuning, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), now),
+		links:       make(map[core.LinkID]*link), joins: make(map[string]*joinCall),
+		err: ErrStopped,
 	}
+	n.generation.Store(tuning.Generation) // before anything can dial
 	n.watch.init()
-	n.id, n.shared, n.memory = core.HashID(c.Name), newShared(n), memory
-	over := n.recall(past)
-	n.generation.Store(tuning.Generation)
-	n.publish()
-	n.tasks.Go(n.accept)
-	n.tasks.Go(func() { n.run(over) })
-	if memory.store != nil {
-		n.tasks.Go(func() { n.save() })
-	}
-	return n, nil
+	n.shared = newShared(n)
+	return n, past, nil
 }
 
-// recall tells the core what is known of an earlier life, before anything else. It reports whether the node is to end: it was removed
-// and died before it could put its state aside.
-func (n *Node) recall(past remembered) (end bool) {
-	n.shared.aged.Store(n.core.Aged())
-	if len(past.state.Members)+len(past.state.Shared) > 0 {
+// restore passes to the core what is known of an earlier life, before anything else. It reports whether the node is to end: it was
+// removed and died before it could put its state aside.
+func (n *Node) restore(past remembered) (end bool) {
+	n.aged.Store(n.core.Aged())
+	if len(past.state.Members)+len(past.state.Shared) > 0 || past.state.Contact != 0 {
 		end = n.step(past.state)
 	}
 	for _, set := range past.own {
@@ -158,14 +182,8 @@ func (n *Node) recall(past remembered) (end bool) {
 	return end
 }
 
-// save writes to the disk what is to be kept, until the loop has ended.
-func (n *Node) save() {
-	n.memory.run(n.done, func(err error) {
-		n.trouble.warn("cannot keep the state on the disk, trying again", "", "error", err)
-	})
-	if err := n.memory.end(errors.Is(n.err, ErrRemoved)); err != nil {
-		n.log.Error("cannot close the state on the disk", "dir", n.config.DataDir, "error", err)
-	}
+func (n *Node) persistFailed(err error) {
+	n.warnings.warn("cannot write the state to the disk, trying again", "", "dir", n.config.DataDir, "error", err)
 }
 
 // now is the time as the core sees it.
@@ -180,43 +198,85 @@ func (n *Node) Bound() string { return n.listener.Addr().String() }
 // View returns what this node knows now. It costs nothing.
 func (n *Node) View() *View { return n.view.Load() }
 
-// Leave says goodbye to all members and stops. What could not be sent before ctx is done is given up.
+// Leave announces to all members that this node leaves, and stops. When ctx is done before the announcement was taken, or before the
+// node has ended, Leave returns the cause; the node ends all the same, as after Stop.
 func (n *Node) Leave(ctx context.Context) error {
+	n.left.Store(true)
 	err := n.tell(ctx, core.Leave{})
 	if err == nil {
-		flushed := make(chan struct{})
-		go func() {
-			defer close(flushed)
-			<-n.done // no writer starts from here on
-			n.writers.Wait()
-		}()
 		select {
-		case <-flushed:
+		case <-n.done:
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		}
-		defer func() { <-flushed }()
 	}
-	n.Stop()
-	if errors.Is(err, ErrStopped) {
+	n.stop()
+	if err != nil && !errors.Is(err, ErrStopped) {
+		return err
+	}
+	select {
+	case <-n.done:
 		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	return err
 }
 
-// Stop ends the node without a goodbye and waits for everything it started. It may be called more than once.
+// Stop ends the node without an announcement and waits for everything it started. A disk that hangs holds it up for 5 s, a log writer
+// that blocks for 1 s; a goroutine of this node is left behind then, which ends when they do. Stop may be called more than once.
 func (n *Node) Stop() {
+	n.stop()
+	<-n.done
+}
+
+// stop begins the end.
+func (n *Node) stop() {
 	n.cancel()
 	n.end()
 	_ = n.listener.Close() // it may be closed already
-	n.tasks.Wait()
-	n.writers.Wait()
 }
 
-// Done is closed when the node has stopped, by itself too: then Err says why.
+// finish waits for the end of the loop, ends everything else, and then closes done: a node that ended by itself holds neither its
+// port nor its directory.
+func (n *Node) finish() {
+	defer close(n.done)
+	<-n.stopped
+	_ = n.listener.Close() // it may be closed already
+	n.awaitLastFrames()
+	n.tasks.Wait()
+	n.persist.awaitEnd(diskTimeout, func(err error) {
+		n.log.Error("cannot close the state on the disk", "dir", n.config.DataDir, "error", err)
+	})
+	n.log.flush(logTimeout)
+}
+
+// awaitLastFrames waits until the links have written what is queued, or Stop, or some time, and closes them.
+func (n *Node) awaitLastFrames() {
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		n.writers.Wait() // none starts after the loop
+	}()
+	var late <-chan time.Time
+	if !n.left.Load() {
+		timer := time.NewTimer(lastFramesTimeout)
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case <-written:
+	case <-n.ended.Done():
+	case <-late:
+	}
+	n.end()
+	<-written
+}
+
+// Done is closed when the node has ended, by itself too, and everything that it started: its port can be used again. Then Err returns
+// why.
 func (n *Node) Done() <-chan struct{} { return n.done }
 
-// Err returns why the node has stopped, nil while it runs.
+// Err returns why the node has ended, nil while it runs.
 func (n *Node) Err() error {
 	select {
 	case <-n.done:

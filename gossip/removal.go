@@ -8,15 +8,15 @@ import (
 	"github.com/goconvoke/convoke/gossip/core"
 )
 
-// ErrRemoved says that somebody removed this node from its cluster; it has stopped. Config.Rejoin brings it back.
+// ErrRemoved says that this node was removed from its cluster and has stopped. Config.Rejoin brings it back.
 var ErrRemoved = errors.New("gossip: this node was removed from its cluster")
 
-// ErrUnknownMember says that nobody of that name is known.
+// ErrUnknownMember says that no member of that name is known.
 var ErrUnknownMember = core.ErrUnknownMember
 
-// Remove takes a member out of the cluster, by name, whether it is up or not: it is told at its first contact with any member, and
-// stops taking part. What it wrote to the shared map and was nowhere else by then is lost with it. A node that was removed comes back only on purpose, see Config.Rejoin. To take out this node itself, call
-// Leave.
+// Remove takes a member out of the cluster, by name, whether it is up or not. The member learns of it at its first contact with any
+// other one, and stops; what it wrote to the shared map and was nowhere else by then is lost with it. A node that was removed comes
+// back only on purpose, see Config.Rejoin. To take out this node itself, call Leave.
 func (n *Node) Remove(ctx context.Context, name string) error {
 	if err := n.request(ctx, event{in: core.Remove{ID: name}}); err != nil {
 		return fmt.Errorf("gossip: remove %q: %w", name, err)

@@ -2,6 +2,9 @@ package gossip
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/goconvoke/convoke/gossip/core"
@@ -10,40 +13,52 @@ import (
 // patience bounds how long a request without a deadline of its own waits for the disk.
 const patience = 30 * time.Second
 
+// ErrNotDurable says that a change was made and is on its way to the other members, but is not on the disk of this node: the disk is
+// full, failing, or too slow. It is written there when that is possible again; until then only the others keep it over a restart.
+var ErrNotDurable = errors.New("gossip: done, but not on the disk of this node")
+
 // event is an input of the core, with what the loop needs besides.
 type event struct {
 	in     core.Input
-	link   *link       // that a LinkUp is about
-	reply  chan error  // answers a request; holds one, so that the loop does not wait
-	expect *core.Stamp // of the shared key; nil: any
-	query  func()      // reads from the core, in place of an input; only with a reply
+	link   *link        // that a LinkUp is about
+	join   *joinCall    // whose next step this is; see takeJoin
+	reply  chan error   // answers a request; holds one, so that the loop does not wait
+	done   *atomic.Bool // of a request: set when the core has taken the input
+	expect *core.Stamp  // of the shared key; nil: any
+	query  func()       // reads from the core, in place of an input; only with a reply
 }
 
-// tell hands an input to the loop. It returns when that has taken it, the node has stopped, or ctx is done.
-func (n *Node) tell(ctx context.Context, in core.Input) error { return n.tellOf(ctx, event{in: in}) }
+// tell passes an input to the loop. It returns when that has taken it, the node has stopped, or ctx is done.
+func (n *Node) tell(ctx context.Context, in core.Input) error {
+	return n.tellEvent(ctx, event{in: in})
+}
 
-func (n *Node) tellOf(ctx context.Context, e event) error {
+func (n *Node) tellEvent(ctx context.Context, e event) error {
 	select {
 	case n.inputs <- e:
 		return nil
 	case <-n.life.Done():
-		<-n.done
+		<-n.stopped
 		return n.err
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-// request has the loop check an input and take it, and returns why it did not. An error of ctx leaves open whether it did.
+// request has the loop check an input and take it, and returns why it did not. An error wraps [ErrNotDurable] if it was done and is
+// not on the disk; any other error of ctx leaves open whether it was done.
 func (n *Node) request(ctx context.Context, e event) error {
-	e.reply = make(chan error, 1)
-	if err := n.tellOf(ctx, e); err != nil {
+	e.reply, e.done = make(chan error, 1), new(atomic.Bool)
+	if err := n.tellEvent(ctx, e); err != nil {
 		return err
 	}
 	select {
 	case err := <-e.reply:
 		return err
 	case <-ctx.Done():
+		if e.done.Load() {
+			return fmt.Errorf("%w: %w", ErrNotDurable, context.Cause(ctx))
+		}
 		return context.Cause(ctx)
 	case <-n.done:
 		select {
@@ -55,9 +70,15 @@ func (n *Node) request(ctx context.Context, e event) error {
 	}
 }
 
-// take deals with one event. It reports whether the node is to end.
+// take handles one event. It reports whether the node is to end.
 func (n *Node) take(e event) (end bool) {
-	if e.reply == nil {
+	switch {
+	case e.join != nil:
+		return n.takeJoin(e)
+	case e.reply == nil:
+		if e.link != nil {
+			n.links[e.link.number] = e.link
+		}
 		return n.step(e.in)
 	}
 	if e.query != nil {
@@ -72,10 +93,11 @@ func (n *Node) take(e event) (end bool) {
 	}
 	end = n.step(e.in)
 	if !n.viewAt.IsZero() {
-		n.publish() // who wrote reads what he wrote
+		n.publish() // a caller reads its own writes
 	}
-	n.memory.keepRequest(e.in)
-	n.memory.answer(e.reply)
+	n.persist.keepRequest(e.in)
+	e.done.Store(true)
+	n.persist.answer(e.reply)
 	return end
 }
 

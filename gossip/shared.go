@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/goconvoke/convoke/gossip/core"
@@ -18,7 +17,6 @@ import (
 type Shared struct {
 	node    *Node
 	entries readableMap
-	aged    atomic.Bool // see core.Core.Aged; for handshakes
 
 	mu       sync.Mutex
 	watchers map[*sharedWatcher]struct{}

@@ -23,23 +23,28 @@ type later struct{ transport.Transport }
 
 func (l later) Secure(ctx context.Context, raw net.Conn) (transport.Conn, error) {
 	c, err := l.Transport.Secure(ctx, raw)
-	return laterConn{c}, err
+	return &laterConn{Conn: c}, err
 }
 
 func (l later) Dial(ctx context.Context, addr string) (transport.Conn, error) {
 	c, err := l.Transport.Dial(ctx, addr)
-	return laterConn{c}, err
+	return &laterConn{Conn: c}, err
 }
 
-type laterConn struct{ transport.Conn }
+type laterConn struct {
+	transport.Conn
+	rest []byte // of a frame that is not whole yet
+}
 
-// Write takes whole frames, as streams write them.
-func (c laterConn) Write(b []byte) (int, error) {
+func (c *laterConn) Write(b []byte) (int, error) {
 	var out []byte
-	for rest := b; len(rest) > 0; {
-		end := 4 + int(binary.BigEndian.Uint32(rest))
-		out = append(out, upgrade(rest[4:end])...)
-		rest = rest[end:]
+	for c.rest = append(c.rest, b...); len(c.rest) >= 4; {
+		end := 4 + int(binary.BigEndian.Uint32(c.rest))
+		if len(c.rest) < end {
+			break
+		}
+		out = append(out, upgrade(c.rest[4:end])...)
+		c.rest = c.rest[end:]
 	}
 	if _, err := c.Conn.Write(out); err != nil {
 		return 0, err

@@ -93,6 +93,24 @@ func (c *Core) future() Stamp { return stampAt(c.clusterTime().Add(clockAhead)) 
 
 func (c *Core) aheadOfClock(s Stamp) bool { return s > c.future() }
 
+// isAhead reports whether a write is of the future for a node that has its key at a stamp, 0: not at all. One that closely follows
+// what the node has is not: it does no more harm than that, and else nobody could write the key again before its time, after all
+// clocks were set back.
+func (c *Core) isAhead(s, had Stamp) bool {
+	return c.aheadOfClock(s) && (s <= had || s-had > followsWithin || had == 0)
+}
+
+// followsWithin is how far above another stamp one closely follows it: many writes by a clock that stands at it.
+const followsWithin = Stamp(1000) << counterBits
+
+// stampOf returns the stamp at which this node has a shared key, 0 if not at all.
+func (c *Core) stampOf(id uint64) Stamp {
+	if e := c.shared.byID(id); e != nil {
+		return e.Stamp
+	}
+	return 0
+}
+
 // nextStamp returns the stamp of a write that replaces old, nil if nothing is there, and false if all other nodes would refuse it.
 // A clock that is behind does not count, since the cluster knows better.
 func (c *Core) nextStamp(old *SharedEntry) (Stamp, bool) {

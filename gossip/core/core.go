@@ -57,6 +57,7 @@ func New(cfg Config, rng *rand.Rand, now time.Time) *Core {
 	c := &Core{forgotten: map[NodeID]forgottenLife{},
 		host: &host{cfg: cfg, node: HashID(cfg.ID), rng: rng, clock: clock{last: now, promise: step, grace: step}}}
 	c.records = newExchanger(c.host, &c.links, &recordTable{c})
+	c.records.storms = true
 	c.sharedMaps = newExchanger(c.host, &c.links, &sharedTable{c})
 	c.store = newStore(cfg.Limits)
 	c.links = newLinks()

@@ -16,14 +16,17 @@ import (
 // state never fills the queue of a link (flow control as in van Renesse et al., "Efficient reconciliation and flow control for
 // anti-entropy protocols", LADIS 2008).
 type exchange struct {
-	differ  int           // heartbeats in a row with a hash that we did not have
-	last    uint64        // hash of the last heartbeat
-	lastAt  time.Duration // when it came
-	sameAt  time.Duration // when the peer last had what we have, as far as comparisons can show
-	same    bool          // the last comparison showed no difference
-	begunAt time.Duration // when we last sent bucket hashes or a digest
-	buckets *bucketHashes // of the peer, while the hashes differ
-	wait    time.Duration // between two digests that bring nothing
+	differ   int           // heartbeats in a row with a hash that we did not have
+	last     uint64        // hash of the last heartbeat
+	lastAt   time.Duration // when it came
+	sameAt   time.Duration // when the peer last had what we have, as far as comparisons can show
+	same     bool          // the last comparison showed no difference
+	begunAt  time.Duration // when a comparison was last begun from here
+	digestAt time.Duration // when we last sent a digest of our own
+	buckets  *bucketHashes // of the peer, while the hashes differ
+	wait     time.Duration // between two digests that bring nothing
+	pending  bool          // a comparison is to begin that had to wait for another link's
+	calmAt   time.Duration // while changes are under way, no comparison before
 
 	compared bool    // a digest of the peer was dealt with, or ours was answered
 	missing  []claim // what the peer has and we lack, to ask for
@@ -106,13 +109,23 @@ func (x *exchange) gained(now time.Duration) {
 }
 
 // bucketsOf returns the bucket hashes of the peer, to be filled. They count as equal up to when the tables last were.
-func (x *exchange) bucketsOf() (b *bucketHashes, first bool) {
+func (x *exchange) bucketsOf() *bucketHashes {
 	if x.buckets != nil {
-		return x.buckets, false
+		return x.buckets
 	}
 	x.buckets = &bucketHashes{}
 	for i := range x.buckets.sameAt {
 		x.buckets.sameAt[i] = x.sameAt
 	}
-	return x.buckets, true
+	return x.buckets
+}
+
+// count returns the number of buckets that differed in so many comparisons in a row, or more.
+func (b *bucketHashes) count(times uint8) (n int) {
+	for _, d := range b.differs {
+		if d >= times {
+			n++
+		}
+	}
+	return n
 }

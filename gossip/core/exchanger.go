@@ -9,11 +9,11 @@ import (
 type table interface {
 	sums() (whole uint64, buckets *[NumBuckets]uint64)
 	claim(id uint64) claim
-	claims(mask uint64) []claim // of the items in the buckets of a mask, in a fixed order
-	takes(claim) bool           // whether an item at this version may be taken now
-	gives(claim) bool           // whether our item may be sent now
-	quiet() bool                // whether nothing new has come for a while
-	isSmall() bool              // whether the versions of all items are cheaper than bucket hashes
+	claims(mask uint64) []claim    // of the items in the buckets of a mask, in a fixed order
+	takes(claim) bool              // whether an item at this version may be taken now
+	gives(ours, theirs claim) bool // whether our item may be sent now to who stands at theirs
+	quiet() bool                   // whether nothing new has come for a while
+	isSmall() bool                 // whether the versions of all items are cheaper than bucket hashes
 
 	of(*link) *exchange
 	sendBuckets(*link)
@@ -31,6 +31,8 @@ type exchanger struct {
 	links     *links
 	past      recentHashes
 	pulls     map[uint64]pull // items that are asked for, by ID
+	storms    bool            // all items may change at once, as when a cluster starts
+	begunAt   time.Duration   // when a comparison was last begun, over any link
 	compareAt time.Duration   // when bucket hashes that wait are due to be compared; 0: none wait
 }
 
@@ -63,17 +65,27 @@ func (e *exchanger) onHash(l *link, hash uint64, first, hint bool) {
 	}
 	x.last, x.lastAt = hash, now
 	if hash == whole {
-		x.sameAt, x.same, x.differ, x.buckets, x.wait, x.compared = now, true, 0, nil, 0, true
+		x.sameAt, x.same, x.pending, x.differ, x.buckets, x.wait, x.compared = now, true, false, 0, nil, 0, true
 		return
 	}
 	x.differ++
 	if x.same = e.past.has(hash, now-recentFor); x.same { // it lags by what is on its way
 		x.sameAt, x.differ = now, 1
 	}
-	if e.begins(l, first, hint) {
-		x.begunAt = now
-		e.sendHashes(l)
+	if x.pending = e.begins(l, first, hint); x.pending {
+		e.begin(l, first)
 	}
+}
+
+// begin begins a comparison, unless one was begun over another link a moment ago: what one neighbour brings makes us equal to the
+// others too, mostly.
+func (e *exchanger) begin(l *link, first bool) {
+	x, now := e.table.of(l), e.now()
+	if !first && e.begunAt != 0 && now-e.begunAt < e.cfg.Heartbeat/beginsPerBeat {
+		return
+	}
+	x.pending, x.begunAt, e.begunAt = false, now, now
+	e.sendHashes(l)
 }
 
 // begins reports whether to look for the difference now. On a new link it is looked for at once if one side knows less. Otherwise a
@@ -84,18 +96,30 @@ func (e *exchanger) begins(l *link, first, hint bool) bool {
 	if first {
 		return hint || e.table.quiet() && e.leads(l)
 	}
-	if now-x.begunAt < e.cfg.Heartbeat*9/10 {
+	if x.same || now-x.begunAt < e.cfg.Heartbeat*9/10 {
 		return false
 	}
 	if e.table.quiet() {
-		return (e.leads(l) || x.differ > 1) && now-x.begunAt >= x.wait
+		return e.leads(l) || x.differ > 1
 	}
-	return x.differ > 1
+	return x.differ > 1 && now >= x.calmAt
 }
+
+// beginsPerBeat is the number of comparisons that are begun within one heartbeat.
+const beginsPerBeat = 8
+
+// When more than stormBuckets buckets differ while changes are under way, all members change at once, as when a cluster starts, and
+// comparing shows nothing: it is not tried again for stormPause heartbeats.
+const (
+	stormBuckets = NumBuckets / 4
+	stormPause   = 5
+)
 
 // sendHashes sends what shows the difference.
 func (e *exchanger) sendHashes(l *link) {
-	if e.table.isSmall() && (e.table.quiet() || !e.table.of(l).compared) {
+	x := e.table.of(l)
+	if e.table.isSmall() && (e.table.quiet() && e.now()-x.digestAt >= x.wait || !x.compared) {
+		e.pause(x)
 		e.sendDigest(l, ^uint64(0), false)
 		return
 	}
@@ -133,15 +157,19 @@ func (e *exchanger) sendDigest(l *link, mask uint64, reply bool) {
 	}
 }
 
-// onBuckets takes the bucket hashes of a neighbour. They are compared at once if nothing is under way or the link is new, otherwise a
-// moment later, so that what it had and was on its way to us counts as equal.
+// onBuckets takes the bucket hashes of a neighbour. They are compared at once if nothing is under way, otherwise a moment later,
+// so that what it had and was on its way to us counts as equal.
 func (e *exchanger) onBuckets(l *link, theirs *[NumBuckets]uint64) {
 	x := e.table.of(l)
-	b, first := x.bucketsOf()
+	b := x.bucketsOf()
 	b.theirs = *theirs
-	if e.table.quiet() || first && !x.compared {
+	if e.table.quiet() {
 		e.compare(l, 1)
 		return
+	}
+	if now := e.now(); now-x.begunAt >= e.cfg.Heartbeat*9/10 && now >= x.calmAt { // so that both ends know
+		x.begunAt = now
+		e.table.sendBuckets(l)
 	}
 	b.dueAt = e.now() + min(settleTime*e.cfg.Coalesce, e.cfg.Heartbeat/2)
 	soonest(&e.compareAt, b.dueAt)
@@ -190,13 +218,23 @@ func (e *exchanger) compare(l *link, times uint8) {
 		}
 	}
 	x.sameAt = max(x.sameAt, oldest)
-	x.same = x.same || oldest == now
-	if mask == 0 || !(e.leads(l) || long || times == 1) || !fresh && now-x.begunAt < x.wait {
+	if e.storms && times == persistent && b.count(1) > stormBuckets {
+		x.calmAt = now + stormPause*e.cfg.Heartbeat
+	}
+	if oldest == now { // all buckets are as they were a moment ago
+		x.same, x.differ = true, 1
+	}
+	if mask == 0 || !(e.leads(l) || long || times == 1) || !fresh && now-x.digestAt < x.wait {
 		return
 	}
-	x.begunAt = now
-	x.wait = min(max(2*x.wait, e.cfg.Heartbeat), digestWaitMost)
+	e.pause(x)
 	e.sendDigest(l, mask, false)
+}
+
+// pause notes that a digest is sent, and sets how long the next one waits unless this one brings something.
+func (e *exchanger) pause(x *exchange) {
+	x.digestAt = e.now()
+	x.wait = min(max(2*x.wait, e.cfg.Heartbeat), digestWaitMost)
 }
 
 // onDigest deals with a digest: what the sender lacks is sent, or listed if it is more than one window, and what we lack is asked
@@ -232,12 +270,12 @@ func (e *exchanger) differences(mask uint64, claims []claim) (lacks, gives []cla
 		switch d := ours.compare(theirs); {
 		case d < 0 && e.table.takes(theirs):
 			lacks = append(lacks, theirs)
-		case d > 0 && e.table.gives(ours):
+		case d > 0 && e.table.gives(ours, theirs):
 			gives = append(gives, theirs)
 		}
 	}
 	for _, ours := range e.table.claims(mask) {
-		if !listed[ours.id] && e.table.gives(ours) {
+		if !listed[ours.id] && e.table.gives(ours, claim{id: ours.id}) {
 			gives = append(gives, claim{id: ours.id})
 		}
 	}
@@ -331,6 +369,9 @@ const gapPause = 200 * time.Millisecond
 // tend ends asks whose answer has ceased to come, and goes on with what was left to other links.
 func (e *exchanger) tend(l *link) {
 	x := e.table.of(l)
+	if x.pending {
+		e.begin(l, false)
+	}
 	for len(x.asks) > 0 && e.now()-x.asks[0].at > askTimeout {
 		for _, m := range x.answered().items {
 			if e.pulls[m.id].link == l.id {

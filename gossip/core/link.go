@@ -31,9 +31,12 @@ type link struct {
 
 	clock heardClock
 
-	records, shared exchange // comparison of the two tables with the peer's
-	exchanged       bool     // Exchanged was reported
-	unsettled       bool     // its peer was not settled when it began, see aging
+	records, shared exchange      // comparison of the two tables with the peer's
+	exchanged       bool          // Exchanged was reported
+	unsettled       bool          // its peer was not settled when it began, see aging
+	lazy            bool          // writes of the shared map are announced over it, see sharedFlood
+	grafted         time.Duration // when it became eager for a write that was lost; 0: never
+	circle          bool          // the root's last write came over it when it was here already
 }
 
 // ready reports whether the link may be published: it has passed its hysteresis, or the peer cannot be reached without it. A
@@ -296,10 +299,7 @@ func (c *Core) tend(l *link) {
 	}
 	c.records.tend(l)
 	c.sharedMaps.tend(l)
-	if !l.exchanged && l.records.settled() && l.shared.settled() {
-		l.exchanged = true
-		c.emit(Exchanged{Link: l.id})
-	}
+	c.reportExchanged(l)
 }
 
 // unwanted tells whether neither end has wanted a link for five heartbeats, and it is not so new that minds may change. While a
@@ -314,6 +314,14 @@ func (c *Core) unwanted(l *link) bool {
 		l.idleSince = now
 	}
 	return now-l.idleSince > 5*c.cfg.Heartbeat && now-l.since > 5*c.cfg.Heartbeat
+}
+
+// reportExchanged reports, once for a link, that the first comparison of both tables is over and all that the peer had has come.
+func (c *Core) reportExchanged(l *link) {
+	if !l.exchanged && l.records.settled() && l.shared.settled() {
+		l.exchanged = true
+		c.emit(Exchanged{Link: l.id})
+	}
 }
 
 // announceClock has the next heartbeat of every link carry the clock.

@@ -150,12 +150,12 @@ func (s *store) putLink(t *slot, l LinkEntry) {
 	}
 }
 
-// manyLinks is the number of links from which on they are put all at once.
-const manyLinks = 16
+// bulkLinks is the number of links from which on they are put all at once.
+const bulkLinks = 16
 
 // putLinks adds links, ascending by version, to a record.
 func (s *store) putLinks(t *slot, links []LinkEntry) {
-	if len(links) < manyLinks {
+	if len(links) < bulkLinks {
 		for _, l := range links {
 			s.putLink(t, l)
 		}

@@ -11,7 +11,15 @@ func (c *Core) received(in Received) {
 		c.drain(l, in.Frame)
 		return
 	}
-	switch f := in.Frame.(type) {
+	c.take(l, in.Frame)
+	if c.links.byID[l.id] == l {
+		c.reportExchanged(l)
+	}
+}
+
+// take does what a frame asks for.
+func (c *Core) take(l *link, f Frame) {
+	switch f := f.(type) {
 	case *Beat:
 		c.onBeat(l, f)
 	case *Delta:
@@ -27,6 +35,10 @@ func (c *Core) received(in Received) {
 		c.onSharedDigest(l, f)
 	case *SharedDelta:
 		c.onSharedDelta(l, f)
+	case *SharedAnnounce:
+		c.onAnnounce(l, f)
+	case *Lazy:
+		c.onLazy(l, f)
 	case *Bye:
 		c.bye(l, f.Reason)
 	default: // a frame of the handshake in the middle of a stream, or of a later protocol: no harm in it

@@ -128,10 +128,14 @@ func (s *store) drop(t *slot) {
 	s.known--
 }
 
-// pushAllShared sends what waits for company: nothing is sent after a goodbye.
+// pushAllShared sends what waits for company, over all links: nothing is sent after a Bye.
 func (c *Core) pushAllShared() {
-	if c.sharedFlood.pushAt != 0 {
-		c.sharedFlood.pushAt = c.now()
-		c.pushSharedDue()
+	if c.sharedFlood.pushAt == 0 {
+		return
 	}
+	for _, l := range c.links.list {
+		l.lazy = false
+	}
+	c.sharedFlood.pushAt = 0
+	c.pushEager()
 }

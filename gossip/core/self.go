@@ -44,6 +44,7 @@ func (c *Core) leave() {
 	c.store.write(c.self, Entry{Kind: KindMeta, Key: MetaLeft})
 	c.wrote(prev, true)
 	c.push(c.flood.take(true), false)
+	c.pushAllShared()
 	c.closeAll(ByeLeft)
 }
 

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -116,8 +115,8 @@ func TestWhatIsOnTheOwnDiskIsTakenWhateverTheClockShows(t *testing.T) {
 	if reported != 1 {
 		t.Errorf("%d outputs for what was taken, want 1", reported)
 	}
-	if err := l.CheckSharedSet("k", "w"); !errors.Is(err, ErrClockAhead) {
-		t.Errorf("a write that no other node would take: %v", err)
+	if err := l.CheckSharedSet("k", "w"); err != nil {
+		t.Errorf("a write that closely follows one of the future: %v", err)
 	}
 	if err := l.CheckSharedSet("other", "w"); err != nil {
 		t.Errorf("a write of another key: %v", err)

@@ -6,31 +6,98 @@ import (
 	"time"
 )
 
-// sharedFlood is what of the shared map is to be pushed: of each key the newest write.
+// sharedFlood pushes writes of the shared map to all members along a tree of links (Plumtree: Leitão et al., "Epidemic Broadcast
+// Trees", SRDS 2007). A link is eager or lazy, the same for both of its ends, and begins eager. Writes go over the eager links. Where
+// that makes a circle, a frame brings nothing new, and its receiver makes the link lazy. Over a lazy link a write is only announced,
+// a little later, and not if the peer has shown that it has it. An announced write that does not come by the tree was lost with a link
+// or a member: it is asked for where it was announced, and that link is eager again.
+//
+// An announcement takes half the bytes of a small write. It waits long enough that one of the two ends has mostly heard it from the
+// other before its own is due. What concerns members goes over all links at once, so a lost tree never delays it.
 type sharedFlood struct {
-	items  map[uint64]*sharedItem // by SharedID
-	order  []*sharedItem
-	pushAt time.Duration
-	fresh  time.Duration // when something new last came in
+	items      map[uint64]*sharedItem // by SharedID: of each key the newest write, until it is announced
+	order      []*sharedItem          // to be pushed
+	pushAt     time.Duration
+	first      []*sharedItem // pushed and to be announced by the first end of each lazy link, by time
+	second     []*sharedItem // to be announced by the other end, by time
+	announceAt time.Duration
+	lacks      map[uint64]*lackedWrite
+	waiting    []*lackedWrite // in lacks, and others that have come
+	askAt      time.Duration
+	eager      []LinkID      // the eager links when the tree was last looked at
+	root       NodeID        // the writer whose writes show where the tree has circles
+	rootAt     time.Duration // when it last wrote; 0: there is none
+	pruneAt    time.Duration // when links that close circles are made lazy
+	fresh      time.Duration // when something new last came in
 }
 
 // sharedItem is an entry and the links whose peers have it.
 type sharedItem struct {
-	entry *SharedEntry
-	has   []LinkID
+	entry      *SharedEntry
+	has        []LinkID
+	announceAt time.Duration // at the first ends; 0: not pushed yet
 }
 
-// spread pushes an entry on to all neighbours but the one it came from, 0: it is ours. One that is of the future waits until no
-// neighbour takes it for that.
-func (c *Core) spread(e *SharedEntry, from LinkID) {
+func (it *sharedItem) note(l LinkID) {
+	if !slices.Contains(it.has, l) {
+		it.has = append(it.has, l)
+	}
+}
+
+// lackedWrite is a write that was announced and has not come.
+type lackedWrite struct {
+	version SharedVersion
+	from    []LinkID // that announced it; the first one is asked next
+	askAt   time.Duration
+}
+
+// announceAfter is how long a write that was pushed waits before it is announced over lazy links, and waits again before the other ends
+// do so. Which end is the first differs from key to key. The other one mostly has nothing left to announce.
+func (c *Core) announceAfter() time.Duration { return 1 * c.cfg.Coalesce }
+
+// announcesFirst reports whether this end of a link is the first to announce a key.
+func (c *Core) announcesFirst(l *link, id uint64) bool {
+	return (c.self.node < l.peer.node) == (id>>8&1 == 0)
+}
+
+// manyLinks is the number of links from which on a key is announced over half of them, another half for each key: the announcements of
+// six lazy links take more than a small write itself, and three are enough for all but one in fifty of the nodes that need one.
+const manyLinks = 6
+
+// announces reports whether a key is announced over a link. The two ends, if both have many links, come to the same answer.
+func (c *Core) announces(l *link, id uint64) bool {
+	return len(c.links.list) < manyLinks || mix(uint64(c.self.node^l.peer.node)^id)&1 == 0
+}
+
+// askAfter is how long an announced write may take to come by the tree: one or a few more hops. By chance, so that of a part of the
+// tree that was cut off one member asks, and the others get the write from it.
+func (c *Core) askAfter() time.Duration {
+	return 1*c.cfg.Coalesce + time.Duration(c.rng.Int64N(int64(1*c.cfg.Coalesce)))
+}
+
+// lackedMost bounds the announced writes that are waited for; the comparison of hashes finds the others.
+const lackedMost = 1 << 13
+
+// askAtOnce is how many links are asked for a lost write at once: that it is late shows that links lose packets.
+const askAtOnce = 2
+
+// askAgainAfter is how long the answer to a question may take.
+const askAgainAfter = 25 * time.Millisecond
+
+// spread pushes an entry, which took the place of one with stamp had, on to all neighbours but the one it came from, 0: it is ours.
+// One that is of the future waits until no neighbour takes it for that.
+func (c *Core) spread(e *SharedEntry, had Stamp, from LinkID) {
 	c.stale = true
-	if c.aheadOfClock(e.Stamp) {
+	if c.isAhead(e.Stamp, had) {
 		c.held.add(e)
 		return
 	}
 	f, id := &c.sharedFlood, e.id()
 	it := f.items[id]
-	if it == nil {
+	if from == 0 {
+		c.observe(nil, e, true)
+	}
+	if it == nil || it.announceAt != 0 {
 		if f.items == nil {
 			f.items = map[uint64]*sharedItem{}
 		}
@@ -42,41 +109,284 @@ func (c *Core) spread(e *SharedEntry, from LinkID) {
 	if from != 0 {
 		it.has = append(it.has, from)
 	}
-	soonest(&f.pushAt, c.now()+c.cfg.Coalesce)
+	wait := c.cfg.Coalesce
+	if from != 0 {
+		wait /= relayFaster
+	}
+	soonest(&f.pushAt, c.now()+wait)
 }
 
-// has notes that the peer of a link has a write that is to be pushed.
-func (f *sharedFlood) has(e *SharedEntry, l LinkID) {
-	it := f.items[e.id()]
-	if it != nil && it.entry.Stamp == e.Stamp && it.entry.Writer == e.Writer && !slices.Contains(it.has, l) {
-		it.has = append(it.has, l)
+// relayFaster is by how much less a write of another node waits for company than an own one: it has waited at its writer, and each
+// hop of the tree adds to the time that the last member waits.
+const relayFaster = 4
+
+// has notes that the peer of a link has a write that is to be pushed or announced.
+func (f *sharedFlood) has(v SharedVersion, l LinkID) {
+	if it := f.items[v.ID]; it != nil && it.entry.Stamp == v.Stamp {
+		it.note(l)
 	}
 }
 
+// pushSharedDue sends what is due: writes, announcements and questions.
 func (c *Core) pushSharedDue() {
 	c.sendHeld()
-	f := &c.sharedFlood
-	if f.pushAt == 0 || c.now() < f.pushAt {
-		return
+	c.tendTree()
+	f, now := &c.sharedFlood, c.now()
+	if f.pushAt != 0 && now >= f.pushAt {
+		f.pushAt = 0
+		c.pushEager()
 	}
+	if f.announceAt != 0 && now >= f.announceAt {
+		f.announceAt = 0
+		c.announce()
+	}
+	if f.askAt != 0 && now >= f.askAt {
+		f.askAt = 0
+		c.askForLacked()
+	}
+	if f.pruneAt != 0 && now >= f.pruneAt {
+		f.pruneAt = 0
+		c.prune()
+	}
+}
+
+// pushEager sends what waited for company over the eager links.
+func (c *Core) pushEager() {
+	f := &c.sharedFlood
 	items := f.order
-	f.items, f.order, f.pushAt = nil, nil, 0
+	f.order = nil
 	for _, l := range c.links.list {
 		var out []SharedEntry
 		for _, it := range items {
-			if !slices.Contains(it.has, l.id) {
-				out = append(out, *it.entry)
+			if l.lazy && it.entry.Space == SpaceUser || slices.Contains(it.has, l.id) {
+				continue
 			}
+			out = append(out, *it.entry)
+			it.note(l.id)
 		}
 		c.sendShared(l, out)
+	}
+	for _, it := range items {
+		it.announceAt = c.now() + c.announceAfter()
+		f.first = append(f.first, it)
+		soonest(&f.announceAt, it.announceAt)
+	}
+}
+
+// announce names the writes that are due over lazy links, and those that are due soon with them.
+func (c *Core) announce() {
+	f, now := &c.sharedFlood, c.now()+c.cfg.Coalesce
+	second := due(&f.second, func(it *sharedItem) bool { return it.announceAt+2*c.announceAfter() <= now })
+	first := due(&f.first, func(it *sharedItem) bool { return it.announceAt <= now })
+	c.announceItems(second, false)
+	c.announceItems(first, true)
+	for _, it := range second {
+		if id := it.entry.id(); f.items[id] == it {
+			delete(f.items, id)
+		}
+	}
+	f.second = append(f.second, first...)
+	if len(f.first) > 0 {
+		soonest(&f.announceAt, f.first[0].announceAt)
+	}
+	if len(f.second) > 0 {
+		soonest(&f.announceAt, f.second[0].announceAt+2*c.announceAfter())
+	}
+}
+
+// due cuts off the items at the head of a queue that are due.
+func due(queue *[]*sharedItem, isDue func(*sharedItem) bool) []*sharedItem {
+	n := 0
+	for n < len(*queue) && isDue((*queue)[n]) {
+		n++
+	}
+	items := slices.Clone((*queue)[:n])
+	*queue = slices.Delete(*queue, 0, n)
+	return items
+}
+
+// announceItems names writes over the links of which this end is the first one to do so, or is not, and whose peers have not shown that
+// they have them.
+func (c *Core) announceItems(items []*sharedItem, first bool) {
+	for _, l := range c.links.list {
+		var out []SharedVersion
+		for _, it := range items {
+			id := it.entry.id()
+			if c.sharedFlood.items[id] == it && c.announcesFirst(l, id) == first && c.announces(l, id) && !slices.Contains(it.has, l.id) {
+				out = append(out, SharedVersion{ID: id, Stamp: it.entry.Stamp}) // the stamp names the write well enough
+				it.note(l.id)
+			}
+		}
+		for part := range slices.Chunk(out, maxFrame/24) {
+			c.send(l, &SharedAnnounce{Entries: part})
+		}
+	}
+}
+
+// onAnnounce notes which announced writes have not come.
+func (c *Core) onAnnounce(l *link, a *SharedAnnounce) {
+	f := &c.sharedFlood
+	for _, v := range a.Entries {
+		if c.isAhead(v.Stamp, c.stampOf(v.ID)) || len(f.lacks) >= lackedMost {
+			continue
+		}
+		if c.hasWrite(v) {
+			f.has(v, l.id)
+			continue
+		}
+		if w := f.lacks[v.ID]; w != nil && w.version.Stamp >= v.Stamp {
+			if !slices.Contains(w.from, l.id) {
+				w.from = append(w.from, l.id)
+			}
+			continue
+		}
+		if f.lacks == nil {
+			f.lacks = map[uint64]*lackedWrite{}
+		}
+		w := &lackedWrite{version: v, from: []LinkID{l.id}, askAt: c.now() + c.askAfter()}
+		f.lacks[v.ID] = w
+		f.waiting = append(f.waiting, w)
+		soonest(&f.askAt, w.askAt)
+	}
+}
+
+// hasWrite reports whether this node has a write or a newer one of its key.
+func (c *Core) hasWrite(v SharedVersion) bool {
+	e := c.shared.byID(v.ID)
+	return e != nil && e.Stamp >= v.Stamp
+}
+
+// askForLacked asks for the writes that were announced and have not come, each over one of the links that announced it, and makes these
+// links eager.
+func (c *Core) askForLacked() {
+	f, now := &c.sharedFlood, c.now()
+	ask := map[LinkID][]claim{}
+	kept := f.waiting[:0]
+	for _, w := range f.waiting {
+		switch {
+		case f.lacks[w.version.ID] != w:
+			continue // replaced by a newer write
+		case c.hasWrite(w.version):
+			delete(f.lacks, w.version.ID)
+			continue
+		case now >= w.askAt:
+			if len(w.from) == 0 { // the next announcement, or comparison of hashes, finds it
+				delete(f.lacks, w.version.ID)
+				continue
+			}
+			n := min(askAtOnce, len(w.from))
+			for _, from := range w.from[:n] {
+				ask[from] = append(ask[from], claim{id: w.version.ID, hi: uint64(w.version.Stamp)})
+			}
+			w.from, w.askAt = w.from[n:], now+askAgainAfter
+		}
+		soonest(&f.askAt, w.askAt)
+		kept = append(kept, w)
+	}
+	clear(f.waiting[len(kept):])
+	f.waiting = kept
+	for _, l := range c.links.list {
+		if lacks := ask[l.id]; len(lacks) > 0 {
+			c.setLazy(l, false)
+			l.grafted = c.now()
+			c.sharedMaps.ask(l, lacks)
+		}
+	}
+}
+
+// setLazy changes a link for both of its ends.
+func (c *Core) setLazy(l *link, on bool) {
+	if l.lazy != on {
+		l.lazy = on
+		c.send(l, &Lazy{On: on})
+	}
+}
+
+// onLazy takes over what the peer made of a link. The last eager link stays one.
+func (c *Core) onLazy(l *link, f *Lazy) {
+	l.lazy = f.On
+	if !f.On {
+		l.grafted = c.now()
+	}
+	if f.On && !slices.ContainsFunc(c.links.list, func(o *link) bool { return !o.lazy }) {
+		c.setLazy(l, false)
+	}
+}
+
+// observe learns from a write that came over a link, or is our own, where the tree has circles. Of the writes of one writer each node
+// gets every one first over the link that leads to the writer, so the links that bring it again close circles, and all of them
+// can go at once. Links judged by the writes of several would go all together, and the tree with them. The writer that counts, the
+// root, is the one of the lowest ID that has written lately, which all members soon agree on.
+func (c *Core) observe(l *link, e *SharedEntry, fresh bool) {
+	f, now := &c.sharedFlood, c.now()
+	if e.Space != SpaceUser {
+		return
+	}
+	if f.rootAt == 0 || e.Writer < f.root || now-f.rootAt > rootLasts {
+		f.root = e.Writer
+		for _, o := range c.links.list {
+			o.circle = false
+		}
+	}
+	if e.Writer != f.root {
+		return
+	}
+	f.rootAt = max(1, now)
+	if l == nil {
+		return
+	}
+	if l.circle = !fresh; l.circle {
+		soonest(&f.pruneAt, now+5*c.cfg.Coalesce)
+	}
+}
+
+// rootLasts is for how long a writer that writes no more counts.
+const rootLasts = 10 * time.Second
+
+// prune makes the links lazy that close circles, but not the last eager one, and not those over which a lost write was asked for of
+// late.
+func (c *Core) prune() {
+	now, eager := c.now(), 0
+	for _, l := range c.links.list {
+		if !l.lazy {
+			eager++
+		}
+	}
+	for _, l := range c.links.list {
+		if l.circle && !l.lazy && eager > 1 && (l.grafted == 0 || now-l.grafted >= graftLasts) {
+			c.setLazy(l, true)
+			eager--
+		}
+		l.circle = false
+	}
+}
+
+// graftLasts is how long a link stays eager that was asked for a lost write.
+const graftLasts = 10 * time.Second
+
+// tendTree makes all links eager when an eager one has ended: which part of the tree hung on it is not known here. The circles that
+// this makes end with the next writes.
+func (c *Core) tendTree() {
+	f := &c.sharedFlood
+	lost := slices.ContainsFunc(f.eager, func(id LinkID) bool { return c.links.byID[id] == nil })
+	f.eager = f.eager[:0]
+	for _, l := range c.links.list {
+		if lost {
+			c.setLazy(l, false)
+		}
+		if !l.lazy {
+			f.eager = append(f.eager, l.id)
+		}
 	}
 }
 
 // sharedDue is when the shared map next has something to do by itself, 0 if never.
 func (c *Core) sharedDue() time.Duration {
 	at := c.collectAt()
-	if f := &c.sharedFlood; f.pushAt != 0 {
-		soonest(&at, f.pushAt)
+	for _, t := range []time.Duration{c.sharedFlood.pushAt, c.sharedFlood.announceAt, c.sharedFlood.askAt, c.sharedFlood.pruneAt} {
+		if t != 0 {
+			soonest(&at, t)
+		}
 	}
 	return at
 }
@@ -117,7 +427,7 @@ func (c *Core) onSharedDelta(l *link, d *SharedDelta) {
 			c.endUnsettled(l)
 			return
 		}
-		c.merge(l, clone(e))
+		c.observe(l, e, c.merge(l, clone(e)))
 		if c.closed {
 			return
 		}
@@ -127,22 +437,24 @@ func (c *Core) onSharedDelta(l *link, d *SharedDelta) {
 	}
 }
 
-// merge takes one entry of a neighbour.
-func (c *Core) merge(l *link, e *SharedEntry) {
+// merge takes one entry of a neighbour, and reports whether it is new here.
+func (c *Core) merge(l *link, e *SharedEntry) bool {
 	c.shared.clock.see(e.Stamp, c.future())
+	had := c.stampOf(e.id())
 	if !c.shared.put(e) {
-		c.sharedFlood.has(e, l.id)
-		return
+		c.sharedFlood.has(e.version(), l.id)
+		return false
 	}
 	l.shared.gained(c.now())
 	c.sharedFlood.fresh = c.now()
-	c.spread(e, l.id)
+	c.spread(e, had, l.id)
 	if c.shared.byID(e.id()) == nil {
 		c.report([]ended{{e, true}})
-		return
+		return true
 	}
 	c.remember(e)
 	c.enforce(e)
+	return true
 }
 
 // past reports whether an entry is a tombstone that has had its time, or a value that would be one. A node that is aged takes it all
@@ -162,7 +474,7 @@ func (c *Core) refuses(e *SharedEntry) string {
 	switch {
 	case !e.wellFormed():
 		return reasonFormat
-	case c.aheadOfClock(e.Stamp):
+	case c.isAhead(e.Stamp, c.stampOf(e.id())):
 		return ReasonClockAhead
 	case !c.shared.hasRoom(e):
 		return reasonFull
@@ -202,7 +514,7 @@ func (c *Core) sendHeld() {
 	for len(c.held.list) > 0 && !c.aheadOfClock(c.held.list[0].Stamp) {
 		e := heap.Pop(&c.held).(*SharedEntry)
 		if now := c.shared.byID(e.id()); now != nil && now.Stamp == e.Stamp && now.Writer == e.Writer {
-			c.spread(now, 0)
+			c.spread(now, 0, 0)
 		}
 	}
 }

@@ -61,16 +61,19 @@ func (c *Core) writeShared(e SharedEntry) {
 	e.Writer = c.self.node
 	e.Stamp, _ = c.nextStamp(c.shared.find(e.Space, e.Key))
 	c.shared.clock.wrote(e.Stamp, c.future())
+	had, old := c.stampOf(e.id()), c.shared.cells[e.id()]
+	// In the place of a write of the future that others may have, this one must keep a stamp above it.
+	alone := len(c.links.list) == 0 && (!c.aheadOfClock(had) || old.alone)
 	c.shared.put(&e)
 	if own := c.shared.cells[e.id()]; own != nil {
-		own.alone = len(c.links.list) == 0
+		own.alone = alone
 	}
-	c.publishShared(&e)
+	c.publishShared(&e, had)
 }
 
-// publishShared sends an own write on, and has it kept.
-func (c *Core) publishShared(e *SharedEntry) {
-	c.spread(e, 0)
+// publishShared sends an own write on, which took the place of one with stamp had, and has it kept.
+func (c *Core) publishShared(e *SharedEntry, had Stamp) {
+	c.spread(e, had, 0)
 	c.remember(e)
 	c.enforce(e)
 }
@@ -113,6 +116,6 @@ func (c *Core) rewriteAhead() {
 			next.Expires -= e.Stamp.Time().Sub(next.Stamp.Time()).Milliseconds()
 		}
 		c.shared.replace(&next)
-		c.publishShared(&next)
+		c.publishShared(&next, 0)
 	}
 }

@@ -7,15 +7,17 @@ func (t *sharedTable) of(l *link) *exchange { return &l.shared }
 func (t *sharedTable) quiet() bool          { return t.c.now()-t.c.sharedFlood.fresh > t.c.cfg.Heartbeat }
 func (t *sharedTable) isSmall() bool        { return false }
 
-// takes and gives are false for a write of the future: it waits where it is until cluster time gets there, and is not listed either.
+// takes and gives are false for a write of the future: it waits where it is until cluster time gets there.
 func (t *sharedTable) takes(c claim) bool {
-	if t.c.aheadOfClock(Stamp(c.hi)) {
+	if t.c.isAhead(Stamp(c.hi), t.c.stampOf(c.id)) {
 		t.c.emit(Rejected{Reason: ReasonClockAhead})
 		return false
 	}
 	return true
 }
-func (t *sharedTable) gives(c claim) bool { return !t.c.aheadOfClock(Stamp(c.hi)) }
+func (t *sharedTable) gives(ours, theirs claim) bool {
+	return !t.c.isAhead(Stamp(ours.hi), Stamp(theirs.hi))
+}
 
 func (t *sharedTable) sums() (uint64, *[NumBuckets]uint64) {
 	return t.c.shared.hash, &t.c.shared.buckets
@@ -32,9 +34,7 @@ func (t *sharedTable) claims(mask uint64) []claim {
 	all := t.c.shared.inBuckets(mask)
 	out := make([]claim, 0, len(all))
 	for _, e := range all {
-		if !t.c.aheadOfClock(e.Stamp) {
-			out = append(out, claim{id: e.id(), hi: uint64(e.Stamp), lo: uint64(e.Writer)})
-		}
+		out = append(out, claim{id: e.id(), hi: uint64(e.Stamp), lo: uint64(e.Writer)})
 	}
 	return out
 }
@@ -51,7 +51,7 @@ func (t *sharedTable) sendDigest(l *link, mask uint64, reply bool, claims []clai
 
 // lacked returns what a peer lacks that stands at a claim, nil if nothing.
 func (t *sharedTable) lacked(c claim) *SharedEntry {
-	if ours := t.claim(c.id); ours.compare(c) <= 0 || !t.gives(ours) {
+	if ours := t.claim(c.id); ours.compare(c) <= 0 || !t.gives(ours, c) {
 		return nil
 	}
 	return t.c.shared.byID(c.id)

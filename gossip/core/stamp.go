@@ -20,14 +20,15 @@ type hlc struct{ last Stamp }
 
 // next returns a stamp for a write that replaces one of stamp old, above it and above all that were written or seen, and not before
 // base. What the clock shows beyond limit is of the time when the clock of this node was wrong, and does not count: else all
-// that the node writes would be of the future too, and no other node would take it. False: the stamp itself is beyond limit.
+// that the node writes would be of the future too, and no other node would take it. False: the stamp itself is beyond limit,
+// and not just because what it replaces is.
 func (c *hlc) next(old Stamp, base Moment, limit Stamp) (Stamp, bool) {
 	last := c.last
 	if last >= limit {
 		last = 0
 	}
 	s := max(last+1, stampAt(base), old+1)
-	return s, s <= limit
+	return s, s <= limit || old >= limit && s == old+1
 }
 
 // wrote notes a stamp that was given, unless it is of the future.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 )
 
@@ -39,6 +40,16 @@ type File interface {
 
 // ErrLocked says that another process holds the directory, or another store of this one.
 var ErrLocked = errors.New("held by another process")
+
+// IsFailing reports whether an error is that of a disk that is full, read-only or broken, which may pass, and not one of how it is
+// used.
+func IsFailing(err error) bool {
+	return slices.ContainsFunc(failures, func(f error) bool { return errors.Is(err, f) })
+}
+
+var failures = append([]error{
+	syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO, syscall.ENXIO, syscall.ENODEV, syscall.ESTALE, syscall.ETIMEDOUT,
+}, systemFailures...)
 
 // System is the file system of the operating system.
 var System FS = system{}

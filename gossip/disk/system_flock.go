@@ -45,3 +45,6 @@ func syncDir(dir string) error {
 	}
 	return errors.Join(err, d.Close())
 }
+
+// systemFailures are no more than those of every system; see IsFailing.
+var systemFailures []error

@@ -15,3 +15,6 @@ func lock(name string) (io.Closer, error) {
 }
 
 func syncDir(string) error { return errors.ErrUnsupported }
+
+// systemFailures are no more than those of every system; see IsFailing.
+var systemFailures []error

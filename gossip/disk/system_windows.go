@@ -30,3 +30,8 @@ func lock(name string) (io.Closer, error) {
 
 // syncDir does nothing: Windows has no way to sync a directory, and NTFS journals its entries itself.
 func syncDir(string) error { return nil }
+
+// systemFailures are ERROR_WRITE_PROTECT, ERROR_NOT_READY, ERROR_CRC, ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL and ERROR_IO_DEVICE.
+var systemFailures = []error{
+	syscall.Errno(19), syscall.Errno(21), syscall.Errno(23), syscall.Errno(39), syscall.Errno(112), syscall.Errno(1117),
+}

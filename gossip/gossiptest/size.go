@@ -25,10 +25,12 @@ func size(f core.Frame) int {
 		return header + 8*core.NumBuckets
 	case *core.SharedDigest:
 		return header + 8 + 24*len(f.Entries)
+	case *core.SharedAnnounce:
+		return header + 20*len(f.Entries)
 	case *core.SharedDelta:
-		n := header
+		n := header + 7
 		for i := range f.Entries {
-			n += 20 + str(f.Entries[i].Key) + str(f.Entries[i].Value)
+			n += 22 + str(f.Entries[i].Key) + str(f.Entries[i].Value)
 		}
 		return n
 	}

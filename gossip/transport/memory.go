@@ -79,6 +79,9 @@ func (h memoryHost) Listen(addr string) (net.Listener, error) {
 	return l, nil
 }
 
+// Plain returns true; see TCP.Plain.
+func (h memoryHost) Plain() bool { return true }
+
 func (h memoryHost) Secure(_ context.Context, raw net.Conn) (Conn, error) { return plain{raw}, nil }
 
 func (h memoryHost) Dial(ctx context.Context, addr string) (Conn, error) {

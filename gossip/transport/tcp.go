@@ -24,6 +24,12 @@ func (t TCP) security() Security {
 	return t.Security
 }
 
+// Plain reports whether streams are sent as they are, so that any peer can read what is written to a raw one.
+func (t TCP) Plain() bool {
+	_, plain := t.security().(Plain)
+	return plain
+}
+
 // Listen listens on host:port.
 func (t TCP) Listen(addr string) (net.Listener, error) {
 	lc := net.ListenConfig{KeepAliveConfig: keepAlive}

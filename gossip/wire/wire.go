@@ -22,7 +22,7 @@ import (
 
 const (
 	// Protocol is the version of the protocol that this package speaks.
-	Protocol = 1
+	Protocol = 2
 	// MaxFrame is the largest body of a frame, in bytes, after the handshake.
 	MaxFrame = 1 << 20
 	// MaxHandshake is the largest body of a frame before the sender is known.

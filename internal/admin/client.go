@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"path/filepath"
 )
 
 // ErrNoAgent says that no agent listens on the socket.
@@ -16,6 +17,19 @@ var ErrNoAgent = errors.New("no agent listens there")
 
 // ErrNotAllowed says that the socket belongs to another user.
 var ErrNotAllowed = errors.New("the agent runs as another user")
+
+// ErrUntrusted says that another user listens on the socket, who could read the request and forge the answer. Nothing was sent.
+var ErrUntrusted = errors.New("another user listens on the admin socket")
+
+// checkUsers returns an error unless the user that listens on a socket is that of this process, or root. For root it may also be the
+// owner of a data directory, which the configuration names; the directories that are named for a user are that user's alone.
+func checkUsers(path string, listens, self, dir int) error {
+	named := filepath.Base(filepath.Dir(path)) == ownDir()
+	if listens == self || listens == 0 || self == 0 && listens == dir && !named {
+		return nil
+	}
+	return fmt.Errorf("%s: %w: user %d, this is user %d", path, ErrUntrusted, listens, self)
+}
 
 // Call asks the agent behind a socket and hands on the data of each line of its answer, until that ends or ctx is done. An error of
 // each ends it. What went wrong at the agent comes as an error with its words.
@@ -35,6 +49,9 @@ func Call(ctx context.Context, path string, r Request, each func(data json.RawMe
 	}
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
+	if err := checkOwner(c.(*net.UnixConn), path); err != nil {
+		return err
+	}
 	r.Version = Version
 	b, err := encode(r)
 	if err != nil {

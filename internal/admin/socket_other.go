@@ -18,3 +18,6 @@ func refused(err error) bool { return errors.Is(err, syscall.Errno(10061)) }
 func listenPrivate(path string) (*net.UnixListener, error) {
 	return net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 }
+
+// checkOwner has nothing to check here: the directories of a user are the user's.
+func checkOwner(*net.UnixConn, string) error { return nil }

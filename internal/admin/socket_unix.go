@@ -13,8 +13,15 @@ import (
 
 // ours reports whether a file belongs to the user of this process.
 func ours(info fs.FileInfo) bool {
-	s, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(s.Uid) == os.Getuid()
+	return ownerOf(info) == os.Getuid()
+}
+
+// ownerOf returns the user that a file belongs to, -1 if that is not known.
+func ownerOf(info fs.FileInfo) int {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(s.Uid)
+	}
+	return -1
 }
 
 func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }

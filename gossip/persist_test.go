@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/go-hclog"
 
 	"github.com/goconvoke/convoke/gossip/core"
 	"github.com/goconvoke/convoke/gossip/disk"
@@ -144,6 +148,52 @@ func TestANodeWithoutOthersKeepsItsKeysHoweverLongItWasAway(t *testing.T) {
 	})
 }
 
+func TestTheLastContactAndWhenMembersWereUpOutliveANode(t *testing.T) {
+	dir := t.TempDir()
+	c := Config{ClusterID: "test", DataDir: dir}
+	p, _, err := openPersist(&c, newAsyncLog(hclog.NewNullLogger()))
+	must(t, err)
+	must(t, p.begin(7, nil))
+	p.keepOutput(core.Remember{ID: "up", Addr: "up:1", Generation: 3})
+	p.keepOutput(core.Remember{ID: "down", Addr: "down:1", Generation: 4, Seen: 500})
+	p.keepOutput(core.Contact{At: 1000})
+	must(t, p.commit(p.pending))
+	must(t, p.close(false))
+	p, past, err := openPersist(&c, newAsyncLog(hclog.NewNullLogger()))
+	must(t, err)
+	defer func() { must(t, p.close(false)) }()
+	want := core.Restore{Contact: 1000, Members: []core.Remember{
+		{ID: "down", Addr: "down:1", Generation: 4, Seen: 500},
+		{ID: "up", Addr: "up:1", Generation: 3, Seen: 1000},
+	}}
+	if diff := cmp.Diff(want, past.state); diff != "" || past.generation != 7 {
+		t.Errorf("generation %d, (-want +got)\n%s", past.generation, diff)
+	}
+}
+
+func TestADirectoryOfTheFirstFormatIsRead(t *testing.T) {
+	dir := t.TempDir()
+	store, err := disk.Open(dir, nil)
+	must(t, err)
+	old := append(binary.BigEndian.AppendUint64(nil, 5), "10.0.0.1:7946"...)
+	must(t, store.Commit([]disk.Change{{Key: keptCluster, Value: []byte("test")}, {Key: keptMember + "b", Value: old}}))
+	must(t, store.Close())
+	c := Config{ClusterID: "test", DataDir: dir}
+	for range 2 { // as it was, and in the present format
+		p, past, err := openPersist(&c, newAsyncLog(hclog.NewNullLogger()))
+		must(t, err)
+		m := past.state.Members
+		if len(m) != 1 || m[0].ID != "b" || m[0].Generation != 5 || m[0].Addr != "10.0.0.1:7946" {
+			t.Errorf("read %+v", m)
+		}
+		if away := time.Since(past.state.Contact.Time()); away < 0 || away > time.Minute || m[0].Seen != past.state.Contact {
+			t.Errorf("the last contact was %v ago, b was up at %v", away, m[0].Seen)
+		}
+		must(t, p.begin(6, past.migrate))
+		must(t, p.close(false))
+	}
+}
+
 func TestARemovedNodePutsItsFilesAside(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -228,7 +278,7 @@ func (f fullFile) Write(b []byte) (int, error) {
 	return f.File.Write(b)
 }
 
-func TestAFullDiskIsAnErrorAndIsMendedWhenItHasRoom(t *testing.T) {
+func TestAFullDiskIsAnErrorAndIsWrittenWhenItHasRoom(t *testing.T) {
 	dir := t.TempDir()
 	files := &fullDisk{FS: disk.System}
 	synctest.Test(t, func(t *testing.T) {
@@ -239,7 +289,7 @@ func TestAFullDiskIsAnErrorAndIsMendedWhenItHasRoom(t *testing.T) {
 		must(t, n.Set("k", "before"))
 		files.full.Store(true)
 		for range 3 {
-			if err := n.Set("k", "while it is full"); !errors.Is(err, syscall.ENOSPC) {
+			if err := n.Set("k", "while it is full"); !errors.Is(err, syscall.ENOSPC) || !errors.Is(err, ErrNotDurable) {
 				t.Errorf("set: %v", err)
 			}
 		}

@@ -1,0 +1,159 @@
+package gossip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/transport"
+)
+
+// joinCall is a Join of one address. The fields are the loop's.
+type joinCall struct {
+	addr    string
+	attempt uint64 // of the core's Dial of this address, which this Join answers; 0: there was none
+
+	once sync.Once
+	done chan struct{} // closed when the first exchange is over, or there will be none
+}
+
+func (j *joinCall) finish() { j.once.Do(func() { close(j.done) }) }
+
+// Join calls addresses at which members may live, one after the other, and keeps them all: while no member that is up lives at one
+// of them, it is tried again for as long as this node runs, whatever Join returns.
+//
+// It returns nil when each address is that of a node of this cluster, which is kept on the disk if this node has one, and this node
+// has all that these nodes had, so that View and the shared map can be used. An error wraps [ErrSelf], [ErrForeign], what went wrong,
+// or the cause of ctx.
+func (n *Node) Join(ctx context.Context, addrs ...string) error {
+	var errs []error
+	for _, addr := range addrs {
+		errs = append(errs, n.join(ctx, addr))
+	}
+	return errors.Join(errs...)
+}
+
+func (n *Node) join(ctx context.Context, addr string) error {
+	if addr == n.tuning.Addr {
+		return ErrSelf
+	}
+	j := &joinCall{addr: addr, done: make(chan struct{})}
+	if err := n.tellEvent(ctx, event{in: core.Join{Addrs: []string{addr}}, join: j}); err != nil {
+		return fmt.Errorf("join %s: %w", addr, err)
+	}
+	hello, err := n.callForJoin(ctx, j)
+	switch {
+	case err != nil:
+		return fmt.Errorf("join %w", err)
+	case n.isSelf(hello):
+		n.count.rejected[self].Add(1)
+		return ErrSelf
+	}
+	if err := n.keepContact(ctx, hello); err != nil {
+		return fmt.Errorf("join %s: %w", addr, err)
+	}
+	select {
+	case <-j.done:
+	case <-ctx.Done():
+		return fmt.Errorf("join %s: the first exchange is not over: %w", addr, context.Cause(ctx))
+	}
+	if n.life.Err() != nil { // the exchange was over because the node ended
+		<-n.stopped
+		return fmt.Errorf("join %s: %w", addr, n.err)
+	}
+	return nil
+}
+
+// callForJoin runs the handshake with the address of a Join and passes the stream, or the failure, to the loop.
+func (n *Node) callForJoin(ctx context.Context, j *joinCall) (*core.Hello, error) {
+	limited, cancel := context.WithTimeout(ctx, n.tuning.DialTimeout)
+	defer cancel()
+	defer context.AfterFunc(n.life, cancel)()
+	s, hello, err := n.call(limited, j.addr)
+	if err != nil {
+		if r := (*rejection)(nil); errors.As(err, &r) { // it is returned, so it is not logged
+			n.count.rejected[r.reason].Add(1)
+		}
+		_ = n.tellEvent(context.Background(), event{in: core.DialFailed{Refused: errors.Is(err, transport.ErrRefused)}, join: j})
+		return nil, err
+	}
+	l := n.newLink(s, hello)
+	up := linkUp(l.number, hello)
+	up.Dialled = true
+	if err := n.tellEvent(context.Background(), event{in: up, link: l, join: j}); err != nil {
+		_ = s.Close()
+		return nil, fmt.Errorf("%s: %w", j.addr, err)
+	}
+	return hello, nil
+}
+
+// takeJoin handles one step of a Join in the loop: its beginning, the stream that it has opened, or its failure. A Dial of the core
+// for its address is answered with its stream, so that there are not two; see startDial.
+func (n *Node) takeJoin(e event) (end bool) {
+	j := e.join
+	if in, ok := e.in.(core.Join); ok {
+		if n.joins[j.addr] == nil {
+			n.joins[j.addr] = j
+		}
+		return n.step(in)
+	}
+	if n.joins[j.addr] == j {
+		delete(n.joins, j.addr)
+	}
+	switch in := e.in.(type) {
+	case core.DialFailed:
+		j.finish()
+		if in.Attempt = j.attempt; in.Attempt == 0 {
+			return false
+		}
+		return n.step(in)
+	case core.LinkUp:
+		if in.Attempt = j.attempt; in.Attempt == 0 && n.isConnected(in.ID, in.Generation) {
+			e.link.close(false) // for the peer it was a probe
+			j.finish()
+			return false
+		}
+		e.link.join, e.link.joined = j, j.addr
+		n.links[e.link.number] = e.link
+		end = n.step(in)
+		n.tasks.Go(func() { n.read(e.link) })
+	}
+	return end
+}
+
+// isConnected reports whether this life of a member is linked to this node, or up.
+func (n *Node) isConnected(id string, generation uint64) bool {
+	for _, l := range n.links {
+		if l.id == id && l.generation == generation {
+			return true
+		}
+	}
+	m, ok := n.View().Member(id)
+	return ok && isUp(m) && m.Generation == generation
+}
+
+// startDial carries out a Dial of the core. There is no second stream to an address whose Join is on its way, or has just brought a
+// link: the core knows only the names of those it is linked to.
+func (n *Node) startDial(d core.Dial) {
+	if j := n.joins[d.Addr]; j != nil && j.attempt == 0 {
+		j.attempt = d.Attempt
+		return
+	}
+	if d.ID == "" && n.isJoined(d.Addr) {
+		n.tasks.Go(func() { _ = n.tell(context.Background(), core.DialFailed{Attempt: d.Attempt}) })
+		return
+	}
+	n.tasks.Go(func() { n.dial(d) })
+}
+
+// isJoined reports whether a Join of an address has brought a link that is in use.
+func (n *Node) isJoined(addr string) bool {
+	for _, l := range n.links {
+		if l.joined == addr {
+			return true
+		}
+	}
+	return false
+}
