@@ -130,9 +130,9 @@ func (s *soak) comesTogether() {
 	ctx, cancel := context.WithTimeout(s.t.Context(), togetherWithin)
 	defer cancel()
 	var all sync.WaitGroup
-	lacks := make([]string, soakHosts+1)
+	lacks, complete := make([]string, soakHosts+1), make([]time.Time, soakHosts+1)
 	for i := 1; i <= soakHosts; i++ {
-		all.Go(func() { lacks[i] = s.isTogether(ctx, i) })
+		all.Go(func() { complete[i], lacks[i] = s.isTogether(ctx, i) })
 	}
 	all.Wait()
 	took := time.Since(begin).Round(time.Millisecond)
@@ -140,11 +140,13 @@ func (s *soak) comesTogether() {
 		s.t.Errorf("still after %v:\n%s", took, strings.Join(lacks, "\n"))
 		return
 	}
-	s.t.Logf("of one mind %v after the last fault", took)
+	last := slices.MaxFunc(complete, time.Time.Compare)
+	s.t.Logf("all views were complete %v after the last fault, all pairs had been equal after %v", last.Sub(begin).Round(time.Millisecond), took)
 }
 
-// isTogether asks a node until it is of one mind with all others, and says what is missing if ctx is done before.
-func (s *soak) isTogether(ctx context.Context, host int) (lacks string) {
+// isTogether asks a node until it is of one mind with all others, and says what is missing if ctx is done before. The view is complete
+// since the first answer that said so.
+func (s *soak) isTogether(ctx context.Context, host int) (complete time.Time, lacks string) {
 	same := map[string]bool{}
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
@@ -153,9 +155,13 @@ func (s *soak) isTogether(ctx context.Context, host int) (lacks string) {
 		for _, other := range status.Agreement.Same {
 			same[other] = true
 		}
-		up := status.Members["up"] + status.Members["degraded"]
-		if err == nil && up == soakHosts && len(same) == soakHosts {
-			return ""
+		if err != nil || status.Members["up"]+status.Members["degraded"] < soakHosts {
+			complete = time.Time{}
+		} else if complete.IsZero() {
+			complete = time.Now()
+		}
+		if !complete.IsZero() && len(same) == soakHosts {
+			return complete, ""
 		}
 		if ctx.Err() == nil || err == nil {
 			lacks = fmt.Sprintf("%s sees %v and was equal to %v; %v", name(host), status.Members, slices.Sorted(maps.Keys(same)), err)
@@ -163,7 +169,7 @@ func (s *soak) isTogether(ctx context.Context, host int) (lacks string) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return lacks
+			return complete, lacks
 		}
 	}
 }
