@@ -7,11 +7,12 @@ GO ?= go
 STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 60s
 SCHEDULES ?= 500
+SOAK ?= 30m
 
 # The race detector needs a C compiler.
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC | cut -d' ' -f1) >/dev/null 2>&1 && echo -race)
 
-.PHONY: check format tidy vet lint test schedules labs integration fuzz bench compare
+.PHONY: check format tidy vet lint test schedules labs integration soak fuzz bench compare
 
 check: format tidy vet lint test ## everything a change must pass
 
@@ -49,6 +50,11 @@ integration:
 	cd integration && $(STATICCHECK) ./...
 	labs=$$($(MAKE) --no-print-directory -s labs) && export KUBELAB=$$labs/kubelab DNSLAB=$$labs/dnslab && \
 	cd integration && $(GO) test -v -count=1 -parallel 16 -timeout 15m ./...
+
+# Faults and writes without a pause, for SOAK; "integration" has two minutes of it. What each node told is kept in .cache/soak.
+soak:
+	mkdir -p .cache/soak
+	cd integration && $(GO) test -v -count=1 -timeout 0 -run Soak . -soak $(SOAK) -artifacts -outputdir $(CURDIR)/.cache/soak
 
 # Every fuzz target of the tree, one after the other, FUZZTIME each.
 fuzz:

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"text/template"
@@ -20,9 +19,7 @@ import (
 )
 
 const (
-	buildTimeout = 5 * time.Minute  // of cmd/convoke, with an empty build cache
-	stopTimeout  = 20 * time.Second // from SIGTERM to the end of the process
-
+	stopTimeout   = 20 * time.Second // from SIGTERM to the end of the process
 	outputTimeout = 20 * time.Second // of a command that asks nobody
 )
 
@@ -37,6 +34,7 @@ type Spec struct {
 	Expect    int    // nodes, this one included
 	DataDir   string // where the node keeps what outlives it; "": nowhere
 	Rejoin    bool   // start it with --rejoin; not part of the file
+	Program   string // to run instead of the one that is built; not part of the file
 }
 
 var file = template.Must(template.New("topology").Parse(`cluster: {{.Cluster}}
@@ -69,10 +67,18 @@ func (s Spec) write(t testing.TB) string {
 	return path
 }
 
+// program returns what an agent runs.
+func (s Spec) program() (string, error) {
+	if s.Program != "" {
+		return s.Program, nil
+	}
+	return binary()
+}
+
 // Output runs a command of the program on a configuration, outside of any lab, and returns what it prints.
 func Output(t testing.TB, s Spec, command string, flags ...string) string {
 	t.Helper()
-	program, err := binary()
+	program, err := s.program()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,41 +94,68 @@ func Output(t testing.TB, s Spec, command string, flags ...string) string {
 	return string(out)
 }
 
-// Agent is one agent process in a host. Its methods may be called from any goroutine, except
-// those that take a testing.TB.
+// Agent is one agent in a host. Its methods may be called from any goroutine, except those that take a testing.TB and those that
+// start or end its process.
 type Agent struct {
 	Spec
 	timeline
 
+	lab   *lab.Lab
+	host  int
 	path  string // of its file
 	child *lab.Child
 }
 
-// Start runs an agent in host i until the test ends. If the test fails, the end of its log is shown.
+// Start runs an agent in host i until the test ends. If the test fails, the end of its log is shown; with -artifacts all that it told
+// is kept.
 func Start(t testing.TB, l *lab.Lab, i int, s Spec) *Agent {
 	t.Helper()
-	program, err := binary()
+	a := &Agent{Spec: s, path: s.write(t), lab: l, host: i}
+	a.changed = make(chan struct{})
+	all, err := os.OpenFile(filepath.Join(t.ArtifactDir(), s.Name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &Agent{Spec: s, path: s.write(t)}
-	a.changed = make(chan struct{})
-	args := []string{"agent", "-c", a.path, "-o", "json"}
-	if s.Rejoin {
-		args = append(args, "--rejoin")
-	}
-	a.child, err = l.Start(i, nil, a.read, a.note, program, args...)
-	if err != nil {
+	a.all = all
+	if err := a.run(); err != nil {
+		_ = all.Close()
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		a.Kill()
+		_ = all.Close()
 		if t.Failed() {
 			t.Logf("%s, the end of its log:\n%s", s.Name, strings.Join(a.Log(), "\n"))
 		}
 	})
 	return a
 }
+
+// Restart runs an agent whose process has ended again, with the same file. What it told before is kept, but for its member list.
+func (a *Agent) Restart(t testing.TB) {
+	t.Helper()
+	a.forgetMembers()
+	if err := a.run(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run starts the process.
+func (a *Agent) run() error {
+	program, err := a.program()
+	if err != nil {
+		return err
+	}
+	args := []string{"agent", "-c", a.path, "-o", "json"}
+	if a.Rejoin {
+		args = append(args, "--rejoin")
+	}
+	a.child, err = a.lab.Start(a.host, nil, a.read, a.note, program, args...)
+	return err
+}
+
+// PID returns the number of its process.
+func (a *Agent) PID() int { return a.child.PID() }
 
 // WaitMembers waits until the agent's member list is exactly the given names.
 func (a *Agent) WaitMembers(ctx context.Context, names ...string) error {
@@ -201,39 +234,4 @@ func (a *Agent) Stop() error {
 		return fmt.Errorf("stop %s: %w", a.Name, err)
 	}
 	return nil
-}
-
-// binary builds cmd/convoke, once in a test run. CONVOKE_BINARY in the environment names a program to
-// use instead: a release, or one built with the race detector.
-var binary = sync.OnceValues(func() (string, error) {
-	if path := os.Getenv("CONVOKE_BINARY"); path != "" {
-		return filepath.Abs(path)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
-	defer cancel()
-	gomod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
-	if err != nil {
-		return "", fmt.Errorf("go env GOMOD: %w", err)
-	}
-	root := filepath.Dir(filepath.Dir(strings.TrimSpace(string(gomod))))
-	binaryDir, err = os.MkdirTemp("", "convoke-integration-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(binaryDir, "convoke")
-	out, err := exec.CommandContext(ctx, "go", "build", "-C", root, "-buildvcs=false", "-o", path, "./cmd/convoke").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build cmd/convoke: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
-// binaryDir is where the built program lies, "" before it is built.
-var binaryDir string
-
-// RemoveBinary removes the built program; for the end of TestMain.
-func RemoveBinary() {
-	if binaryDir != "" {
-		_ = os.RemoveAll(binaryDir)
-	}
 }

@@ -33,7 +33,7 @@ func (a *Agent) Do(t testing.TB, command ...string) string {
 func (a *Agent) Ask(ctx context.Context, command ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	out, err := a.run(ctx, command)
+	out, err := a.command(ctx, command)
 	if err == nil && ctx.Err() != nil {
 		err = fmt.Errorf("convoke %s at %s: %w", strings.Join(command, " "), a.Name, ctx.Err())
 	}
@@ -42,15 +42,15 @@ func (a *Agent) Ask(ctx context.Context, command ...string) (string, error) {
 
 // Watch is [Agent.Ask] for a command that goes on until it is told to stop: it is, when ctx is done.
 func (a *Agent) Watch(ctx context.Context, command ...string) (string, error) {
-	return a.run(ctx, command)
+	return a.command(ctx, command)
 }
 
-// run runs a command until it ends, or has been told to because ctx is done.
-func (a *Agent) run(ctx context.Context, command []string) (string, error) {
+// command runs a command until it ends, or has been told to because ctx is done.
+func (a *Agent) command(ctx context.Context, command []string) (string, error) {
 	if a.DataDir == "" {
 		return "", fmt.Errorf("%s has no data directory, so its socket may be another lab's", a.Name)
 	}
-	program, err := binary()
+	program, err := a.program()
 	if err != nil {
 		return "", err
 	}

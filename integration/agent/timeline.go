@@ -3,7 +3,11 @@ package agent
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
+	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -29,7 +33,23 @@ type timeline struct {
 	events  []Event
 	members []string
 	log     []string
-	changed chan struct{} // closed and replaced at each new member list
+	kinds   map[string]int // lines of the log by kind
+	changed chan struct{}  // closed and replaced at each new member list
+	all     io.Writer      // gets every line; nil: nobody does
+}
+
+// logLine finds the message of a log line, which is constant: what varies are the pairs behind it.
+var logLine = regexp.MustCompile(`^\S+ \[[A-Z]+\]\s+[\w.-]+: (.*?)(?::(?: \w+=.*)?)?$`)
+
+// kind returns what kind of line a line of the log is; "" for a further line of the one before.
+func kind(line string) string {
+	if strings.HasPrefix(line, "  ") {
+		return ""
+	}
+	if m := logLine.FindStringSubmatch(line); m != nil {
+		return m[1]
+	}
+	return "no line of a log"
 }
 
 // Members returns the newest member list, nil before the first.
@@ -75,8 +95,30 @@ func (l *timeline) Log() []string {
 	return slices.Clone(l.log)
 }
 
+// LogKinds returns how many lines of each kind were logged so far. The kind of a line is its message without the pairs.
+func (l *timeline) LogKinds() map[string]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.kinds)
+}
+
+// forgetMembers makes the newest member list nil, as before the first.
+func (l *timeline) forgetMembers() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.members = nil
+}
+
+// keep writes a line to where all go.
+func (l *timeline) keep(line string) {
+	if l.all != nil {
+		_, _ = io.WriteString(l.all, line+"\n") // they only help to understand a failure
+	}
+}
+
 // read takes a line of standard output.
 func (l *timeline) read(line string) {
+	l.keep(line)
 	var e Event
 	if err := json.Unmarshal([]byte(line), &e); err != nil {
 		l.note(fmt.Sprintf("standard output is not JSON: %v: %q", err, line))
@@ -94,8 +136,15 @@ func (l *timeline) read(line string) {
 
 // note takes a line of the log.
 func (l *timeline) note(line string) {
+	l.keep(line)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if k := kind(line); k != "" {
+		if l.kinds == nil {
+			l.kinds = map[string]int{}
+		}
+		l.kinds[k]++
+	}
 	l.log = last(append(l.log, line), maxLog)
 }
 

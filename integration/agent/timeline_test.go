@@ -48,3 +48,24 @@ func TestTheTimelineIsBounded(t *testing.T) {
 		t.Errorf("%d log lines are kept, want %d", got, maxLog)
 	}
 }
+
+func TestLinesOfTheLogAreCountedByTheirMessage(t *testing.T) {
+	l := &timeline{changed: make(chan struct{})}
+	for _, line := range []string{
+		`2026-01-02T03:04:05.572Z [INFO]  convoke.gossip: listening: addr=10.0.0.1:7946`,
+		`2026-01-02T03:04:06.000Z [INFO]  convoke.gossip: listening: addr=10.0.0.1:7946`,
+		`2026-01-02T03:04:06.000Z [WARN]  convoke: no answer; the last one stands: topology=lan error="dial: refused: x=1"`,
+		`2026-01-02T03:04:06.000Z [ERROR] convoke: crashed:`,
+		`  error=`,
+		`  | two`,
+		`  | lines`,
+		`2026-01-02T03:04:06.000Z [INFO]  convoke: on its own`,
+		`panic: boom`,
+	} {
+		l.note(line)
+	}
+	want := map[string]int{"listening": 2, "no answer; the last one stands": 1, "crashed": 1, "on its own": 1, "no line of a log": 1}
+	if diff := cmp.Diff(want, l.LogKinds()); diff != "" {
+		t.Errorf("LogKinds (-want +got):\n%s", diff)
+	}
+}

@@ -62,6 +62,9 @@ func (c *Child) Wait(ctx context.Context) error {
 	}
 }
 
+// PID returns the number of the process.
+func (c *Child) PID() int { return c.cmd.Process.Pid }
+
 // Signal sends a signal to the process.
 func (c *Child) Signal(s syscall.Signal) error { return c.cmd.Process.Signal(s) }
 
