@@ -124,11 +124,12 @@ func (g *lag) age(k diffKey, a, b place) time.Duration {
 	return g.w.Now - d.since
 }
 
-// check returns the first node that reports something else than the truth of three heartbeats ago. What only the hashes show may be
+// check returns the first node that reports something else than the truth of four heartbeats ago. What only the hashes show may be
 // many short differences, so it proves nothing against a node that reports none.
 func (g *lag) check() error {
 	w := g.w
-	slack := 3*w.Core.Heartbeat + w.Core.Heartbeat/2 // which is how often we look, and once more
+	// Three heartbeats, one more for a comparison that met two writes of one key on their way, and the time between two looks.
+	slack := 4*w.Core.Heartbeat + w.Core.Heartbeat/2
 	for _, n := range w.Nodes {
 		if !g.settled(n) {
 			continue
