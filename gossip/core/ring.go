@@ -88,7 +88,7 @@ func (c *Core) rewire(next map[*slot]want) {
 // predecessor dials, and the lower ID where each precedes the other.
 func (c *Core) neighbours() map[*slot]want {
 	next := map[*slot]want{}
-	few := c.judge.up <= 2*c.cfg.Rings+1
+	few := c.near() <= 2*c.cfg.Rings+1
 	if few {
 		c.everybody(next)
 	}
@@ -111,10 +111,24 @@ func (c *Core) neighbours() map[*slot]want {
 	return next
 }
 
+// isNear reports whether a member counts for the rings: it is up and, while a verdict against most members is held back, it can be
+// reached. Else the smaller side of a cut would go on to wait for links to the other side, instead of holding together.
+func (c *Core) isNear(t *slot) bool {
+	return t.up && !t.left && (c.judge.held == 0 || t.index < len(c.judge.seen) && c.judge.seen[t.index])
+}
+
+// near is the number of members that count for the rings, this node included.
+func (c *Core) near() int {
+	if c.judge.held != 0 {
+		return c.judge.reached
+	}
+	return c.judge.up
+}
+
 // everybody makes a small cluster a full mesh: the lower ID dials.
 func (c *Core) everybody(next map[*slot]want) {
 	for _, t := range c.store.slots {
-		if t != c.self && t.up && !t.left {
+		if t != c.self && c.isNear(t) {
 			next[t] = wantTaken
 			if c.self.node < t.node {
 				next[t] = wantDial
@@ -133,7 +147,7 @@ func (c *Core) distance(t *slot, ring int) uint64 {
 func (c *Core) beside(ring int) (succ, pred *slot) {
 	var lo, hi uint64
 	for _, t := range c.store.slots {
-		if !t.up || t.left || t == c.self {
+		if t == c.self || !c.isNear(t) {
 			continue
 		}
 		d := c.distance(t, ring)
@@ -151,7 +165,7 @@ func (c *Core) beside(ring int) (succ, pred *slot) {
 func (c *Core) unreachable(ring int, succ *slot) *slot {
 	var all []*slot
 	for _, t := range c.store.slots {
-		if t.rec == nil || t.up || t.left || t == c.self || t.addr == "" {
+		if t.rec == nil || c.isNear(t) || t.left || t == c.self || t.addr == "" {
 			continue
 		}
 		d := c.distance(t, ring)

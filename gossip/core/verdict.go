@@ -6,12 +6,13 @@ import "time"
 // records, worked out anew after a change and never remembered, so there is nothing to refute and the first working link between
 // two halves makes one cluster of them.
 type verdict struct {
-	up    int  // members that are up, we included
-	news  bool // records changed since the view was last made
-	dueAt time.Duration
-	held  time.Duration // since when a verdict is held back; 0: none is
-	queue []*slot       // scratch
-	seen  []bool        // scratch, by index
+	up      int  // members that are up, we included
+	news    bool // records changed since the view was last made
+	dueAt   time.Duration
+	held    time.Duration // since when a verdict is held back; 0: none is
+	reached int           // members that could be reached when that was last worked out
+	queue   []*slot       // scratch
+	seen    []bool        // scratch, by index
 }
 
 func (v *verdict) reset(self *slot) {
@@ -87,6 +88,10 @@ func (c *Core) judgeDue() {
 		if v.held == 0 {
 			v.held = max(1, now)
 		}
+		if n != v.reached { // hold together with those that are left
+			c.ringSoon(true)
+		}
+		v.reached = n
 		if now-v.held < c.cfg.Hold {
 			v.dueAt = now + max(c.cfg.Coalesce, c.cfg.Hold/8)
 			return

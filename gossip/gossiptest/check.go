@@ -35,6 +35,7 @@ type Violation struct {
 	Err       error
 }
 
+// Error names the invariant, when it did not hold, and how.
 func (v Violation) Error() string { return fmt.Sprintf("%s: at %v: %v", v.Invariant, v.At, v.Err) }
 
 // CheckEvery is how often a Checker looks.
