@@ -30,11 +30,13 @@ type options struct {
 	scenarios []scenario.Scenario
 	runs      int
 	updates   int
+	state     int // in MB
 	seed      uint64
 	limit     time.Duration
 	measure   time.Duration
 	parallel  int
 	out, json string
+	trace     string
 }
 
 func main() {
@@ -58,14 +60,15 @@ func run(args []string, stdout, stderr io.Writer) error {
 		Environment: report.Here(),
 	}
 	if o.mode == "sockets" {
-		results, err := sockets.Measure(o.engines, o.sizes, o.measure, stderr)
-		if err != nil {
-			return err
-		}
-		return o.write(stdout, results, func(w io.Writer) error { return report.Sockets(w, head, o.measure, results) })
+		results, err := sockets.Measure(o.engines, o.sizes, o.limit, o.measure, stderr)
+		written := o.write(stdout, results, func(w io.Writer) error { return report.Sockets(w, head, o.measure, results) })
+		return errors.Join(err, written)
 	}
 	asTest(o.parallel, func(t *testing.T) error {
 		results := playAll(t, o.jobs(), stderr)
+		if err := o.writeTrace(results); err != nil {
+			return err
+		}
 		return o.write(stdout, results, func(w io.Writer) error { return report.Virtual(w, head, o.scenarios, results) })
 	})
 	return nil
@@ -77,18 +80,20 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	var sizes, engines, scenarios string
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.StringVar(&o.mode, "mode", "virtual", "virtual: scenarios on a virtual clock; sockets: what idle members cost on real ones")
+	f.StringVar(&o.mode, "mode", "virtual", "virtual: scenarios on a virtual clock; sockets: a join storm and what idle members cost on real sockets")
 	f.StringVar(&sizes, "n", "16,64,256", "numbers of members")
 	f.StringVar(&engines, "engines", strings.Join(engine.Names(), ","), "engines to compare")
 	f.StringVar(&scenarios, "scenarios", "", "scenarios to play, \"loss\" for all with loss; empty: all")
 	f.IntVar(&o.runs, "runs", 3, "plays of each scenario, with fresh clusters")
 	f.IntVar(&o.updates, "updates", 1000, "updates in the series of one engine and number of members, over all runs")
+	f.IntVar(&o.state, "state", 32, "size of the state in scenario bulk, in MB, 1 to 48")
 	f.Uint64Var(&o.seed, "seed", 1, "of the network and of what happens to whom; engines have chance of their own")
-	f.DurationVar(&o.limit, "limit", 300*time.Second, "after which what has not happened counts as never")
+	f.DurationVar(&o.limit, "limit", 300*time.Second, "after which what has not happened counts as never; with -mode sockets: until all members know each other")
 	f.DurationVar(&o.measure, "measure", 30*time.Second, "with -mode sockets: how long CPU time is measured")
 	f.IntVar(&o.parallel, "parallel", runtime.GOMAXPROCS(0), "plays at once; the virtual clock does not mind")
 	f.StringVar(&o.out, "o", "", "file for the report; empty: standard output")
 	f.StringVar(&o.json, "json", "", "file for all samples")
+	f.StringVar(&o.trace, "trace", "", "file for who listed whom and when, in each play")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -121,6 +126,8 @@ func (o *options) set(sizes, engines, scenarios string) (err error) {
 		return errors.New("-n and -engines need one entry at least")
 	case o.runs < 1 || o.updates < 1 || o.parallel < 1:
 		return errors.New("-runs, -updates and -parallel need to be 1 at least")
+	case o.state < 1 || o.state > 48:
+		return fmt.Errorf("-state: %d MB, want 1 to 48", o.state)
 	case o.limit < time.Minute || o.measure < time.Second:
 		return errors.New("-limit needs to be 1m at least, -measure 1s")
 	case !slices.Contains([]string{"virtual", "sockets"}, o.mode):

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -21,6 +23,7 @@ type job struct {
 	scenario scenario.Scenario
 	run      int
 	settings scenario.Settings
+	traced   bool
 }
 
 // jobs lists all plays, the largest clusters last.
@@ -28,11 +31,15 @@ func (o options) jobs() []job {
 	var jobs []job
 	for _, n := range o.sizes {
 		for _, s := range o.scenarios {
+			if s.MaxMembers > 0 && n > s.MaxMembers {
+				continue
+			}
 			for _, e := range o.engines {
 				for r := range o.runs {
-					jobs = append(jobs, job{e, s, r, scenario.Settings{
-						Members: n, Updates: (o.updates + o.runs - 1) / o.runs, Limit: o.limit, Seed: o.seed + uint64(r),
-					}})
+					settings := scenario.Settings{
+						Members: n, Updates: (o.updates + o.runs - 1) / o.runs, Limit: o.limit, State: o.state * 1e6, Seed: o.seed + uint64(r),
+					}
+					jobs = append(jobs, job{e, s, r, settings, o.trace != ""})
 				}
 			}
 		}
@@ -86,12 +93,35 @@ func (j job) play() report.Result {
 	r := report.Result{Engine: j.engine, Members: j.settings.Members, Scenario: j.scenario.Name, Run: j.run}
 	factory, err := engine.Lookup(j.engine)
 	var samples scenario.Samples
+	var trace bytes.Buffer
+	if j.traced {
+		j.settings.Trace = &trace
+	}
 	if err == nil {
 		samples, err = j.scenario.Play(factory, j.settings)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, scenario.ErrNotApplicable):
+		r.Skipped = err.Error()
+	case err != nil:
 		r.Error = err.Error()
 	}
-	r.Samples = report.Rounded(samples)
+	r.Samples, r.Trace = report.Rounded(samples), trace.Bytes()
 	return r
+}
+
+// writeTrace writes who listed whom in each play, if that is wanted.
+func (o options) writeTrace(results []report.Result) error {
+	if o.trace == "" {
+		return nil
+	}
+	f, err := os.Create(o.trace)
+	if err != nil {
+		return err
+	}
+	for _, r := range results {
+		_, e := fmt.Fprintf(f, "# %d members, %s, %s, run %d\n%s", r.Members, r.Scenario, r.Engine, r.Run+1, r.Trace)
+		err = errors.Join(err, e)
+	}
+	return errors.Join(err, f.Close())
 }

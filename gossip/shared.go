@@ -84,7 +84,7 @@ func (s *Shared) Delete(ctx context.Context, key string) error {
 // maxUpdates bounds how often Update calls its function.
 const maxUpdates = 100
 
-// Update replaces the value of a key by what fn makes of it: ok tells whether there was a value, and keep false deletes it. If fn
+// Update replaces the value of a key by what fn makes of it: ok reports whether there was a value, and keep false deletes it. If fn
 // changes nothing, nothing is written. fn is called again when the key changed in between here, up to 100 times before Update
 // returns [ErrContended], so two updates of one node never lose each other, while of updates at two nodes at the same moment the
 // later one wins whole. An error of fn is returned, and nothing is written.
@@ -119,16 +119,16 @@ func (s *Shared) Update(ctx context.Context, key string, fn func(old string, ok 
 }
 
 var (
-	// ErrClockAhead says that the other nodes would refuse a write, because its stamp would be more than a minute ahead of their clocks:
+	// ErrClockAhead means that the other nodes would refuse a write, because its stamp would be more than a minute ahead of their clocks:
 	// this node's clock is ahead, or that of the node that last wrote the key was.
 	ErrClockAhead = core.ErrClockAhead
-	// ErrTombstones says that too many keys were deleted, or have expired, in the last 10 minutes; see [Shared.Delete].
+	// ErrTombstones means that too many keys were deleted, or have expired, in the last 10 minutes; see [Shared.Delete].
 	ErrTombstones = core.ErrTombstones
-	// ErrContended says that a key changed each time while Update worked on it.
+	// ErrContended means that a key changed each time while Update worked on it.
 	ErrContended = errors.New("the key changed in between each of 100 times")
 )
 
-// errStale says that a key changed since it was read.
+// errStale means that a key changed since it was read.
 var errStale = errors.New("the key has changed")
 
 func (s *Shared) write(ctx context.Context, in core.Input, expect *core.Stamp) error {

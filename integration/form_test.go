@@ -62,6 +62,30 @@ func TestTimeToForm(t *testing.T) {
 	}
 }
 
+// The process is up before the network, as it may be after a boot. The bound includes the start of the connection.
+func TestANodeWhoseNetworkComesUpAfterItsStartJoinsAtOnce(t *testing.T) {
+	const joinWithin = 1500 * time.Millisecond
+	for _, w := range []wire{{"Defaults", "{}", anyAddress}, {"IPv4", `{ipv6_group: ""}`, anyAddress}} { // not beside other tests: they would slow it down
+		t.Run(w.name, func(t *testing.T) {
+			l := lab.New(t, 2)
+			f := newFleet(t, l, "gossip", w)
+			l.Cable(2, false)
+			f.start(1, 2)
+			f.see(formWithin, []int{1})
+			f.see(formWithin, []int{2})
+			wait(t, 3*time.Second)
+			begin := time.Now()
+			l.Cable(2, true)
+			f.whole(formWithin)
+			took := time.Since(begin)
+			t.Logf("joined %v after the link came up", took.Round(time.Millisecond))
+			if took > joinWithin {
+				t.Errorf("joined %v after the link came up, want at most %v", took, joinWithin)
+			}
+		})
+	}
+}
+
 func TestAHostsFileEditedAtRunTimeBringsANodeIn(t *testing.T) {
 	everyConnector(t, func(t *testing.T, connector string) {
 		l := lab.New(t, 3)

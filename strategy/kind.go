@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -22,6 +23,11 @@ type Kind[C any] struct {
 	// pointers, maps or slices that decoding could write to.
 	Default C
 
+	// FormerNames are names that other software gives this strategy, and FormerKeys are its settings there, each with the key of
+	// today or, where there is none, what to do instead. They are not accepted: an error points to the one of today.
+	FormerNames []string
+	FormerKeys  map[string]string
+
 	// New makes a strategy. It does no I/O, so that a configuration can be checked
 	// anywhere. C may have a method Validate() error; it is called before New and its
 	// errors may be placed with [At]. It may have a method Warnings() error too, for settings that
@@ -33,6 +39,7 @@ type Kind[C any] struct {
 type AnyKind interface {
 	name() string
 	doc() string
+	former() []string
 	complete() bool
 	configure(config *yaml.Node, src Source) (*Configured, error)
 }
@@ -84,9 +91,11 @@ func (k Kind[C]) name() string   { return k.Name }
 func (k Kind[C]) doc() string    { return k.Doc }
 func (k Kind[C]) complete() bool { return k.New != nil }
 
+func (k Kind[C]) former() []string { return k.FormerNames }
+
 func (k Kind[C]) configure(config *yaml.Node, src Source) (*Configured, error) {
 	c := k.Default
-	if err := strictyaml.Decode(config, &c, src.File, src.LookupEnv, src.At); err != nil {
+	if err := strictyaml.DecodeRenamed(config, &c, src.File, src.LookupEnv, src.At, k.FormerKeys); err != nil {
 		return nil, err
 	}
 	made := k.configured(c)
@@ -118,7 +127,10 @@ func (k Kind[C]) configured(c C) *Configured {
 }
 
 // Registry maps names to kinds. It is immutable; there is no global one.
-type Registry struct{ kinds map[string]AnyKind }
+type Registry struct {
+	kinds  map[string]AnyKind
+	former map[string]string // names elsewhere, as formerName writes them, to names here
+}
 
 // NewRegistry returns a registry of these kinds. A name that is empty or taken, or a kind without New, is an error.
 func NewRegistry(kinds ...AnyKind) (*Registry, error) {
@@ -131,6 +143,10 @@ func (r *Registry) With(kinds ...AnyKind) (*Registry, error) {
 	if all == nil {
 		all = make(map[string]AnyKind, len(kinds))
 	}
+	former := maps.Clone(r.former)
+	if former == nil {
+		former = make(map[string]string)
+	}
 	var errs []error
 	for _, k := range kinds {
 		switch _, taken := all[k.name()]; {
@@ -142,12 +158,46 @@ func (r *Registry) With(kinds ...AnyKind) (*Registry, error) {
 			errs = append(errs, fmt.Errorf("strategy %q has no New", k.name()))
 		default:
 			all[k.name()] = k
+			errs = append(errs, addFormer(former, k)...)
 		}
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
-	return &Registry{all}, nil
+	return &Registry{all, former}, nil
+}
+
+// addFormer adds the names by which other software knows a kind.
+func addFormer(former map[string]string, k AnyKind) []error {
+	var errs []error
+	for _, name := range k.former() {
+		old := formerName(name)
+		if other, taken := former[old]; taken {
+			errs = append(errs, fmt.Errorf("strategies %q and %q were both formerly named %q", other, k.name(), name))
+			continue
+		}
+		former[old] = k.name()
+	}
+	return errs
+}
+
+// today returns the kind that other software knows by a name: as one of ours written in their way, or by a former name.
+func (r *Registry) today(name string) (string, bool) {
+	old := formerName(name)
+	for own := range r.kinds {
+		if formerName(own) == old {
+			return own, true
+		}
+	}
+	now, ok := r.former[old]
+	return now, ok
+}
+
+// formerName writes the name of a strategy of libcluster, an Elixir module or an atom, in one way:
+// Cluster.Strategy.Kubernetes.DNS, Kubernetes.DNS and :kubernetes_dns are kubernetesdns.
+func formerName(name string) string {
+	name = strings.TrimPrefix(strings.ToLower(name), "elixir.")
+	return strings.NewReplacer(".", "", "_", "", ":", "").Replace(strings.TrimPrefix(name, "cluster.strategy."))
 }
 
 // Names returns the names of all kinds, sorted.
@@ -165,6 +215,9 @@ func (r *Registry) Doc(name string) string {
 // Every mistake is reported: the error joins one "file:line:col: message" for each. A nil config means the defaults.
 func (r *Registry) Configure(name string, config *yaml.Node, src Source) (*Configured, error) {
 	k := r.kinds[name]
+	if now, ok := r.today(name); k == nil && ok {
+		return nil, strictyaml.Errorf(src.File, src.At, "unknown strategy %q: it is called %s here", name, now)
+	}
 	if k == nil {
 		return nil, strictyaml.Errorf(src.File, src.At, "unknown strategy %q%s", name, strictyaml.Hint(name, r.Names()))
 	}

@@ -47,6 +47,24 @@ type Cluster interface {
 	Close()
 }
 
+// StateHolder is a Cluster whose members can hold state that is much larger than a datagram.
+type StateHolder interface {
+	// Fill gives state to the members that are started. It may return before all of them have it.
+	Fill(state []Entry) error
+	// Held returns how many bytes of that state a member has; only values count.
+	Held(i int) int
+}
+
+// Entry is a piece of state: a key that is one of Fill only, and its value.
+type Entry struct {
+	Writer     int // the member that writes it
+	Key, Value string
+	Own        bool // it belongs to its writer; an engine may keep it with all others
+}
+
+// statePrefix begins the keys of a state, and tells them from those of Share.
+const statePrefix = "state/"
+
 // Factory makes a cluster of n members that are not started. Its members talk over the fabric, or over sockets of
 // 127.0.0.1 if that is nil. What they observe goes to the sink.
 type Factory func(n int, net *fabric.Fabric, sink Sink) Cluster
@@ -72,12 +90,15 @@ func Lookup(name string) (Factory, error) {
 // key is where members publish their value.
 const key = "v"
 
-func nodeName(i int) string { return fmt.Sprintf("node-%04d", i) }
+// nodePrefix begins the names of members.
+const nodePrefix = "node-"
+
+func nodeName(i int) string { return fmt.Sprintf(nodePrefix+"%04d", i) }
 
 // nodeIndex is the reverse of nodeName. Names come from our own members only.
 func nodeIndex(name string) int {
 	var i int
-	if _, err := fmt.Sscanf(name, "node-%d", &i); err != nil {
+	if _, err := fmt.Sscanf(name, nodePrefix+"%d", &i); err != nil {
 		panic(fmt.Sprintf("member %q is none of ours", name))
 	}
 	return i

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/goconvoke/convoke/bench/fabric"
 	"github.com/goconvoke/convoke/gossip"
+	"github.com/goconvoke/convoke/gossip/core"
 	"github.com/goconvoke/convoke/gossip/transport"
 )
 
@@ -27,7 +29,7 @@ func newGossip(n int, net *fabric.Fabric, sink Sink) Cluster {
 }
 
 func (c *gossipCluster) Start(i int) error {
-	config := gossip.Config{Name: nodeName(i), ClusterID: "bench", Listen: "127.0.0.1:0"}
+	config := gossip.Config{Name: nodeName(i), ClusterID: "bench", Listen: "127.0.0.1:0", Tuning: gossipTuning()}
 	if c.net != nil {
 		config.Listen, config.Transport = fabric.Addr(i), gossipTransport{c.net, i}
 	}
@@ -42,12 +44,19 @@ func (c *gossipCluster) Start(i int) error {
 		}
 	})
 	c.tasks.Go(func() {
-		for change := range n.Shared().Watch(context.Background(), "") {
+		for change := range n.Shared().Watch(context.Background(), nodePrefix) {
 			value, _ := strconv.ParseUint(change.Value, 10, 64) // 0 without
 			c.sink(Event{i, nodeIndex(change.Key), Shared, value})
 		}
 	})
 	return nil
+}
+
+// gossipTuning is the default with more room for the state of Fill. No other data comes near the limits.
+func gossipTuning() *core.Config {
+	t := core.DefaultConfig()
+	t.Limits.Shared, t.Limits.Record = 64<<20, 64<<20
+	return &t
 }
 
 func (c *gossipCluster) report(i int, change gossip.Change) {
@@ -82,6 +91,45 @@ func (c *gossipCluster) Share(i int, value uint64) error {
 	ctx, cancel := context.WithTimeout(context.Background(), setTimeout)
 	defer cancel()
 	return c.nodes[i].Shared().Set(ctx, nodeName(i), fmt.Sprint(value), 0)
+}
+
+// fillRate is how fast members write the state of Fill, in bytes a second: slow enough that writers do not outrun their links.
+const fillRate = 5e6
+
+// Fill has the writers write, one after the other, own entries as keys of their own and the others into the shared map.
+func (c *gossipCluster) Fill(state []Entry) error {
+	for _, e := range state {
+		n := c.nodes[e.Writer]
+		write := func() error {
+			ctx, cancel := context.WithTimeout(context.Background(), setTimeout)
+			defer cancel()
+			return n.Shared().Set(ctx, statePrefix+e.Key, e.Value, 0)
+		}
+		if e.Own {
+			write = func() error { return n.Set(statePrefix+e.Key, e.Value) }
+		}
+		if err := write(); err != nil {
+			return err
+		}
+		time.Sleep(time.Duration(float64(len(e.Value)) / fillRate * float64(time.Second)))
+	}
+	return nil
+}
+
+// Held counts the values of the shared map and of the keys of all members.
+func (c *gossipCluster) Held(i int) int {
+	bytes, n := 0, c.nodes[i]
+	for _, value := range n.Shared().All(statePrefix) {
+		bytes += len(value)
+	}
+	for m := range n.View().All() {
+		for key, value := range m.KeysFrom(statePrefix) {
+			if strings.HasPrefix(key, statePrefix) {
+				bytes += len(value)
+			}
+		}
+	}
+	return bytes
 }
 
 func (c *gossipCluster) Close() {

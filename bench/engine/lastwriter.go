@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +41,26 @@ func (w *lastWriter) set(key, value string) {
 	stamp := max(uint64(time.Now().UnixMilli()), w.entries[key].stamp+1)
 	w.mu.Unlock()
 	w.put(entry{key, value, stamp})
+}
+
+// restore takes an entry that the others have as well, so it is not passed on.
+func (w *lastWriter) restore(e entry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.entries[e.key] = e
+}
+
+// size adds up the values of all keys with a prefix, in bytes.
+func (w *lastWriter) size(prefix string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	bytes := 0
+	for key, e := range w.entries {
+		if strings.HasPrefix(key, prefix) {
+			bytes += len(e.value)
+		}
+	}
+	return bytes
 }
 
 // put takes an entry, and passes it on if it is newer than what there is.

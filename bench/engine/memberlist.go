@@ -5,6 +5,7 @@ import (
 	"io"
 	"log"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -84,6 +85,21 @@ func (c *memberlistCluster) Share(i int, value uint64) error {
 	return nil
 }
 
+// Fill puts the state into the map of every member: it is too large for broadcasts. Only push/pull carries it from there.
+func (c *memberlistCluster) Fill(state []Entry) error {
+	for _, n := range c.nodes {
+		if n == nil {
+			continue
+		}
+		for _, e := range state {
+			n.data.restore(entry{statePrefix + e.Key, e.Value, 1})
+		}
+	}
+	return nil
+}
+
+func (c *memberlistCluster) Held(i int) int { return c.nodes[i].data.size(statePrefix) }
+
 // straggle is how long goroutines of memberlist may go on after Shutdown, which does not wait for them: they end when
 // their probes, dials and time-outs do.
 const straggle = time.Minute
@@ -126,6 +142,9 @@ func (n *memberlistNode) tell(m *memberlist.Node, kind Kind) {
 }
 
 func (n *memberlistNode) tellShared(e entry) {
+	if strings.HasPrefix(e.key, statePrefix) {
+		return
+	}
 	value, _ := strconv.ParseUint(e.value, 10, 64) // 0 without
 	n.sink(Event{n.self, nodeIndex(e.key), Shared, value})
 }

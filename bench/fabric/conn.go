@@ -28,7 +28,8 @@ func (f *Fabric) pair(from, to int) (here, there *Conn) {
 // Read reads what arrived.
 func (c *Conn) Read(b []byte) (int, error) { return c.in.read(b) }
 
-// Write sends. It waits only while this member is frozen, so it needs no deadline.
+// Write sends. It waits while this member is frozen, whatever the deadline, while its line is busy, and while the other end has
+// not read 4 MiB.
 func (c *Conn) Write(b []byte) (int, error) {
 	c.net.thawed(c.local)
 	return c.out.write(b)
@@ -87,11 +88,15 @@ func (c *Conn) LocalAddr() net.Addr { return addr(c.local) }
 // RemoteAddr returns the address of the other end.
 func (c *Conn) RemoteAddr() net.Addr { return addr(c.remote) }
 
-// SetDeadline bounds reads; writes do not wait.
-func (c *Conn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
+// SetDeadline bounds reads and writes.
+func (c *Conn) SetDeadline(t time.Time) error {
+	c.in.expireReads(t)
+	c.out.expireWrites(t)
+	return nil
+}
 
 // SetReadDeadline bounds reads.
-func (c *Conn) SetReadDeadline(t time.Time) error { c.in.expire(t); return nil }
+func (c *Conn) SetReadDeadline(t time.Time) error { c.in.expireReads(t); return nil }
 
-// SetWriteDeadline does nothing: writes do not wait.
-func (c *Conn) SetWriteDeadline(time.Time) error { return nil }
+// SetWriteDeadline bounds writes.
+func (c *Conn) SetWriteDeadline(t time.Time) error { c.out.expireWrites(t); return nil }

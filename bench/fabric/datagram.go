@@ -20,8 +20,9 @@ func (f *Fabric) Send(from, to int, b []byte) {
 	c := &f.members[from].counters
 	c.Datagrams++
 	c.DatagramBytes += uint64(len(b))
+	queued, _ := f.line(from, to, len(b))
 	if !f.lost() {
-		f.travel(from, to, append([]byte(nil), b...), f.latency())
+		f.travel(from, to, append([]byte(nil), b...), queued+f.latency())
 	}
 }
 

@@ -27,6 +27,7 @@ type Fabric struct {
 	members []member
 	index   map[string]int // by address
 	loss    float64
+	rate    float64 // of each line and direction, in bytes a second; 0: no limit
 	closed  bool
 }
 
@@ -39,6 +40,7 @@ type member struct {
 	receive  func(from int, b []byte)
 	listener *listener
 	conns    map[*Conn]struct{}
+	line     line
 }
 
 // state is what became of a member.

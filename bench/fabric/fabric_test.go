@@ -158,3 +158,84 @@ func TestCountersFollowTheFormula(t *testing.T) {
 		}
 	})
 }
+
+func TestALineLimitsWhatAMemberSendsAndReceives(t *testing.T) {
+	const size, gigabit = 12_500_000, 1e9 // a tenth of a second
+	for name, senders := range map[string][]int{"one sends": {1}, "two send to one": {1, 2}} {
+		synctest.Test(t, func(t *testing.T) {
+			f := New(3, 1)
+			f.SetBandwidth(gigabit)
+			l, start := f.Listen(0), time.Now()
+			var took time.Duration
+			done := make(chan error, len(senders))
+			for _, s := range senders {
+				here, err := f.Dial(t.Context(), s, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				there, err := l.Accept()
+				if err != nil {
+					t.Fatal(err)
+				}
+				go func() {
+					_, err := here.Write(make([]byte, size))
+					_ = here.Close()
+					done <- err
+				}()
+				go func() { _, err := io.Copy(io.Discard, there); done <- err }()
+			}
+			for range 2 * len(senders) {
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			}
+			took = time.Since(start)
+			if want := time.Duration(len(senders)) * 100 * time.Millisecond; took < want || took > want*11/10 {
+				t.Errorf("%s: took %v, want %v and a few headers", name, took, want)
+			}
+		})
+	}
+}
+
+func TestABusyLineLetsAPacketOfAnotherStreamPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := New(2, 1)
+		f.SetBandwidth(1e9)
+		large, other := stream(t, f)
+		go func() { _, _ = io.Copy(io.Discard, other) }()
+		go func() {
+			_, _ = large.Write(make([]byte, 12_500_000))
+			_ = large.Close()
+		}()
+		time.Sleep(20 * time.Millisecond)
+		start := time.Now()
+		var took time.Duration
+		f.Receive(1, func(int, []byte) { took = time.Since(start) })
+		f.Send(0, 1, []byte("x"))
+		time.Sleep(200 * time.Millisecond)
+		if took == 0 || took > 5*time.Millisecond {
+			t.Errorf("a datagram took %v beside a large write", took)
+		}
+	})
+}
+
+func TestAWriteWaitsForItsReaderUntilItsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := New(2, 1)
+		here, there := stream(t, f)
+		_ = here.SetWriteDeadline(time.Now().Add(time.Second))
+		n, err := here.Write(make([]byte, 2*window))
+		if n != window || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("Write() = %d, %v; want a full window and the deadline", n, err)
+		}
+		_ = here.SetWriteDeadline(time.Time{})
+		time.AfterFunc(time.Second, func() { _, _ = io.ReadFull(there, make([]byte, window)) })
+		if _, err := here.Write(make([]byte, 1)); err != nil {
+			t.Errorf("after the other end has read: %v", err)
+		}
+		time.AfterFunc(time.Second, func() { _ = here.Close() })
+		if _, err := here.Write(make([]byte, 2*window)); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("a write on a stream that is closed meanwhile: %v", err)
+		}
+	})
+}

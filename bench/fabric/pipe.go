@@ -15,8 +15,12 @@ const (
 	// firstRetry is how long a stream waits before it sends a packet again; each further wait doubles, up to lastRetry.
 	firstRetry = 200 * time.Millisecond
 	lastRetry  = 120 * time.Second
-	// maxInFlight is how many bytes may be on their way before the stream breaks. No engine comes near it.
-	maxInFlight = 16 << 20
+	// window is how many bytes a stream holds that were written and not read; the writer of more waits.
+	window = 4 << 20
+	// chunk is the most that is sent at once, so that streams share a line.
+	chunk = 64 << 10
+	// maxQueued is how far ahead of its line a stream may write, as with the small queues of Linux.
+	maxQueued = time.Millisecond
 )
 
 // pipe is one direction of a stream.
@@ -32,9 +36,14 @@ type pipe struct {
 	ready    []byte        // arrived and not read
 	readErr  error         // after what is ready
 	sendErr  error
-	closed   bool // nobody reads any more
-	deadline time.Time
+	closed   bool          // nobody reads any more
+	deadline time.Time     // of reads
 	wake     chan struct{} // of the reader, a mailbox of one
+
+	writing  chan struct{} // held by the one write that is under way
+	room     chan struct{} // wakes that write, a mailbox of one
+	writeBy  time.Time     // deadline of writes
+	lineFree time.Time     // when the next chunk may be sent
 }
 
 // parcel is what one write sent; no bytes: the end.
@@ -44,27 +53,56 @@ type parcel struct {
 }
 
 func newPipe(f *Fabric, from, to int) *pipe {
-	return &pipe{net: f, from: from, to: to, wake: make(chan struct{}, 1)}
+	return &pipe{net: f, from: from, to: to, wake: make(chan struct{}, 1), writing: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 }
 
+// poke wakes the reader and the writer.
 func (p *pipe) poke() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
+	for _, mailbox := range []chan struct{}{p.wake, p.room} {
+		select {
+		case mailbox <- struct{}{}:
+		default:
+		}
 	}
 }
 
+// write sends all of b, chunk by chunk, and waits while the window is full or the line busy.
 func (p *pipe) write(b []byte) (int, error) {
+	p.writing <- struct{}{}
+	defer func() { <-p.writing }()
+	for sent := 0; ; {
+		n, until, err := p.offer(b[sent:])
+		sent += n
+		if err != nil || sent == len(b) {
+			return sent, err
+		}
+		if n == 0 {
+			await(p.room, until)
+		}
+	}
+}
+
+// offer sends the next chunk. If it cannot, it returns 0 and until when to wait at most.
+func (p *pipe) offer(b []byte) (n int, until time.Time, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.inFlight+len(b) > maxInFlight {
-		p.sendErr = errReset
+	now := time.Now()
+	switch {
+	case p.sendErr != nil || len(b) == 0:
+		return 0, now, p.sendErr
+	case !p.writeBy.IsZero() && !now.Before(p.writeBy):
+		return 0, now, os.ErrDeadlineExceeded
+	case p.inFlight+len(p.ready) >= window:
+		return 0, p.writeBy, nil
+	case now.Before(p.lineFree):
+		if p.writeBy.IsZero() || p.lineFree.Before(p.writeBy) {
+			return 0, p.lineFree, nil
+		}
+		return 0, p.writeBy, nil
 	}
-	if p.sendErr != nil || len(b) == 0 {
-		return 0, p.sendErr
-	}
-	p.launch(append([]byte(nil), b...))
-	return len(b), nil
+	n = min(len(b), chunk)
+	p.launch(append([]byte(nil), b[:n]...))
+	return n, now, nil
 }
 
 // finish sends the end.
@@ -74,12 +112,15 @@ func (p *pipe) finish() {
 	if p.sendErr == nil {
 		p.launch(nil)
 		p.sendErr = net.ErrClosed
+		p.poke()
 	}
 }
 
 // launch sends a parcel. mu is held.
 func (p *pipe) launch(b []byte) {
-	at := time.Now().Add(p.net.launch(p.from, len(b)))
+	travel, queued := p.net.launch(p.from, p.to, len(b))
+	at := time.Now().Add(travel)
+	p.lineFree = time.Now().Add(queued - maxQueued)
 	if n := len(p.flying); n > 0 && at.Before(p.flying[n-1].at) {
 		at = p.flying[n-1].at
 	}
@@ -90,18 +131,19 @@ func (p *pipe) launch(b []byte) {
 	}
 }
 
-// launch counts a write and returns how long it travels.
-func (f *Fabric) launch(from, n int) time.Duration {
+// launch counts a write and returns how long it travels, and for how long the line of its sender is busy.
+func (f *Fabric) launch(from, to, n int) (travel, queued time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c := &f.members[from].counters
 	c.Segments += uint64((n + segmentSize - 1) / segmentSize)
 	c.StreamBytes += uint64(n)
-	d := f.latency()
+	travel, queued = f.line(from, to, n)
+	travel += f.latency()
 	for again := firstRetry; f.lost(); again *= 2 {
-		d += again
+		travel += again
 	}
-	return d
+	return travel, queued
 }
 
 // land takes in what has arrived, and sets the timer for what has not.
@@ -144,6 +186,7 @@ func (p *pipe) bounce() {
 	p.flying, p.inFlight = nil, 0
 	if p.sendErr == nil {
 		p.sendErr = errReset
+		p.poke()
 		time.AfterFunc(maxLatency, func() { p.reverse.fail(errReset) })
 	}
 }
@@ -154,41 +197,49 @@ func (p *pipe) read(b []byte) (int, error) {
 		if !p.closed && len(p.ready) > 0 {
 			n := copy(b, p.ready)
 			p.ready = p.ready[n:]
+			p.poke()
 			p.mu.Unlock()
 			return n, nil
 		}
 		err, deadline := p.readErr, p.deadline
 		p.mu.Unlock()
-		if err != nil {
+		switch {
+		case err != nil:
 			return 0, err
+		case !deadline.IsZero() && !time.Now().Before(deadline):
+			return 0, os.ErrDeadlineExceeded
 		}
-		if err := p.wait(deadline); err != nil {
-			return 0, err
-		}
+		await(p.wake, deadline)
 	}
 }
 
-// wait waits for news, at most until the deadline.
-func (p *pipe) wait(deadline time.Time) error {
+// await waits for news, at most until a deadline; the zero time is none.
+func await(news <-chan struct{}, deadline time.Time) {
 	if deadline.IsZero() {
-		<-p.wake
-		return nil
+		<-news
+		return
 	}
 	t := time.NewTimer(time.Until(deadline))
 	defer t.Stop()
 	select {
-	case <-p.wake:
-		return nil
+	case <-news:
 	case <-t.C:
-		return os.ErrDeadlineExceeded
 	}
 }
 
-// expire sets the deadline of reads.
-func (p *pipe) expire(t time.Time) {
+// expireReads sets the deadline of reads.
+func (p *pipe) expireReads(t time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.deadline = t
+	p.poke()
+}
+
+// expireWrites sets the deadline of writes.
+func (p *pipe) expireWrites(t time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.writeBy = t
 	p.poke()
 }
 
@@ -205,6 +256,7 @@ func (p *pipe) abandon(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sendErr = err
+	p.poke()
 }
 
 // fail breaks the pipe for both sides.

@@ -16,6 +16,8 @@ func value(v float64, unit scenario.Unit) string {
 		return fmt.Sprintf("%.3g ms", v*1000)
 	case unit == scenario.Seconds:
 		return fmt.Sprintf("%.1f s", v)
+	case unit == scenario.Bytes && v >= 1e6:
+		return fmt.Sprintf("%.1f MB", v/1e6)
 	case unit == scenario.Bytes && v >= 1000:
 		return fmt.Sprintf("%.1f KB", v/1000)
 	case unit == scenario.Bytes:
@@ -26,6 +28,8 @@ func value(v float64, unit scenario.Unit) string {
 		return fmt.Sprintf("%.0f /s", v)
 	case unit == scenario.PerSecond:
 		return fmt.Sprintf("%.3g /s", v)
+	case v >= 1e4:
+		return fmt.Sprintf("%.0f", v)
 	}
 	return fmt.Sprintf("%.4g", v)
 }

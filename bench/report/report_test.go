@@ -4,8 +4,10 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goconvoke/convoke/bench/scenario"
+	"github.com/goconvoke/convoke/bench/sockets"
 )
 
 func TestAStatSumsUp(t *testing.T) {
@@ -77,6 +79,19 @@ func TestRequirementsNameMetricsThatExist(t *testing.T) {
 	for _, q := range requirements {
 		if key := q.scenario + "/" + q.key; !known[key] || strings.TrimSpace(q.text) == "" {
 			t.Errorf("requirement %q is about %s, which is no metric", q.text, key)
+		}
+	}
+}
+
+func TestAClusterThatIsNotWholeOnSocketsIsReportedAsSuch(t *testing.T) {
+	var out strings.Builder
+	results := []sockets.Result{{Engine: "gossip", Members: 512, Formed: 2}, {Engine: "memberlist", Members: 512, Formed: 60, Missing: 3}}
+	if err := Sockets(&out, Head{}, time.Second, results); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"until all know all | 2.0 s | never |", "at the limit | 0 | 3 |"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the report lacks %q:\n%s", want, out.String())
 		}
 	}
 }

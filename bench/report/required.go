@@ -23,6 +23,9 @@ func median(s stat) float64 { return s.median }
 func worst(s stat) float64  { return s.highest }
 func sum(s stat) float64    { return s.sum }
 
+// any16 bounds a scenario that is played with few members only.
+func any16(most float64) map[int]float64 { return map[int]float64{16: most, 64: most} }
+
 func any64(most float64) map[int]float64 { return map[int]float64{64: most, 256: most} }
 
 // requirements are the bounds that a change of gossip must not cross.
@@ -33,8 +36,9 @@ var requirements = []requirement{
 	{"updates later than 3 s", "update", "late", scenario.Count, sum, false, any64(0)},
 	{"join storm: part of memberlist's time", "join", "whole", scenario.Count, median, true, map[int]float64{64: 1.0 / 6, 256: 1.0 / 10}},
 	{"join storm, slowest run (whole in every one)", "join", "whole", scenario.Seconds, worst, false, any64(maxJoin)},
-	{"join storm, payload per member in 30 s", "join", "bytes30", scenario.Bytes, median, false, map[int]float64{256: 100_000}},
-	{"idle, on the wire", "idle", "wire", scenario.BytesPerSecond, median, false, any64(1300)},
+	{"join storm, payload per member in 30 s", "join", "bytes30", scenario.Bytes, median, false, map[int]float64{256: 90_000, 512: 130_000}},
+	{"shared data, payload per member and change: part of memberlist's", "shared", "bytes", scenario.Count, median, true, any64(1)},
+	{"idle, on the wire", "idle", "wire", scenario.BytesPerSecond, median, false, map[int]float64{64: 1300, 256: 850}},
 	{"loss of 5 %: false deaths", "loss-5", "false", scenario.Count, sum, false, any64(0)},
 	{"loss of 10 %: false deaths", "loss-10", "false", scenario.Count, sum, false, any64(0)},
 	{"loss of 20 %: false deaths", "loss-20", "false", scenario.Count, sum, false, any64(0)},
@@ -42,7 +46,15 @@ var requirements = []requirement{
 	{"partition, healed after, median", "partition", "heal", scenario.Seconds, median, false, any64(1)},
 	{"partition, healed after, worst", "partition", "heal", scenario.Seconds, worst, false, any64(12)},
 	{"isolated member knows after, worst", "isolated", "knows", scenario.Seconds, worst, false, any64(8)},
+	{"busy: healed after, worst", "busy", "heal", scenario.Seconds, worst, false, any64(12)},
+	{"busy: false deaths", "busy", "false", scenario.Count, sum, false, any64(0)},
+	{"busy: values that a member never gets", "busy", "lost", scenario.Count, sum, false, any64(0)},
+	{"bulk: the newcomer has all (in every run)", "bulk", "whole", scenario.Seconds, worst, false, any16(maxBulk)},
+	{"bulk: members lost", "bulk", "lost", scenario.Count, sum, false, any16(0)},
 }
+
+// maxBulk is how long a newcomer may take for 32 MB, in seconds: twenty times what its line needs.
+const maxBulk = 5
 
 // maxJoin only asks that a join storm ends at all: a limit of the bench is shorter.
 const maxJoin = 24 * 3600

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"time"
 
@@ -17,11 +18,21 @@ var socketMetrics = []struct {
 	unit  scenario.Unit
 	of    func(sockets.Result) float64
 }{
-	{"join storm, until all know all", scenario.Seconds, func(r sockets.Result) float64 { return r.Formed }},
-	{"CPU time per second", scenario.Seconds, func(r sockets.Result) float64 { return r.CPU / 1000 }},
+	{"join storm, until all know all", scenario.Seconds, whole},
+	{"join storm, pairs missing at the limit", scenario.Count, func(r sockets.Result) float64 { return float64(r.Missing) }},
+	{"join storm, CPU time until then", scenario.Seconds, func(r sockets.Result) float64 { return r.FormCPU / 1000 }},
+	{"idle, CPU time per second", scenario.Seconds, func(r sockets.Result) float64 { return r.CPU / 1000 }},
 	{"heap in use", scenario.Bytes, func(r sockets.Result) float64 { return r.Heap }},
 	{"resident memory", scenario.Bytes, func(r sockets.Result) float64 { return r.Resident }},
 	{"goroutines", scenario.Number, func(r sockets.Result) float64 { return r.Goroutines }},
+}
+
+// whole is when all knew all.
+func whole(r sockets.Result) float64 {
+	if r.Missing > 0 {
+		return math.Inf(1)
+	}
+	return r.Formed
 }
 
 // Sockets writes the report of idle members on real sockets.
@@ -29,7 +40,7 @@ func Sockets(out io.Writer, head Head, window time.Duration, results []sockets.R
 	w := bufio.NewWriter(out)
 	_, _ = fmt.Fprint(w, "# Membership engines on real sockets, idle\n\n")
 	head.write(w)
-	_, _ = fmt.Fprintf(w, "- Sockets of 127.0.0.1, one process for all members of an engine, CPU time (getrusage) of %v after 30 s of rest; all but the first row per member\n", window)
+	_, _ = fmt.Fprintf(w, "- Sockets of 127.0.0.1, one process for all members of an engine, idle CPU time (getrusage) of %v after 30 s of rest; all but the first two rows per member; limit of the join storm %v\n", window, head.Limit)
 	var sizes []int
 	for _, r := range results {
 		if !slices.Contains(sizes, r.Members) {

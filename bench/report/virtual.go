@@ -23,6 +23,9 @@ func Virtual(out io.Writer, head Head, scenarios []scenario.Scenario, all []Resu
 	for _, n := range rs.sizes() {
 		_, _ = fmt.Fprintf(w, "\n## %d members\n", n)
 		for _, s := range scenarios {
+			if s.MaxMembers > 0 && n > s.MaxMembers {
+				continue
+			}
 			rs.writeScenario(w, n, s)
 		}
 	}
@@ -53,6 +56,16 @@ func (rs results) writeScenario(w io.Writer, members int, s scenario.Scenario) {
 			}
 		}
 		row(w, cells)
+	}
+	rs.writeSkipped(w, members, s)
+}
+
+// writeSkipped explains the empty columns of a table.
+func (rs results) writeSkipped(w io.Writer, members int, s scenario.Scenario) {
+	for _, r := range rs {
+		if r.Members == members && r.Scenario == s.Name && r.Run == 0 && r.Skipped != "" {
+			_, _ = fmt.Fprintf(w, "\n%s: %s.\n", r.Engine, r.Skipped)
+		}
 	}
 }
 

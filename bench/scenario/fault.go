@@ -99,6 +99,7 @@ var partition = Scenario{
 
 // separate cuts the first members from the others; 0 heals.
 func (r *run) separate(first int) {
+	r.mark("the first %d are cut off", first)
 	for i := range r.Members {
 		group := 0
 		if i < first {

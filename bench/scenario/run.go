@@ -20,6 +20,7 @@ type run struct {
 	net     *fabric.Fabric
 	view    *view
 	cluster engine.Cluster
+	started int // members; the others are newcomers
 	rng     *rand.Rand
 	samples Samples
 }
@@ -28,13 +29,14 @@ type run struct {
 // passes as fast as the members can work.
 func (s Scenario) Play(factory engine.Factory, settings Settings) (Samples, error) {
 	r := &run{
-		Settings: settings, net: fabric.New(settings.Members, settings.Seed), view: newView(settings.Members),
-		rng: rand.New(rand.NewPCG(settings.Seed, 2)), samples: Samples{},
+		Settings: settings, net: fabric.New(settings.Members, settings.Seed), view: newView(settings.Members, s.newcomers),
+		started: settings.Members - s.newcomers, rng: rand.New(rand.NewPCG(settings.Seed, 2)), samples: Samples{},
 	}
+	r.view.trace = settings.Trace
 	r.cluster = factory(settings.Members, r.net, r.view.sink)
 	defer r.cluster.Close()
 	defer r.net.Close()
-	for i := range r.Members {
+	for i := range r.started {
 		if err := r.cluster.Start(i); err != nil {
 			return nil, fmt.Errorf("start member %d: %w", i, err)
 		}
@@ -55,7 +57,7 @@ func (r *run) form() error {
 	defer wait()
 	if _, ok := r.view.until(r.Limit, r.view.whole); !ok {
 		return fmt.Errorf("the cluster did not form within %v: %d of %d pairs are missing",
-			r.Limit, r.view.missing(), r.Members*(r.Members-1))
+			r.Limit, r.view.missing(), r.started*(r.started-1))
 	}
 	time.Sleep(settle)
 	r.view.forget()
@@ -69,7 +71,7 @@ const joinRetry = time.Second
 func (r *run) storm() (wait func()) {
 	var joins sync.WaitGroup
 	end := time.Now().Add(r.Limit)
-	for i := 1; i < r.Members; i++ {
+	for i := 1; i < r.started; i++ {
 		joins.Go(func() {
 			for r.cluster.Join(i, 0) != nil && time.Now().Before(end) {
 				time.Sleep(joinRetry)
@@ -77,6 +79,13 @@ func (r *run) storm() (wait func()) {
 		})
 	}
 	return joins.Wait
+}
+
+// mark adds a line to the trace.
+func (r *run) mark(format string, args ...any) {
+	r.view.mu.Lock()
+	defer r.view.mu.Unlock()
+	r.view.tell(format, args...)
 }
 
 func (r *run) add(key string, value float64) { r.samples[key] = append(r.samples[key], value) }

@@ -1,10 +1,12 @@
 // Package scenario plays what can happen to a cluster and measures how an engine copes: with a join storm, deaths, updates,
-// many of them at once, loss, frozen members, a partition and the isolation of one. It sees the engine through what its members report, and the
-// network through its counters.
+// many of them at once, loss, frozen members, a partition, the isolation of one, writes while members are cut off, and a newcomer to
+// a large state. It sees the engine through what its members report, and the network through its counters.
 package scenario
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 )
@@ -33,9 +35,16 @@ type Scenario struct {
 	Name    string
 	Title   string
 	Metrics []Metric
-	formed  bool // play wants all members joined and settled
-	play    func(*run) error
+	// MaxMembers is the largest number of members with which the scenario is played; 0: any.
+	MaxMembers int
+
+	formed    bool // play wants all members joined and settled, but for the newcomers
+	newcomers int  // the last members, which play has to start
+	play      func(*run) error
 }
+
+// ErrNotApplicable is returned by Play if the engine lacks what the scenario is about.
+var ErrNotApplicable = errors.New("not applicable")
 
 // All returns all scenarios, in the order of the report.
 func All() []Scenario {
@@ -43,7 +52,7 @@ func All() []Scenario {
 	for _, percent := range []int{5, 10, 20} {
 		all = append(all, loss(percent))
 	}
-	return append(all, stall, partition, isolated)
+	return append(all, stall, partition, isolated, busy, bulk)
 }
 
 // Select returns the scenarios of these names, all for none. "loss" stands for all that begin with "loss-".
@@ -79,7 +88,9 @@ type Settings struct {
 	Members int           // at least 4
 	Updates int           // in a series
 	Limit   time.Duration // after which what did not happen is given up
+	State   int           // in bytes, of scenario bulk
 	Seed    uint64        // of the network, and of the choice of members
+	Trace   io.Writer     // takes a line for each change of a list, with its time; nil: nobody wants them
 }
 
 // Samples are the values of each metric, by key; what did not happen within the limit is +Inf.

@@ -1,6 +1,8 @@
 package scenario
 
 import (
+	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -18,6 +20,7 @@ type view struct {
 	row   []int  // how many others a member lists
 	col   []int  // how many others list a member
 	gone  []engine.Event
+	since time.Time // when the view last became whole
 
 	subject int // whose value is waited for; -1: nobody's
 	value   uint64
@@ -28,14 +31,20 @@ type view struct {
 	round  uint64   // that all are to have of all
 	behind int      // pairs that have not; the members are all alive
 
+	began time.Time
+	trace io.Writer // of changes of lists; nil: none
+
+	writes writes // under way and arrived, in scenario busy
+
 	await func() bool // asked after each event, nil: nobody waits
 	met   chan time.Time
 }
 
-func newView(n int) *view {
+// newView returns the view of n members, of which the last absent ones do not count until they enter.
+func newView(n, absent int) *view {
 	return &view{
-		n: n, live: n, dead: make([]bool, n), lists: make([]bool, n*n), row: make([]int, n), col: make([]int, n),
-		subject: -1, has: make([]bool, n), newest: make([]uint64, n*n),
+		n: n, live: n - absent, dead: make([]bool, n), lists: make([]bool, n*n), row: make([]int, n), col: make([]int, n),
+		began: time.Now(), subject: -1, has: make([]bool, n), newest: make([]uint64, n*n),
 	}
 }
 
@@ -66,6 +75,7 @@ func (v *view) note(e engine.Event) {
 	if *at < v.round && e.Value >= v.round {
 		v.behind--
 	}
+	v.writes.arrive(e.Subject, *at, e.Value)
 	*at = e.Value
 }
 
@@ -93,10 +103,28 @@ func (v *view) list(e engine.Event) {
 		by = -1
 		v.gone = append(v.gone, e)
 	}
+	v.tell("%d lists %d: %t", e.Observer, e.Subject, !*at)
 	*at = !*at
 	v.pairs += by
 	v.row[e.Observer] += by
 	v.col[e.Subject] += by
+	if v.whole() {
+		v.since = time.Now()
+	}
+}
+
+// tell adds a line to the trace. mu is held.
+func (v *view) tell(format string, args ...any) {
+	if v.trace != nil {
+		_, _ = fmt.Fprintf(v.trace, "%.3f "+format+"\n", append([]any{time.Since(v.began).Seconds()}, args...)...)
+	}
+}
+
+// enter makes a member count that was absent.
+func (v *view) enter() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.live++
 }
 
 // ask tells the waiter when what it waits for has come true. mu is held.

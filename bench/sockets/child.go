@@ -16,17 +16,13 @@ import (
 	"github.com/goconvoke/convoke/bench/engine"
 )
 
-const (
-	// formLimit is how long a cluster may take to form.
-	formLimit = 3 * time.Minute
-	// settle is how long it is left alone before it is measured.
-	settle = 30 * time.Second
-)
+// settle is how long a cluster is left alone before it is measured.
+const settle = 30 * time.Second
 
 // Child measures one engine in this process, and writes the result as JSON.
 func Child(args []string, out io.Writer) error {
-	if len(args) != 4 {
-		return fmt.Errorf("%s wants an engine, a number of members and a duration", childFlag)
+	if len(args) != 5 {
+		return fmt.Errorf("%s wants an engine, a number of members and two durations", childFlag)
 	}
 	factory, err := engine.Lookup(args[1])
 	if err != nil {
@@ -34,13 +30,17 @@ func Child(args []string, out io.Writer) error {
 	}
 	n, err := strconv.Atoi(args[2])
 	if err != nil || n < 1 {
-		return fmt.Errorf("%q is no number of members", args[2])
+		return fmt.Errorf("%q is not a number of members", args[2])
 	}
-	window, err := time.ParseDuration(args[3])
+	limit, err := time.ParseDuration(args[3])
 	if err != nil {
 		return err
 	}
-	r, err := measure(factory, n, window)
+	window, err := time.ParseDuration(args[4])
+	if err != nil {
+		return err
+	}
+	r, err := measure(factory, n, limit, window)
 	if err != nil {
 		return err
 	}
@@ -48,34 +48,40 @@ func Child(args []string, out io.Writer) error {
 	return json.NewEncoder(out).Encode(r)
 }
 
-func measure(factory engine.Factory, n int, window time.Duration) (Result, error) {
-	heap, before, goroutines := heapInUse(), resident(), runtime.NumGoroutine()
+func measure(factory engine.Factory, n int, limit, window time.Duration) (Result, error) {
 	p := &pairs{n: n, lists: make([]bool, n*n), whole: make(chan struct{})}
+	heap, before, goroutines := heapInUse(), resident(), runtime.NumGoroutine()
 	cluster := factory(n, nil, p.sink)
 	defer cluster.Close()
-	formed, err := form(cluster, p)
+	r, per := Result{Members: n}, float64(n)
+	used := cpuTime()
+	formed, err := form(cluster, p, limit)
 	if err != nil {
-		return Result{}, err
+		return r, err
+	}
+	r.Formed, r.FormCPU = formed.Seconds(), milliseconds(cpuTime()-used)/per
+	select {
+	case <-p.whole:
+	default:
+		r.Missing = n*(n-1) - p.known()
 	}
 	time.Sleep(settle)
 	start, used := time.Now(), cpuTime()
 	time.Sleep(window)
-	used = cpuTime() - used
-	elapsed, per := time.Since(start), float64(n)
-	r := Result{
-		Members: n, Formed: formed.Seconds(),
-		CPU:        used.Seconds() * 1000 / elapsed.Seconds() / per,
-		Goroutines: float64(runtime.NumGoroutine()-goroutines) / per,
-		Heap:       float64(heapInUse()-heap) / per,
-	}
+	r.CPU = milliseconds(cpuTime()-used) / time.Since(start).Seconds() / per
+	r.Goroutines = float64(runtime.NumGoroutine()-goroutines) / per
+	r.Heap = float64(heapInUse()-heap) / per
 	if before > 0 {
 		r.Resident = float64(resident()-before) / per
 	}
 	return r, nil
 }
 
-// form starts all members, has them join through the first, and waits until all know all.
-func form(cluster engine.Cluster, p *pairs) (time.Duration, error) {
+func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
+
+// form starts all members, has them join through the first, and waits until all know all, or until the limit. It returns how long
+// that took.
+func form(cluster engine.Cluster, p *pairs, limit time.Duration) (time.Duration, error) {
 	for i := range p.n {
 		if err := cluster.Start(i); err != nil {
 			return 0, fmt.Errorf("start member %d: %w", i, err)
@@ -83,20 +89,20 @@ func form(cluster engine.Cluster, p *pairs) (time.Duration, error) {
 	}
 	start := time.Now()
 	var joins sync.WaitGroup
-	defer joins.Wait()
 	for i := 1; i < p.n; i++ {
 		joins.Go(func() {
-			for cluster.Join(i, 0) != nil && time.Since(start) < formLimit {
+			for cluster.Join(i, 0) != nil && time.Since(start) < limit {
 				time.Sleep(time.Second)
 			}
 		})
 	}
 	select {
 	case <-p.whole:
-		return time.Since(start), nil
-	case <-time.After(formLimit):
-		return 0, fmt.Errorf("%d of %d pairs after %v", p.known(), p.n*(p.n-1), formLimit)
+	case <-time.After(limit):
 	}
+	took := time.Since(start)
+	joins.Wait()
+	return took, nil
 }
 
 // pairs counts who lists whom.
@@ -110,7 +116,7 @@ type pairs struct {
 }
 
 func (p *pairs) sink(e engine.Event) {
-	if e.Kind == engine.Updated || e.Observer == e.Subject {
+	if e.Kind != engine.Alive && e.Kind != engine.Gone || e.Observer == e.Subject {
 		return
 	}
 	p.mu.Lock()

@@ -21,7 +21,7 @@ import "time"
 //   - when it has been up for a minute together with more than half of the members that it knows, and all its neighbours are as
 //     unsettled as it is. Then the cluster as a whole was stopped, or is new: nothing is dropped. Two halves cannot do so apart.
 //
-// A node says in the handshake whether it is settled ([Core.Aged] is the opposite). One that becomes settled later is not known as
+// A node reports in the handshake whether it is settled ([Core.Aged] is the opposite). One that becomes settled later is not known as
 // such on the links it has, and they may bring it old keys: directly, or by way of a new process, which is aged itself once it has
 // taken such a key from an unsettled neighbour. So a settled node takes nothing older than the horizon over a link whose peer was
 // not settled when the link began; it ends the link, and in the next handshake the peer learns what it needs to know. A link with
@@ -31,14 +31,14 @@ import "time"
 // that lasts for longer than the horizon, or than the floor allows, is beyond this: each part takes part in itself, and keys that
 // one of them deleted come back from the other.
 type aging struct {
-	contact Moment // until when this node took part while settled; 0: never
-	told    Moment // the contact that was last output
-	settled bool
-	aged    bool
-	met     bool          // it has had a link
-	since   time.Duration // since when the members around could settle together; 0: they could not
-	checked time.Duration // when that was last looked at
-	missed  Moment        // contact before the links of now; compared with the first floor that is heard, then 0
+	contact  Moment // until when this node took part while settled; 0: never
+	reported Moment // the contact that was last output
+	settled  bool
+	aged     bool
+	met      bool          // it has had a link
+	since    time.Duration // since when the members around could settle together; 0: they could not
+	checked  time.Duration // when that was last looked at
+	missed   Moment        // contact before the links of now; compared with the first floor that is heard, then 0
 }
 
 // settleAfter is how long members that come back together wait for one that was not away.
@@ -47,7 +47,7 @@ const settleAfter = time.Minute
 // restore takes over the contact of an earlier life; 0: not known.
 func (a *aging) restore(contact Moment) {
 	if contact != 0 {
-		a.contact, a.told, a.missed, a.settled = contact, contact, contact, true
+		a.contact, a.reported, a.missed, a.settled = contact, contact, contact, true
 	}
 }
 
@@ -124,6 +124,7 @@ func (c *Core) ageDue() {
 		return
 	}
 	a.checked = max(1, now)
+	c.noteClusterStep()
 	c.checkAge(c.ownTime())
 	if !a.settled {
 		c.settleTogether()
@@ -133,8 +134,8 @@ func (c *Core) ageDue() {
 		return
 	}
 	a.contact = c.clusterTime()
-	if a.contact.Sub(a.told).Abs() >= interval(c.cfg.Horizon) {
-		a.told = a.contact
+	if a.contact.Sub(a.reported).Abs() >= interval(c.cfg.Horizon) {
+		a.reported = a.contact
 		c.emit(Contact{At: a.contact, Floor: stampAt(c.shared.floor)})
 	}
 }
@@ -195,7 +196,7 @@ func (c *Core) hearFloor(l *link, floor Stamp) {
 	}
 }
 
-// sharedBuckets is what this node says of its map.
+// sharedBuckets sums up the map of this node.
 func (c *Core) sharedBuckets() *SharedBuckets {
 	return &SharedBuckets{Hashes: c.shared.buckets, Floor: stampAt(c.shared.floor)}
 }

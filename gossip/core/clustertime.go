@@ -26,7 +26,7 @@ func (m Moment) Time() time.Time { return time.UnixMilli(int64(m)) }
 // win over all that others write until their clocks get there.
 const clockAhead = time.Minute
 
-// ErrClockAhead says that what a node writes would be refused by all others, so it is not written: its clock is ahead, or the key was
+// ErrClockAhead means that what a node writes would be refused by all others, so it is not written: its clock is ahead, or the key was
 // last written by a clock that was.
 var ErrClockAhead = errors.New("the stamp of the write would be more than 1 m ahead of the clocks of the cluster; " +
 	"the clock of this node, or of the last writer of the key, is ahead")
@@ -56,6 +56,9 @@ func (l *link) hearClock(ms int64, now time.Duration) {
 type clusterClock struct {
 	median Moment // 0: to be worked out
 	clocks []Moment
+
+	noted   Moment // cluster time when it was last looked at for steps
+	notedAt time.Duration
 }
 
 // reset makes the next now work the time out again: time has passed, or a clock was heard.
@@ -86,6 +89,19 @@ func (c *Core) clusterTime() Moment { return c.clusterClock.now(c.ownTime(), c.l
 func (c *Core) hearTime(l *link, ms int64) {
 	l.hearClock(ms, c.now())
 	c.clusterClock.reset()
+}
+
+// noteClusterStep has what was refused as of the future asked for again at once when cluster time was set forward.
+func (c *Core) noteClusterStep() {
+	k, now := &c.clusterClock, c.clusterTime()
+	stepped := k.noted != 0 && now.Sub(k.noted)-(c.now()-k.notedAt) > clockStep
+	k.noted, k.notedAt = now, c.now()
+	if !stepped {
+		return
+	}
+	for _, l := range c.links.list {
+		l.shared.wait = 0
+	}
 }
 
 // future is the last stamp that is not of the future.

@@ -66,7 +66,7 @@ const (
 	maxClaims = 16384
 	// digestWaitMost is the longest pause between two digests on a link that bring nothing, as when one side refuses what the
 	// other has.
-	digestWaitMost = 30 * time.Second
+	digestWaitMost = 15 * time.Second
 	// persistent is the number of comparisons in a row in which a bucket must differ while changes are under way.
 	persistent = 2
 )

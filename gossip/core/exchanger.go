@@ -81,7 +81,8 @@ func (e *exchanger) onHash(l *link, hash uint64, first, hint bool) {
 // others too, mostly.
 func (e *exchanger) begin(l *link, first bool) {
 	x, now := e.table.of(l), e.now()
-	if !first && e.begunAt != 0 && now-e.begunAt < e.cfg.Heartbeat/beginsPerBeat {
+	crowded := e.table.quiet() || e.storms && !e.table.isSmall()
+	if crowded && !first && e.begunAt != 0 && now-e.begunAt < e.cfg.Heartbeat/beginsPerBeat {
 		return
 	}
 	x.pending, x.begunAt, e.begunAt = false, now, now
@@ -102,7 +103,10 @@ func (e *exchanger) begins(l *link, first, hint bool) bool {
 	if e.table.quiet() {
 		return e.leads(l) || x.differ > 1
 	}
-	return x.differ > 1 && now >= x.calmAt
+	if e.storms && !e.table.isSmall() && x.differ == 1 { // it mostly passes
+		return false
+	}
+	return now >= x.calmAt
 }
 
 // beginsPerBeat is the number of comparisons that are begun within one heartbeat.

@@ -169,7 +169,7 @@ func (c *Core) onDelta(l *link, d *Delta) {
 	for i := range d.Records {
 		r := &d.Records[i]
 		if r.Node == c.self.node {
-			c.hearSelf(r.Generation, r.To)
+			c.hearSelf(r.Generation, r.To, r.Seen != 0)
 			if c.closed {
 				return
 			}

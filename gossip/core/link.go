@@ -110,7 +110,7 @@ func (c *Core) linkUp(in LinkUp) {
 	if node == c.self.node {
 		c.emit(Close{Link: in.Link})
 		if in.Generation != c.self.rec.generation {
-			c.hearSelf(in.Generation, 0)
+			c.hearSelf(in.Generation, 0, false)
 		}
 		return
 	}

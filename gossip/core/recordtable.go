@@ -104,8 +104,8 @@ func (c *Core) onDigest(l *link, d *Digest) {
 	claims := make([]claim, 0, len(d.Entries))
 	for i := range d.Entries {
 		e := &d.Entries[i]
-		if e.Node == c.self.node {
-			c.hearSelf(e.Generation, e.Version)
+		if e.Node == c.self.node && !c.agreed { // afterwards the record itself shows whether that life is gone
+			c.hearSelf(e.Generation, e.Version, false)
 			if c.closed {
 				return
 			}

@@ -60,20 +60,23 @@ func (c *Core) closeAll(why ByeReason) {
 // maxRaised bounds how often a node takes a higher generation, so that two of one name cannot outbid each other for ever.
 const maxRaised = 3
 
-// hearSelf deals with word of our own record that we did not write. Before the cluster once agreed with us it is our past: a
-// restart with a clock that went back, or without a disk, so we take a generation above it. Afterwards a higher generation is
-// another process with our name that started later; it stays and we go, as the newer one is the one somebody just started.
-func (c *Core) hearSelf(generation, version uint64) {
+// hearSelf deals with news of our own record that we did not write. If the life that it is of is gone, or the cluster did not agree
+// with us yet, it is our past: a restart with a clock that went back, or without a disk; we take a generation above it. A life that is
+// up elsewhere, with a higher generation than the one that the cluster agreed with, is another process with our name that started
+// later; it stays and we go, as the newer one is the one somebody just started.
+func (c *Core) hearSelf(generation, version uint64, gone bool) {
 	r := c.self.rec
 	if c.beyondClocks(generation) || generation < r.generation || generation == r.generation && version <= r.version {
 		return
 	}
-	if c.agreed && generation > r.generation || c.raised >= maxRaised {
-		c.emit(Conflict{Generation: generation})
-		c.closeAll(ByeConflict)
-		return
+	if !gone {
+		if c.agreed && generation > r.generation || c.raised >= maxRaised {
+			c.emit(Conflict{Generation: generation})
+			c.closeAll(ByeConflict)
+			return
+		}
+		c.raised++
 	}
-	c.raised++
 	c.renew(generation)
 }
 

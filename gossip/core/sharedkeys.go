@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ErrTombstones says that so many keys were deleted, or have expired, in the last 10 minutes that one more could not be remembered as
+// ErrTombstones means that so many keys were deleted, or have expired, in the last 10 minutes that one more could not be remembered as
 // deleted.
 var ErrTombstones = errors.New("too many keys of the shared map were deleted or have expired in the last 10 minutes; try again later")
 

@@ -207,6 +207,9 @@ func (l *Ledger) early(wr *write) bool { return l.w.early(wr.stamp) }
 func (w *World) early(stamp core.Stamp) bool {
 	slowest := w.Now
 	for _, n := range w.Nodes {
+		if n.clockAt != 0 && w.Now-n.clockAt < settledAfterStep*w.Core.Heartbeat {
+			return true // what was of the future until now is asked for again
+		}
 		if n.Running() {
 			slowest = min(slowest, w.Now+n.off())
 		}
@@ -224,6 +227,9 @@ func (l *Ledger) waiting() bool {
 	}
 	return l.w.early(last)
 }
+
+// settledAfterStep is for how many heartbeats after a clock was set nodes may lack what was refused before.
+const settledAfterStep = 10
 
 // earlyFrom is how far ahead of a clock a stamp may be that its node has to have: half of the minute that nodes accept, so that what
 // was refused has half a minute to be asked for again.
@@ -343,7 +349,10 @@ func (l *Ledger) OwnKeys(nodes []*Node) error {
 			if o.life != m.life {
 				continue
 			}
-			seen, _ := member(n, m.ID)
+			seen, ok := member(n, m.ID)
+			if !ok {
+				return fmt.Errorf("%s does not know %s", n.ID, m.ID)
+			}
 			for _, key := range ownKeys {
 				got, _ := seen.Get(key)
 				if want := o.values[key]; got != want {

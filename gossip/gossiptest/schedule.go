@@ -97,10 +97,14 @@ func (s *Schedule) step() time.Duration {
 
 // until lets time pass until a condition holds, and returns whether it did within a bound.
 func (s *Schedule) until(bound time.Duration, ok func() bool) bool {
-	for at := s.w.Now; !ok(); s.pass(s.step()) {
+	for at, n := s.w.Now, 1; !ok(); n++ {
 		if s.w.Now-at > bound {
 			return false
 		}
+		if n%20 == 0 {
+			s.discover()
+		}
+		s.pass(s.step())
 	}
 	return true
 }
@@ -212,11 +216,11 @@ func (s *Schedule) last() {
 	}
 }
 
-// discover gives those that know no others the address of a running node: the addresses they were started with may all belong to
-// members that left, and members that left are not dialled.
+// discover gives those that reach no others the address of a running node: the addresses they know may all belong to members that
+// left, or are gone, and in a full table those that are gone for long make room for others.
 func (s *Schedule) discover() {
 	for _, n := range s.w.Nodes {
-		if !n.Running() || known(n) > 1 {
+		if !n.Running() || known(n) > 1 && !reachesNone(n) {
 			continue
 		}
 		for _, m := range s.w.Nodes {

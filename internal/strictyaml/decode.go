@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,12 +19,13 @@ const (
 )
 
 type decoder struct {
-	file   string
-	lookup func(string) (string, bool)
-	depth  int
-	nodes  int
-	errs   []error
-	bad    map[*yaml.Node]bool // what errs are about
+	file    string
+	lookup  func(string) (string, bool)
+	depth   int
+	nodes   int
+	renamed map[string]string // keys of other software, to those of today or advice
+	errs    []error
+	bad     map[*yaml.Node]bool // what errs are about
 }
 
 func newDecoder(file string, lookup func(string) (string, bool)) *decoder {
@@ -94,11 +96,23 @@ func (d *decoder) object(n *yaml.Node, v reflect.Value) {
 	d.pairs(n, func(key, value *yaml.Node) {
 		f, known := fields.byName[key.Value]
 		if !known {
-			d.errorf(key, "unknown key %q%s", clip(key.Value), Hint(key.Value, fields.names))
+			d.errorf(key, "unknown key %q%s", clip(key.Value), d.advice(key.Value, fields.names))
 			return
 		}
 		d.value(value, f)
 	})
+}
+
+// advice returns what helps after an unknown key.
+func (d *decoder) advice(key string, known []string) string {
+	now, ok := d.renamed[key]
+	switch {
+	case !ok || d.depth > 1:
+		return Hint(key, known)
+	case slices.Contains(known, now):
+		return fmt.Sprintf(": it is called %s here", now)
+	}
+	return ": " + now
 }
 
 // table decodes a mapping into a map with string keys.

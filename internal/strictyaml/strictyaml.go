@@ -66,7 +66,14 @@ func syntaxError(file string, err error) error {
 // All mistakes are reported, joined, one [*Error] each: unknown and duplicate keys, missing values,
 // values of another type, unset variables, and what Validate placed with [At].
 func Decode(n *yaml.Node, into any, file string, lookupEnv func(string) (string, bool), at *yaml.Node) error {
+	return DecodeRenamed(n, into, file, lookupEnv, at, nil)
+}
+
+// DecodeRenamed is [Decode] with keys of other software: renamed has for each the key that it is called here or, where
+// there is none, what to do instead. Such a key is unknown all the same; the error has the advice.
+func DecodeRenamed(n *yaml.Node, into any, file string, lookupEnv func(string) (string, bool), at *yaml.Node, renamed map[string]string) error {
 	d := newDecoder(file, lookupEnv)
+	d.renamed = renamed
 	if n != nil {
 		d.value(n, reflectTarget(into))
 	}

@@ -18,7 +18,17 @@ var Kind = strategy.Kind[Config]{
 	Name:    "dns",
 	Doc:     "A, AAAA and SRV records of DNS names, asked for again and again",
 	Default: DefaultConfig(),
-	New:     New,
+
+	FormerNames: []string{"dns_poll"},
+	FormerKeys: map[string]string{
+		"query":            "names",
+		"polling_interval": "interval",
+		"poll_interval":    "interval",
+		"resolver":         "servers",
+		"node_basename":    "leave it out; a peer is an address, and port says where it listens",
+	},
+
+	New: New,
 }
 
 // New makes the strategy. It asks for all names at once and takes what they answer together: a name without records has

@@ -21,7 +21,15 @@ var KubernetesKind = strategy.Kind[KubernetesConfig]{
 	Name:    "kubernetes_dns",
 	Doc:     "the pods of a headless Service, by the DNS of the cluster; needs no access to the API",
 	Default: DefaultKubernetesConfig(),
-	New:     NewKubernetes,
+
+	FormerNames: []string{"kubernetes_dns_srv"},
+	FormerKeys: map[string]string{
+		"polling_interval": "interval",
+		"resolver":         "servers",
+		"application_name": "leave it out; a peer is an address",
+	},
+
+	New: NewKubernetes,
 }
 
 // NewKubernetes makes the strategy. With a port name it asks for the SRV records of the Service, without for its

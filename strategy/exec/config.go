@@ -22,21 +22,22 @@ type Config struct {
 	Port int `yaml:"port"` // of lines without one, 1..65535; 0 makes such a line an error
 
 	// The labels of JSON that become fields of a peer; "" means none. All others become its Attrs.
-	IDLabel      string `yaml:"id_label"`
-	ZoneLabel    string `yaml:"zone_label"`
-	VersionLabel string `yaml:"version_label"`
+	IDLabel   string `yaml:"id_label"`
+	ZoneLabel string `yaml:"zone_label"`
+
+	strategy.VersionConfig `yaml:",inline"` // whether peers of other versions are left out
 
 	strategy.PollConfig `yaml:",inline"` // the program is killed at the timeout
 }
 
 // DefaultConfig runs the program every 5 s, for 10 s at most. It names no program.
 func DefaultConfig() Config {
-	return Config{PollConfig: strategy.PollConfig{Interval: 5 * time.Second, Timeout: 10 * time.Second}}
+	return Config{VersionConfig: strategy.DefaultVersion(), PollConfig: strategy.PollConfig{Interval: 5 * time.Second, Timeout: 10 * time.Second}}
 }
 
 // Validate reports what cannot work, all of it. It does not look for the program.
 func (c Config) Validate() error {
-	errs := []error{c.PollConfig.Validate()}
+	errs := []error{c.PollConfig.Validate(), c.VersionConfig.Validate()}
 	bad := func(key, format string, args ...any) {
 		errs = append(errs, strategy.At(key, fmt.Errorf(format, args...)))
 	}

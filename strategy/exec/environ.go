@@ -2,9 +2,12 @@ package exec
 
 import (
 	"maps"
+	"net"
+	"net/netip"
 	"os"
 	"slices"
 
+	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 )
 
@@ -17,8 +20,8 @@ var inherited = []string{
 	"APPDATA", "LOCALAPPDATA", "PROGRAMDATA",
 }
 
-// environ returns the environment of the program: what is inherited, then what the strategy says of
-// itself, then the configured variables; of two with one name the later one counts.
+// environ returns the environment of the program: what is inherited, then the topology, the cluster and
+// this node, then the configured variables; of two with one name the later one counts.
 func environ(own map[string]strategy.Secret, env strategy.Env) []string {
 	var all []string
 	for _, name := range inherited {
@@ -27,8 +30,32 @@ func environ(own map[string]strategy.Secret, env strategy.Env) []string {
 		}
 	}
 	all = append(all, "CONVOKE_TOPOLOGY="+env.Topology, "CONVOKE_CLUSTER="+env.ClusterID)
+	if env.Self != nil {
+		node, addr := identity(env.Self())
+		all = append(all, "CONVOKE_NODE="+node, "CONVOKE_ADDR="+addr)
+	}
 	for _, name := range slices.Sorted(maps.Keys(own)) {
 		all = append(all, name+"="+string(own[name]))
 	}
 	return all
+}
+
+// identity returns the name of this node and the address to register it under: the preferred one of those with a
+// specified host, else the preferred one. Both are "" while they are unknown.
+func identity(self []peer.Peer) (node, addr string) {
+	if len(self) == 0 {
+		return "", ""
+	}
+	best := 0
+	if i := slices.IndexFunc(self, hasHost); i >= 0 {
+		best = i
+	}
+	return self[0].ID, self[best].Addr
+}
+
+// hasHost reports whether others can dial the address of p as it stands: 0.0.0.0 and :: give a port alone.
+func hasHost(p peer.Peer) bool {
+	host, _, err := net.SplitHostPort(p.Addr)
+	ip, bad := netip.ParseAddr(host)
+	return err == nil && host != "" && (bad != nil || !ip.IsUnspecified())
 }

@@ -42,5 +42,5 @@ func newStrategy(c Config, env strategy.Env, run runner) (strategy.Strategy, err
 		}
 		return peers, nil
 	}
-	return strategy.Poll(lookup, c.PollConfig, env), nil
+	return strategy.Poll(c.Filter(lookup, env), c.PollConfig, env), nil
 }

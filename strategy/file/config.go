@@ -15,9 +15,10 @@ type Config struct {
 	Paths []string `yaml:"paths"` // required, 1 to 100 files or patterns ("conf.d/*.json"); relative to the working directory
 
 	// The labels that become fields of a peer; "" means none. All others become its Attrs.
-	IDLabel      string `yaml:"id_label"`
-	ZoneLabel    string `yaml:"zone_label"`
-	VersionLabel string `yaml:"version_label"`
+	IDLabel   string `yaml:"id_label"`
+	ZoneLabel string `yaml:"zone_label"`
+
+	strategy.VersionConfig `yaml:",inline"` // whether peers of other versions are left out
 
 	strategy.PollConfig `yaml:",inline"` // how often the files are looked at
 }
@@ -29,12 +30,12 @@ const (
 
 // DefaultConfig looks at the files every 2 s. It names no file.
 func DefaultConfig() Config {
-	return Config{PollConfig: strategy.PollConfig{Interval: 2 * time.Second, Timeout: 5 * time.Second}}
+	return Config{VersionConfig: strategy.DefaultVersion(), PollConfig: strategy.PollConfig{Interval: 2 * time.Second, Timeout: 5 * time.Second}}
 }
 
 // Validate reports missing paths and patterns that no file can match.
 func (c Config) Validate() error {
-	errs := []error{c.PollConfig.Validate()}
+	errs := []error{c.PollConfig.Validate(), c.VersionConfig.Validate()}
 	switch n := len(c.Paths); {
 	case n == 0:
 		errs = append(errs, strategy.At("paths", errors.New("name the files that list the peers")))

@@ -41,7 +41,7 @@ func New(c Config, env strategy.Env) (strategy.Strategy, error) {
 	poll.MaxBackoff = max(poll.Interval, time.Second) // looking at files costs nobody anything
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
 		r := &reader{config: c, files: map[string]*seen{}}
-		return strategy.Poll(r.lookup, poll, env).Run(ctx, out)
+		return strategy.Poll(c.Filter(r.lookup, env), poll, env).Run(ctx, out)
 	}), nil
 }
 

@@ -16,7 +16,10 @@ var Kind = strategy.Kind[Config]{
 	Name:    "hostsfile",
 	Doc:     "a file with one host:port a line, read again when it changes",
 	Default: DefaultConfig(),
-	New:     New,
+
+	FormerNames: []string{"erlang_hosts"},
+
+	New: New,
 }
 
 // New makes the strategy. It looks at the file every interval and reads it when its inode, size or

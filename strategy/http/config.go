@@ -28,21 +28,22 @@ type Config struct {
 	ServerName string `yaml:"server_name"` // in the server's certificate; "" means the host of URL
 
 	// The labels that become fields of a peer; "" means none. All others become its Attrs.
-	IDLabel      string `yaml:"id_label"`
-	ZoneLabel    string `yaml:"zone_label"`
-	VersionLabel string `yaml:"version_label"`
+	IDLabel   string `yaml:"id_label"`
+	ZoneLabel string `yaml:"zone_label"`
+
+	strategy.VersionConfig `yaml:",inline"` // whether peers of other versions are left out
 
 	strategy.PollConfig `yaml:",inline"`
 }
 
 // DefaultConfig asks every 5 s and gives each request 10 s. It names no URL.
 func DefaultConfig() Config {
-	return Config{PollConfig: strategy.PollConfig{Interval: 5 * time.Second, Timeout: 10 * time.Second}}
+	return Config{VersionConfig: strategy.DefaultVersion(), PollConfig: strategy.PollConfig{Interval: 5 * time.Second, Timeout: 10 * time.Second}}
 }
 
 // Validate reports what cannot work, all of it.
 func (c Config) Validate() error {
-	errs := []error{c.PollConfig.Validate()}
+	errs := []error{c.PollConfig.Validate(), c.VersionConfig.Validate()}
 	bad := func(key, format string, args ...any) {
 		errs = append(errs, strategy.At(key, fmt.Errorf(format, args...)))
 	}

@@ -56,7 +56,7 @@ func newStrategy(c Config, env strategy.Env, dial conntrack.DialFunc) (strategy.
 		defer conns.Close()
 		a := &asker{config: c, place: place(target), clients: clients{config: c, conns: conns}}
 		defer a.clients.close()
-		return strategy.Poll(a.lookup, c.PollConfig, env).Run(ctx, out)
+		return strategy.Poll(c.Filter(a.lookup, env), c.PollConfig, env).Run(ctx, out)
 	}), nil
 }
 

@@ -150,7 +150,7 @@ func (a *answers) add(n news) {
 			found = append(found, a.finder.config.read(u).candidates...)
 		}
 	}
-	if peers, _ := a.finder.peers(found, false); len(peers) > 0 {
+	if peers, _ := a.finder.peers(a.finder.config.certain(found), false); len(peers) > 0 {
 		a.out.Add(peers)
 	}
 }

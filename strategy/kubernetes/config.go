@@ -53,15 +53,6 @@ const (
 	IPv6       Family = "ipv6"
 )
 
-// VersionRule says which versions of a rollout may meet.
-type VersionRule string
-
-// The rules.
-const (
-	AnyVersion  VersionRule = "any"
-	SameVersion VersionRule = "same"
-)
-
 // Config says where the peers are found and how they are addressed.
 type Config struct {
 	Service       string `yaml:"service"`        // name of a Service; of source endpointslices
@@ -79,10 +70,9 @@ type Config struct {
 	Family   Family `yaml:"family"`
 	Domain   string `yaml:"domain"` // of the cluster, for hostname and dns; "" means: find out
 
-	Name         string      `yaml:"name"`          // template of Peer.ID; "" means {name}, in several namespaces {name}.{namespace}
-	VersionLabel string      `yaml:"version_label"` // label of the slice or pod that becomes Peer.Version
-	OwnVersion   string      `yaml:"own_version"`   // of this node, for version: same
-	Version      VersionRule `yaml:"version"`
+	Name string `yaml:"name"` // template of Peer.ID; "" means {name}, in several namespaces {name}.{namespace}
+
+	strategy.VersionConfig `yaml:",inline"` // the label is one of the slice or pod
 
 	Watch  bool          `yaml:"watch"`  // false polls each interval
 	Relist time.Duration `yaml:"relist"` // a watch is begun anew after this, ±20 %; 1m to 24h
@@ -106,7 +96,7 @@ func DefaultConfig() Config {
 		Include:        []State{Ready, NotReady},
 		Mode:           IP,
 		Family:         SameFamily,
-		Version:        AnyVersion,
+		VersionConfig:  strategy.DefaultVersion(),
 		Watch:          true,
 		Relist:         10 * time.Minute,
 		PollConfig:     strategy.PollConfig{Interval: 10 * time.Second, Timeout: 10 * time.Second},
@@ -116,14 +106,13 @@ func DefaultConfig() Config {
 
 // Validate reports what cannot work, all of it.
 func (c Config) Validate() error {
-	errs := []error{c.PollConfig.Validate()}
+	errs := []error{c.PollConfig.Validate(), c.VersionConfig.Validate()}
 	bad := func(key, format string, args ...any) {
 		errs = append(errs, strategy.At(key, fmt.Errorf(format, args...)))
 	}
 	oneOf(bad, "source", c.Source, EndpointSlices, Pods)
 	oneOf(bad, "mode", c.Mode, IP, Hostname, DNS)
 	oneOf(bad, "family", c.Family, SameFamily, IPv4, IPv6)
-	oneOf(bad, "version", c.Version, AnyVersion, SameVersion)
 	for i, s := range c.Include {
 		oneOf(bad, fmt.Sprintf("include[%d]", i), s, Ready, NotReady, Terminating)
 	}
@@ -141,7 +130,6 @@ func (c Config) Validate() error {
 	}
 	c.validateSelection(bad)
 	c.validateNames(bad)
-	c.validateVersion(bad)
 	c.validateAccess(bad)
 	return errors.Join(errs...)
 }
@@ -205,18 +193,6 @@ func (c Config) validateNames(bad complaint) {
 				break
 			}
 		}
-	}
-}
-
-func (c Config) validateVersion(bad complaint) {
-	if c.Version != SameVersion {
-		return
-	}
-	if c.VersionLabel == "" {
-		bad("version_label", "version: same needs the label that tells the versions apart")
-	}
-	if c.OwnVersion == "" {
-		bad("own_version", "version: same needs this node's own, such as ${POD_VERSION} from the downward API")
 	}
 }
 

@@ -19,8 +19,9 @@ type candidate struct {
 	version   string
 	labels    map[string]string // of the object it was read from
 
-	ip    string     // the address as it is written in the object; a name in slices of names
-	addr  netip.Addr // the same, invalid for a name
+	ip    string      // the address as it is written in the object; a name in slices of names
+	addr  netip.Addr  // the same, invalid for a name
+	ports *slicePorts // of the slice, to choose the port from; nil once it is known
 	port  int
 	state State
 }
@@ -57,15 +58,11 @@ func (c Config) fromSlice(s sliceObject) ([]*candidate, error) {
 		}
 		all = append(all, one)
 	}
-	if len(all) == 0 {
-		return nil, bad // a slice of nobody needs no port
-	}
-	port, err := c.slicePort(s)
-	if err != nil {
-		return nil, err
-	}
-	for i := range all {
-		all[i].port = port
+	if len(all) > 0 { // a slice without endpoints needs no port
+		ports := portsOf(s)
+		for i := range all {
+			all[i].ports = ports
+		}
 	}
 	return all, bad
 }
@@ -79,21 +76,6 @@ func (e endpoint) state() State {
 	default:
 		return NotReady
 	}
-}
-
-// slicePort returns the port of a slice: the one set, the one named, or the only one.
-func (c Config) slicePort(s sliceObject) (int, error) {
-	var names []string
-	ports := make(map[string]int64)
-	for _, p := range s.Ports {
-		if p.Port == nil {
-			continue
-		}
-		name := value(p.Name)
-		names = append(names, name)
-		ports[name] = *p.Port
-	}
-	return c.choosePort("endpointslice "+s.Metadata.key(), names, ports)
 }
 
 // choosePort chooses among the ports of an object; names are in its order.

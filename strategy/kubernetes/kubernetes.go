@@ -16,7 +16,21 @@ var Kind = strategy.Kind[Config]{
 	Name:    "kubernetes",
 	Doc:     "the endpoints of a Service, or pods, as the Kubernetes API server lists and watches them",
 	Default: DefaultConfig(),
-	New:     New,
+
+	FormerKeys: map[string]string{
+		"kubernetes_selector":             "selector",
+		"kubernetes_namespace":            "namespaces",
+		"kubernetes_ip_lookup_mode":       "source",
+		"kubernetes_service_name":         "service",
+		"kubernetes_cluster_name":         "domain",
+		"kubernetes_master":               "api",
+		"kubernetes_service_account_path": "service_account",
+		"polling_interval":                "interval",
+		"kubernetes_node_basename":        "leave it out; a peer is an address, and name is what it is called",
+		"kubernetes_use_cached_resources": "leave it out; lists are always served from the cache of the API server",
+	},
+
+	New: New,
 }
 
 const (

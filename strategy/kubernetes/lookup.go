@@ -66,7 +66,7 @@ func (f *finder) list(ctx context.Context, client *dynamic.DynamicClient, ns str
 	for page := 1; ; page++ {
 		list, err := client.Resource(resources[f.config.Source]).Namespace(ns).List(ctx, options)
 		if err != nil {
-			return all, f.api.failed("list", ns, causeOf(ctx, err))
+			return f.config.certain(all), f.api.failed("list", ns, causeOf(ctx, err))
 		}
 		for i := range list.Items {
 			it := f.config.read(&list.Items[i])
@@ -79,7 +79,7 @@ func (f *finder) list(ctx context.Context, client *dynamic.DynamicClient, ns str
 			return all, firstOf(bad)
 		}
 		if page == maxPages {
-			return all, f.api.failed("list", ns, errTooMany)
+			return f.config.certain(all), f.api.failed("list", ns, errTooMany)
 		}
 		options.ResourceVersion = "" // a continuation carries its own
 	}
@@ -120,12 +120,14 @@ func (f *finder) peers(found []*candidate, all bool) ([]peer.Peer, error) {
 			m.domain = clusterDomain(resolvConf)
 		}
 	}
+	found, undecided := f.withPorts(found)
 	peers, bad := m.peers(found)
+	bad = errors.Join(undecided, bad)
 	if m.nameless > 0 {
 		f.warnOnce("endpoints without a name of this mode are left out; mode: ip finds them",
 			"mode", string(f.config.Mode), "count", m.nameless)
 	}
-	if all && len(peers) == 0 {
+	if all && bad == nil && len(peers) == 0 {
 		f.warnOnce("nobody is found; compare with what kubectl shows", "source", string(f.config.Source),
 			"selector", f.config.labelSelector(), "fields", f.config.FieldSelector, "candidates", len(found), "of_other_version", m.other)
 	}

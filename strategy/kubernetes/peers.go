@@ -28,7 +28,7 @@ func (m *maker) peers(all []*candidate) ([]peer.Peer, error) {
 	made := make([]peer.Peer, 0, len(all))
 	var bad []error
 	for _, c := range m.best(all) {
-		if m.config.Version == SameVersion && c.version != m.config.OwnVersion {
+		if !m.config.Meets(c.version) {
 			m.other++
 			continue
 		}

@@ -14,7 +14,10 @@ var Kind = strategy.Kind[Config]{
 	Name:    "local",
 	Doc:     "nodes of one user on one machine, without any network",
 	Default: DefaultConfig(),
-	New:     New,
+
+	FormerNames: []string{"local_epmd"},
+
+	New: New,
 }
 
 // New makes the strategy. A node registers the addresses of env.Self as soon as they are

@@ -37,12 +37,14 @@ type Config struct {
 	Interfaces []string `yaml:"interfaces"`
 	// TTL is how many routers a multicast may pass plus one (the hop limit in IPv6), 1 to 255; default 1.
 	TTL int `yaml:"ttl"`
-	// Interval between two heartbeats, each ±50 %; 100ms to 30s, default 2s.
+	// Interval between two heartbeats, each ±50 %; 100ms to 30s, default 2s. It is longer where more than 20 heartbeats a
+	// second of all nodes together would come of it, which is from 41 nodes on by default.
 	Interval time.Duration `yaml:"interval"`
 	// ExpireAfter is the silence after which a peer is gone; at least 2 intervals and at most 10m,
-	// default (0) 5 intervals.
+	// default (0) 5 intervals. It grows with the interval.
 	ExpireAfter time.Duration `yaml:"expire_after"`
-	// Rescan is how often the interfaces are looked at for changes; 1s to 10m, default 15s.
+	// Rescan is how often the interfaces are looked at for changes; 1s to 10m, default 15s. While one is missed, or loopback
+	// stands in, it is at most a second.
 	Rescan time.Duration `yaml:"rescan"`
 	// Keys of 32 bytes, base64, at most 8. The first seals, all open, so that keys can be changed
 	// one by one; default none: packets are plain and anybody on the network can join.
@@ -65,12 +67,22 @@ func DefaultConfig() Config {
 	}
 }
 
-// expiry is the silence after which a peer is gone.
+// missed is how many heartbeats of a peer must fail to come until it is gone.
+const missed = 5
+
+// expiry is the silence after which a peer is gone that sends in the configured interval.
 func (c Config) expiry() time.Duration {
 	if c.ExpireAfter == 0 {
-		return 5 * c.Interval
+		return missed * c.Interval
 	}
 	return c.ExpireAfter
+}
+
+// expiryOf is the silence after which a peer is gone that sends in an interval; 0 stands for the configured one. A longer
+// interval means a longer expiry.
+func (c Config) expiryOf(interval time.Duration) time.Duration {
+	perInterval := min(missed, float64(c.expiry())/float64(c.Interval))
+	return max(c.expiry(), time.Duration(perInterval*float64(interval)))
 }
 
 // Validate reports every setting that cannot work, placed at its key.

@@ -1,9 +1,9 @@
 // Package multicast finds peers that announce themselves on the local network: every node sends
 // small heartbeats to a multicast group (or by broadcast, or to listed seeds) and reports
-// whom it hears. It needs no server and no list of addresses.
+// those it hears. It needs no server and no list of addresses.
 //
-// A peer is reported at the first packet, forgotten after five missed heartbeats or at its
-// goodbye. Packets carry the hash of the cluster ID and, with keys, are sealed and protected
+// A peer is reported at the first packet, forgotten after five missed heartbeats or when
+// it announces that it leaves. Packets carry the hash of the cluster ID and, with keys, are sealed and protected
 // against replay. Whatever else arrives at the port is dropped at a small constant cost and counted.
 package multicast
 
@@ -21,7 +21,18 @@ var Kind = strategy.Kind[Config]{
 	Name:    "multicast",
 	Doc:     "nodes announce themselves by UDP multicast, broadcast or to seeds",
 	Default: DefaultConfig(),
-	New:     func(c Config, env strategy.Env) (strategy.Strategy, error) { return New(c, env) },
+
+	FormerNames: []string{"gossip"},
+	FormerKeys: map[string]string{
+		"multicast_addr": "ipv4_group",
+		"multicast_if":   "interfaces",
+		"multicast_ttl":  "ttl",
+		"broadcast_only": "broadcast",
+		"secret":         "set keys, 32 bytes in base64 each: openssl rand -base64 32",
+		"if_addr":        "leave it out; it listens on all addresses, and interfaces chooses the networks",
+	},
+
+	New: func(c Config, env strategy.Env) (strategy.Strategy, error) { return New(c, env) },
 }
 
 var errNoCluster = errors.New("the cluster ID is empty; set `cluster:` so that clusters on one network stay apart")

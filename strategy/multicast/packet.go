@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 	"unicode"
@@ -15,7 +16,7 @@ import (
 // A datagram is a header in the clear, then a body that is sealed when keys are set:
 //
 //	header: magic(4) version(1) suite(1) cluster hash(8) [key hint(4) nonce(12), sealed only]
-//	body:   instance(8) generation(8) sequence(8) time(8) flags(1)
+//	body:   instance(8) generation(8) sequence(8) time(8) flags(1: two flags, five bits of interval, one free)
 //	        node length(1) node, address count(1), per address length(2) address
 //
 // Numbers are big-endian. The header is authenticated along with a sealed body.
@@ -46,7 +47,19 @@ const (
 const (
 	flagGoodbye = 1 << iota // the sender leaves
 	flagHello               // please answer to the source of this datagram
+
+	// The interval of the sender stands among the flags, where versions that do not know of it ignore it: 0 if
+	// it is absent, else the number of a step of intervalStep.
+	intervalShift = 2
+	intervalSteps = 31
+	intervalBits  = intervalSteps << intervalShift
 )
+
+// intervalStep returns the interval that a number of 1 to intervalSteps stands for: 100 ms, and a third of a doubling more
+// for each, up to 102.4 s.
+func intervalStep(n int) time.Duration {
+	return time.Duration(float64(100*time.Millisecond) * math.Exp2(float64(n-1)/3))
+}
 
 var (
 	magic     = [4]byte{'c', 'n', 'v', 'k'}
@@ -57,17 +70,36 @@ var errMalformed = errors.New("malformed packet")
 
 // packet is the body of a datagram.
 type packet struct {
-	Instance   uint64 // random, one for each run of a node
-	Generation int64  // start of the run, nanoseconds since 1970: a restarted node has a higher one
-	Seq        uint64 // counts the datagrams of an instance, from 1
-	Time       int64  // of sending, nanoseconds since 1970
-	Flags      byte
+	Instance   uint64   // random, one for each run of a node
+	Generation int64    // start of the run, nanoseconds since 1970: a restarted node has a higher one
+	Seq        uint64   // counts the datagrams of an instance, from 1
+	Time       int64    // of sending, nanoseconds since 1970
+	Flags      byte     // and the interval, see interval
 	Node       string   // name, "" when unknown, at most 128 bytes
 	Addrs      []string // canonical host:port, the preferred first, at most 8; an unspecified host stands for the source
 }
 
 func (p *packet) goodbye() bool { return p.Flags&flagGoodbye != 0 }
 func (p *packet) hello() bool   { return p.Flags&flagHello != 0 }
+
+// interval returns the longest time between two heartbeats that the sender plans with, before its jitter; 0 if the packet does not
+// carry it.
+func (p *packet) interval() time.Duration {
+	n := int(p.Flags&intervalBits) >> intervalShift
+	if n == 0 {
+		return 0
+	}
+	return intervalStep(n)
+}
+
+// withInterval returns flags that carry an interval, rounded up to the next step.
+func withInterval(flags byte, d time.Duration) byte {
+	n := 1
+	for n < intervalSteps && intervalStep(n) < d {
+		n++
+	}
+	return flags | byte(n)<<intervalShift
+}
 
 // at returns the time of sending.
 func (p *packet) at() time.Time { return time.Unix(0, p.Time) }

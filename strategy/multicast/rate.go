@@ -6,7 +6,8 @@ import (
 )
 
 const (
-	maxRate    = 64   // packets a second from one address
+	maxRate    = 64   // packets a second from one address, those of senders that are known not counted
+	maxKnown   = 16   // packets a second of one sender that is known and are not counted
 	maxSources = 1024 // addresses counted apart within a second; the others share one account of maxSources packets
 )
 
@@ -35,4 +36,27 @@ func (r *rates) allow(from netip.Addr, now time.Time) bool {
 	}
 	r.count[from] = n + 1
 	return true
+}
+
+// refund takes back what allow counted for a packet.
+func (r *rates) refund(from netip.Addr) {
+	if n := r.count[from]; n > 0 {
+		r.count[from] = n - 1
+	}
+}
+
+// allowance is what one sender that is known may send without being counted against its address: many nodes
+// may share one, as on one host.
+type allowance struct {
+	second time.Time
+	count  int
+}
+
+// take reports whether one more packet is within the allowance.
+func (a *allowance) take(now time.Time) bool {
+	if since := now.Sub(a.second); since >= time.Second || since < 0 {
+		a.second, a.count = now, 0
+	}
+	a.count++
+	return a.count <= maxKnown
 }

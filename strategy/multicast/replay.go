@@ -13,6 +13,8 @@ type window struct {
 	seen   uint64 // bit i: last-i was heard
 	gone   bool   // a goodbye was heard: nothing else comes after it
 	active time.Time
+	keep   time.Duration // after active
+	known  allowance     // of packets after the first
 }
 
 // admit reports whether seq is new, and marks it as heard.
@@ -38,7 +40,7 @@ func (w *window) admit(seq uint64) bool {
 }
 
 // windows holds the replay windows of all senders, at most maxWindows. A window is kept for keep
-// after its last packet. With keys that is as long as a recorded packet would still pass the check of
+// after its last packet, longer if its sender has a long interval. With keys that is as long as a recorded packet would still pass the check of
 // its time, so that nobody can bring a node back from the dead.
 type windows struct {
 	keep  time.Duration
@@ -50,22 +52,25 @@ func newWindows(keep time.Duration) *windows {
 	return &windows{keep: keep, of: make(map[uint64]*window)}
 }
 
-// admit judges a packet by its sender and sequence number.
-func (ws *windows) admit(p *packet, now time.Time) verdict {
+// admit judges a packet by its sender and sequence number. free reports that it need not be counted against the address it came
+// from: it is one of the few a second of a sender that is known.
+func (ws *windows) admit(p *packet, now time.Time) (v verdict, free bool) {
 	w := ws.of[p.Instance]
-	if w == nil {
+	known := w != nil
+	if !known {
 		ws.sweep(now)
 		if len(ws.of) >= maxWindows {
-			return full
+			return full, false
 		}
 		w = &window{}
 		ws.of[p.Instance] = w
 	}
 	if w.gone && !p.goodbye() || !w.admit(p.Seq) {
-		return badReplay
+		return badReplay, false
 	}
 	w.active, w.gone = now, p.goodbye()
-	return accepted
+	w.keep = max(ws.keep, (missed+1)*p.interval())
+	return accepted, known && w.known.take(now)
 }
 
 // sweep forgets silent senders, at most once a second.
@@ -75,7 +80,7 @@ func (ws *windows) sweep(now time.Time) {
 	}
 	ws.swept = now
 	for instance, w := range ws.of {
-		if now.Sub(w.active) > ws.keep {
+		if now.Sub(w.active) > w.keep {
 			delete(ws.of, instance)
 		}
 	}

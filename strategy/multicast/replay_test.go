@@ -60,7 +60,7 @@ func TestNothingIsAdmittedAfterAGoodbye(t *testing.T) {
 		{packet{Instance: 1, Seq: 10}, badReplay},
 		{packet{Instance: 2, Seq: 1}, accepted},
 	} {
-		if got := ws.admit(&c.p, now); got != c.want {
+		if got, _ := ws.admit(&c.p, now); got != c.want {
 			t.Errorf("packet %d: %v, want %v", i, got, c.want)
 		}
 	}
@@ -69,17 +69,17 @@ func TestNothingIsAdmittedAfterAGoodbye(t *testing.T) {
 func TestWindowsAreBoundedAndForgotten(t *testing.T) {
 	ws, now := newWindows(time.Minute), time.Unix(1000, 0)
 	for i := range maxWindows {
-		if v := ws.admit(&packet{Instance: uint64(i), Seq: 1}, now); v != accepted {
+		if v, _ := ws.admit(&packet{Instance: uint64(i), Seq: 1}, now); v != accepted {
 			t.Fatalf("sender %d: %v, want accepted", i, v)
 		}
 	}
-	if v := ws.admit(&packet{Instance: 1 << 40, Seq: 1}, now.Add(time.Second)); v != full {
+	if v, _ := ws.admit(&packet{Instance: 1 << 40, Seq: 1}, now.Add(time.Second)); v != full {
 		t.Errorf("one sender more: %v, want %v", v, full)
 	}
-	if v := ws.admit(&packet{Instance: 1, Seq: 2}, now.Add(30*time.Second)); v != accepted {
+	if v, _ := ws.admit(&packet{Instance: 1, Seq: 2}, now.Add(30*time.Second)); v != accepted {
 		t.Errorf("a known sender: %v, want accepted", v)
 	}
-	if v := ws.admit(&packet{Instance: 1 << 40, Seq: 1}, now.Add(62*time.Second)); v != accepted || len(ws.of) != 2 {
+	if v, _ := ws.admit(&packet{Instance: 1 << 40, Seq: 1}, now.Add(62*time.Second)); v != accepted || len(ws.of) != 2 {
 		t.Errorf("after a minute: %v and %d windows, want accepted and 2", v, len(ws.of))
 	}
 }

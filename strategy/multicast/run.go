@@ -3,7 +3,6 @@ package multicast
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"sync"
@@ -11,15 +10,16 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 )
 
 const (
-	quickBeats = 3                      // heartbeats in a burst: at the start, and when somebody new is heard
-	quickGap   = 200 * time.Millisecond // between those
-	burstGap   = time.Second            // least time between the starts of two bursts
 	goodbyes   = 3
 	goodbyeGap = 20 * time.Millisecond
+
+	repeatAtMost = 30 * time.Second       // an answer that holds is repeated at least this often
+	expiryBatch  = 200 * time.Millisecond // peers that fall silent so close together make one answer
 )
 
 // runner is one run of a strategy. Its fields belong to the goroutine of run.
@@ -27,22 +27,21 @@ type runner struct {
 	strategy *Strategy
 	config   Config
 	log      hclog.Logger
-	rand     *rand.Rand
 	out      strategy.Sink
 	station  *station
 	table    *table
 	sender   sender
 	seeds    chan seedsAnswer
 	watch    watch // for what an operator must hear of
+	pace     pace  // of heartbeats
 
 	born     time.Time
 	sound    time.Time // since when nothing kept a peer from being heard
-	beatAt   time.Time // next heartbeat
 	reportAt time.Time // next repetition of the answer
 	settleAt time.Time // when a peer that is held back is looked at again; zero: none is
-	quick    int       // heartbeats left of the burst
-	burst    time.Time // start of the last burst
-	again    bool      // another burst is due as soon as burstGap allows
+
+	fresh []peer.Peer // heard and not reported yet
+	addAt time.Time   // when they are; zero: there are none
 }
 
 func newRunner(s *Strategy, instance uint64) *runner {
@@ -52,18 +51,15 @@ func newRunner(s *Strategy, instance uint64) *runner {
 		strategy: s,
 		config:   s.config,
 		log:      s.env.Log,
-		rand:     s.env.Rand,
 		station:  newStation(s.config, s.network, s.env.Log, screen),
-		table:    newTable(s.config.expiry()),
 		seeds:    make(chan seedsAnswer),
 		born:     now,
 		sound:    now,
-		beatAt:   now,
 		reportAt: now,
-		burst:    now,
-		quick:    quickBeats,
+		pace:     newPace(s.config.Interval, s.env.Rand, now),
 	}
-	r.sender = sender{strategy: s, station: r.station, instance: instance, generation: now.UnixNano()}
+	r.sender = sender{strategy: s, station: r.station, instance: instance, generation: now.UnixNano(), interval: s.config.Interval}
+	r.table = newTable(s.config, r.station.sourceIsLocal)
 	r.watch = newWatch(now)
 	return r
 }
@@ -81,9 +77,11 @@ func (r *runner) run(ctx context.Context, out strategy.Sink) error {
 	if err := r.work(time.Now()); err != nil {
 		return err
 	}
-	timer := time.NewTimer(time.Until(r.next()))
+	due := r.next()
+	timer := time.NewTimer(time.Until(due))
 	defer timer.Stop()
 	for {
+		fired := false
 		select {
 		case <-ctx.Done():
 			r.goodbye()
@@ -97,11 +95,15 @@ func (r *runner) run(ctx context.Context, out strategy.Sink) error {
 		case a := <-r.seeds:
 			r.learn(a)
 		case <-timer.C:
+			fired = true
 			if err := r.work(time.Now()); err != nil {
 				return err
 			}
 		}
-		timer.Reset(time.Until(r.next()))
+		if next := r.next(); !next.Equal(due) || fired {
+			due = next
+			timer.Reset(time.Until(due))
+		}
 	}
 }
 
@@ -110,20 +112,22 @@ func (r *runner) learn(a seedsAnswer) {
 	changed := !slices.Equal(r.sender.seeds, a.addrs)
 	r.sender.seeds, r.sender.seedErrs = a.addrs, a.errs
 	if changed {
-		r.burstNow(time.Now())
+		r.pace.restart(time.Now())
 	}
 }
 
 // next returns when work has something to do.
 func (r *runner) next() time.Time {
 	at := r.station.next()
-	for _, t := range []time.Time{r.beatAt, r.reportAt, r.watch.next} {
+	for _, t := range []time.Time{r.pace.next, r.reportAt, r.watch.nextLook()} {
 		if t.Before(at) {
 			at = t
 		}
 	}
-	if !r.settleAt.IsZero() && r.settleAt.Before(at) {
-		at = r.settleAt
+	for _, t := range []time.Time{r.settleAt, r.addAt} {
+		if !t.IsZero() && t.Before(at) {
+			at = t
+		}
 	}
 	return at
 }
@@ -131,12 +135,12 @@ func (r *runner) next() time.Time {
 // work does everything that is due.
 func (r *runner) work(now time.Time) error {
 	if r.station.maintain(now) {
-		r.burstNow(now)
+		r.pace.restart(now)
 	}
 	if err := r.station.unsupported(); err != nil {
 		return strategy.Permanent(err)
 	}
-	if !now.Before(r.beatAt) {
+	if !now.Before(r.pace.next) {
 		r.beat(now)
 	}
 	if !r.settleAt.IsZero() && !now.Before(r.settleAt) {
@@ -145,54 +149,36 @@ func (r *runner) work(now time.Time) error {
 			r.out.Add(some)
 		}
 	}
+	if !r.addAt.IsZero() && !now.Before(r.addAt) {
+		r.out.Add(r.takeFresh())
+	}
 	if !now.Before(r.reportAt) {
 		r.report(now)
-		r.reportAt = now.Add(r.config.Interval)
 	}
 	if !now.Before(r.watch.next) {
 		r.watch.look(r.log, r.diagnosis(now), now)
 	}
+	r.watch.summarize(r.log, len(r.table.nodes), now)
 	return nil
+}
+
+// interval returns the interval of heartbeats that suits the number of nodes heard. It stays the configured one while a
+// node of the version before is heard, which would not wait for longer.
+func (r *runner) interval() time.Duration {
+	if !r.table.carryIntervals() {
+		return r.config.Interval
+	}
+	return r.pace.steady(1+len(r.table.nodes), 1+r.table.onHost())
 }
 
 // beat sends a heartbeat and plans the next.
 func (r *runner) beat(now time.Time) {
-	sent := r.sender.beat(now)
-	if r.quick > 0 && sent {
-		r.quick--
-	}
-	switch {
-	case r.quick > 0 || !sent:
-		r.beatAt = now.Add(quickGap)
-	case r.again:
-		r.again, r.quick = false, quickBeats
-		r.burst = r.burst.Add(burstGap)
-		if r.burst.Before(now) {
-			r.burst = now
-		}
-		r.beatAt = r.burst
-	default:
-		r.beatAt = now.Add(time.Duration((0.5 + r.rand.Float64()) * float64(r.config.Interval)))
-	}
-}
-
-// burstNow sends a few heartbeats quickly, within 0.2 s, so that who has just come hears this node
-// soon. The start is random, because everybody hears the newcomer at once.
-func (r *runner) burstNow(now time.Time) {
-	if r.quick == quickBeats {
-		return // one is about to start
-	}
-	if now.Sub(r.burst) < burstGap {
-		r.again = true
-		if wake := r.burst.Add(burstGap); r.quick == 0 && wake.Before(r.beatAt) {
-			r.again, r.quick, r.burst, r.beatAt = false, quickBeats, wake, wake
-		}
+	steady := r.interval()
+	if !r.sender.beat(now, steady) {
+		r.pace.retry(now)
 		return
 	}
-	r.burst, r.quick = now, quickBeats
-	if at := now.Add(time.Duration(r.rand.Float64() * float64(quickGap))); at.Before(r.beatAt) {
-		r.beatAt = at
-	}
+	r.pace.sent(now, steady)
 }
 
 // hear takes an accepted packet.
@@ -213,15 +199,17 @@ func (r *runner) hear(a *arrival) {
 	r.station.heard(iface)
 	r.watch.heard(r.log, a.time)
 	if n.fresh {
-		r.watch.say(r.log, a.time, "peer heard", "peer", a.packet.Node, "addr", a.from.String(), "generation", a.packet.Generation)
-		r.burstNow(a.time)
+		r.log.Debug("peer heard", "peer", a.packet.Node, "addr", a.from.String(), "generation", a.packet.Generation)
+		r.watch.count(&r.watch.came, nameOf(a.packet.Node), a.time)
+		r.pace.greet(a.time, 1+len(r.table.nodes))
 	}
 	if n.gone {
-		r.watch.say(r.log, a.time, "peer said goodbye", "peer", a.packet.Node, "addr", a.from.String())
+		r.log.Debug("peer left", "peer", a.packet.Node, "addr", a.from.String())
+		r.watch.count(&r.watch.left, nameOf(a.packet.Node), a.time)
 		r.report(a.time)
 	}
 	if len(n.report) > 0 {
-		r.out.Add(n.report)
+		r.add(n.report, a.time)
 	} else if n.fresh {
 		r.settleAt = a.time.Add(holdBack)
 	}
@@ -230,21 +218,56 @@ func (r *runner) hear(a *arrival) {
 	}
 }
 
-// report repeats the answer: a complete one when every peer had the time to be heard since anything
-// was broken by which one could have been heard.
+const (
+	fewPeers     = 10                    // as long as no more are known, a new one is reported at once
+	addPerPeer   = 10 * time.Millisecond // and else within so much for each that is known,
+	addAtTheMost = 2 * time.Second       // and this at the most
+)
+
+// add reports new peers: at once in a small cluster, within a random time in a large one. All nodes hear a newcomer in the
+// same moment. If each dialled it then, it would be busy with handshakes; after a part of a second it is a member of most
+// connectors by way of the first contacts, and need not be dialled by the others.
+func (r *runner) add(some []peer.Peer, now time.Time) {
+	n := len(r.table.nodes)
+	if n <= fewPeers {
+		r.out.Add(some)
+		return
+	}
+	for _, p := range some { // the newest word on each
+		r.fresh = append(slices.DeleteFunc(r.fresh, func(q peer.Peer) bool {
+			return q.Addr == p.Addr || q.ID == p.ID && p.ID != ""
+		}), p)
+	}
+	if r.addAt.IsZero() {
+		r.addAt = now.Add(r.pace.upTo(min(time.Duration(n)*addPerPeer, addAtTheMost)))
+	}
+}
+
+// takeFresh returns the peers that were not reported yet; they count as reported.
+func (r *runner) takeFresh() []peer.Peer {
+	some := r.fresh
+	r.fresh, r.addAt = nil, time.Time{}
+	return some
+}
+
+// report gives the answer: a complete one when every peer had the time to be heard since anything
+// was broken by which one could have been heard. It plans the next report.
 func (r *runner) report(now time.Time) {
 	faults, deaf := r.station.faults()
 	faults = append(faults, r.sender.faults()...)
 	live := r.table.live(now)
-	if len(faults) > 0 || r.station.shaken {
+	r.takeFresh() // they are among the live ones
+	r.noteSilent(now)
+	if len(faults) > 0 || r.station.shaken || r.station.standIn {
 		r.sound, r.station.shaken = now, false
 	}
-	ripe := now.Sub(r.sound) >= r.config.Interval+r.config.expiry()
+	interval := r.interval()
+	ripe := now.Sub(r.sound) >= interval+r.config.expiryOf(interval)
 	switch {
 	case ripe:
 		r.out.Set(live)
 	case len(live) > 0 && !deaf, len(faults) == 0:
-		r.out.Add(live) // nobody so far: still a sign of life
+		r.out.Add(live) // no peer so far: still a sign of life
 	}
 	if len(faults) > 0 {
 		r.out.Fail(errors.Join(faults...))
@@ -252,9 +275,29 @@ func (r *runner) report(now time.Time) {
 	d := r.diagnosis(now)
 	r.watch.refusals(r.log, d, now)
 	r.publish(d)
+	r.planReport(now, len(faults) > 0, interval)
 }
 
-// goodbye tells the others that this node leaves, thrice because a packet may be lost.
+// planReport sets the time of the next report: when the first peer will have been silent for too long, and before that
+// every interval. While something is broken the configured interval counts.
+func (r *runner) planReport(now time.Time, broken bool, interval time.Duration) {
+	wait := min(max(r.config.Interval, interval), repeatAtMost)
+	if broken {
+		wait = r.config.Interval
+	}
+	r.reportAt = later(r.table.nextExpiry(now.Add(wait)), now.Add(min(expiryBatch, wait)))
+}
+
+// noteSilent counts the peers that fell silent.
+func (r *runner) noteSilent(now time.Time) {
+	for _, name := range r.table.silent {
+		r.log.Debug("peer fell silent", "peer", name)
+		r.watch.count(&r.watch.lost, name, now)
+	}
+	r.table.silent = r.table.silent[:0]
+}
+
+// goodbye announces that this node leaves, three times because a packet may be lost.
 func (r *runner) goodbye() {
 	if !r.sender.announced {
 		return

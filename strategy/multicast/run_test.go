@@ -459,8 +459,8 @@ func TestHeartbeatsKeepTheirInterval(t *testing.T) {
 		h := l.host(1)
 		h.run(t, c, "a", "0.0.0.0:7946")
 		time.Sleep(500 * time.Millisecond)
-		if n := h.count(); n != quickBeats {
-			t.Errorf("%d heartbeats in the first half second, want %d", n, quickBeats)
+		if n := h.count(); n < 2 || n > 4 {
+			t.Errorf("%d heartbeats in the first half second, want about 3", n)
 		}
 		time.Sleep(1000 * time.Second)
 		if n := h.count(); n < 450 || n > 560 {

@@ -26,6 +26,7 @@ type screen struct {
 	mu      sync.Mutex
 	rates   *rates
 	windows *windows
+	own     allowance // of our own packets, which come back
 	ifaces  [families]map[int]bool
 	casts   map[netip.Addr]bool // broadcast addresses of our networks
 	counts  [verdicts]uint64
@@ -91,12 +92,19 @@ func (s *screen) checkLocked(d datagram, now time.Time) (packet, verdict) {
 		return packet{}, v
 	}
 	if s.instance != 0 && p.Instance == s.instance {
+		if s.own.take(now) {
+			s.rates.refund(d.from.Addr())
+		}
 		return p, own
 	}
 	if s.codec.keyed() && p.at().Sub(now).Abs() > maxSkew {
 		return p, badSkew
 	}
-	return p, s.windows.admit(&p, now)
+	v, free := s.windows.admit(&p, now)
+	if free {
+		s.rates.refund(d.from.Addr())
+	}
+	return p, v
 }
 
 // welcomeLocked reports whether the destination is our group, a broadcast when we use those,

@@ -21,6 +21,7 @@ type sender struct {
 	station    *station
 	instance   uint64
 	generation int64
+	interval   time.Duration // that heartbeats announce
 	seq        uint64
 	sent       uint64 // datagrams
 	announced  bool   // somebody may know us
@@ -72,17 +73,19 @@ func (s *sender) packet(flags byte, now time.Time) *packet {
 		Generation: s.generation,
 		Seq:        s.seq,
 		Time:       now.UnixNano(),
-		Flags:      flags,
+		Flags:      withInterval(flags, s.interval),
 		Node:       s.node,
 		Addrs:      s.addrs,
 	}
 }
 
-// beat sends one heartbeat by every interface and to every seed. It reports false while there is nothing to announce.
-func (s *sender) beat(now time.Time) bool {
+// beat sends one heartbeat, which announces this interval, by every interface and to every seed. It reports false while there
+// is nothing to announce.
+func (s *sender) beat(now time.Time, interval time.Duration) bool {
 	if !s.identify() {
 		return false
 	}
+	s.interval = interval
 	s.announced = true
 	s.everywhere(0, now)
 	return true

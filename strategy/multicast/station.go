@@ -17,6 +17,9 @@ const (
 	maxBackoff = 30 * time.Second
 	// eagerRescan is how soon the interfaces are looked at again while none can be used, or one is missed.
 	eagerRescan = time.Second
+	// standInRescan is that while loopback stands in for a real interface: the network may come up after this process,
+	// and a node should not wait for it.
+	standInRescan = 500 * time.Millisecond
 	// lostMemory is how long an interface by which peers were heard, and which is gone, keeps answers
 	// incomplete. After that its absence is how this host is now.
 	lostMemory = 5 * time.Minute
@@ -34,6 +37,7 @@ type station struct {
 	all      []Interface // as of the last scan
 	scanErr  error
 	scanAt   time.Time
+	standIn  bool                 // loopback stands in for a real interface
 	lost     map[string]time.Time // interfaces gone, by which peers were heard: since when
 	heardVia map[string]bool
 	shaken   bool // a membership by which peers were heard ended, or a socket broke, since this was last cleared
@@ -82,7 +86,7 @@ func newStation(c Config, n network, log hclog.Logger, s *screen) *station {
 		screen:   s,
 		lost:     make(map[string]time.Time),
 		heardVia: make(map[string]bool),
-		arrivals: make(chan arrival),
+		arrivals: make(chan arrival, arrivalsAtOnce),
 		broken:   make(chan breakage),
 		done:     make(chan struct{}),
 	}
@@ -136,9 +140,40 @@ func (s *station) scan(now time.Time) {
 		s.remember(now)
 		s.screen.serve(chosen, all)
 	}
-	s.scanAt = now.Add(s.config.Rescan)
-	if len(s.lost) > 0 || len(s.links[v4].chosen)+len(s.links[v6].chosen) == 0 {
-		s.scanAt = now.Add(min(eagerRescan, s.config.Rescan))
+	wait := s.config.Rescan
+	switch {
+	case s.loopbackIn(v4) || s.loopbackIn(v6):
+		wait = standInRescan
+	case len(s.lost) > 0 || len(s.links[v4].chosen)+len(s.links[v6].chosen) == 0:
+		wait = min(eagerRescan, wait)
+	}
+	s.scanAt = now.Add(wait)
+	s.noteStandIn()
+}
+
+// loopbackIn reports whether loopback is used for a family because no other interface can be, and not because the configuration
+// names it.
+func (s *station) loopbackIn(f family) bool {
+	chosen := s.links[f].chosen
+	return len(s.config.Interfaces) == 0 && len(chosen) > 0 && chosen[0].loopback()
+}
+
+// standsIn reports whether loopback is all there is: nodes of other hosts cannot be heard, so no answer is complete.
+func (s *station) standsIn() bool {
+	for f := range family(families) {
+		if len(s.links[f].chosen) > 0 && !s.loopbackIn(f) {
+			return false
+		}
+	}
+	return s.loopbackIn(v4) || s.loopbackIn(v6)
+}
+
+// noteStandIn takes note of whether loopback stands in, and logs when it begins to.
+func (s *station) noteStandIn() {
+	was := s.standIn
+	if s.standIn = s.standsIn(); s.standIn && !was {
+		s.log.Info("only loopback is up: nodes of this host alone are found until an interface comes up",
+			"hint", "name lo under interfaces if that is meant")
 	}
 }
 
@@ -271,12 +306,17 @@ func (s *station) receiveAll(sock socket) (err error) {
 		}
 	}()
 	buf := make([]byte, MaxPacket+1) // one more, to tell what is too long
+	var lull lull
 	for {
+		began := time.Now()
 		d, err := sock.Receive(buf)
 		if err != nil {
 			return err
 		}
 		now := time.Now()
+		if lull.due(began, now) && !s.everything && !s.rest(napping) {
+			return nil
+		}
 		p, v := s.screen.check(d, now)
 		if v != accepted && !s.everything {
 			continue
@@ -288,6 +328,18 @@ func (s *station) receiveAll(sock socket) (err error) {
 		case <-s.done:
 			return nil
 		}
+	}
+}
+
+// rest waits. It reports false when the station was closed meanwhile.
+func (s *station) rest(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-s.done:
+		return false
 	}
 }
 

@@ -19,8 +19,10 @@ const (
 
 // table holds the nodes that are heard, one entry each. It belongs to one goroutine.
 type table struct {
-	expire time.Duration
-	nodes  map[string]*entry // by name, or by instance for a node without one
+	config Config
+	local  func(netip.Addr) bool // whether an address is one of this host
+	nodes  map[string]*entry     // by name, or by instance for a node without one
+	silent []string              // those that fell silent since this was last cleared, as the log names them
 }
 
 type entry struct {
@@ -28,7 +30,10 @@ type entry struct {
 	generation int64
 	seq        uint64 // highest so far
 	node       string
-	addrs      []string // as announced
+	addrs      []string      // as announced
+	interval   time.Duration // as announced, 0 by a version that does not
+	expire     time.Duration // silence after which it is gone
+	onHost     bool          // it is of this host
 	heard      time.Time
 	first      time.Time
 	paths      [families]path
@@ -46,20 +51,20 @@ type news struct {
 	verdict verdict
 	fresh   bool        // a node, or a new life of one, that was not known
 	report  []peer.Peer // new, or at a new address
-	gone    bool        // a node said goodbye
+	gone    bool        // a node that was known leaves
 }
 
-func newTable(expire time.Duration) *table {
-	return &table{expire: expire, nodes: make(map[string]*entry)}
+func newTable(c Config, local func(netip.Addr) bool) *table {
+	return &table{config: c, local: local, nodes: make(map[string]*entry)}
 }
 
 // hear takes a packet that passed the screen. zone names the interface it came in by.
 func (t *table) hear(p *packet, d *datagram, zone string, now time.Time) news {
 	key := nodeKey(p)
 	e := t.nodes[key]
-	if e != nil && now.Sub(e.heard) >= t.expire {
+	if e != nil && e.expired(now) {
 		e = nil // whatever life it was of
-		delete(t.nodes, key)
+		t.drop(key)
 	}
 	switch {
 	case e != nil && e.instance != p.Instance && !p.newer(e.generation, e.instance):
@@ -79,11 +84,12 @@ func (t *table) hear(p *packet, d *datagram, zone string, now time.Time) news {
 			reported = e.reported
 		}
 		e = &entry{instance: p.Instance, generation: p.Generation, node: p.Node, first: now, reported: reported}
+		e.onHost = t.local(d.from.Addr())
 		t.nodes[key] = e
 	}
-	e.hear(p, d, zone, now, t.expire)
+	e.hear(p, d, zone, now, t.config)
 	n := news{fresh: fresh}
-	if q, ok := e.change(now, t.expire); ok {
+	if q, ok := e.change(now); ok {
 		n.report = []peer.Peer{q}
 	}
 	return n
@@ -97,17 +103,22 @@ func nodeKey(p *packet) string {
 	return "\x00" + strconv.FormatUint(p.Instance, 16)
 }
 
-func (e *entry) hear(p *packet, d *datagram, zone string, now time.Time, expire time.Duration) {
+// expired reports whether the node was silent for too long.
+func (e *entry) expired(now time.Time) bool { return now.Sub(e.heard) >= e.expire }
+
+func (e *entry) hear(p *packet, d *datagram, zone string, now time.Time, c Config) {
 	e.heard = now
 	if p.Seq > e.seq {
 		if e.seq = p.Seq; !slices.Equal(e.addrs, p.Addrs) {
 			e.addrs, e.paths = p.Addrs, [families]path{}
 		}
+		e.interval = p.interval()
+		e.expire = c.expiryOf(e.interval)
 	}
 	next := reach(e.addrs, d.from.Addr(), zone)
 	next.heard = now
 	// A node heard by two interfaces has two sources; the first one stays while it is heard at all.
-	if old := e.paths[d.family]; old.addr != "" && old.addr != next.addr && now.Sub(old.heard) < expire {
+	if old := e.paths[d.family]; old.addr != "" && old.addr != next.addr && now.Sub(old.heard) < e.expire {
 		return
 	}
 	e.paths[d.family] = next
@@ -172,9 +183,9 @@ func (e *entry) prefers() (family, bool) {
 }
 
 // pick returns the address to report, "" if there is none, or not yet.
-func (e *entry) pick(now time.Time, expire time.Duration) string {
+func (e *entry) pick(now time.Time) string {
 	alive := func(f family) bool {
-		return e.paths[f].addr != "" && now.Sub(e.paths[f].heard) < expire
+		return e.paths[f].addr != "" && now.Sub(e.paths[f].heard) < e.expire
 	}
 	want, sure := e.prefers()
 	if sure && alive(want) {
@@ -197,8 +208,8 @@ func (e *entry) pick(now time.Time, expire time.Duration) string {
 }
 
 // change returns the peer to report if it differs from what was reported last.
-func (e *entry) change(now time.Time, expire time.Duration) (peer.Peer, bool) {
-	addr := e.pick(now, expire)
+func (e *entry) change(now time.Time) (peer.Peer, bool) {
+	addr := e.pick(now)
 	if addr == "" {
 		return peer.Peer{}, false
 	}
@@ -211,17 +222,54 @@ func (e *entry) change(now time.Time, expire time.Duration) (peer.Peer, bool) {
 // purge drops the nodes that fell silent.
 func (t *table) purge(now time.Time) {
 	for key, e := range t.nodes {
-		if now.Sub(e.heard) >= t.expire {
-			delete(t.nodes, key)
+		if e.expired(now) {
+			t.drop(key)
 		}
 	}
+}
+
+// drop removes a node that fell silent.
+func (t *table) drop(key string) {
+	t.silent = append(t.silent, nameOf(t.nodes[key].node))
+	delete(t.nodes, key)
+}
+
+// nextExpiry returns when the first of the nodes will have been silent for too long, later than limit if none will before.
+func (t *table) nextExpiry(limit time.Time) time.Time {
+	for _, e := range t.nodes {
+		if at := e.heard.Add(e.expire); at.Before(limit) {
+			limit = at
+		}
+	}
+	return limit
+}
+
+// onHost returns how many nodes are of this host.
+func (t *table) onHost() (n int) {
+	for _, e := range t.nodes {
+		if e.onHost {
+			n++
+		}
+	}
+	return n
+}
+
+// carryIntervals reports whether the packets of every node carry its interval, so that each will wait for a longer one of ours. Those of the
+// version before would take this node for gone.
+func (t *table) carryIntervals() bool {
+	for _, e := range t.nodes {
+		if e.interval == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // changes returns the peers whose address has become known, or another, by the passing of time.
 func (t *table) changes(now time.Time) []peer.Peer {
 	var all []peer.Peer
 	for _, e := range t.nodes {
-		if q, ok := e.change(now, t.expire); ok {
+		if q, ok := e.change(now); ok {
 			all = append(all, q)
 		}
 	}
@@ -233,7 +281,7 @@ func (t *table) live(now time.Time) []peer.Peer {
 	t.purge(now)
 	var all []peer.Peer
 	for _, e := range t.nodes {
-		e.change(now, t.expire)
+		e.change(now)
 		if e.reported.Addr != "" {
 			all = append(all, e.reported)
 		}

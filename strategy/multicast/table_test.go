@@ -12,9 +12,12 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-const tableExpiry = 10 * time.Second
+var tableExpiry = DefaultConfig().expiry()
 
 var epoch = time.Unix(1000, 0)
+
+// elsewhere takes every address for one of another host.
+func elsewhere(netip.Addr) bool { return false }
 
 // hearing is a packet as a table test writes it.
 type hearing struct {
@@ -105,7 +108,7 @@ func TestTheReportedAddressIsUsableAndStable(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			tb := newTable(tableExpiry)
+			tb := newTable(DefaultConfig(), elsewhere)
 			var got []string
 			for _, h := range c.heard {
 				for _, p := range h.into(tb).report {
@@ -146,7 +149,7 @@ func TestLivesOfANodeReplaceOneAnother(t *testing.T) {
 			accepted, a1,
 		},
 	} {
-		tb := newTable(tableExpiry)
+		tb := newTable(DefaultConfig(), elsewhere)
 		var last news
 		var at time.Duration
 		for _, h := range c.heard {
@@ -166,7 +169,7 @@ func TestLivesOfANodeReplaceOneAnother(t *testing.T) {
 }
 
 func TestTheTableIsBounded(t *testing.T) {
-	tb := newTable(tableExpiry)
+	tb := newTable(DefaultConfig(), elsewhere)
 	hear := func(i int, at time.Time) verdict {
 		p := &packet{Instance: uint64(i), Seq: 1, Node: fmt.Sprint(i), Addrs: []string{"10.0.0.1:1"}}
 		return tb.hear(p, &datagram{from: stranger}, "", at).verdict
@@ -188,7 +191,7 @@ func TestTheTableIsBounded(t *testing.T) {
 }
 
 func TestNodesWithoutANameAreToldApart(t *testing.T) {
-	tb := newTable(tableExpiry)
+	tb := newTable(DefaultConfig(), elsewhere)
 	for i := range 3 {
 		p := &packet{Instance: uint64(i + 1), Seq: 1, Addrs: []string{fmt.Sprintf("10.0.0.%d:1", i+1)}}
 		tb.hear(p, &datagram{from: stranger}, "", epoch)

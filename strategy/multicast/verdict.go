@@ -15,7 +15,7 @@ const (
 	badReplay              // heard before, or older than the last 64 of its sender
 	badSkew                // the sender's clock is more than 5 minutes off
 	badSize                // empty, or over 512 bytes
-	badRate                // over 64 packets a second from one address
+	badRate                // over 64 packets a second from one address, those of known senders not counted
 	full                   // no room for one more sender
 	badDestination         // sent to a group or by a broadcast that is not ours
 	malformed              // its inside cannot be read

@@ -1,17 +1,21 @@
 package multicast
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 )
 
 const (
-	silence    = 15 * time.Second // without any foreign packet: an operator is told
-	warnEvery  = 10 * time.Minute // the same warning, at most this often
-	namesakes  = 30 * time.Second // packets of one name from two lives for so long are no restart
-	linesEvery = time.Second      // in this time
-	lines      = 10               // lines at most about what others send
+	silence   = 15 * time.Second // without any foreign packet: it is logged
+	warnEvery = 10 * time.Minute // the same warning, at most this often
+	namesakes = 30 * time.Second // packets of one name from two lives for so long are no restart
+
+	summaryDelay = time.Second      // changes of the peers so close together make one line of each kind,
+	summaryEvery = 30 * time.Second // and the next lines come after this
+	namedAtMost  = 3                // peers that a line names; the others are counted
 )
 
 // watch decides when an operator must hear of silence. The log stays bounded whatever is received.
@@ -25,8 +29,33 @@ type watch struct {
 	nameTold  time.Time
 	refused   uint64 // packets of this cluster that were refused, as told last
 	refusedAt time.Time
-	second    time.Time // lines logged since then
-	logged    int
+
+	came, left, lost changes   // of the peers, since the last summary
+	summaryAt        time.Time // when the next summary is due; zero: nothing has changed
+	summarized       time.Time // when the last one was logged
+}
+
+// changes are peers that changed in one way.
+type changes struct {
+	count int
+	names []string // of the first
+}
+
+// String names the first peers and counts the others: "n80, n32 and 28 more".
+func (c changes) String() string {
+	text := strings.Join(c.names, ", ")
+	if more := c.count - len(c.names); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// nameOf returns what a log calls a node of this name.
+func nameOf(node string) string {
+	if node == "" {
+		return "(unnamed)"
+	}
+	return node
 }
 
 func newWatch(now time.Time) watch { return watch{next: now.Add(silence), last: now} }
@@ -35,7 +64,7 @@ func newWatch(now time.Time) watch { return watch{next: now.Add(silence), last: 
 func (w *watch) heard(log hclog.Logger, now time.Time) {
 	if w.warned {
 		w.warned = false
-		w.say(log, now, "peers are heard again", "elapsed", now.Sub(w.last))
+		log.Info("peers are heard again", "elapsed", now.Sub(w.last))
 	}
 	w.last = now
 	if at := now.Add(silence); at.Before(w.next) {
@@ -55,13 +84,38 @@ func (w *watch) look(log hclog.Logger, d Diagnosis, now time.Time) {
 		"targets", d.Targets, "sent", d.Sent, "rejected", d.rejected(), "hint", d.Hint())
 }
 
-// say logs what others cause, a bounded number of lines a second.
-func (w *watch) say(log hclog.Logger, now time.Time, message string, args ...any) {
-	if now.Sub(w.second) >= linesEvery {
-		w.second, w.logged = now, 0
+// nextLook returns when look or summarize has something to do.
+func (w *watch) nextLook() time.Time {
+	if !w.summaryAt.IsZero() && w.summaryAt.Before(w.next) {
+		return w.summaryAt
 	}
-	if w.logged++; w.logged <= lines {
-		log.Info(message, args...)
+	return w.next
+}
+
+// count notes that a peer changed; the next summary has it.
+func (w *watch) count(c *changes, name string, now time.Time) {
+	if c.count++; len(c.names) < namedAtMost {
+		c.names = append(c.names, name)
+	}
+	if w.summaryAt.IsZero() {
+		w.summaryAt = later(now.Add(summaryDelay), w.summarized.Add(summaryEvery))
+	}
+}
+
+// summarize logs which peers have changed, when it is due: a few lines however many peers there are.
+func (w *watch) summarize(log hclog.Logger, peers int, now time.Time) {
+	if w.summaryAt.IsZero() || now.Before(w.summaryAt) {
+		return
+	}
+	w.summaryAt, w.summarized = time.Time{}, now
+	for _, line := range []struct {
+		phrase string
+		of     *changes
+	}{{"peers heard", &w.came}, {"peers left", &w.left}, {"peers fell silent", &w.lost}} {
+		if line.of.count > 0 {
+			log.Info(line.phrase, "count", line.of.count, "peers", line.of.String(), "now", peers)
+			*line.of = changes{}
+		}
 	}
 }
 

@@ -25,11 +25,12 @@ type Config struct {
 	HealthStates []string `yaml:"health_states"`
 
 	// The labels of a container that become fields of its peer; "" means none.
-	ZoneLabel    string `yaml:"zone_label"`
-	VersionLabel string `yaml:"version_label"`
+	ZoneLabel string `yaml:"zone_label"`
 
 	URL  string        `yaml:"url"`  // of the metadata, with the version of their form, 2015-12-19 at least
 	Wait time.Duration `yaml:"wait"` // how long the server may keep a question for changes, 1s to 2m; 0 asks each interval only
+
+	strategy.VersionConfig `yaml:",inline"` // whether peers of other versions are left out
 
 	strategy.PollConfig `yaml:",inline"`
 }
@@ -47,16 +48,17 @@ func DefaultConfig() Config {
 	return Config{
 		States: []string{"running", "starting"},
 		// Rancher says initializing where others say starting.
-		HealthStates: []string{"healthy", "none", "starting", "initializing", "reinitializing"},
-		URL:          "http://rancher-metadata/2016-07-29",
-		Wait:         30 * time.Second,
-		PollConfig:   strategy.PollConfig{Interval: 5 * time.Second, Timeout: 10 * time.Second},
+		HealthStates:  []string{"healthy", "none", "starting", "initializing", "reinitializing"},
+		URL:           "http://rancher-metadata/2016-07-29",
+		Wait:          30 * time.Second,
+		VersionConfig: strategy.DefaultVersion(),
+		PollConfig:    strategy.PollConfig{Interval: 5 * time.Second, Timeout: 10 * time.Second},
 	}
 }
 
 // Validate reports what cannot work, all of it.
 func (c Config) Validate() error {
-	errs := []error{c.PollConfig.Validate()}
+	errs := []error{c.PollConfig.Validate(), c.VersionConfig.Validate()}
 	bad := func(key, format string, args ...any) {
 		errs = append(errs, strategy.At(key, fmt.Errorf(format, args...)))
 	}

@@ -21,7 +21,14 @@ var Kind = strategy.Kind[Config]{
 	Name:    "rancher",
 	Doc:     "containers of a service, from the metadata server of Rancher 1.x",
 	Default: DefaultConfig(),
-	New:     New,
+
+	FormerKeys: map[string]string{
+		"polling_interval": "interval",
+		"poll_interval":    "interval",
+		"node_basename":    "leave it out; a peer is an address, and port says where it listens",
+	},
+
+	New: New,
 }
 
 // New makes the strategy. It asks the metadata server for the service every interval, and at once
@@ -53,7 +60,7 @@ func newStrategy(c Config, env strategy.Env, dial dialFunc) (strategy.Strategy, 
 			defer cancel()
 			running.Go(func() { w.run(ctx) })
 		}
-		return strategy.Poll(l.peers, poll, env).Run(ctx, out)
+		return strategy.Poll(c.Filter(l.peers, env), poll, env).Run(ctx, out)
 	}), nil
 }
 

@@ -23,7 +23,10 @@ var Kind = strategy.Kind[Config]{
 	Name:    "static",
 	Doc:     "a fixed list of host:port; names are resolved again and again",
 	Default: DefaultConfig(),
-	New:     New,
+
+	FormerNames: []string{"epmd"},
+
+	New: New,
 }
 
 // New makes the strategy. A literal address is a peer as it stands. A name gives one peer for

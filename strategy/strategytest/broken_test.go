@@ -207,11 +207,6 @@ var brokenFailures = []broken{
 	{"fails without an error", checkBroken, filtered(filter{fail: func(out strategy.Sink, err error) {
 		out.Fail(nil)
 	}}), "without an error"},
-	{"gives up", checkBroken, wrapped(func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error {
-		ctx, cancel := context.WithTimeout(ctx, time.Minute)
-		defer cancel()
-		return good.Run(ctx, out)
-	}), "returned before its context ended"},
 	{"silent about an error", checkKeeps, filtered(filter{fail: func(strategy.Sink, error) {}}), "a Fail after the source broke"},
 	{"an error drops everybody", checkKeeps, filtered(filter{fail: func(out strategy.Sink, err error) {
 		out.Fail(err)
@@ -253,16 +248,6 @@ var brokenFailures = []broken{
 		}
 		return p, err
 	}), "made of garbage"},
-	{"ends on garbage", checkGarbage, run(func(ctx context.Context, m *memory, out strategy.Sink) error {
-		for {
-			p, err := m.ask(ctx)
-			if err != nil {
-				return err
-			}
-			out.Set(append([]peer.Peer{}, p...))
-			time.Sleep(time.Second)
-		}
-	}).maker(), "returned before its context ended"},
 	{"a panic is nobody", checkPanic, run(func(ctx context.Context, m *memory, out strategy.Sink) error {
 		return loop(ctx, func() {
 			defer func() {

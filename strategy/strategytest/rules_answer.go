@@ -11,7 +11,7 @@ func answered(tb testing.TB, s Subject) (*Source, *running) {
 	tb.Helper()
 	src := setup(tb, s)
 	src.Answer(src.Peers)
-	r := start(tb, s.make(tb, src))
+	r := s.start(tb, src)
 	r.within(s.deadline(), "a Set of the complete answer", setOf(src.Peers))
 	return src, r
 }
@@ -63,7 +63,7 @@ func checkEmpty(tb testing.TB, s Subject) {
 		tb.Skip("the source has no complete answer without a peer")
 	}
 	src.Empty()
-	r := start(tb, s.make(tb, src))
+	r := s.start(tb, src)
 	calls := r.within(s.deadline(), "a Set of nobody", Has(Set))
 	if last := calls[len(calls)-1]; last.Method != Set || len(last.Peers) > 0 {
 		tb.Errorf("%v for a source without peers, want Set()", last)

@@ -14,7 +14,7 @@ func checkPartial(tb testing.TB, s Subject) {
 	}
 	some := src.Peers[:1]
 	src.Partial(some, errScripted)
-	r := start(tb, s.make(tb, src))
+	r := s.start(tb, src)
 	calls := r.within(s.deadline(), "an Add of the known part and a Fail", func(calls []Call) bool {
 		return Has(Add)(calls) && Has(Fail)(calls)
 	})
@@ -52,7 +52,7 @@ func checkHang(tb testing.TB, s Subject) {
 // failsInTime runs against a source that gives no answer: a Fail comes in time and never a Set.
 func failsInTime(tb testing.TB, s Subject, src *Source, while string) *running {
 	tb.Helper()
-	r := start(tb, s.make(tb, src))
+	r := s.start(tb, src)
 	r.within(s.deadline(), "a Fail while "+while, Has(Fail))
 	pass(3 * time.Minute)
 	r.stays()
@@ -119,17 +119,18 @@ func checkPanic(tb testing.TB, s Subject) {
 		tb.Skip("the source has no way to panic in the hands of the strategy")
 	}
 	src.Panic()
-	r := start(tb, s.make(tb, src))
+	r := s.start(tb, src)
 	deadline := time.After(s.deadline())
-	for !r.returned() && !Has(Fail)(r.Calls()) {
+	for !Has(Fail)(r.Calls()) {
 		select {
 		case <-deadline:
 			tb.Fatalf("neither a crash nor a Fail within %v of a panic", s.deadline())
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	if r.returned() && r.err == nil && r.panicked == nil {
+	if r.silentCrash() {
 		tb.Errorf("Run returned without an error after a panic")
 	}
+	r.stays()
 	noSet(tb, r.Calls(), "the source panicked")
 }

@@ -17,7 +17,7 @@ func checkReturns(tb testing.TB, s Subject) {
 		return
 	}
 	src.Hang()
-	r = start(tb, s.make(tb, src))
+	r = s.start(tb, src)
 	pass(s.deadline() / 20) // the first lookup hangs
 	r.stop()
 }
@@ -43,10 +43,9 @@ func checkEnded(tb testing.TB, s Subject) {
 func checkLeavesNothing(tb testing.TB, s Subject) {
 	src := setup(tb, s)
 	src.Answer(src.Peers)
-	st := s.make(tb, src)
 	synctest.Wait()
 	before := goroutines()
-	r := start(tb, st)
+	r := s.start(tb, src)
 	r.within(s.deadline(), "a Set of the complete answer", setOf(src.Peers))
 	pass(70 * time.Second)
 	r.stop()
@@ -65,7 +64,7 @@ func checkLeavesNothing(tb testing.TB, s Subject) {
 func checkOverlap(tb testing.TB, s Subject) {
 	src, old := answered(tb, s)
 	pass(time.Minute)
-	fresh := start(tb, s.make(tb, src))
+	fresh := s.start(tb, src)
 	fresh.within(s.deadline(), "a Set of the complete answer by the second Run", setOf(src.Peers))
 	pass(30 * time.Second)
 	old.stop()

@@ -3,10 +3,12 @@ package strategytest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,43 +69,109 @@ func configure(s Subject, config string) (*strategy.Configured, error) {
 // make makes the strategy that asks src.
 func (s Subject) make(tb testing.TB, src *Source) strategy.Strategy {
 	tb.Helper()
-	c, err := configure(s, src.Config)
-	if err != nil {
-		tb.Fatalf("the good configuration is refused: %v", err)
-	}
-	st, err := c.New(src.Env)
+	st, err := s.configured(tb, src).New(src.Env)
 	if err != nil {
 		tb.Fatalf("New with the good configuration: %v", err)
 	}
 	return st
 }
 
-// running is a Run under observation.
+// configured returns the good configuration of src.
+func (s Subject) configured(tb testing.TB, src *Source) *strategy.Configured {
+	tb.Helper()
+	c, err := configure(s, src.Config)
+	if err != nil {
+		tb.Fatalf("the good configuration is refused: %v", err)
+	}
+	return c
+}
+
+const (
+	minRestart   = time.Second
+	maxRestart   = time.Minute
+	restartReset = 5 * time.Minute // of a Run, after which a crash counts as the first again
+)
+
+// running is a strategy under observation. It does as the supervisor does: an early return or a
+// panic of Run is recorded like a Fail, and a new strategy is run after a backoff of 1 s doubling
+// to 60 s, unless the error is permanent.
 type running struct {
 	*Sink
 	tb     testing.TB
 	cancel context.CancelFunc
-	done   chan struct{} // closed when Run has returned
+	done   chan struct{} // closed when no Run will follow
 
-	// Owned by the goroutine of Run until done is closed.
-	err      error
-	panicked any
+	mu        sync.Mutex
+	crashes   []error // of Runs that ended early, the error of each; nil for a Run that returned none
+	permanent bool    // the last crash ended it
 }
 
-// start starts a Run. It is ended and awaited when the test ends.
-func start(tb testing.TB, st strategy.Strategy) *running {
+// start starts the strategy that asks src. It is ended and awaited when the test ends.
+func (s Subject) start(tb testing.TB, src *Source) *running {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{Sink: new(Sink), tb: tb, cancel: cancel, done: make(chan struct{})}
+	c := s.configured(tb, src)
 	go func() {
 		defer close(r.done)
-		defer func() { r.panicked = recover() }()
-		r.err = st.Run(ctx, r.Sink)
+		r.supervise(ctx, c, src.Env)
 	}()
 	tb.Cleanup(r.stop)
 	return r
 }
 
-// stop ends the Run and waits for its return, which must be soon.
+// supervise runs strategies one after the other until ctx is done or an error is permanent.
+func (r *running) supervise(ctx context.Context, c *strategy.Configured, env strategy.Env) {
+	backoff := minRestart
+	for {
+		began := time.Now()
+		err := r.once(ctx, c, env)
+		if ctx.Err() != nil {
+			return
+		}
+		r.crashed(err)
+		if strategy.IsPermanent(err) {
+			return
+		}
+		if time.Since(began) >= restartReset {
+			backoff = minRestart
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(backoff):
+			backoff = min(2*backoff, maxRestart)
+		}
+	}
+}
+
+// once makes a strategy and runs it; a panic becomes an error.
+func (r *running) once(ctx context.Context, c *strategy.Configured, env strategy.Env) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	st, err := c.New(env)
+	if err != nil {
+		return err
+	}
+	return st.Run(ctx, r.Sink)
+}
+
+// crashed records an early end of Run.
+func (r *running) crashed(err error) {
+	r.mu.Lock()
+	r.crashes = append(r.crashes, err)
+	r.permanent = strategy.IsPermanent(err)
+	r.mu.Unlock()
+	if err == nil {
+		err = errors.New("Run returned before its context ended, without an error")
+	}
+	r.Fail(err)
+}
+
+// stop ends the strategy and waits for the return of Run, which must be soon.
 func (r *running) stop() {
 	r.cancel()
 	select {
@@ -113,30 +181,22 @@ func (r *running) stop() {
 	}
 }
 
-// returned reports whether Run has returned.
-func (r *running) returned() bool {
-	select {
-	case <-r.done:
-		return true
-	default:
-		return false
-	}
-}
-
-// crash describes an early return of Run.
-func (r *running) crash() string {
-	if r.panicked != nil {
-		return fmt.Sprintf("panic: %v", r.panicked)
-	}
-	return fmt.Sprintf("error: %v", r.err)
-}
-
-// stays reports a Run that returned although its context has not ended.
+// stays reports a strategy that will not be run again although its context has not ended.
 func (r *running) stays() {
 	r.tb.Helper()
-	if r.returned() {
-		r.tb.Fatalf("Run returned before its context ended, with %s", r.crash())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.permanent {
+		r.tb.Fatalf("Run ended with a permanent error, after which it is not called again, although the source can recover: %v",
+			r.crashes[len(r.crashes)-1])
 	}
+}
+
+// silentCrash reports whether a Run ended early without an error.
+func (r *running) silentCrash() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Contains(r.crashes, nil)
 }
 
 // within waits for cond and reports what it waited for when that does not come in time.

@@ -14,6 +14,10 @@
 // only while everybody waits. The source must therefore be part of the bubble: a fake in memory, or files, whose
 // system calls return at once. A real socket stops the clock. A rule about something that the source
 // cannot do is skipped with a message.
+//
+// The suite does as the supervisor does when Run returns early or panics: it records the crash like a Fail, makes a
+// new strategy and runs it after 1 s, doubling to 60 s. A permanent error is not restarted, and is reported where the source can
+// recover.
 package strategytest
 
 import (
