@@ -7,6 +7,7 @@ GO ?= go
 STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 60s
 SCHEDULES ?= 500
+SEED ?= 2000
 SOAK ?= 30m
 
 # The race detector needs a C compiler.
@@ -33,9 +34,10 @@ test:
 	@[ -n "$(RACE)" ] || echo "no C compiler: the tests run without the race detector"
 	$(GO) test $(RACE) ./...
 
-# Random courses of faults against the membership core, with seeds never tried before; a failing one is printed.
+# Random courses of faults against the membership core: the same ones each time, or with SEED=0 ones never tried before. A failing one
+# is printed with its seed.
 schedules:
-	$(GO) test ./gossip/gossiptest -count=1 -timeout 60m -v -run RandomSchedules -schedules $(SCHEDULES) -seed 0
+	$(GO) test ./gossip/gossiptest -count=1 -timeout 60m -v -run RandomSchedules -schedules $(SCHEDULES) -seed $(SEED)
 
 # A Kubernetes API server and CoreDNS for the integration tests: some minutes the first time, then nothing.
 labs:

@@ -145,11 +145,6 @@ func (d *RecordDelta) above(version uint64) ([]LinkEntry, []Entry) {
 	return d.Links[i:], d.Entries[j:]
 }
 
-// behind compares what a digest says with a record: negative if the sender of the digest is behind.
-func (e *DigestEntry) behind(r *record) int {
-	return cmp.Or(cmp.Compare(e.Generation, r.generation), cmp.Compare(e.Version, r.version))
-}
-
 // weight is about what a delta takes on the wire, in bytes.
 func (d *RecordDelta) weight() int {
 	n := 40 + len(d.ID) + linkWeight*len(d.Links)
