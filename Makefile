@@ -32,7 +32,7 @@ lint:
 
 test:
 	@[ -n "$(RACE)" ] || echo "no C compiler: the tests run without the race detector"
-	$(GO) test $(RACE) ./...
+	$(GO) test $(RACE) -timeout 20m ./...
 
 # Random courses of faults against the membership core: the same ones each time, or with SEED=0 ones never tried before. A failing one
 # is printed with its seed.
