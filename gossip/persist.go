@@ -200,6 +200,16 @@ func (p *persist) keep(c disk.Change) {
 	}
 }
 
+// hurry has what is pending written at once.
+func (p *persist) hurry() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.due.IsZero() && p.retryAt.IsZero() {
+		p.due = time.Now()
+		p.wakeLocked()
+	}
+}
+
 // answer answers a request when all changes kept so far are on the disk.
 func (p *persist) answer(reply chan<- error) {
 	if p.dir == "" {
@@ -386,6 +396,9 @@ func (p *persist) keepOutput(out core.Output) {
 		value := binary.BigEndian.AppendUint64(nil, uint64(out.At))
 		p.keep(disk.Change{Key: keptContact, Value: binary.BigEndian.AppendUint64(value, uint64(out.Floor))})
 	case core.RememberShared:
+		if out.Entry.Space == core.SpaceMember {
+			defer p.hurry() // a removal is not to be forgotten by a node that dies right after it
+		}
 		if out.Restored { // it is there already
 			return
 		}

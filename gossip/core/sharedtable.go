@@ -4,8 +4,11 @@ package core
 type sharedTable struct{ c *Core }
 
 func (t *sharedTable) of(l *link) *exchange { return &l.shared }
-func (t *sharedTable) quiet() bool          { return t.c.now()-t.c.sharedFlood.fresh > t.c.cfg.Heartbeat }
-func (t *sharedTable) isSmall() bool        { return false }
+func (t *sharedTable) quiet() bool {
+	f := t.c.sharedFlood.fresh
+	return f == 0 || t.c.now()-f > t.c.cfg.Heartbeat
+}
+func (t *sharedTable) isSmall() bool { return false }
 
 // takes and gives are false for a write of the future: it waits where it is until cluster time gets there.
 func (t *sharedTable) takes(c claim) bool {
