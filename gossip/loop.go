@@ -78,6 +78,9 @@ func (n *Node) carryOut(out core.Output) (end bool) {
 	case core.Close:
 		n.dropLink(out.Link, out.Graceful)
 	case core.Exchanged:
+		if !n.viewAt.IsZero() {
+			n.publish() // a Join that returns now finds what it brought
+		}
 		if l := n.links[out.Link]; l != nil {
 			l.finishJoin()
 		}
