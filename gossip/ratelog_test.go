@@ -52,7 +52,7 @@ func TestHostsAreDistinguished(t *testing.T) {
 func TestWhatIsNormalOnceIsLoggedWhenItRepeats(t *testing.T) {
 	j, now := new(journal), time.Now()
 	l := newRateLimitedLog(newAsyncLog(hclog.New(&hclog.LoggerOptions{Output: j})), func() time.Time { return now })
-	for range 10 { // twice every ten minutes is no trouble
+	for range 10 { // twice every ten minutes is normal
 		l.warnAfter(3, "something", "a")
 		l.warnAfter(3, "something", "a")
 		now = now.Add(repeatAfter)

@@ -29,12 +29,12 @@ type entry struct {
 	key     string
 	value   string // the newest that was acknowledged; "": it is not there
 	last    string // who acknowledged it, and when
-	next    string // is being written, or was and nobody knows
+	next    string // is being written, or was with an unknown result
 	unknown bool   // whether next was written
 	deletes bool   // what is being written is to be a delete
 }
 
-// may tells whether a value of the key is right.
+// may reports whether a value of the key is right.
 func (e *entry) may(value string) bool { return value == e.value || e.unknown && value == e.next }
 
 // ledger holds what nodes were asked to write and what they acknowledged.
@@ -48,8 +48,8 @@ type ledger struct {
 	acked   int
 	deleted int            // of the acknowledged
 	late    int            // times all entries were being written
-	errors  map[string]int // that are not "nobody runs there"
-	refused int            // nobody ran there
+	errors  map[string]int // other than "no agent runs there"
+	refused int            // no agent ran there
 }
 
 func newLedger(hosts int, seed uint64) *ledger {
@@ -130,7 +130,7 @@ func (l *ledger) difference(got state) string {
 func (l *ledger) tell(t *testing.T) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t.Logf("%d writes, %d acknowledged, %d of them deletes; nobody ran for %d; %d unknown; %d times every key was being written", l.writes, l.acked, l.deleted, l.refused, len(l.retired), l.late)
+	t.Logf("%d writes, %d acknowledged, %d of them deletes; no agent ran for %d; %d unknown; %d times every key was being written", l.writes, l.acked, l.deleted, l.refused, len(l.retired), l.late)
 	for _, text := range slices.Sorted(maps.Keys(l.errors)) {
 		t.Logf("%d times: %s", l.errors[text], text)
 	}

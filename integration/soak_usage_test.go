@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// usage is what the nodes that are never killed use, the most of any. The program tells nobody how many goroutines it has: what they
+// usage is what the nodes that are never killed use, the most of any. The program does not report how many goroutines it has: what they
 // hold, descriptors and memory, and the threads they wait in show when these grow.
 type usage struct{ rss, files, threads int } // rss in KiB
 

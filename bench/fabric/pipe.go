@@ -36,7 +36,7 @@ type pipe struct {
 	ready    []byte        // arrived and not read
 	readErr  error         // after what is ready
 	sendErr  error
-	closed   bool          // nobody reads any more
+	closed   bool          // its reader has ended
 	deadline time.Time     // of reads
 	wake     chan struct{} // of the reader, a mailbox of one
 

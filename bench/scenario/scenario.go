@@ -90,7 +90,7 @@ type Settings struct {
 	Limit   time.Duration // after which what did not happen is given up
 	State   int           // in bytes, of scenario bulk
 	Seed    uint64        // of the network, and of the choice of members
-	Trace   io.Writer     // takes a line for each change of a list, with its time; nil: nobody wants them
+	Trace   io.Writer     // takes a line for each change of a list, with its time; nil: none
 }
 
 // Samples are the values of each metric, by key; what did not happen within the limit is +Inf.

@@ -110,7 +110,7 @@ func (c *Core) future() Stamp { return stampAt(c.clusterTime().Add(clockAhead)) 
 func (c *Core) aheadOfClock(s Stamp) bool { return s > c.future() }
 
 // isAhead reports whether a write is of the future for a node that has its key at a stamp, 0: not at all. One that closely follows
-// what the node has is not: it does no more harm than that, and else nobody could write the key again before its time, after all
+// what the node has is not: it does no more harm than that, and otherwise no node could write the key again before its time, after all
 // clocks were set back.
 func (c *Core) isAhead(s, had Stamp) bool {
 	return c.aheadOfClock(s) && (s <= had || s-had > followsWithin || had == 0)

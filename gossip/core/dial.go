@@ -23,7 +23,7 @@ type target struct {
 // dialler calls nodes, with a backoff per target that grows to Config.DialCap and then stays: who is unreachable is called for
 // ever, since the first working link is what merges two halves.
 //
-// Seeds, addresses at which somebody may live, wait in a fair queue: those that were never tried first, the newest word of the
+// Seeds, addresses at which a node may run, wait in a fair queue: those that were never tried first, the newest word of the
 // application before all, then the one whose last try is the longest ago. So dead addresses, however many, never keep a live one
 // from its turn.
 type dialler struct {
@@ -269,7 +269,7 @@ func (c *Core) dialFailed(in DialFailed) {
 	soonest(&d.dueAt, c.now())
 }
 
-// dialled ends the dial that brought a link, and returns the place of the peer and who was dialled, nil if nobody was. The backoff
+// dialled ends the dial that brought a link, and returns the place of the peer and the target, nil if there was none. The backoff
 // stays until the link has lived for a while.
 func (c *Core) dialled(in LinkUp, node NodeID) (*slot, *target) {
 	s := c.store.slot(node)

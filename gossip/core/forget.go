@@ -8,8 +8,8 @@ import (
 )
 
 // Members are forgotten by age. When a member ceases to be up, every node notes the moment by cluster time, the latest moment that
-// anybody knows travels with its record, and a record that is older than Config.ForgetAfter is dropped by each node for itself. There
-// is no verdict about a member that could come back to those who are alive: who is up has no age. (Chitchat drops dead nodes in the
+// anybody knows travels with its record, and a record that is older than Config.ForgetAfter is dropped by each node for itself. No
+// statement about a member travels that could reach members that are alive: a member that is up has no age. (Chitchat drops dead nodes in the
 // same way, by time since death that each node counts for itself; Cassandra needs a word, "removed", that spreads.)
 //
 // A node does not forget when those that it would forget are as many as those that are up, it included: then it may be the one that
@@ -128,7 +128,7 @@ func (c *Core) forgetMember(t *slot) {
 const quietly = "quietly"
 
 // turnsAway returns why a delta is not to be merged, "" if it is: its member was removed or was forgotten a moment ago, its generation is
-// beyond all clocks, or there is no room for one more.
+// beyond all clocks, or the table is full.
 func (c *Core) turnsAway(d *RecordDelta) string {
 	t := c.store.byNode[d.Node]
 	known := t != nil && t.rec != nil
@@ -151,7 +151,7 @@ func (c *Core) turnsAway(d *RecordDelta) string {
 	return ""
 }
 
-// ReasonFull is the reason of a [Rejected] for a member for which there is no room.
+// ReasonFull is the reason of a [Rejected] for a member that does not fit into the table.
 const ReasonFull = "too many members"
 
 // makeRoom reports whether there is room for the record of one more member, and makes it if the table is full. All nodes follow one

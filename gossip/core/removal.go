@@ -89,7 +89,7 @@ func (c *Core) expel(t *slot, e *SharedEntry) {
 	c.forgetMember(t)
 }
 
-// drain takes a frame of a peer that was removed: what it wrote to the shared map before it knew, and its goodbye.
+// drain takes a frame of a peer that was removed: what it wrote to the shared map before it knew, and its Bye.
 func (c *Core) drain(l *link, f Frame) {
 	switch f := f.(type) {
 	case *SharedDelta:
@@ -100,7 +100,7 @@ func (c *Core) drain(l *link, f Frame) {
 	}
 }
 
-// endDraining closes the links of removed peers that do not say goodbye.
+// endDraining closes the links of removed peers that do not send a Bye.
 func (c *Core) endDraining() {
 	for _, l := range slices.Clone(c.links.removed) {
 		if c.now() >= l.drainUntil {

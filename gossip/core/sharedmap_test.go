@@ -102,7 +102,7 @@ func TestTheFloorStaysTenMinutesBehind(t *testing.T) {
 	}
 	later := noon.Add(10*time.Minute + 5*time.Second)
 	if !m.canBury("more", later) || m.next(false) != noon.Add(10*time.Minute) && m.dead > m.limit {
-		t.Errorf("after 10 minutes there is no room; next %v", m.next(false))
+		t.Errorf("after 10 minutes nothing more fits; next %v", m.next(false))
 	}
 }
 

@@ -61,7 +61,7 @@ func (s *store) slot(n NodeID) *slot {
 	return t
 }
 
-// giveBack drops the places of nodes without a record for which nobody has a use. The last place moves into each that is dropped, so
+// giveBack drops the places of nodes without a record that are not used. The last place moves into each that is dropped, so
 // that however many names come and go in the life of a process, it has as many places as it needs.
 func (s *store) giveBack(used func(*slot) bool) {
 	for i := 0; i < len(s.slots); {

@@ -35,7 +35,7 @@ type timeline struct {
 	log     []string
 	kinds   map[string]int // lines of the log by kind
 	changed chan struct{}  // closed and replaced at each new member list
-	all     io.Writer      // gets every line; nil: nobody does
+	all     io.Writer      // gets every line; nil: discarded
 }
 
 // logLine finds the message of a log line, which is constant: what varies are the pairs behind it.
