@@ -52,7 +52,7 @@ type lackedWrite struct {
 
 // announceAfter is how long a write that was pushed waits before it is announced over lazy links, and waits again before the other ends
 // do so. Which end is the first differs from key to key. The other one mostly has nothing left to announce.
-func (c *Core) announceAfter() time.Duration { return 1 * c.cfg.Coalesce }
+func (c *Core) announceAfter() time.Duration { return c.cfg.Coalesce }
 
 // announcesFirst reports whether this end of a link is the first to announce a key.
 func (c *Core) announcesFirst(l *link, id uint64) bool {
@@ -71,7 +71,7 @@ func (c *Core) announces(l *link, id uint64) bool {
 // askAfter is how long an announced write may take to come by the tree: one or a few more hops. By chance, so that of a part of the
 // tree that was cut off one member asks, and the others get the write from it.
 func (c *Core) askAfter() time.Duration {
-	return 1*c.cfg.Coalesce + time.Duration(c.rng.Int64N(int64(1*c.cfg.Coalesce)))
+	return 1*c.cfg.Coalesce + time.Duration(c.rng.Int64N(int64(c.cfg.Coalesce)))
 }
 
 // lackedMost bounds the announced writes that are waited for; the comparison of hashes finds the others.
