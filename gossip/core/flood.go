@@ -231,7 +231,6 @@ func (c *Core) learn(ch change, l *link, urgent bool) {
 	if ch.fresh {
 		c.rememberMember(t)
 	}
-	c.judge.news = true
 	urgent = urgent || ch.fresh || !t.reached()
 	lost := ch.prev == 0
 	for i := range ch.delta.Entries {

@@ -92,7 +92,7 @@ func (c *Core) giveBackDue() {
 		return
 	}
 	c.giveBackAt = c.now() + 60*c.cfg.Heartbeat
-	if spare == 0 {
+	if spare == 0 || c.judge.held != 0 { // a verdict that is held back remembers places
 		return
 	}
 	dialled := map[*slot]bool{}

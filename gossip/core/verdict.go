@@ -6,8 +6,7 @@ import "time"
 // records, worked out anew after a change and never remembered, so there is nothing to refute and the first working link between
 // two halves makes one cluster of them.
 type verdict struct {
-	up      int  // members that are up, we included
-	news    bool // records changed since the view was last made
+	up      int // members that are up, we included
 	dueAt   time.Duration
 	held    time.Duration // since when a verdict is held back; 0: none is
 	reached int           // members that could be reached when that was last worked out
