@@ -15,8 +15,9 @@ import (
 // of a partition and when they meet again. Its methods are safe for concurrent use. Readers see what the node has taken in, without
 // a look at any clock: a value with a time to live lasts until the node ends it, about 10 ms after its time.
 type Shared struct {
-	node    *Node
-	entries readableMap
+	node     *Node
+	entries  readableMap
+	updating keyLocks
 
 	mu       sync.Mutex
 	watchers map[*sharedWatcher]struct{}
@@ -81,51 +82,12 @@ func (s *Shared) Delete(ctx context.Context, key string) error {
 	return s.write(ctx, core.SharedDelete{Key: key}, nil)
 }
 
-// maxUpdates bounds how often Update calls its function.
-const maxUpdates = 100
-
-// Update replaces the value of a key by what fn makes of it: ok reports whether there was a value, and keep false deletes it. If fn
-// changes nothing, nothing is written. fn is called again when the key changed in between here, up to 100 times before Update
-// returns [ErrContended], so two updates of one node never lose each other, while of updates at two nodes at the same moment the
-// later one wins whole. An error of fn is returned, and nothing is written.
-func (s *Shared) Update(ctx context.Context, key string, fn func(old string, ok bool) (value string, keep bool, err error)) error {
-	for range maxUpdates {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("gossip: update %q: %w", key, err)
-		}
-		var stamp core.Stamp
-		var old string
-		e := s.find(key)
-		ok := hasValue(e)
-		if e != nil {
-			stamp, old = e.Stamp, e.Value
-		}
-		value, keep, err := fn(old, ok)
-		if err != nil {
-			return err
-		}
-		if keep == ok && value == old || !keep && !ok {
-			return nil
-		}
-		var in core.Input = core.SharedSet{Key: key, Value: value}
-		if !keep {
-			in = core.SharedDelete{Key: key}
-		}
-		if err := s.write(ctx, in, &stamp); !errors.Is(err, errStale) {
-			return err
-		}
-	}
-	return fmt.Errorf("gossip: update %q: %w", key, ErrContended)
-}
-
 var (
 	// ErrClockAhead means that the other nodes would refuse a write, because its stamp would be more than a minute ahead of their clocks:
 	// this node's clock is ahead, or that of the node that last wrote the key was.
 	ErrClockAhead = core.ErrClockAhead
 	// ErrTombstones means that too many keys were deleted, or have expired, in the last 10 minutes; see [Shared.Delete].
 	ErrTombstones = core.ErrTombstones
-	// ErrContended means that a key changed each time while Update worked on it.
-	ErrContended = errors.New("the key changed in between each of 100 times")
 )
 
 // errStale means that a key changed since it was read.

@@ -1,0 +1,109 @@
+package gossip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/goconvoke/convoke/gossip/core"
+)
+
+// ErrContended means that a key changed each time while Update worked on it.
+var ErrContended = errors.New("the key changed in between each of 100 times")
+
+// maxUpdates bounds how often Update calls its function.
+const maxUpdates = 100
+
+// Update replaces the value of a key by what fn makes of it: ok reports whether there was a value, and keep false deletes it. If fn
+// changes nothing, nothing is written. Updates of one key at one node run one after the other, so they never lose each other, and fn
+// must not update that key itself; of updates at two nodes at the same moment the later one wins whole. When something else changes
+// the key while fn runs, a Set or another node, fn is called again, up to 100 times before Update returns [ErrContended]. An error
+// of fn is returned, and nothing is written.
+func (s *Shared) Update(ctx context.Context, key string, fn func(old string, ok bool) (value string, keep bool, err error)) error {
+	if err := s.updating.lock(ctx, key); err != nil {
+		return fmt.Errorf("gossip: update %q: %w", key, err)
+	}
+	defer s.updating.unlock(key)
+	for range maxUpdates {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("gossip: update %q: %w", key, err)
+		}
+		in, seen, err := s.apply(key, fn)
+		if in == nil {
+			return err
+		}
+		if err := s.write(ctx, in, &seen); !errors.Is(err, errStale) {
+			return err
+		}
+	}
+	return fmt.Errorf("gossip: update %q: %w", key, ErrContended)
+}
+
+// apply calls fn with the value of a key. It returns the write that fn asks for, nil if none, and the stamp of what fn has seen.
+func (s *Shared) apply(key string, fn func(string, bool) (string, bool, error)) (core.Input, core.Stamp, error) {
+	var seen core.Stamp
+	var old string
+	e := s.find(key)
+	ok := hasValue(e)
+	if e != nil {
+		seen, old = e.Stamp, e.Value
+	}
+	value, keep, err := fn(old, ok)
+	switch {
+	case err != nil || !keep && !ok || keep && ok && value == old:
+		return nil, seen, err
+	case !keep:
+		return core.SharedDelete{Key: key}, seen, nil
+	}
+	return core.SharedSet{Key: key, Value: value}, seen, nil
+}
+
+// keyLocks is a lock for each key in use. The zero value is ready.
+type keyLocks struct {
+	mu    sync.Mutex
+	locks map[string]*keyLock
+}
+
+type keyLock struct {
+	held  chan struct{} // holds a value while the lock is taken
+	users int           // who holds the lock or waits for it
+}
+
+// lock waits for the lock of a key until the context ends.
+func (k *keyLocks) lock(ctx context.Context, key string) error {
+	k.mu.Lock()
+	if k.locks == nil {
+		k.locks = map[string]*keyLock{}
+	}
+	l := k.locks[key]
+	if l == nil {
+		l = &keyLock{held: make(chan struct{}, 1)}
+		k.locks[key] = l
+	}
+	l.users++
+	k.mu.Unlock()
+	select {
+	case l.held <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		k.release(key)
+		return ctx.Err()
+	}
+}
+
+func (k *keyLocks) unlock(key string) {
+	k.mu.Lock()
+	<-k.locks[key].held
+	k.mu.Unlock()
+	k.release(key)
+}
+
+// release forgets the lock of a key that nothing uses any more.
+func (k *keyLocks) release(key string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.locks[key].users--; k.locks[key].users == 0 {
+		delete(k.locks, key)
+	}
+}
