@@ -51,7 +51,7 @@ func (c *Core) forgetDue() {
 	if c.cfg.ForgetAfter == 0 || now < c.forgetAt {
 		return
 	}
-	tick := min(c.cfg.ForgetAfter/16, time.Minute)
+	tick := c.forgetTick()
 	c.forgetAt = now + tick
 	maps.DeleteFunc(c.forgotten, func(_ NodeID, f forgottenLife) bool { return now >= f.until })
 	var down []*slot
@@ -72,7 +72,16 @@ func (c *Core) forgetDue() {
 	}
 }
 
-// forgottenLife is a life that was forgotten a moment ago. Others forget it a moment later, and must not give it back meanwhile.
+// forgetTick is how often members are looked at that may be forgotten.
+func (c *Core) forgetTick() time.Duration { return min(c.cfg.ForgetAfter/16, time.Minute) }
+
+// isNearlyDue reports whether a member that was last up at a moment is forgotten now, or within two ticks.
+func (c *Core) isNearlyDue(seen Moment) bool {
+	return c.clusterTime().Sub(seen) >= c.cfg.ForgetAfter-2*c.forgetTick()
+}
+
+// forgottenLife is a life that was forgotten a moment ago. Others forget it a moment later, and must not give it back meanwhile,
+// unless they saw it up for longer.
 type forgottenLife struct {
 	generation uint64
 	until      time.Duration
@@ -143,7 +152,7 @@ func (c *Core) turnsAway(d *RecordDelta) string {
 		return quietly
 	case known:
 		return ""
-	case d.Seen != 0 && d.Generation <= c.forgotten[d.Node].generation:
+	case d.Seen != 0 && d.Generation <= c.forgotten[d.Node].generation && c.isNearlyDue(d.Seen):
 		return quietly
 	case d.From == 0 && !c.makeRoom(d.Node, d.Generation, d.Seen):
 		return ReasonFull

@@ -147,8 +147,10 @@ func (l *Ledger) Remove(n, m *Node) {
 		return
 	}
 	n.Do(core.Remove{ID: m.ID})
-	if n.stampOnDisk(sharedKey{core.SpaceMember, m.ID}) == 0 {
-		return
+	k := sharedKey{core.SpaceMember, m.ID}
+	stamp := n.stampOnDisk(k)
+	if stamp == 0 || stamp < l.elsewhere(n, k, Disk{}) {
+		return // not done, or older than a rejoin whose stamp is of the future here: that one wins when clocks get there
 	}
 	if l.removed[m.ID] == nil {
 		l.names = append(l.names, m.ID)

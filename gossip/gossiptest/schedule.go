@@ -3,6 +3,7 @@ package gossiptest
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/goconvoke/convoke/gossip/core"
@@ -118,6 +119,7 @@ func (s *Schedule) heal() {
 			s.check.note("agreement", fmt.Errorf("none %v after the last fault", s.bound()))
 		}
 		s.Healed = w.Now - at
+		s.forgive()
 		s.last()
 		return
 	}
@@ -125,6 +127,7 @@ func (s *Schedule) heal() {
 		s.check.note("agreement", fmt.Errorf("members are not up to each other %v after the last fault, while writes go on", s.bound()))
 	}
 	s.Healed = w.Now - at
+	s.forgive()
 	s.flow()
 	s.writers.Pause()
 	if !s.until(30*w.Core.Heartbeat, s.agreed) {
@@ -142,9 +145,12 @@ func (s *Schedule) agreed() bool {
 	return s.w.Agreed()
 }
 
-// restore ends what was done to the world.
+// restore ends what was done to the world, and waits for the end of the stalls, which end by themselves.
 func (s *Schedule) restore() {
 	w := s.w
+	s.until(20*w.Core.Heartbeat, func() bool {
+		return !slices.ContainsFunc(w.Nodes, func(n *Node) bool { return n.Running() && n.stalled > w.Now })
+	})
 	w.Heal()
 	w.Loss = 0
 	for _, n := range w.Nodes {
@@ -162,7 +168,12 @@ func (s *Schedule) restore() {
 		}
 	}
 	s.discover()
-	for _, n := range w.Nodes {
+}
+
+// forgive takes out of the ledger what only nodes had that left or were removed for good: a node that learns of its removal when a
+// cut heals stops, whatever it wrote meanwhile.
+func (s *Schedule) forgive() {
+	for _, n := range s.w.Nodes {
 		if n.Gone != "" {
 			s.ledger.Lost(n, newDisk())
 		}
