@@ -72,6 +72,10 @@ func (n *Node) receive(raw net.Conn) {
 		n.countFailure(host, err)
 		return
 	}
+	if open, ok := first.(*core.Open); ok {
+		n.acceptOpen(s, hello.ID, open)
+		return
+	}
 	if !n.streams.acquire() {
 		_ = s.SetWriteDeadline(time.Now().Add(refuseTimeout))
 		_ = s.write(busyRefusal)

@@ -14,6 +14,7 @@ import (
 	"github.com/goconvoke/convoke/gossip/core"
 	"github.com/goconvoke/convoke/gossip/disk"
 	"github.com/goconvoke/convoke/gossip/transport"
+	"github.com/goconvoke/convoke/gossip/wire"
 	"github.com/goconvoke/convoke/internal/hostaddr"
 )
 
@@ -32,6 +33,14 @@ type Config struct {
 	// DataDir is where this node keeps what outlives it: its generation and keys, the members it knows, the shared map. "" keeps
 	// nothing. No two processes can have the same.
 	DataDir string
+	// Keys are own keys that this node publishes from the start: no member sees it without them. They take the place of what DataDir
+	// keeps under the same names. The bounds are those of Set.
+	Keys map[string]string
+	// Zone and Version are published to all members, up to 255 bytes of printable text each: where this node runs, such as a rack or an
+	// availability zone, and the version of the application. See [Member].
+	Zone, Version string
+	// MaxStreams bounds the inbound streams of the application that are in use at once, 1 to 65,536; 0 means 1,024. See [Node.Listen].
+	MaxStreams int
 	// Rejoin brings back a node that was removed from its cluster. It takes back removals older than its start.
 	Rejoin bool
 	// Transport carries the streams; nil means plain TCP.
@@ -72,6 +81,12 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("advertised address %q: want host:port", c.Advertise))
 		}
 	}
+	if !printable(c.Zone) || !printable(c.Version) {
+		errs = append(errs, fmt.Errorf("zone %q, version %q: want printable text", c.Zone, c.Version))
+	}
+	if c.MaxStreams < 0 || c.MaxStreams > 1<<16 {
+		errs = append(errs, fmt.Errorf("%d streams at most: want 1 to %d, or 0 for %d", c.MaxStreams, 1<<16, defaultMaxStreams))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("gossip: %w", err)
 	}
@@ -94,6 +109,7 @@ func (c Config) tuning(bound net.Addr, now time.Time) (core.Config, error) {
 		return t, err
 	}
 	t.ID, t.Addr, t.Generation, t.Rejoin = c.Name, addr, uint64(now.UnixMilli()), c.Rejoin
+	t.Zone, t.Version, t.Keys, t.Protocol = c.Zone, c.Version, c.Keys, wire.Protocol
 	return t, t.Validate()
 }
 

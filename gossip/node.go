@@ -76,21 +76,23 @@ type Node struct {
 	done    chan struct{}  // closed when everything has ended
 	err     error          // why the loop ended; read after stopped
 
-	generation  atomic.Uint64
-	aged        atomic.Bool
-	view        atomic.Pointer[View]
-	id          core.NodeID
-	shared      *Shared
-	persist     *persist
-	watch       watchers
-	handshakes  *handshakeLimit // inbound ones
-	streams     streamLimiter   // inbound streams in use
-	hosts       memberHosts
-	count       counters
-	warnings    *rateLimitedLog
-	inStep      atomic.Int64  // when the neighbours last had the same state, in ns since 1970; 0: there are none
-	readTimeout time.Duration // reading nothing for so long ends a stream, should the core not have done so long before
-	lastLink    atomic.Uint64
+	generation    atomic.Uint64
+	aged          atomic.Bool
+	view          atomic.Pointer[View]
+	id            core.NodeID
+	shared        *Shared
+	persist       *persist
+	watch         watchers
+	handshakes    *handshakeLimit // inbound ones
+	streams       streamLimiter   // inbound streams in use
+	protocols     protocols       // of the application
+	memberStreams streamLimiter   // inbound ones, of the application
+	hosts         memberHosts
+	count         counters
+	warnings      *rateLimitedLog
+	inStep        atomic.Int64  // when the neighbours last had the same state, in ns since 1970; 0: there are none
+	readTimeout   time.Duration // reading nothing for so long ends a stream, should the core not have done so long before
+	lastLink      atomic.Uint64
 
 	// Owned by the loop.
 	core   *core.Core
@@ -108,6 +110,9 @@ type Node struct {
 func Start(c Config) (*Node, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
+	}
+	if c.MaxStreams == 0 {
+		c.MaxStreams = defaultMaxStreams
 	}
 	if c.Log == nil {
 		c.Log = hclog.NewNullLogger()
@@ -157,10 +162,11 @@ func newNode(c Config, listener net.Listener) (*Node, remembered, error) {
 		inputs: make(chan event), stopped: make(chan struct{}), done: make(chan struct{}),
 		id: core.HashID(c.Name), persist: persist,
 		handshakes: newHandshakeLimit(maxHandshakes, keptHandshakes), streams: streamLimiter{limit: maxStreams},
-		warnings:    newRateLimitedLog(log, time.Now),
-		readTimeout: silenceFactor * tuning.Silence,
-		core:        core.New(tuning, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), now),
-		links:       make(map[core.LinkID]*link), joins: make(map[string]*joinCall),
+		memberStreams: streamLimiter{limit: c.MaxStreams},
+		warnings:      newRateLimitedLog(log, time.Now),
+		readTimeout:   silenceFactor * tuning.Silence,
+		core:          core.New(tuning, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), now),
+		links:         make(map[core.LinkID]*link), joins: make(map[string]*joinCall),
 		err: ErrStopped,
 	}
 	n.generation.Store(tuning.Generation) // before anything can dial
@@ -177,7 +183,9 @@ func (n *Node) restore(past remembered) (end bool) {
 		end = n.step(past.state)
 	}
 	for _, set := range past.own {
-		n.step(set)
+		if _, given := n.config.Keys[set.Key]; !given {
+			n.step(set)
+		}
 	}
 	return end
 }
@@ -241,6 +249,7 @@ func (n *Node) stop() {
 func (n *Node) finish() {
 	defer close(n.done)
 	<-n.stopped
+	n.closeProtocols()
 	_ = n.listener.Close() // it may be closed already
 	n.awaitLastFrames()
 	n.tasks.Wait()

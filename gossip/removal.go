@@ -23,3 +23,8 @@ func (n *Node) Remove(ctx context.Context, name string) error {
 	}
 	return nil
 }
+
+// isRemoved reports whether a name was removed from the cluster.
+func (n *Node) isRemoved(name string) bool {
+	return n.shared.entry(core.SharedID(core.SpaceMember, name)).Removes(core.MomentAt(n.now()))
+}

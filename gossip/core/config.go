@@ -12,6 +12,12 @@ type Config struct {
 	Addr       string // host:port where others dial it
 	Generation uint64 // of this life: higher than that of any life before; milliseconds since 1970 do
 	Rejoin     bool   // take back a removal of this node that is older than this life
+	// Protocol is the highest version of the wire protocol that the shell speaks; 0 publishes none.
+	Protocol uint16
+	// Zone and Version are what this node publishes of where it runs and of its application, up to MaxMeta bytes each; "" publishes none.
+	Zone, Version string
+	// Keys are the own keys that the record has from its first version on: no other node sees this one without them.
+	Keys map[string]string
 
 	// Rings is the number K of hash rings; a node holds links to both its neighbours on each. 2 to 8. Each ring costs two
 	// links, and their heartbeats; 4 keep 30 % simultaneous deaths from cutting off a survivor.
@@ -64,6 +70,10 @@ func (c Config) Validate() error {
 	if n := len(c.Addr); n == 0 || n > MaxValue {
 		errs = append(errs, fmt.Errorf("addr has %d bytes, want host:port", n))
 	}
+	if len(c.Zone) > MaxMeta || len(c.Version) > MaxMeta {
+		errs = append(errs, fmt.Errorf("zone and version have %d and %d bytes, at most %d are possible", len(c.Zone), len(c.Version), MaxMeta))
+	}
+	errs = append(errs, c.checkKeys())
 	if c.Generation == 0 || c.Generation > MaxGeneration {
 		errs = append(errs, errors.New("generation is 0 or beyond 2^62, want the start time in milliseconds"))
 	}
@@ -91,4 +101,20 @@ func (c Config) Validate() error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// checkKeys returns what is wrong with the keys that the record has from the start.
+func (c Config) checkKeys() error {
+	size := entryCost + len(c.Addr) // and at most three entries more, of zone, version and protocol
+	size += 3*entryCost + len(c.Zone) + len(c.Version) + 5
+	for key, value := range c.Keys {
+		if err := c.Limits.entry(key, value); err != nil {
+			return fmt.Errorf("key %q: %w", key, err)
+		}
+		size += entryCost + len(key) + len(value)
+	}
+	if size > c.Limits.Record || len(c.Keys) > MaxEntries/2 {
+		return fmt.Errorf("%d keys take %d bytes; at most %d keys and %d bytes are possible", len(c.Keys), size, MaxEntries/2, c.Limits.Record)
+	}
+	return nil
 }

@@ -66,7 +66,7 @@ func New(cfg Config, rng *rand.Rand, now time.Time) *Core {
 	c.born = stampAt(MomentAt(now))
 	c.self = c.store.slot(HashID(cfg.ID))
 	c.store.begin(c.self, cfg.ID, cfg.Generation)
-	c.store.write(c.self, Entry{Kind: KindMeta, Key: MetaAddr, Value: cfg.Addr})
+	c.writeFirst()
 	c.judge.reset(c.self)
 	return c
 }

@@ -91,16 +91,21 @@ const (
 
 // Keys of KindMeta.
 const (
-	MetaAddr = "a" // value: host:port where the node can be dialled
-	MetaLeft = "l" // present: the node said goodbye
+	MetaAddr     = "a" // value: host:port where the node can be dialled
+	MetaLeft     = "l" // present: the node left
+	MetaProtocol = "p" // value: highest version of the wire protocol that the node speaks, decimal
+	MetaVersion  = "v" // value: version of the application
+	MetaZone     = "z" // value: zone in which the node runs
 )
 
 // Bounds of what a frame may carry. What exceeds them is refused, whatever [Limits] allow.
 const (
-	MaxID      = 255       // bytes of a name
-	MaxKey     = 1 << 10   // bytes of a key
-	MaxValue   = 256 << 10 // bytes of a value
-	MaxEntries = 16384     // links and entries of a record, tombstones included
+	MaxID       = 255       // bytes of a name
+	MaxProtocol = 64        // bytes of the name of an application's protocol
+	MaxMeta     = 255       // bytes of a zone and of an application's version
+	MaxKey      = 1 << 10   // bytes of a key
+	MaxValue    = 256 << 10 // bytes of a value
+	MaxEntries  = 16384     // links and entries of a record, tombstones included
 	// MaxGeneration leaves room above for lives that have to outbid one.
 	MaxGeneration = 1 << 62
 	MaxVersion    = 1 << 62 // of a record
@@ -168,6 +173,28 @@ type Answer struct {
 	Lacks  uint32 // how many of the versions asked for, or newer ones, the sender has not
 }
 
+// Open is the first frame of a stream that is no link: the sender wants to use it for a protocol of the application. The receiver
+// answers with Opened; after that the stream has no frames, only what the two applications send. The core neither sends nor takes it.
+type Open struct {
+	Protocol string // 1 to MaxProtocol bytes
+}
+
+// Opened answers an Open.
+type Opened struct {
+	Status OpenStatus
+}
+
+// OpenStatus is what became of an Open.
+type OpenStatus uint8
+
+// What becomes of an Open. Everything but OpenAccepted ends the stream.
+const (
+	OpenAccepted   OpenStatus = 1
+	OpenNoListener OpenStatus = 2 // the application does not accept streams of this protocol
+	OpenBusy       OpenStatus = 3 // too many streams are in use, or wait to be accepted
+	OpenRemoved    OpenStatus = 4 // the sender of the Open was removed from the cluster
+)
+
 // Bye announces that the sender closes the stream on purpose.
 type Bye struct {
 	Reason ByeReason
@@ -200,4 +227,6 @@ func (*SharedDelta) frame()    {}
 func (*SharedAnnounce) frame() {}
 func (*Lazy) frame()           {}
 func (*Ask) frame()            {}
+func (*Open) frame()           {}
+func (*Opened) frame()         {}
 func (*Answer) frame()         {}

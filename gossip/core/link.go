@@ -99,7 +99,7 @@ func (c *Core) linkUp(in LinkUp) {
 		c.dialFailed(DialFailed{Attempt: in.Attempt})
 		return
 	}
-	if e := c.shared.find(SpaceMember, in.ID); e.removes(c.clusterTime()) {
+	if e := c.shared.find(SpaceMember, in.ID); e.Removes(c.clusterTime()) {
 		if !in.Rejoin || !e.Stamp.Time().Before(time.UnixMilli(int64(in.Generation))) {
 			c.turnAway(in)
 			return

@@ -151,6 +151,12 @@ func (r *record) lookup(k Kind, key string) (Entry, bool) {
 	return Entry{}, false
 }
 
+// meta returns the value of a key of KindMeta, "" if there is none.
+func (r *record) meta(key string) string {
+	e, _ := r.lookup(KindMeta, key)
+	return e.Value
+}
+
 // raiseFloor drops the tombstones up to version floor.
 func (r *record) raiseFloor(floor uint64) {
 	if floor <= r.floor {

@@ -11,8 +11,8 @@ import (
 // no life of that name has a record or a link.
 const markRemoved = 'r'
 
-// removes reports whether an entry removes the member that it names.
-func (e *SharedEntry) removes(now Moment) bool {
+// Removes reports whether an entry removes the member that it names.
+func (e *SharedEntry) Removes(now Moment) bool {
 	return e != nil && e.live(now) && len(e.Value) == 9 && e.Value[0] == markRemoved
 }
 
@@ -22,7 +22,7 @@ func removalOf(generation uint64) string {
 
 // isBanned reports whether a name was removed.
 func (c *Core) isBanned(id string) bool {
-	return c.shared.find(SpaceMember, id).removes(c.clusterTime())
+	return c.shared.find(SpaceMember, id).Removes(c.clusterTime())
 }
 
 // ErrUnknownMember says that nobody of that name is known.
@@ -61,7 +61,7 @@ func (c *Core) enforce(e *SharedEntry) {
 	}
 	t := c.store.byNode[HashID(e.Key)]
 	switch {
-	case t == nil || !e.removes(c.clusterTime()):
+	case t == nil || !e.Removes(c.clusterTime()):
 	case t != c.self:
 		c.expel(t, e)
 	case c.cfg.Rejoin && e.Stamp < c.born:

@@ -1,12 +1,33 @@
 package core
 
 import (
+	"maps"
 	"slices"
+	"strconv"
 	"time"
 )
 
 // since0 is the whole own record.
 func (t *slot) since0() []RecordDelta { return t.since(0, 0).split() }
+
+// writeFirst writes what the own record has from the start.
+func (c *Core) writeFirst() {
+	protocol := ""
+	if c.cfg.Protocol != 0 {
+		protocol = strconv.Itoa(int(c.cfg.Protocol))
+	}
+	meta := []Entry{{Key: MetaAddr, Value: c.cfg.Addr}, {Key: MetaProtocol, Value: protocol}, {Key: MetaZone, Value: c.cfg.Zone},
+		{Key: MetaVersion, Value: c.cfg.Version}}
+	for _, e := range meta {
+		if e.Value != "" {
+			e.Kind = KindMeta
+			c.store.write(c.self, e)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.cfg.Keys)) {
+		c.setKey(Set{Key: key, Value: c.cfg.Keys[key]})
+	}
+}
 
 // wrote spreads what was written to the own record above version prev.
 func (c *Core) wrote(prev uint64, urgent bool) {

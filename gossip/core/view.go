@@ -3,6 +3,7 @@ package core
 import (
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,7 +43,10 @@ type Member struct {
 	Generation uint64
 	Version    uint64
 	Status     Status
-	Links      int // links that both ends publish
+	Links      int    // links that both ends publish
+	Protocol   int    // highest version of the wire protocol that it speaks; 0: not known
+	Zone       string // where it runs, as it publishes it
+	Release    string // the version of its application, as it publishes it
 
 	keys    *entryMap // tombstones included; nil: no keys
 	live    int       // keys without tombstones
@@ -268,6 +272,8 @@ func (c *Core) member(t *slot) Member {
 	r := t.rec
 	m := Member{ID: r.id, Addr: t.addr, Generation: r.generation, Version: r.version, Status: Down, Links: len(t.peers),
 		keys: r.keys(), live: r.live, content: r.content}
+	m.Protocol, _ = strconv.Atoi(r.meta(MetaProtocol))
+	m.Zone, m.Release = r.meta(MetaZone), r.meta(MetaVersion)
 	switch {
 	case t.left:
 		m.Status = Left

@@ -318,6 +318,22 @@ func entryField(e *core.Entry, f *field) (err error) {
 	return err
 }
 
+func openField(o *core.Open, f *field) (err error) {
+	if f.number == openProtocol {
+		o.Protocol, err = f.string(core.MaxProtocol)
+	}
+	return err
+}
+
+func openedField(o *core.Opened, f *field) error {
+	if f.number != openedStatus {
+		return nil
+	}
+	v, err := f.uint(8)
+	o.Status = core.OpenStatus(v)
+	return err
+}
+
 func byeField(b *core.Bye, f *field) error {
 	if f.number != byeReason {
 		return nil

@@ -60,6 +60,10 @@ const (
 	keyVersion = 4
 	keyDeleted = 5
 
+	openProtocol = 1
+
+	openedStatus = 1
+
 	byeReason = 1
 )
 

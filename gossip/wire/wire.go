@@ -48,6 +48,8 @@ const (
 	typeAnswer        = 12
 	typeAnnounce      = 13
 	typeLazy          = 14
+	typeOpen          = 15
+	typeOpened        = 16
 )
 
 // ErrMalformed is wrapped by every error about the content of a frame.
@@ -84,6 +86,10 @@ func Append(b []byte, f core.Frame) ([]byte, error) {
 		b = appendVersions(append(b, typeAsk), f.Versions)
 	case *core.Answer:
 		b = appendAnswer(append(b, typeAnswer), f)
+	case *core.Open:
+		b = appendString(append(b, typeOpen), openProtocol, f.Protocol)
+	case *core.Opened:
+		b = appendVarint(append(b, typeOpened), openedStatus, uint64(f.Status))
 	case *core.Bye:
 		b = appendBye(append(b, typeBye), f)
 	default:
@@ -131,6 +137,10 @@ func Decode(body []byte) (core.Frame, error) {
 		return decode(fields, "ask", new(core.Ask), askField)
 	case typeAnswer:
 		return decode(fields, "answer", new(core.Answer), answerField)
+	case typeOpen:
+		return decode(fields, "open", new(core.Open), openField)
+	case typeOpened:
+		return decode(fields, "opened", new(core.Opened), openedField)
 	case typeBye:
 		return decode(fields, "bye", new(core.Bye), byeField)
 	}

@@ -61,6 +61,8 @@ func examples() []core.Frame {
 		&core.Lazy{},
 		&core.Ask{Versions: []core.SharedVersion{{ID: 1, Stamp: 2, Writer: 3}}},
 		&core.Answer{Hash: 1, Shared: 2, Lacks: 3},
+		&core.Open{Protocol: "raft"},
+		&core.Opened{Status: core.OpenBusy},
 		&core.Bye{Reason: core.ByeLeft},
 		&core.Bye{},
 	}
