@@ -20,11 +20,11 @@ func full(t testing.TB) *Node {
 	}
 	t.Cleanup(n.Stop)
 	for i := range 1000 {
-		if err := n.Shared().Set(t.Context(), fmt.Sprint("key", i), "value", 0); err != nil {
+		if err := n.Shared().Set(t.Context(), fmt.Sprint("key", i), "value"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := n.Set("own", "value"); err != nil {
+	if err := n.Set(t.Context(), "own", "value"); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -107,7 +107,7 @@ func BenchmarkSharedSet(b *testing.B) {
 			i := 0
 			for b.Loop() {
 				i++
-				if err := n.Shared().Set(b.Context(), fmt.Sprint(i%100), "v", 0); err != nil {
+				if err := n.Shared().Set(b.Context(), fmt.Sprint(i%100), "v"); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -123,7 +123,7 @@ func BenchmarkSet(b *testing.B) {
 			i := 0
 			set := func() {
 				i++
-				if err := n.Set(fmt.Sprint("key", i%keys), fmt.Sprint(i)); err != nil {
+				if err := n.Set(b.Context(), fmt.Sprint("key", i%keys), fmt.Sprint(i)); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -61,7 +61,7 @@ func TestALogWriterThatBlocksStopsNothing(t *testing.T) {
 		}
 		settle(30 * time.Second)
 		wantUp(t, []*Node{a, b}, "a b")
-		must(t, b.Set("k", "v"))
+		must(t, b.Set(t.Context(), "k", "v"))
 		begun := time.Now()
 		b.Stop()
 		if took := time.Since(begun); took > 1500*time.Millisecond {
@@ -106,7 +106,7 @@ func TestADiskThatHangsHoldsUpNoDeadline(t *testing.T) {
 			defer close(hang)
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
-			if err := n.Shared().Set(ctx, "k", "v", 0); !errors.Is(err, context.DeadlineExceeded) {
+			if err := n.Shared().Set(ctx, "k", "v"); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("Set = %v", err)
 			}
 			begun, limit := time.Now(), 6*time.Second
@@ -165,7 +165,7 @@ func TestANodeStartsThoughItsDiskIsFullOrFailing(t *testing.T) {
 					t.Fatalf("it does not start: %v", err)
 				}
 				defer n.Stop()
-				if err := n.Set("k", "v"); err == nil {
+				if err := n.Set(t.Context(), "k", "v"); err == nil {
 					t.Error("Set returns nil")
 				}
 				synctest.Wait()
@@ -219,7 +219,7 @@ func TestWhatOthersWriteIsWrittenInBatches(t *testing.T) {
 		settle(2 * time.Second)
 		before := files.syncs.Load()
 		for range 1000 { // in 5 s
-			must(t, a.Shared().Set(t.Context(), "k", time.Now().String(), 0))
+			must(t, a.Shared().Set(t.Context(), "k", time.Now().String()))
 			time.Sleep(5 * time.Millisecond)
 		}
 		settle(time.Second)
@@ -227,7 +227,7 @@ func TestWhatOthersWriteIsWrittenInBatches(t *testing.T) {
 			t.Errorf("%d syncs in 6 s at a node that writes nothing, want 2 a second", got)
 		}
 		before = files.syncs.Load()
-		must(t, b.Set("own", "v"))
+		must(t, b.Set(t.Context(), "own", "v"))
 		if files.syncs.Load() == before {
 			t.Error("an own write is acknowledged before it is on the disk")
 		}

@@ -39,7 +39,7 @@ func ExampleShared() {
 	defer a.Stop()
 	defer b.Stop()
 
-	if err := a.Shared().Set(ctx, "config/limit", "100", 0); err != nil {
+	if err := a.Shared().Set(ctx, "config/limit", "100"); err != nil {
 		log.Fatal(err)
 	}
 	if err := a.Shared().Sync(ctx); err != nil { // names who has it not
@@ -80,7 +80,7 @@ func ExampleNode_WatchKeys() {
 	defer a.Stop()
 	defer b.Stop()
 
-	if err := b.Set("role/primary", "yes"); err != nil {
+	if err := b.Set(ctx, "role/primary", "yes"); err != nil {
 		log.Fatal(err)
 	}
 	for change := range a.WatchKeys(ctx, "", "role/") { // of all members

@@ -317,7 +317,7 @@ func TestAPeerThatNeverReadsHoldsNobody(t *testing.T) {
 	n, _ := victim(t, "n")
 	value := strings.Repeat("x", core.DefaultLimits().Value)
 	for i := range 12 {
-		if err := n.Set(fmt.Sprint("key", i), value); err != nil {
+		if err := n.Set(t.Context(), fmt.Sprint("key", i), value); err != nil {
 			t.Fatal(err)
 		}
 	}

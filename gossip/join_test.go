@@ -61,9 +61,9 @@ func TestJoinReturnsWithAllThatTheOtherSideHad(t *testing.T) {
 		mem := transport.NewMemory()
 		a, b := start(t, mem, "a"), start(t, mem, "b")
 		for i := range 2000 {
-			must(t, a.Shared().Set(t.Context(), fmt.Sprint("k", i), strings.Repeat("v", 1000), 0))
+			must(t, a.Shared().Set(t.Context(), fmt.Sprint("k", i), strings.Repeat("v", 1000)))
 		}
-		must(t, a.Set("own", "v"))
+		must(t, a.Set(t.Context(), "own", "v"))
 		must(t, b.Join(t.Context(), "a:7946"))
 		for i := range 2000 {
 			if _, ok := b.Shared().Get(fmt.Sprint("k", i)); !ok {
@@ -87,7 +87,7 @@ func TestANodeThatRestartsNeverDialsWithoutItsGeneration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := transport.NewMemory()
 		a, b := kept(t, mem, "a", dir), start(t, mem, "b")
-		must(t, a.Set("k", "v"))
+		must(t, a.Set(t.Context(), "k", "v"))
 		must(t, a.Join(t.Context(), "b:7946"))
 		settle(2 * time.Second)
 		a.Stop()

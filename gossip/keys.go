@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -20,28 +21,24 @@ func (n *Node) Get(member, key string) (value string, ok bool) {
 }
 
 // Set publishes a key of this node: at most 256 and 65,536 bytes, unless Tuning.Limits say otherwise, and 1 MiB in all. It returns when
-// the node itself has it, on its disk if it has one.
-func (n *Node) Set(key, value string) error {
-	return n.setOwn(core.Set{Key: key, Value: value})
-}
-
-// SetFor publishes a key of this node as Set does, for some time: it goes by itself after ttl, 1 ms at least, and does not outlive
-// this process.
-func (n *Node) SetFor(key, value string, ttl time.Duration) error {
-	if ttl < time.Millisecond {
-		return fmt.Errorf("gossip: a time to live of %v, want 1 ms at least", ttl)
+// the node itself has it, on its disk if it has one; others have it a moment later. With a [TTL] the key ends by itself after that time,
+// and does not outlive this process. An error wraps [ErrNotDurable] if the key is published but not on the disk when ctx ends.
+func (n *Node) Set(ctx context.Context, key, value string, opts ...SetOption) error {
+	o, err := setOptionsOf(opts)
+	if err != nil {
+		return fmt.Errorf("gossip: set %q: %w", key, err)
 	}
-	return n.setOwn(core.Set{Key: key, Value: value, TTL: ttl})
+	return n.setOwn(ctx, core.Set{Key: key, Value: value, TTL: o.ttl})
 }
 
-// Delete withdraws a key of this node; nothing happens if it is not there.
-func (n *Node) Delete(key string) error {
-	return n.setOwn(core.Delete{Key: key})
+// Delete withdraws a key of this node; nothing happens if it is not there. Errors are those of Set.
+func (n *Node) Delete(ctx context.Context, key string) error {
+	return n.setOwn(ctx, core.Delete{Key: key})
 }
 
 // setOwn has the loop change an own key.
-func (n *Node) setOwn(in core.Input) error {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), patience, errSlowDisk)
+func (n *Node) setOwn(ctx context.Context, in core.Input) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errSlowDisk)
 	defer cancel()
 	if err := n.request(ctx, event{in: in}); err != nil {
 		return fmt.Errorf("gossip: %w", err)
@@ -50,7 +47,34 @@ func (n *Node) setOwn(in core.Input) error {
 }
 
 // errSlowDisk says that a change is made and was not on the disk in time.
-var errSlowDisk = fmt.Errorf("done, but not on the disk after %v", patience)
+var errSlowDisk = fmt.Errorf("not on the disk after %v", patience)
+
+// SetOption changes what [Node.Set] and [Shared.Set] do.
+type SetOption func(*setOptions)
+
+type setOptions struct {
+	ttl    time.Duration
+	hasTTL bool
+}
+
+// TTL ends a key by itself after a time, 1 ms at least.
+func TTL(d time.Duration) SetOption {
+	return func(o *setOptions) { o.ttl, o.hasTTL = d, true }
+}
+
+func setOptionsOf(opts []SetOption) (setOptions, error) {
+	var o setOptions
+	for _, opt := range opts {
+		if opt == nil {
+			return o, errors.New("an option is nil")
+		}
+		opt(&o)
+	}
+	if o.hasTTL && o.ttl < time.Millisecond {
+		return o, fmt.Errorf("a time to live of %v, want 1 ms at least", o.ttl)
+	}
+	return o, nil
+}
 
 // KeyChange is a key of a member that has another value than before.
 type KeyChange struct {

@@ -55,7 +55,7 @@ func TestAClockAnHourOffIsNoTrouble(t *testing.T) {
 				settle(2 * time.Second)
 				wantUp(t, append(nodes, d), "a b c d")
 				key := fmt.Sprint("life ", i)
-				if err := d.Set("k", key); err != nil {
+				if err := d.Set(t.Context(), "k", key); err != nil {
 					t.Fatal(err)
 				}
 				settle(time.Second)
@@ -165,7 +165,7 @@ func TestAGoodbyeWaitsForNobodyBeyondItsContext(t *testing.T) {
 		mem := transport.NewMemory()
 		a := start(t, mem, "a")
 		for i := range 12 {
-			if err := a.Set(fmt.Sprint("key", i), strings.Repeat("x", core.DefaultLimits().Value)); err != nil {
+			if err := a.Set(t.Context(), fmt.Sprint("key", i), strings.Repeat("x", core.DefaultLimits().Value)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -192,13 +192,13 @@ func TestAKeyBeyondALimitIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := start(t, transport.NewMemory(), "a")
 		for _, kv := range [][2]string{{"", "v"}, {strings.Repeat("k", core.DefaultLimits().Key+1), "v"}, {"k", strings.Repeat("v", core.DefaultLimits().Value+1)}} {
-			if err := a.Set(kv[0], kv[1]); err == nil {
+			if err := a.Set(t.Context(), kv[0], kv[1]); err == nil {
 				t.Errorf("Set of %d and %d bytes was accepted", len(kv[0]), len(kv[1]))
 			}
 		}
 		var err error
 		for i := 0; err == nil && i < 1000; i++ {
-			err = a.Set(fmt.Sprint("k", i), strings.Repeat("v", core.DefaultLimits().Value))
+			err = a.Set(t.Context(), fmt.Sprint("k", i), strings.Repeat("v", core.DefaultLimits().Value))
 		}
 		if err == nil {
 			t.Error("a record without an end was accepted")

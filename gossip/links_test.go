@@ -48,7 +48,7 @@ func TestWatchKeysFollowsEveryKeyOfEveryMember(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		nodes := cluster(t, transport.NewMemory(), "a", "b")
 		for _, key := range []string{"x/1", "x/2", "y"} {
-			if err := nodes[1].Set(key, "v"); err != nil {
+			if err := nodes[1].Set(t.Context(), key, "v"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -70,11 +70,11 @@ func TestWatchKeysFollowsEveryKeyOfEveryMember(t *testing.T) {
 			}
 			settle(time.Second)
 		}
-		must(nodes[1].Set("x/0", "w"))
-		must(nodes[1].Delete("x/1"))
-		must(nodes[1].Set("x/2", "w"))
-		must(nodes[1].Set("y", "w"))
-		must(nodes[0].Set("x/9", "own"))
+		must(nodes[1].Set(t.Context(), "x/0", "w"))
+		must(nodes[1].Delete(t.Context(), "x/1"))
+		must(nodes[1].Set(t.Context(), "x/2", "w"))
+		must(nodes[1].Set(t.Context(), "y", "w"))
+		must(nodes[0].Set(t.Context(), "x/9", "own"))
 		cancel()
 		<-done
 		want := []KeyChange{

@@ -73,7 +73,7 @@ func TestNodesThatJoinOneSeedSeeEachOther(t *testing.T) {
 		nodes := cluster(t, net, names...)
 		settle(time.Second)
 		wantUp(t, nodes, "a b c d e")
-		if err := nodes[1].Set("role", "leader"); err != nil {
+		if err := nodes[1].Set(t.Context(), "role", "leader"); err != nil {
 			t.Fatal(err)
 		}
 		settle(time.Second)
@@ -82,7 +82,7 @@ func TestNodesThatJoinOneSeedSeeEachOther(t *testing.T) {
 				t.Errorf("%s: role of b = %q, %v", n.config.Name, got, ok)
 			}
 		}
-		if err := nodes[1].Delete("role"); err != nil {
+		if err := nodes[1].Delete(t.Context(), "role"); err != nil {
 			t.Fatal(err)
 		}
 		settle(time.Second)
@@ -161,7 +161,7 @@ func TestTheOlderOfTwoProcessesOfOneNameStops(t *testing.T) {
 		if err := nodes[1].Err(); !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), `"b"`) {
 			t.Errorf("the older process: %v, want ErrConflict", err)
 		}
-		if err := nodes[1].Set("k", "v"); !errors.Is(err, ErrConflict) {
+		if err := nodes[1].Set(t.Context(), "k", "v"); !errors.Is(err, ErrConflict) {
 			t.Errorf("Set on it: %v", err)
 		}
 		if err := twin.Err(); err != nil {
@@ -220,7 +220,7 @@ func TestWatchTellsWhatChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 		settle(time.Second)
-		if err := b.Set("k", "v"); err != nil {
+		if err := b.Set(t.Context(), "k", "v"); err != nil {
 			t.Fatal(err)
 		}
 		settle(time.Second)
@@ -241,7 +241,7 @@ func TestMethodsAfterTheEndReturnErrors(t *testing.T) {
 		n := start(t, transport.NewMemory(), "a")
 		n.Stop()
 		n.Stop()
-		if err := n.Set("k", "v"); !errors.Is(err, ErrStopped) {
+		if err := n.Set(t.Context(), "k", "v"); !errors.Is(err, ErrStopped) {
 			t.Errorf("Set = %v", err)
 		}
 		if err := n.Join(t.Context(), "b:1"); err == nil {

@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -81,9 +82,9 @@ func TestDataOutlivesAllNodes(t *testing.T) {
 		must(t, nodes[1].Join(t.Context(), "a:7946"))
 		must(t, nodes[2].Join(t.Context(), "a:7946"))
 		settle(2 * time.Second)
-		must(t, nodes[0].Shared().Set(t.Context(), "k", "v", 0))
-		must(t, nodes[0].Shared().Set(t.Context(), "gone", "v", 0))
-		must(t, nodes[2].Set("role", "cook"))
+		must(t, nodes[0].Shared().Set(t.Context(), "k", "v"))
+		must(t, nodes[0].Shared().Set(t.Context(), "gone", "v"))
+		must(t, nodes[2].Set(t.Context(), "role", "cook"))
 		must(t, nodes[1].Shared().Sync(within(t, time.Second)))
 		must(t, nodes[0].Shared().Sync(within(t, time.Second)))
 		must(t, nodes[1].Shared().Delete(t.Context(), "gone"))
@@ -111,12 +112,12 @@ func TestANodeWithoutItsFileNeverGetsItsOldKeysOverItsNewOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net, nodes := formed(t, "a", "b")
 		for i := range 20 {
-			must(t, nodes[1].Set("k", fmt.Sprint("old", i)))
+			must(t, nodes[1].Set(t.Context(), "k", fmt.Sprint("old", i)))
 		}
 		settle(time.Second)
 		nodes[1].Stop()
 		b := start(t, net, "b")
-		must(t, b.Set("k", "new"))
+		must(t, b.Set(t.Context(), "k", "new"))
 		must(t, b.Join(t.Context(), "a:7946"))
 		settle(2 * time.Second)
 		for _, n := range []*Node{nodes[0], b} {
@@ -132,8 +133,8 @@ func TestANodeWithoutOthersKeepsItsKeysHoweverLongItWasAway(t *testing.T) {
 	net := transport.NewMemory()
 	synctest.Test(t, func(t *testing.T) {
 		n := kept(t, net, "a", dir)
-		must(t, n.Shared().Set(t.Context(), "old", "v", 0))
-		must(t, n.Set("own", "v"))
+		must(t, n.Shared().Set(t.Context(), "old", "v"))
+		must(t, n.Set(t.Context(), "own", "v"))
 		n.Stop()
 		n, err := Start(Config{Name: "a", ClusterID: "test", Listen: "a:7946", Transport: net.Host("a"), DataDir: dir,
 			clock: func() time.Time { return time.Now().Add(11 * 24 * time.Hour) }})
@@ -201,7 +202,7 @@ func TestARemovedNodePutsItsFilesAside(t *testing.T) {
 		a, b := start(t, net, "a"), kept(t, net, "b", dir)
 		must(t, b.Join(t.Context(), "a:7946"))
 		settle(time.Second)
-		must(t, b.Set("k", "v"))
+		must(t, b.Set(t.Context(), "k", "v"))
 		must(t, a.Remove(t.Context(), "b"))
 		settle(time.Second)
 		b.Stop()
@@ -286,10 +287,10 @@ func TestAFullDiskIsAnErrorAndIsWrittenWhenItHasRoom(t *testing.T) {
 		config := Config{Name: "a", ClusterID: "test", Listen: "a:7946", Transport: net.Host("a"), DataDir: dir, files: files}
 		n, err := Start(config)
 		must(t, err)
-		must(t, n.Set("k", "before"))
+		must(t, n.Set(t.Context(), "k", "before"))
 		files.full.Store(true)
 		for range 3 {
-			if err := n.Set("k", "while it is full"); !errors.Is(err, syscall.ENOSPC) || !errors.Is(err, ErrNotDurable) {
+			if err := n.Set(t.Context(), "k", "while it is full"); !errors.Is(err, syscall.ENOSPC) || !errors.Is(err, ErrNotDurable) {
 				t.Errorf("set: %v", err)
 			}
 		}
@@ -314,7 +315,7 @@ func TestADamagedFileIsPutAsideAndTheNodeStarts(t *testing.T) {
 	dir := t.TempDir()
 	n, err := Start(Config{Name: "a", ClusterID: "one", Listen: "127.0.0.1:0", DataDir: dir})
 	must(t, err)
-	must(t, n.Set("k", "v"))
+	must(t, n.Set(t.Context(), "k", "v"))
 	n.Stop()
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
 	must(t, err)
@@ -344,7 +345,7 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
 		n, err := Start(Config{Name: "a", ClusterID: "one", Listen: "127.0.0.1:0", DataDir: dir})
 		for i := 0; err == nil; i++ {
-			if err = n.Set(fmt.Sprint("key", i%100), fmt.Sprint(i)); err == nil {
+			if err = n.Set(context.Background(), fmt.Sprint("key", i%100), fmt.Sprint(i)); err == nil {
 				fmt.Println(i)
 			}
 		}

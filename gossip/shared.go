@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"sync"
-	"time"
 
 	"github.com/goconvoke/convoke/gossip/core"
 )
@@ -68,11 +67,15 @@ func (s *Shared) All(prefix string) iter.Seq2[string, string] {
 func hasPrefix(s, prefix string) bool { return len(s) >= len(prefix) && s[:len(prefix)] == prefix }
 
 // Set writes a key, at most 256 and 65,536 bytes unless Tuning.Limits say otherwise. It is an error, and nothing is written, beyond that,
-// beyond Limits.Shared for all values together, and with a clock that is ahead ([ErrClockAhead]). With a TTL above 0 the value ends
-// by itself after that time, 1 ms at least; such a write is refused with [ErrTombstones] as a delete is. It returns when this node
-// has the value, on its disk if it has one; see [Shared.Sync].
-func (s *Shared) Set(ctx context.Context, key, value string, ttl time.Duration) error {
-	return s.write(ctx, core.SharedSet{Key: key, Value: value, TTL: ttl}, nil)
+// beyond Limits.Shared for all values together, and with a clock that is ahead ([ErrClockAhead]). With a [TTL] the value ends by itself
+// after that time; such a write is refused with [ErrTombstones] as a delete is. It returns when this node has the value, on its disk
+// if it has one; see [Shared.Sync].
+func (s *Shared) Set(ctx context.Context, key, value string, opts ...SetOption) error {
+	o, err := setOptionsOf(opts)
+	if err != nil {
+		return fmt.Errorf("gossip: set %q: %w", key, err)
+	}
+	return s.write(ctx, core.SharedSet{Key: key, Value: value, TTL: o.ttl}, nil)
 }
 
 // Delete removes a key; nothing happens if it is not there. That a key was deleted has to be remembered, for Config.Horizon or while

@@ -47,7 +47,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 func TestASharedKeyReachesAllAndSyncWaitsForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, nodes := formed(t, "a", "b", "c", "d")
-		must(t, nodes[1].Shared().Set(t.Context(), "color", "red", 0))
+		must(t, nodes[1].Shared().Set(t.Context(), "color", "red"))
 		must(t, nodes[1].Shared().Sync(within(t, 5*time.Second)))
 		for _, n := range nodes {
 			if v, ok := n.Shared().Get("color"); v != "red" || !ok {
@@ -66,7 +66,7 @@ func TestSyncNamesWhoHasNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net, nodes := formed(t, "a", "b", "c")
 		net.Cut(func(from, to string) bool { return from == "c" || to == "c" })
-		must(t, nodes[0].Shared().Set(t.Context(), "k", "v", 0))
+		must(t, nodes[0].Shared().Set(t.Context(), "k", "v"))
 		err := nodes[0].Shared().Sync(within(t, time.Second)) // c is up yet
 		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "not known to have it all: c:") {
 			t.Errorf("Sync = %v, want c named", err)
@@ -105,7 +105,7 @@ func TestAnUpdateMayDeleteOrChangeItsMind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, nodes := formed(t, "a")
 		s := nodes[0].Shared()
-		must(t, s.Set(t.Context(), "k", "v", 0))
+		must(t, s.Set(t.Context(), "k", "v"))
 		no := errors.New("no")
 		if err := s.Update(t.Context(), "k", func(string, bool) (string, bool, error) { return "x", true, no }); !errors.Is(err, no) {
 			t.Errorf("Update = %v, want the function's error", err)
@@ -127,7 +127,7 @@ func TestATTLIsOverForWatchersToo(t *testing.T) {
 		var told []SharedChange
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		must(t, nodes[0].Shared().Set(t.Context(), "job/1", "first", 0))
+		must(t, nodes[0].Shared().Set(t.Context(), "job/1", "first"))
 		settle(time.Second)
 		go func() {
 			defer close(done)
@@ -138,8 +138,8 @@ func TestATTLIsOverForWatchersToo(t *testing.T) {
 			}
 		}()
 		settle(time.Second)
-		must(t, nodes[0].Shared().Set(t.Context(), "job/2", "second", 10*time.Second))
-		must(t, nodes[0].Shared().Set(t.Context(), "other", "x", 0))
+		must(t, nodes[0].Shared().Set(t.Context(), "job/2", "second", TTL(10*time.Second)))
+		must(t, nodes[0].Shared().Set(t.Context(), "other", "x"))
 		settle(20 * time.Second)
 		cancel()
 		<-done
@@ -182,11 +182,11 @@ func TestAnOwnKeyWithATTLEndsAndWatchersOfItsPrefixAreTold(t *testing.T) {
 				mu.Unlock()
 			}
 		}()
-		must(t, nodes[0].SetFor("job/1", "x", 10*time.Second))
-		must(t, nodes[0].SetFor("job/2", "y", 10*time.Second))
-		must(t, nodes[0].Set("job/2", "stays")) // a write without a time to live
-		must(t, nodes[0].Set("other", "x"))
-		must(t, nodes[1].Set("job/1", "of b"))
+		must(t, nodes[0].Set(t.Context(), "job/1", "x", TTL(10*time.Second)))
+		must(t, nodes[0].Set(t.Context(), "job/2", "y", TTL(10*time.Second)))
+		must(t, nodes[0].Set(t.Context(), "job/2", "stays")) // a write without a time to live
+		must(t, nodes[0].Set(t.Context(), "other", "x"))
+		must(t, nodes[1].Set(t.Context(), "job/1", "of b"))
 		settle(9 * time.Second)
 		if v, _ := nodes[1].Get("a", "job/1"); v != "x" {
 			t.Errorf("after 9 s: %q", v)
@@ -198,7 +198,7 @@ func TestAnOwnKeyWithATTLEndsAndWatchersOfItsPrefixAreTold(t *testing.T) {
 		if diff := cmp.Diff(want, told); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		if err := nodes[0].SetFor("k", "v", 0); err == nil {
+		if err := nodes[0].Set(t.Context(), "k", "v", TTL(0)); err == nil {
 			t.Error("a time to live of 0 is taken")
 		}
 	})
@@ -217,11 +217,11 @@ func TestWritesOfAClockFarAheadAreRefused(t *testing.T) {
 		}
 		must(t, fast[0].Join(t.Context(), "faster:7946"))
 		settle(time.Second)
-		must(t, fast[0].Shared().Set(t.Context(), "k", "v", 0)) // the two cannot know better
+		must(t, fast[0].Shared().Set(t.Context(), "k", "v")) // the two cannot know better
 		must(t, fast[0].Shared().Sync(within(t, 5*time.Second)))
 		must(t, fast[0].Join(t.Context(), "a:7946"))
 		settle(10 * time.Second)
-		if err := fast[0].Shared().Set(t.Context(), "k", "v", 0); !errors.Is(err, ErrClockAhead) {
+		if err := fast[0].Shared().Set(t.Context(), "k", "v"); !errors.Is(err, ErrClockAhead) {
 			t.Errorf("set: %v", err)
 		}
 		if err := fast[0].Shared().Delete(t.Context(), "k"); !errors.Is(err, ErrClockAhead) {
@@ -293,9 +293,9 @@ func TestSharedLimitsAreErrors(t *testing.T) {
 		_, nodes := formed(t, "a")
 		s := nodes[0].Shared()
 		for name, err := range map[string]error{
-			"no key":      s.Set(t.Context(), "", "v", 0),
-			"a long key":  s.Set(t.Context(), strings.Repeat("k", 257), "v", 0),
-			"a big value": s.Set(t.Context(), "k", strings.Repeat("v", 1<<16+1), 0),
+			"no key":      s.Set(t.Context(), "", "v"),
+			"a long key":  s.Set(t.Context(), strings.Repeat("k", 257), "v"),
+			"a big value": s.Set(t.Context(), "k", strings.Repeat("v", 1<<16+1)),
 		} {
 			if err == nil {
 				t.Errorf("%s is taken", name)
@@ -303,7 +303,7 @@ func TestSharedLimitsAreErrors(t *testing.T) {
 		}
 		var full error
 		for i := 0; full == nil && i < 200; i++ {
-			full = s.Set(t.Context(), fmt.Sprint(i), strings.Repeat("v", 1<<16), 0)
+			full = s.Set(t.Context(), fmt.Sprint(i), strings.Repeat("v", 1<<16))
 		}
 		if full == nil || !strings.Contains(full.Error(), "the shared map would have") {
 			t.Errorf("8 MiB and more: %v", full)
@@ -326,8 +326,8 @@ func TestRaisedLimitsCarryTheLargestKeysAndValues(t *testing.T) {
 		must(t, c.Join(t.Context(), "a:7946"))
 		settle(2 * time.Second)
 		key, value := strings.Repeat("k", core.MaxKey), strings.Repeat("v", core.MaxValue)
-		must(t, c.Shared().Set(t.Context(), key, value, 0))
-		must(t, c.Set(key, value))
+		must(t, c.Shared().Set(t.Context(), key, value))
+		must(t, c.Set(t.Context(), key, value))
 		settle(time.Second)
 		c.Stop()
 		c, err = Start(config)

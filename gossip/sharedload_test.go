@@ -38,7 +38,7 @@ func TestAQuietClusterKeepsItsMapOverARestartOfAll(t *testing.T) {
 		must(t, nodes[1].Join(t.Context(), "a:7946"))
 		must(t, nodes[2].Join(t.Context(), "a:7946"))
 		settle(2 * time.Second)
-		must(t, nodes[0].Shared().Set(t.Context(), "k", "v", 0))
+		must(t, nodes[0].Shared().Set(t.Context(), "k", "v"))
 		settle(12 * time.Minute) // no change
 		for _, away := range []time.Duration{0, 25 * time.Minute} {
 			for _, n := range nodes {
@@ -65,7 +65,7 @@ func TestReadersSeeWhatTheClusterTakesForTheTime(t *testing.T) {
 		defer fast.Stop()
 		must(t, fast.Join(t.Context(), "a:7946"))
 		settle(10 * time.Second)
-		must(t, nodes[0].Shared().Set(t.Context(), "k", "v", time.Minute))
+		must(t, nodes[0].Shared().Set(t.Context(), "k", "v", TTL(time.Minute)))
 		settle(50 * time.Second)
 		if v, ok := fast.Shared().Get("k"); v != "v" {
 			t.Errorf("the value of a minute is %q, %v after 50 s at a node whose clock is ahead", v, ok)
@@ -83,7 +83,7 @@ func TestAnUpdateThatChangesNothingWritesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, nodes := formed(t, "a", "b")
 		s := nodes[0].Shared()
-		must(t, s.Set(t.Context(), "k", "v", 0))
+		must(t, s.Set(t.Context(), "k", "v"))
 		before := s.find("k").Stamp
 		must(t, s.Update(t.Context(), "k", func(old string, ok bool) (string, bool, error) { return old, ok, nil }))
 		must(t, s.Update(t.Context(), "none", func(old string, ok bool) (string, bool, error) { return old, ok, nil }))
@@ -101,7 +101,7 @@ func TestAnUpdateEndsWithAnErrorIfTheKeyChangesEachTime(t *testing.T) {
 		err := s.Update(t.Context(), "k", func(string, bool) (string, bool, error) {
 			calls++
 			if calls < 1000 {
-				must(t, s.Set(t.Context(), "k", fmt.Sprint("other", calls), 0))
+				must(t, s.Set(t.Context(), "k", fmt.Sprint("other", calls)))
 			}
 			return "mine", true, nil
 		})
@@ -127,7 +127,7 @@ func TestWatchersAreNotWokenForAnEqualValue(t *testing.T) {
 			}
 		}()
 		for _, v := range []string{"v", "v", "w", "w"} {
-			must(t, nodes[0].Shared().Set(t.Context(), "k", v, 0))
+			must(t, nodes[0].Shared().Set(t.Context(), "k", v))
 			settle(time.Second)
 		}
 		cancel()
@@ -144,14 +144,14 @@ func TestSyncOfManyKeysWhileOthersWriteEndsSoon(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			_, nodes := formed(t, "a", "b", "c")
 			for i := range keys {
-				must(t, nodes[0].Shared().Set(t.Context(), fmt.Sprint("key", i), "v", 0))
+				must(t, nodes[0].Shared().Set(t.Context(), fmt.Sprint("key", i), "v"))
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			var tasks sync.WaitGroup
 			for w, n := range nodes {
 				tasks.Go(func() {
 					for i := 0; ctx.Err() == nil; i++ {
-						_ = n.Shared().Set(ctx, fmt.Sprint("writer", w), fmt.Sprint(i), 0)
+						_ = n.Shared().Set(ctx, fmt.Sprint("writer", w), fmt.Sprint(i))
 						time.Sleep(7 * time.Millisecond) // of the bubble
 					}
 				})
@@ -172,7 +172,7 @@ func TestSyncOfManyKeysWhileOthersWriteEndsSoon(t *testing.T) {
 func TestAKeyAndAMemberOfOneNameAreTwoWritesToSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, nodes := formed(t, "a", "b", "d")
-		must(t, nodes[0].Shared().Set(t.Context(), "d", "v", 0))
+		must(t, nodes[0].Shared().Set(t.Context(), "d", "v"))
 		must(t, nodes[0].Remove(t.Context(), "d"))
 		versions, _ := nodes[0].Shared().written()
 		if len(versions) != 2 {
@@ -190,14 +190,14 @@ func TestWritesAreNotHeldUpWhenManyKeysEnd(t *testing.T) {
 	s := n.Shared()
 	const ttl = 3 * time.Second
 	for i := range 20_000 {
-		must(t, s.Set(t.Context(), fmt.Sprint("key", i), "v", ttl))
+		must(t, s.Set(t.Context(), fmt.Sprint("key", i), "v", TTL(ttl)))
 	}
 	var took []time.Duration
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for range tick.C {
 		at := time.Now()
-		must(t, s.Set(t.Context(), "other", fmt.Sprint(len(took)), 0))
+		must(t, s.Set(t.Context(), "other", fmt.Sprint(len(took))))
 		took = append(took, time.Since(at))
 		if _, ok := s.Get("key19999"); !ok {
 			break
@@ -220,7 +220,7 @@ func BenchmarkSetWithManyKeys(b *testing.B) {
 	}
 	defer n.Stop()
 	for i := range 100_000 {
-		if err := n.Shared().Set(b.Context(), fmt.Sprint("key", i), "v", 0); err != nil {
+		if err := n.Shared().Set(b.Context(), fmt.Sprint("key", i), "v"); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -228,7 +228,7 @@ func BenchmarkSetWithManyKeys(b *testing.B) {
 	i := 0
 	for b.Loop() {
 		i++
-		if err := n.Shared().Set(b.Context(), fmt.Sprint("key", i%100_000), value, 0); err != nil {
+		if err := n.Shared().Set(b.Context(), fmt.Sprint("key", i%100_000), value); err != nil {
 			b.Fatal(err)
 		}
 	}

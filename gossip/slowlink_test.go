@@ -56,7 +56,7 @@ func TestASlowLinkIsSlowedAndNotClosed(t *testing.T) {
 		}
 		value := strings.Repeat("x", core.DefaultLimits().Value)
 		for i := range keys {
-			must(t, nodes[0].Shared().Set(t.Context(), fmt.Sprint("key", i), value, 0))
+			must(t, nodes[0].Shared().Set(t.Context(), fmt.Sprint("key", i), value))
 		}
 		var lost atomic.Int64
 		go func() {

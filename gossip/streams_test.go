@@ -205,7 +205,7 @@ func TestAStreamThatNobodyReadsHarmsNoOther(t *testing.T) {
 		})
 		settle(time.Minute)
 		wantUp(t, nodes, "a b")
-		must(t, nodes[1].Set("k", "v"))
+		must(t, nodes[1].Set(t.Context(), "k", "v"))
 		settle(time.Second)
 		if v, _ := nodes[0].Get("b", "k"); v != "v" {
 			t.Errorf("k = %q beside a stream that is stuck", v)

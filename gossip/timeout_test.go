@@ -114,7 +114,7 @@ func TestAPeerThatBeatsAndNeverReadsIsClosed(t *testing.T) {
 		mem := transport.NewMemory()
 		a := start(t, mem, "a")
 		for i := range 12 {
-			if err := a.Set(fmt.Sprint("key", i), strings.Repeat("x", core.DefaultLimits().Value)); err != nil {
+			if err := a.Set(t.Context(), fmt.Sprint("key", i), strings.Repeat("x", core.DefaultLimits().Value)); err != nil {
 				t.Fatal(err)
 			}
 		}

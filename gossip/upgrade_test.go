@@ -128,7 +128,7 @@ func TestAClusterIsUpgradedNodeByNode(t *testing.T) {
 			if err := n.Join(t.Context(), nodes[(i+1)%len(nodes)].Addr()); err != nil {
 				t.Fatal(err)
 			}
-			if err := n.Set("version", "later"); err != nil {
+			if err := n.Set(t.Context(), "version", "later"); err != nil {
 				t.Fatal(err)
 			}
 			settle(5 * time.Second)

@@ -81,7 +81,7 @@ func (c *gossipCluster) Join(i, seed int) error {
 func (c *gossipCluster) Stop(i int) { c.tasks.Go(c.nodes[i].Stop) }
 
 func (c *gossipCluster) Update(i int, value uint64) error {
-	return c.nodes[i].Set(key, fmt.Sprint(value))
+	return c.nodes[i].Set(context.Background(), key, fmt.Sprint(value))
 }
 
 // setTimeout is how long a node may take to enter a value in its own map.
@@ -90,7 +90,7 @@ const setTimeout = 10 * time.Second
 func (c *gossipCluster) Share(i int, value uint64) error {
 	ctx, cancel := context.WithTimeout(context.Background(), setTimeout)
 	defer cancel()
-	return c.nodes[i].Shared().Set(ctx, nodeName(i), fmt.Sprint(value), 0)
+	return c.nodes[i].Shared().Set(ctx, nodeName(i), fmt.Sprint(value))
 }
 
 // fillRate is how fast members write the state of Fill, in bytes a second: slow enough that writers do not outrun their links.
@@ -103,10 +103,10 @@ func (c *gossipCluster) Fill(state []Entry) error {
 		write := func() error {
 			ctx, cancel := context.WithTimeout(context.Background(), setTimeout)
 			defer cancel()
-			return n.Shared().Set(ctx, statePrefix+e.Key, e.Value, 0)
+			return n.Shared().Set(ctx, statePrefix+e.Key, e.Value)
 		}
 		if e.Own {
-			write = func() error { return n.Set(statePrefix+e.Key, e.Value) }
+			write = func() error { return n.Set(context.Background(), statePrefix+e.Key, e.Value) }
 		}
 		if err := write(); err != nil {
 			return err

@@ -174,7 +174,7 @@ func memberOf(n *gossip.Node, name string) (*gossip.Member, error) {
 }
 
 func keysSet(ctx context.Context, n *gossip.Node, r admin.Request, _ send) error {
-	if err := n.Set(string(r.Key), string(r.Value)); err != nil {
+	if err := n.Set(ctx, string(r.Key), string(r.Value)); err != nil {
 		return err
 	}
 	seen(ctx, n, r.Member, string(r.Key), func(value string, ok bool) bool { return ok && value == string(r.Value) })
@@ -182,7 +182,7 @@ func keysSet(ctx context.Context, n *gossip.Node, r admin.Request, _ send) error
 }
 
 func keysDelete(ctx context.Context, n *gossip.Node, r admin.Request, _ send) error {
-	if err := n.Delete(string(r.Key)); err != nil {
+	if err := n.Delete(ctx, string(r.Key)); err != nil {
 		return err
 	}
 	seen(ctx, n, r.Member, string(r.Key), func(_ string, ok bool) bool { return !ok })

@@ -180,7 +180,11 @@ func sharedGet(_ context.Context, n *gossip.Node, r admin.Request, out send) err
 }
 
 func sharedSet(ctx context.Context, n *gossip.Node, r admin.Request, _ send) error {
-	return n.Shared().Set(ctx, string(r.Key), string(r.Value), r.TTL)
+	var opts []gossip.SetOption
+	if r.TTL != 0 {
+		opts = append(opts, gossip.TTL(r.TTL))
+	}
+	return n.Shared().Set(ctx, string(r.Key), string(r.Value), opts...)
 }
 
 func sharedDelete(ctx context.Context, n *gossip.Node, r admin.Request, _ send) error {

@@ -91,7 +91,7 @@ func TestADataDirectoryInUseIsTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer holder.Stop()
-	if err := holder.Set("role", "web"); err != nil {
+	if err := holder.Set(t.Context(), "role", "web"); err != nil {
 		t.Fatal(err)
 	}
 	c, err := New(config)
