@@ -53,8 +53,8 @@ func (n *Node) Agreement(ctx context.Context) (Agreement, error) {
 func (n *Node) others() map[string]string {
 	all := map[string]string{}
 	for m := range n.View().All() {
-		if isUp(m) && m.ID != n.config.Name {
-			all[m.ID] = m.Addr
+		if m.Up() && m.Name != n.config.Name {
+			all[m.Name] = m.Addr
 		}
 	}
 	return all

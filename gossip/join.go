@@ -131,7 +131,7 @@ func (n *Node) isConnected(id string, generation uint64) bool {
 		}
 	}
 	m, ok := n.View().Member(id)
-	return ok && isUp(m) && m.Generation == generation
+	return ok && m.Up() && m.Generation == generation
 }
 
 // startDial carries out a Dial of the core. There is no second stream to an address whose Join is on its way, or has just brought a

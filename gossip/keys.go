@@ -124,7 +124,7 @@ func keyChanges(was, is *Member, prefix string) iter.Seq[KeyChange] {
 			was = &Member{}
 		}
 		if is == nil {
-			is = &Member{ID: was.ID}
+			is = &Member{Name: was.Name}
 		}
 		if is.SameKeys(was) {
 			return
@@ -134,12 +134,12 @@ func keyChanges(was, is *Member, prefix string) iter.Seq[KeyChange] {
 		k, v, more := old()
 		for key, value := range withPrefix(is, prefix) {
 			for ; more && k < key; k, v, more = old() {
-				if !yield(KeyChange{Member: is.ID, Key: k, Gone: true}) {
+				if !yield(KeyChange{Member: is.Name, Key: k, Gone: true}) {
 					return
 				}
 			}
 			same := more && k == key
-			if (!same || v != value) && !yield(KeyChange{Member: is.ID, Key: key, Value: value}) {
+			if (!same || v != value) && !yield(KeyChange{Member: is.Name, Key: key, Value: value}) {
 				return
 			}
 			if same {
@@ -147,7 +147,7 @@ func keyChanges(was, is *Member, prefix string) iter.Seq[KeyChange] {
 			}
 		}
 		for ; more; k, _, more = old() {
-			if !yield(KeyChange{Member: is.ID, Key: k, Gone: true}) {
+			if !yield(KeyChange{Member: is.Name, Key: k, Gone: true}) {
 				return
 			}
 		}

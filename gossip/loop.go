@@ -115,7 +115,9 @@ func (n *Node) carryOut(out core.Output) (end bool) {
 // publish makes what the core knows now the view.
 func (n *Node) publish() {
 	n.viewAt, n.viewed = time.Time{}, n.now()
-	n.view.Store(n.core.View())
+	v := n.viewer.renew(n.viewed)
+	v.Hash, v.Shared, v.Isolated, v.Pending = n.core.Hash(), n.core.SharedHash(), n.core.Isolated(), n.core.Pending()
+	n.view.Store(&v)
 	n.watch.wake()
 }
 

@@ -21,21 +21,6 @@ import (
 	"github.com/goconvoke/convoke/gossip/transport"
 )
 
-// What a node sees of its cluster; see package core.
-type (
-	View   = core.View
-	Member = core.Member
-	Status = core.Status
-)
-
-// The statuses of a member.
-const (
-	Up       = core.Up
-	Degraded = core.Degraded
-	Down     = core.Down
-	Left     = core.Left
-)
-
 var (
 	// ErrStopped is returned by the methods of a node that has stopped.
 	ErrStopped = errors.New("gossip: the node has stopped")
@@ -96,6 +81,7 @@ type Node struct {
 
 	// Owned by the loop.
 	core   *core.Core
+	viewer viewer
 	links  map[core.LinkID]*link
 	joins  map[string]*joinCall // by address: those whose stream is being opened
 	viewAt time.Time            // when a new view is due; zero: none is
@@ -170,6 +156,7 @@ func newNode(c Config, listener net.Listener) (*Node, remembered, error) {
 		err: ErrStopped,
 	}
 	n.generation.Store(tuning.Generation) // before anything can dial
+	n.viewer.source = n.core
 	n.watch.init()
 	n.shared = newShared(n)
 	return n, past, nil

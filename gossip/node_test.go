@@ -44,8 +44,8 @@ func cluster(t *testing.T, net *transport.Memory, names ...string) []*Node {
 func up(n *Node) string {
 	var names []string
 	for m := range n.View().All() {
-		if isUp(m) {
-			names = append(names, m.ID)
+		if m.Up() {
+			names = append(names, m.Name)
 		}
 	}
 	return strings.Join(names, " ")
@@ -105,8 +105,8 @@ func TestADeadNodeIsDownAtOnceAndOneThatLeftIsLeft(t *testing.T) {
 		settle(500 * time.Millisecond)
 		wantUp(t, nodes[:2], "a b")
 		for m := range nodes[0].View().All() {
-			if want := map[string]Status{"a": Up, "b": Up, "c": Left, "d": Down}[m.ID]; m.Status != want {
-				t.Errorf("%s is %v, want %v", m.ID, m.Status, want)
+			if want := map[string]Status{"a": Up, "b": Up, "c": Left, "d": Down}[m.Name]; m.Status != want {
+				t.Errorf("%s is %v, want %v", m.Name, m.Status, want)
 			}
 		}
 	})
@@ -207,7 +207,7 @@ func TestWatchTellsWhatChanged(t *testing.T) {
 			for c := range a.Watch(ctx) {
 				names := func(ms []*Member) (s []string) {
 					for _, m := range ms {
-						s = append(s, m.ID)
+						s = append(s, m.Name)
 					}
 					return s
 				}

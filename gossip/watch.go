@@ -76,7 +76,7 @@ func (n *Node) views(ctx context.Context) iter.Seq[*View] {
 func diff(before, after *View) Change {
 	c := Change{View: after}
 	for was, is := range after.Since(before) {
-		switch up, wasUp := is != nil && isUp(is), was != nil && isUp(was); {
+		switch up, wasUp := is != nil && is.Up(), was != nil && was.Up(); {
 		case up && !wasUp:
 			c.Joined = append(c.Joined, is)
 		case wasUp && is == nil:
@@ -89,5 +89,3 @@ func diff(before, after *View) Change {
 	}
 	return c
 }
-
-func isUp(m *Member) bool { return m.Status == Up || m.Status == Degraded }

@@ -64,7 +64,7 @@ func (c *gossipCluster) report(i int, change gossip.Change) {
 		for _, m := range members {
 			number, _ := m.Get(key)
 			value, _ := strconv.ParseUint(number, 10, 64) // 0 without the key
-			c.sink(Event{i, nodeIndex(m.ID), kind, value})
+			c.sink(Event{i, nodeIndex(m.Name), kind, value})
 		}
 	}
 	tell(change.Joined, Alive)

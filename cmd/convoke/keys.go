@@ -161,9 +161,9 @@ func keysGet(_ context.Context, n *gossip.Node, r admin.Request, out send) error
 	}
 	value, ok := m.Get(string(r.Key))
 	if !ok {
-		return fmt.Errorf("%q publishes no key %q", m.ID, r.Key)
+		return fmt.Errorf("%q publishes no key %q", m.Name, r.Key)
 	}
-	return out(pair{Member: m.ID, Key: r.Key, Value: admin.Text(value)})
+	return out(pair{Member: m.Name, Key: r.Key, Value: admin.Text(value)})
 }
 
 func memberOf(n *gossip.Node, name string) (*gossip.Member, error) {
@@ -220,7 +220,7 @@ func keysList(_ context.Context, n *gossip.Node, r admin.Request, out send) erro
 // sendKeys sends the keys of a member.
 func sendKeys(m *gossip.Member, out send) error {
 	for key, value := range m.Keys() {
-		if err := out(pair{Member: m.ID, Key: admin.Text(key), Value: admin.Text(value)}); err != nil {
+		if err := out(pair{Member: m.Name, Key: admin.Text(key), Value: admin.Text(value)}); err != nil {
 			return err
 		}
 	}

@@ -65,7 +65,7 @@ func (d *desk) memberList(ctx context.Context) ([]member, error) {
 	}
 	var all []member
 	for m := range n.View().All() {
-		all = append(all, member{m.ID, m.Status.String(), admin.Text(m.Addr), m.Links, phi[m.ID], m.NumKeys(), m.ID == d.config.Node.Name})
+		all = append(all, member{m.Name, m.Status.String(), admin.Text(m.Addr), m.Links, phi[m.Name], m.NumKeys(), m.Name == d.config.Node.Name})
 	}
 	return all, nil
 }

@@ -166,11 +166,11 @@ func (c *Connector) List(ctx context.Context) ([]peer.Peer, error) {
 	}
 	var all []peer.Peer
 	for m := range n.View().All() {
-		if m.ID == c.config.Name || m.Status != gossip.Up && m.Status != gossip.Degraded {
+		if m.Name == c.config.Name || m.Status != gossip.Up && m.Status != gossip.Degraded {
 			continue
 		}
 		if addr, err := peer.Addr(m.Addr); err == nil { // what a member says of itself may be anything
-			all = append(all, peer.Peer{Addr: addr, ID: m.ID})
+			all = append(all, peer.Peer{Addr: addr, ID: m.Name})
 		}
 	}
 	return all, nil

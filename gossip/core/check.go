@@ -5,10 +5,9 @@ import (
 	"slices"
 )
 
-// CheckView returns how what is kept up to date for [Core.View] differs from what the records say, nil if it does not. It looks at
-// all members: simulations call it, nodes do not.
-func (c *Core) CheckView() error {
-	v := c.View()
+// CheckMembers returns how what is derived from the records differs from what the records make, nil if it does not, and how members that
+// were kept up to date by TakeChanged differ from what they are. It looks at all members: simulations call it, nodes do not.
+func (c *Core) CheckMembers(shown map[string]Member) error {
 	known, departed := 0, 0
 	for _, t := range c.store.slots {
 		if t.rec == nil {
@@ -20,25 +19,35 @@ func (c *Core) CheckView() error {
 		}
 		want := c.member(t)
 		if peers := c.peersOf(t); !slices.Equal(peers, t.peers) {
-			return fmt.Errorf("%s has %d peers, its links make %d", want.ID, len(t.peers), len(peers))
+			return fmt.Errorf("%s has %d peers, its links make %d", want.Name, len(t.peers), len(peers))
 		}
-		m, ok := v.Member(want.ID)
-		if !ok || *m != want {
-			return fmt.Errorf("the view has %+v, the record makes %+v", m, want)
+		if m := shown[want.Name]; m != want {
+			return fmt.Errorf("shown is %+v, the record makes %+v", m, want)
 		}
 		live := 0
-		for range m.Keys() {
+		for range want.Keys.From("") {
 			live++
 		}
-		if live != m.NumKeys() {
-			return fmt.Errorf("%s has %d keys, counted are %d", m.ID, live, m.NumKeys())
+		if live != want.Keys.Len() {
+			return fmt.Errorf("%s has %d keys, counted are %d", want.Name, live, want.Keys.Len())
 		}
 	}
-	if known != v.Len() || known != c.store.known || departed != c.store.departed {
-		return fmt.Errorf("the view has %d members and the records make %d; counted are %d, %d that left and not %d",
-			v.Len(), known, c.store.known, c.store.departed, departed)
+	if known != len(shown) || known != c.store.known || departed != c.store.departed {
+		return fmt.Errorf("%d members are shown and the records make %d; counted are %d, %d that left and not %d",
+			len(shown), known, c.store.known, c.store.departed, departed)
 	}
 	return nil
+}
+
+// Show brings members up to date by TakeChanged.
+func (c *Core) Show(shown map[string]Member) {
+	for _, name := range c.TakeChanged() {
+		if m, ok := c.Member(name); ok {
+			shown[name] = m
+		} else {
+			delete(shown, name)
+		}
+	}
 }
 
 // peersOf works out slot.peers.

@@ -46,9 +46,9 @@ type Core struct {
 
 	clusterClock clusterClock
 
-	viewer viewer
-	stale  bool // the view differs from what was last announced
-	closed bool // left, or superseded
+	fullShown int  // see TakeChanged
+	stale     bool // what a view shows differs from what was last announced
+	closed    bool // left, or superseded
 }
 
 // New returns a node that knows only itself. The configuration must be valid; rng is the core's alone.

@@ -51,7 +51,7 @@ func TestAPeerCannotMakeStateGrowWithoutBound(t *testing.T) {
 			d.Generation = uint64(i + 1)
 			got = rejected(c, d)
 		}
-		if n := c.View().Len(); got != "too many members" || n != l.Members {
+		if n := c.Known(); got != "too many members" || n != l.Members {
 			t.Errorf("%q with %d members, want the limit of %d named", got, n, l.Members)
 		}
 		out := c.Step(c.clock.last, LinkUp{Link: 2, ID: "late", Generation: 100, Addr: "10.0.0.3:1"})
@@ -113,7 +113,7 @@ func TestAnOwnKeyBeyondTheLimitIsAnError(t *testing.T) {
 	if err := c.CheckSet("0", strings.Repeat("y", 1<<10)); err != nil {
 		t.Errorf("a new value of the same size: %v", err)
 	}
-	if m, ok := c.View().Member("self"); !ok || m.NumKeys() != 3 {
+	if m, ok := c.Member("self"); !ok || m.Keys.Len() != 3 {
 		t.Errorf("the own member is %+v, want 3 keys", m)
 	}
 }

@@ -9,8 +9,8 @@ import (
 
 // userKeys are the keys of a core's own member.
 func userKeys(c *Core) int {
-	m, _ := c.View().Member(c.cfg.ID)
-	return m.NumKeys()
+	m, _ := c.Member(c.cfg.ID)
+	return m.Keys.Len()
 }
 
 func TestAStepDeletesABoundedNumberOfKeysAndTheNextOneIsDueAtOnce(t *testing.T) {
@@ -63,9 +63,9 @@ func TestAKeyEndsWhenItsLastWriteSays(t *testing.T) {
 			}
 			c.Step(next, Tick{})
 		}
-		m, _ := c.View().Member("self")
+		m, _ := c.Member("self")
 		var got []string
-		for key := range m.Keys() {
+		for key := range m.Keys.From("") {
 			got = append(got, key)
 		}
 		if !slices.Equal(got, s.want) {
@@ -86,7 +86,7 @@ func BenchmarkOwnSet(b *testing.B) {
 			i := 0
 			for b.Loop() {
 				c.Step(c.clock.last.Add(time.Microsecond), Set{Key: fmt.Sprint("key", i*7919%keys), Value: fmt.Sprint(i)})
-				c.View()
+				c.TakeChanged()
 				i++
 			}
 		})
@@ -103,7 +103,7 @@ func BenchmarkSetWhileKeysExpire(b *testing.B) {
 	for b.Loop() {
 		began := time.Now()
 		c.Step(c.clock.last.Add(time.Second/keys), Set{Key: fmt.Sprint("key", i%keys), Value: fmt.Sprint(i), TTL: time.Second - time.Second/keys/2})
-		c.View()
+		c.TakeChanged()
 		steps = append(steps, time.Since(began))
 		i++
 	}

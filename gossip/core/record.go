@@ -23,6 +23,12 @@ func fnv(s string) uint64 {
 	return h
 }
 
+// HashKey returns the hash of a key for assigning it to nodes; it is the same in all versions.
+func HashKey(key string) uint64 { return mix(fnv(key)) }
+
+// Mix spreads a number over all 64 bits; it is the same in all versions.
+func Mix(x uint64) uint64 { return mix(x) }
+
 // mix is the finalizer of SplitMix64 (Steele et al., 2014).
 func mix(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -222,16 +228,4 @@ func (r *record) after(version uint64) (links []LinkEntry, entries []Entry) {
 		}
 	}
 	return links, entries
-}
-
-// keys returns the entries of KindUser for a view: a copy that later writes do not change, the same one until the next write. It is
-// nil without live ones.
-func (r *record) keys() *entryMap {
-	if r.live == 0 {
-		return nil
-	}
-	if r.shown == nil {
-		r.shown = r.user.Copy()
-	}
-	return r.shown
 }

@@ -33,17 +33,17 @@ type store struct {
 	buckets  [NumBuckets]uint64
 	size     int // of all records, in bytes
 	limits   Limits
-	touched  map[string]NodeID // by name: members that a view may show in another way than the last one
+	touched  map[string]struct{} // names of members that may be other than TakeChanged last said
 }
 
 func newStore(l Limits) store {
-	return store{byNode: map[NodeID]*slot{}, limits: l, touched: map[string]NodeID{}}
+	return store{byNode: map[NodeID]*slot{}, limits: l, touched: map[string]struct{}{}}
 }
 
-// touch notes that a view may show a member in another way than the last one.
+// touch notes that a member may be other than TakeChanged last said.
 func (s *store) touch(t *slot) {
 	if t.rec != nil {
-		s.touched[t.rec.id] = t.node
+		s.touched[t.rec.id] = struct{}{}
 	}
 }
 

@@ -2,6 +2,7 @@ package gossiptest
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/goconvoke/convoke/gossip/core"
@@ -9,17 +10,25 @@ import (
 
 // Everything that reads the view, the members or the shared map of a core goes through the functions of this file.
 
-// members returns what a node knows, sorted by ID.
-func members(n *Node) []*core.Member { return slices.Collect(n.Core.View().All()) }
+// members returns what a node knows, by name.
+func members(n *Node) []core.Member {
+	return slices.SortedFunc(n.Core.Members(), func(a, b core.Member) int { return strings.Compare(a.Name, b.Name) })
+}
 
 // member returns what a node knows of a name.
-func member(n *Node, id string) (*core.Member, bool) { return n.Core.View().Member(id) }
+func member(n *Node, id string) (core.Member, bool) { return n.Core.Member(id) }
+
+// checkMembers compares what a core says of its members, change by change, with what its records make.
+func (n *Node) checkMembers() error {
+	n.Core.Show(n.shown)
+	return n.Core.CheckMembers(n.shown)
+}
 
 // known is the number of records that a node keeps, its own included.
-func known(n *Node) int { return n.Core.View().Len() }
+func known(n *Node) int { return n.Core.Known() }
 
 // reachesNone reports whether a node knows others and reaches none of them.
-func reachesNone(n *Node) bool { return n.Core.View().Isolated }
+func reachesNone(n *Node) bool { return n.Core.Isolated() }
 
 // sharedValue returns the value of a key of the shared map, and the stamp of the write or delete that a node has of it.
 func sharedValue(n *Node, key string) (value string, stamp core.Stamp, ok bool) {

@@ -142,7 +142,7 @@ func (k *Checker) equalHashEqualView() error {
 		if !k.healthy(b) {
 			continue
 		}
-		if err := b.Core.CheckView(); err != nil {
+		if err := b.checkMembers(); err != nil {
 			return fmt.Errorf("at %v: %s: %w", k.w.Now, b.ID, err)
 		}
 		a := first[b.Core.Hash()]
@@ -165,11 +165,11 @@ func sameView(a, b *Node) error {
 	statuses := a.Core.IsUp(b.hash) && b.Core.IsUp(a.hash) && !a.Core.Pending() && !b.Core.Pending()
 	for i, ma := range va {
 		mb := vb[i]
-		if ma.ID != mb.ID || ma.Generation != mb.Generation || ma.Version != mb.Version || !ma.SameKeys(mb) {
-			return fmt.Errorf("%s and %s have equal hashes and differ in %s and %s", a.ID, b.ID, ma.ID, mb.ID)
+		if ma.Name != mb.Name || ma.Generation != mb.Generation || ma.Version != mb.Version || !ma.Keys.Equal(mb.Keys) {
+			return fmt.Errorf("%s and %s have equal hashes and differ in %s and %s", a.ID, b.ID, ma.Name, mb.Name)
 		}
 		if statuses && ma.Status != mb.Status {
-			return fmt.Errorf("%s and %s have equal hashes, and %s is %v to one and %v to the other", a.ID, b.ID, ma.ID, ma.Status, mb.Status)
+			return fmt.Errorf("%s and %s have equal hashes, and %s is %v to one and %v to the other", a.ID, b.ID, ma.Name, ma.Status, mb.Status)
 		}
 	}
 	return nil

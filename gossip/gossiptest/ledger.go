@@ -356,7 +356,7 @@ func (l *Ledger) OwnKeys(nodes []*Node) error {
 				return fmt.Errorf("%s does not know %s", n.ID, m.ID)
 			}
 			for _, key := range ownKeys {
-				got, _ := seen.Get(key)
+				got, _ := seen.Keys.Get(key)
 				if want := o.values[key]; got != want {
 					return fmt.Errorf("%s has %s = %q of %s, which wrote %q", n.ID, key, got, m.ID, want)
 				}

@@ -23,6 +23,7 @@ type Node struct {
 	ID    string
 	Addr  string
 	Core  *core.Core
+	shown map[string]core.Member // members as the core says that they change; made anew with each core
 	Count Counters
 
 	world    *World
@@ -63,6 +64,7 @@ func (n *Node) Start(seeds ...string) {
 	cfg.ID, cfg.Addr, cfg.Rejoin = n.ID, n.Addr, n.Rejoin
 	cfg.Generation = uint64(n.clock().UnixMilli())
 	n.generation = cfg.Generation
+	n.shown = map[string]core.Member{}
 	n.Core = core.New(cfg, rand.New(rand.NewPCG(w.Seed, uint64(n.Index)<<20+uint64(n.life))), n.clock())
 	n.tickAt = 0
 	w.trace("%s starts", n.ID)

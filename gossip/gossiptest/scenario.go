@@ -184,9 +184,9 @@ func (p *player) one(what string, n *Node, args []string) error {
 
 func (p *player) view(n *Node) {
 	for _, m := range members(n) {
-		line := fmt.Sprintf("%s sees %s %v, %d links, version %d", n.ID, m.ID, m.Status, m.Links, m.Version)
-		if m.NumKeys() > 0 {
-			line += fmt.Sprint(", ", maps.Collect(m.Keys()))
+		line := fmt.Sprintf("%s sees %s %v, %d links, version %d", n.ID, m.Name, m.Status, m.Links, m.Version)
+		if m.Keys.Len() > 0 {
+			line += fmt.Sprint(", ", maps.Collect(m.Keys.From("")))
 		}
 		p.say(line)
 	}

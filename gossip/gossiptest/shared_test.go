@@ -443,14 +443,14 @@ func TestWhatARemovedNodeWroteAMomentBeforeIsNotLost(t *testing.T) {
 
 // oldest returns the member of the lowest generation that is up in the eyes of a node: what a leader would be.
 func oldest(n *Node) string {
-	first := &core.Member{}
+	first := core.Member{}
 	for _, m := range members(n) {
 		up := m.Status == core.Up || m.Status == core.Degraded
-		if up && (first.ID == "" || m.Generation < first.Generation) {
+		if up && (first.Name == "" || m.Generation < first.Generation) {
 			first = m
 		}
 	}
-	return first.ID
+	return first.Name
 }
 
 func TestAfterTheNewestAndTheOldestDieNeverTwoTakeThemselvesForTheOldest(t *testing.T) {

@@ -132,89 +132,46 @@ func (x *chaos) claim() RecordDelta {
 	return d
 }
 
-// copyOf is a view as values.
-func copyOf(v *View) map[string]string {
-	all := map[string]string{}
-	for m := range v.All() {
-		plain := *m
-		plain.keys, plain.content = nil, 0
-		all[m.ID] = fmt.Sprintf("%+v %v", plain, maps.Collect(m.Keys()))
-	}
-	return all
-}
-
-func TestAViewThatIsUpdatedEqualsOneMadeFromNothing(t *testing.T) {
+func TestMembersKeptByWhatChangesEqualThoseMadeFromNothing(t *testing.T) {
 	for seed := range uint64(60) {
 		x := &chaos{rng: rand.New(rand.NewPCG(seed, 3)), core: lone(t), records: map[string]*RecordDelta{}, link: 1}
-		var views []*View
-		var copies []map[string]string
+		shown := map[string]Member{}
 		for i := range 300 {
 			x.step()
 			if i%3 != 0 {
-				continue // so that some views come after many changes
+				continue // so that some looks come after many changes
 			}
-			if err := x.core.CheckView(); err != nil {
+			x.core.Show(shown)
+			if err := x.core.CheckMembers(shown); err != nil {
 				t.Fatalf("seed %d, step %d: %v", seed, i, err)
 			}
 			checkHash(t, seed, &x.core.store)
-			v := x.core.View()
-			views, copies = append(views, v), append(copies, copyOf(v))
-			old := max(0, len(views)-1-x.rng.IntN(4))
-			checkSince(t, seed, views[old], v)
-		}
-		for i, v := range views {
-			if !maps.Equal(copyOf(v), copies[i]) {
-				t.Fatalf("seed %d: view %d has changed since it was made", seed, i)
-			}
 		}
 	}
 }
 
-// checkSince compares Since with what a comparison of all members finds.
-func checkSince(t *testing.T, seed uint64, old, now *View) {
-	t.Helper()
-	type pair struct{ was, is *Member }
-	var got, want []pair
-	for was, is := range now.Since(old) {
-		got = append(got, pair{was, is})
+func TestTheKeysOfAMemberDoNotChangeWithLaterWrites(t *testing.T) {
+	c := lone(t)
+	c.Step(c.clock.last, Set{Key: "k", Value: "1"})
+	before, _ := c.Member("self")
+	c.Step(c.clock.last, Set{Key: "k", Value: "2"})
+	c.Step(c.clock.last, Set{Key: "l", Value: "1"})
+	after, _ := c.Member("self")
+	if v, _ := before.Keys.Get("k"); v != "1" || before.Keys.Len() != 1 || before.Keys.Equal(after.Keys) {
+		t.Errorf("the keys of before are %v", maps.Collect(before.Keys.From("")))
 	}
-	names := map[string]bool{}
-	for m := range old.All() {
-		names[m.ID] = true
-	}
-	for m := range now.All() {
-		names[m.ID] = true
-	}
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		was, _ := old.Member(name)
-		is, _ := now.Member(name)
-		if was != is {
-			want = append(want, pair{was, is})
-		}
-	}
-	if !slices.Equal(got, want) {
-		t.Fatalf("seed %d: Since yields %v, want %v", seed, got, want)
+	if v, _ := after.Keys.Get("k"); v != "2" || after.Keys.Len() != 2 {
+		t.Errorf("the keys of after are %v", maps.Collect(after.Keys.From("")))
 	}
 }
 
-func TestAMemberThatDidNotChangeIsTheSameInTheNextView(t *testing.T) {
+func TestAWriteToTheSharedMapChangesNoMember(t *testing.T) {
 	c := crowded(t, 30)
-	old := c.View()
-	c.store.apply(&RecordDelta{Node: HashID(memberName(7)), Generation: 1, From: 9, To: 10,
-		Entries: []Entry{{Kind: KindUser, Key: "k", Value: "v", Version: 10}}})
-	now := c.View()
-	for m := range now.All() {
-		was, _ := old.Member(m.ID)
-		if (was == m) != (m.ID != memberName(7)) {
-			t.Errorf("%s: it is the same value: %v", m.ID, was == m)
-		}
-	}
-	if m, _ := now.Member(memberName(7)); m.NumKeys() != 1 || m.SameKeys(&Member{}) {
-		t.Errorf("the member that changed is %+v, want one key", m)
-	}
+	c.TakeChanged()
+	hash := c.SharedHash()
 	c.Step(c.clock.last, SharedSet{Key: "k", Value: "v"})
-	if again := c.View(); again.members != now.members || again.Shared == now.Shared {
-		t.Error("a write to the shared map changed the members, or did not change the hash")
+	if changed := c.TakeChanged(); len(changed) > 0 || c.SharedHash() == hash {
+		t.Errorf("changed are %v, the hash did change: %v", changed, c.SharedHash() != hash)
 	}
 }
 
@@ -228,47 +185,24 @@ func TestAMemberWithTooFewLinksIsDegraded(t *testing.T) {
 		}
 		c.store.apply(&d)
 	}
-	v := c.View()
 	for name, want := range map[string]Status{memberName(10): Degraded, memberName(11): Degraded, memberName(12): Up} {
-		if m, _ := v.Member(name); m.Status != want {
+		if m, _ := c.Member(name); m.Status != want {
 			t.Errorf("%s is %v with %d links, want %v", name, m.Status, m.Links, want)
 		}
 	}
-	if err := c.CheckView(); err != nil {
+	shown := map[string]Member{}
+	c.Show(shown)
+	if err := c.CheckMembers(shown); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestComparingViewsAllocatesNothingPerMember(t *testing.T) {
-	c := crowded(t, 2000)
-	old := c.View()
-	var version uint64 = 9
-	for range 2 { // so that the views are not neighbours and all members are compared
-		version++
-		c.store.apply(&RecordDelta{Node: HashID(memberName(7)), Generation: 1, From: version - 1, To: version,
-			Entries: []Entry{{Kind: KindUser, Key: "k", Value: fmt.Sprint(version), Version: version}}})
-		c.View()
-	}
-	now := c.View()
-	allocs := testing.AllocsPerRun(20, func() {
-		n := 0
-		for range now.Since(old) {
-			n++
-		}
-		if n != 1 {
-			t.Errorf("%d members differ, want 1", n)
-		}
-	})
-	if allocs > 20 {
-		t.Errorf("comparing two views of 2,000 members allocates %v times", allocs)
-	}
-}
-
-func BenchmarkViewAfterOneChange(b *testing.B) {
+// BenchmarkMembersAfterOneChange brings the members up to date after a change of one.
+func BenchmarkMembersAfterOneChange(b *testing.B) {
 	for _, n := range []int{1000, 10_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			c := crowded(b, n)
-			c.View()
+			c, shown := crowded(b, n), map[string]Member{}
+			c.Show(shown)
 			version := map[int]uint64{}
 			b.ReportAllocs()
 			i := 0
@@ -284,24 +218,24 @@ func BenchmarkViewAfterOneChange(b *testing.B) {
 				if _, out := c.store.apply(&d); out != applied {
 					b.Fatal("not applied")
 				}
-				c.View()
+				c.Show(shown)
 				i++
 			}
 		})
 	}
 }
 
-// BenchmarkSharedSet writes to the shared map and makes a view after each write.
+// BenchmarkSharedSet writes to the shared map and brings the members up to date after each write.
 func BenchmarkSharedSet(b *testing.B) {
 	for _, n := range []int{3, 1000, 4000} {
 		b.Run(fmt.Sprint("members=", n), func(b *testing.B) {
-			c := crowded(b, max(n, 16))
-			c.View()
+			c, shown := crowded(b, max(n, 16)), map[string]Member{}
+			c.Show(shown)
 			i := 0
 			for b.Loop() {
 				i++
 				c.Step(c.clock.last.Add(time.Microsecond), SharedSet{Key: fmt.Sprint(i % 100), Value: fmt.Sprint(i)})
-				c.View()
+				c.Show(shown)
 			}
 		})
 	}
