@@ -184,6 +184,9 @@ func (n *Node) persistFailed(err error) {
 // now is the time as the core sees it.
 func (n *Node) now() time.Time { return n.config.now() }
 
+// Name returns the name of this node.
+func (n *Node) Name() string { return n.config.Name }
+
 // Addr returns the host:port that other nodes dial.
 func (n *Node) Addr() string { return n.tuning.Addr }
 
