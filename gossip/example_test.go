@@ -3,7 +3,11 @@ package gossip_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"log"
+	"net"
+	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -109,4 +113,100 @@ func ExampleNode_Agreement() {
 		}
 	}
 	// Output: [a b]
+}
+
+// Two nodes that start together agree on who founds a log.
+func ExampleNode_Form() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	a, b := pair(ctx)
+	defer a.Stop()
+	defer b.Stop()
+
+	founded := make(chan string, 2)
+	for _, n := range []*gossip.Node{a, b} {
+		f, err := n.Form(ctx, gossip.FormationConfig{Name: "log", Expect: 2, Found: func(_ context.Context, birth gossip.Birth) error {
+			founded <- birth.Founder // write the first entry, and the ID of the birth, to the storage of this node
+			return nil
+		}})
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer f.Close()
+		if n == b {
+			if _, err := f.Wait(ctx); err != nil {
+				log.Fatal(err)
+			}
+		}
+	}
+	fmt.Println("founded by", <-founded)
+	// Output: founded by a
+}
+
+// One member serves HTTP to the others on the port of the node, under its security.
+func ExampleNode_Listen() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	a, b := pair(ctx)
+	defer a.Stop()
+	defer b.Stop()
+
+	listener, err := a.Listen("http")
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello from a") })}
+	go server.Serve(listener) // until the node ends
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+		member, _, _ := net.SplitHostPort(addr)
+		return b.Dial(ctx, member, "http")
+	}}}
+	answer, err := client.Get("http://a/")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer answer.Body.Close()
+	io.Copy(os.Stdout, answer.Body)
+	// Output: hello from a
+}
+
+// Each member adds words, and all read the union.
+func ExampleFold() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	a, b := pair(ctx)
+	defer a.Stop()
+	defer b.Stop()
+
+	sum := func(x, y int) int { return x + y }
+	for i, n := range []*gossip.Node{a, b} {
+		jobs, err := gossip.NewFold(n, gossip.FoldConfig[int]{Key: "jobs", Merge: sum})
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := jobs.Set(ctx, 10+i); err != nil {
+			log.Fatal(err)
+		}
+	}
+	jobs, _ := gossip.NewFold(a, gossip.FoldConfig[int]{Key: "jobs", Merge: sum})
+	for total := range jobs.Watch(ctx) {
+		if total == 21 {
+			fmt.Println("all have", total, "jobs")
+			break
+		}
+	}
+	// Output: all have 21 jobs
+}
+
+// A ring says which member should hold a key.
+func ExampleRing() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	a, b := pair(ctx)
+	defer a.Stop()
+	defer b.Stop()
+
+	ring := gossip.NewRing(a.View(), gossip.RingConfig{})
+	fmt.Println("order-17 is with", ring.Owner("order-17").Name)
+	// Output: order-17 is with b
 }
