@@ -85,11 +85,11 @@ func (c FormationConfig) validate(self string) error {
 	case checkProtocol(c.Name) != nil:
 		return fmt.Errorf("name %q: want 1 to 64 bytes of printable text", c.Name)
 	case c.Found == nil:
-		return errors.New("Found is required")
+		return errors.New("no Found is given, which is required")
 	case (len(c.Founders) == 0) == (c.Expect == 0):
 		return errors.New("give either Founders or Expect")
 	case c.Expect < 0 || c.Expect > 255:
-		return fmt.Errorf("Expect is %d, want 1 to 255", c.Expect)
+		return fmt.Errorf("expect is %d, want 1 to 255", c.Expect)
 	case c.Known != "":
 		if _, err := parseBirth(c.Known); err != nil {
 			return err

@@ -151,7 +151,7 @@ func TestFormRefusesWhatMakesNoSense(t *testing.T) {
 	found := (&foundings{}).found
 	for want, c := range map[string]FormationConfig{
 		"bytes of printable text":       {Name: "", Expect: 1, Found: found},
-		"Found is required":             {Name: "x", Expect: 1},
+		"no Found is given":             {Name: "x", Expect: 1},
 		"either Founders or Expect":     {Name: "x", Found: found},
 		"want 1 to 255":                 {Name: "x", Expect: 256, Found: found},
 		"a name is given twice":         {Name: "x", Founders: []string{"a", "a"}, Found: found},
