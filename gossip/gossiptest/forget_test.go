@@ -87,3 +87,41 @@ func TestANodeCutOffForLongerThanTheHorizonBringsNoDeletedKeyBack(t *testing.T) 
 		wantShared(t, n, "stays", "v")
 	}
 }
+
+// All members are replaced by others each day, one after the other, as rollouts of pods with random names do; a day is two minutes
+// here. A table has those that are up and those of the last three days, and a little more.
+func TestMembersReplacedDailyForSixtyDaysFillNoTable(t *testing.T) {
+	t.Parallel()
+	n, days, day := 20, 15, 2*time.Minute
+	if *large {
+		n, days = 1000, 60 // minutes, and some gigabytes
+	}
+	s := DefaultSettings(n, 9)
+	s.Core.ForgetAfter, s.Core.Horizon = 3*day, 10*day
+	w := New(s)
+	w.StartAll()
+	w.Run(30*time.Second, nil)
+	most := 0
+	for d := range days {
+		for i := range n {
+			old := w.Nodes[i]
+			if i%2 == 0 {
+				old.Leave()
+			} else {
+				old.Crash()
+			}
+			old.Replace(fmt.Sprintf("d%03d-%04d", d, i))
+			old.Start(w.Nodes[(i+1)%n].Addr, w.Nodes[(i+n/2)%n].Addr)
+			w.Run(day/time.Duration(n), nil)
+			most = max(most, known(w.Nodes[(i+1)%n]))
+		}
+	}
+	t.Logf("%d members replaced daily for %d days: at most %d records", n, days, most)
+	if bound := 42 * n / 10; most > bound {
+		t.Errorf("a table had %d records, want at most %d", most, bound)
+	}
+	w.Run(HealBound(s.Core), nil)
+	if !w.Together() {
+		t.Error("members are not all up to each other at the end")
+	}
+}
