@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/testhook"
 	"github.com/goconvoke/convoke/gossip/transport"
 )
 
@@ -160,6 +161,13 @@ func newNode(c Config, listener net.Listener) (*Node, remembered, error) {
 	n.watch.init()
 	n.shared = newShared(n)
 	return n, past, nil
+}
+
+func init() {
+	testhook.Freeze = func(node any, d time.Duration) error {
+		n := node.(*Node)
+		return n.tellEvent(context.Background(), event{query: func() { time.Sleep(d) }, reply: make(chan error, 1)})
+	}
 }
 
 // restore passes to the core what is known of an earlier life, before anything else. It reports whether the node is to end: it was

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"sync"
@@ -17,6 +18,8 @@ type Memory struct {
 	listeners map[string]*memoryListener
 	delay     time.Duration
 	cut       func(from, to string) bool // hosts
+	loss      float64
+	rng       *rand.Rand
 	next      int
 	changed   chan struct{} // closed and replaced when a cut or the delay changes
 }
@@ -33,6 +36,29 @@ func (m *Memory) Delay(d time.Duration) {
 	m.delay = d
 }
 
+// retransmit is how long a write that is lost is delayed, doubling with each further loss, as TCP sends it again.
+const retransmit = 200 * time.Millisecond
+
+// Lose sets the share of writes that are lost, 0 to 0.9, and the seed by which they are chosen. A stream loses nothing: what is lost is
+// sent again later, and delays what follows it on its stream, as over TCP.
+func (m *Memory) Lose(share float64, seed uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.loss, m.rng = min(max(share, 0), 0.9), rand.New(rand.NewPCG(seed, 0))
+}
+
+// travel returns how long one write takes.
+func (m *Memory) travel() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d, again := m.delay, retransmit
+	for m.loss > 0 && m.rng.Float64() < m.loss {
+		d += again
+		again = min(2*again, time.Minute)
+	}
+	return d
+}
+
 // Cut sets which ways are cut, nil for none. What is written meanwhile arrives after the heal, as TCP would bring
 // it; dials hang.
 func (m *Memory) Cut(cut func(from, to string) bool) {
@@ -46,11 +72,11 @@ func (m *Memory) Cut(cut func(from, to string) bool) {
 // Host returns the transport of a host of this name.
 func (m *Memory) Host(name string) Transport { return memoryHost{m, name} }
 
-// way returns whether a way is open, how long it takes, and what tells of changes.
-func (m *Memory) way(from, to string) (open bool, delay time.Duration, changed <-chan struct{}) {
+// way returns whether a way is open, and a channel that is closed when that may have changed.
+func (m *Memory) way(from, to string) (open bool, changed <-chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.cut == nil || !m.cut(from, to), m.delay, m.changed
+	return m.cut == nil || !m.cut(from, to), m.changed
 }
 
 type memoryHost struct {
@@ -91,8 +117,8 @@ func (h memoryHost) Dial(ctx context.Context, addr string) (Conn, error) {
 		return nil, err
 	}
 	for {
-		there, _, changed := m.way(h.name, to)
-		back, _, _ := m.way(to, h.name)
+		there, changed := m.way(h.name, to)
+		back, _ := m.way(to, h.name)
 		if there && back {
 			break
 		}
@@ -196,7 +222,7 @@ func (p *pipe) close() {
 const maxQueued = 4 << 20
 
 func (p *pipe) write(b []byte, deadline *deadline) (int, error) {
-	_, delay, _ := p.net.way(p.from, p.to)
+	delay := p.net.travel()
 	for {
 		if err := deadline.err(); err != nil {
 			return 0, err
@@ -229,7 +255,7 @@ func (p *pipe) read(b []byte, deadline *deadline) (int, error) {
 		if err := deadline.err(); err != nil {
 			return 0, err
 		}
-		open, _, changed := p.net.way(p.from, p.to)
+		open, changed := p.net.way(p.from, p.to)
 		p.mu.Lock()
 		var arrives <-chan time.Time
 		var timer *time.Timer

@@ -1,0 +1,68 @@
+package gossiptest
+
+import (
+	"maps"
+	"time"
+)
+
+// Cut cuts both ways between two hosts. What is written meanwhile arrives after Heal, as over TCP; new connections hang.
+func (c *Cluster) Cut(a, b string) {
+	c.t.Helper()
+	c.host(a)
+	c.host(b)
+	c.change(func(cut map[way]bool) { cut[way{a, b}], cut[way{b, a}] = true, true })
+}
+
+// CutOneWay cuts the way from one host to another one; the other way stays open.
+func (c *Cluster) CutOneWay(from, to string) {
+	c.t.Helper()
+	c.host(from)
+	c.host(to)
+	c.change(func(cut map[way]bool) { cut[way{from, to}] = true })
+}
+
+// Isolate cuts a host off from all others.
+func (c *Cluster) Isolate(name string) {
+	c.t.Helper()
+	c.host(name)
+	for _, other := range c.order {
+		if other != name {
+			c.Cut(name, other)
+		}
+	}
+}
+
+// Partition cuts all ways between hosts of different groups. Hosts that are in no group are not cut off.
+func (c *Cluster) Partition(groups ...[]string) {
+	c.t.Helper()
+	for i, group := range groups {
+		for _, others := range groups[:i] {
+			for _, a := range group {
+				for _, b := range others {
+					c.Cut(a, b)
+				}
+			}
+		}
+	}
+}
+
+// Heal ends all cuts.
+func (c *Cluster) Heal() { c.change(func(cut map[way]bool) { clear(cut) }) }
+
+// change replaces the cuts: the network reads them from other goroutines.
+func (c *Cluster) change(with func(map[way]bool)) {
+	cut := maps.Clone(c.cut)
+	with(cut)
+	c.cut = cut
+	c.net.Cut(func(from, to string) bool { return cut[way{from, to}] })
+}
+
+// open reports whether both ways between two hosts are open.
+func (c *Cluster) open(a, b string) bool { return !c.cut[way{a, b}] && !c.cut[way{b, a}] }
+
+// Latency sets how long each write travels, one way.
+func (c *Cluster) Latency(d time.Duration) { c.net.Delay(d) }
+
+// Loss sets the share of writes that are lost, 0 to 0.9. Streams lose nothing: what is lost is sent again 200 ms later, twice that
+// if it is lost again, and holds up what follows on its stream. The same seed chooses the same writes.
+func (c *Cluster) Loss(share float64, seed uint64) { c.net.Lose(share, seed) }
