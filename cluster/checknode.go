@@ -71,7 +71,12 @@ func (s *Supervisor) checkMade(c *Config) error {
 		if !ok {
 			continue
 		}
-		for _, setting := range c.Node.Differences(configured.NodeConfig()) {
+		has := configured.NodeConfig()
+		for _, setting := range c.Node.Differences(has) {
+			if err := c.Node.Refuse(name, setting); err != nil && !slices.Contains(has.Given(), setting) {
+				errs = append(errs, c.place(err))
+				continue
+			}
 			errs = append(errs, c.place(strictyaml.At(string(setting),
 				fmt.Errorf("the connector %s was made for a node with another value; make it with the Node of this configuration", name))))
 		}

@@ -110,8 +110,8 @@ func (g *group) run(ctx context.Context) {
 		started := g.turn()
 		next := g.round(ctx)
 		// What comes in meanwhile is dealt with together; a round that takes long is
-		// followed by a longer rest.
-		timer.Reset(max(roundGap, 4*time.Since(started)))
+		// followed by a longer rest, 40 s at most.
+		timer.Reset(max(roundGap, 4*min(g.turn().Sub(started), listTimeout)))
 		select {
 		case <-ctx.Done():
 			return
