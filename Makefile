@@ -23,16 +23,18 @@ format:
 
 tidy:
 	$(GO) mod tidy -diff
+	cd connector/hashicorp && $(GO) mod tidy -diff
 
 vet:
-	$(GO) vet ./...
+	$(GO) vet work
 
 lint:
 	$(STATICCHECK) ./...
+	cd connector/hashicorp && $(STATICCHECK) ./...
 
 test:
 	@[ -n "$(RACE)" ] || echo "no C compiler: the tests run without the race detector"
-	$(GO) test $(RACE) $$($(GO) list ./... | grep -v '/gossiptest$$')
+	$(GO) test $(RACE) $$($(GO) list work | grep -v '/gossiptest$$')
 	$(GO) test ./gossip/gossiptest # simulations are single-threaded: the race detector has nothing to find there
 
 # Random courses of faults against the membership core: the same ones each time, or with SEED=0 ones never tried before. A failing one
@@ -68,7 +70,7 @@ fuzz:
 	done
 
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) test -run '^$$' -bench . -benchmem work
 
 # The comparison of membership engines: a module of its own.
 compare:

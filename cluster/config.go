@@ -4,54 +4,31 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"slices"
-	"strconv"
 	"time"
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/internal/strictyaml"
-	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 )
 
 // Config is a whole configuration file. [Load] and [Parse] make one of YAML; a program may also
 // fill one in by hand.
 type Config struct {
-	// Cluster is the cluster ID, 1 to 255 bytes. Nodes of another cluster are refused.
-	Cluster string `yaml:"cluster"`
-	// Node is this node.
-	Node Node `yaml:"node"`
+	// Node is this node, with the cluster ID.
+	Node connector.NodeConfig
 	// Topologies are the clusters to form, in the order of the file.
-	Topologies []Topology `yaml:"-"`
+	Topologies []Topology
 
-	file  string    // what error messages call it
-	path  string    // where Load read it, else ""
-	stamp fileStamp // of path, before it was read
-	node  Node      // as the file has it: a program may have changed Node since
-	names Vocabulary
-	root  *yaml.Node
-}
-
-// Node describes this node to its peers.
-type Node struct {
-	Name      string         `yaml:"name"`      // unique in the cluster; default: the host name
-	Listen    string         `yaml:"listen"`    // host:port; port 0 takes a free one; default 0.0.0.0:7946
-	Advertise string         `yaml:"advertise"` // host or host:port that peers dial; default: found out
-	DataDir   string         `yaml:"data_dir"`  // where the member set survives a restart; default: nowhere
-	TLS       TLS            `yaml:"tls"`       // mutual TLS between nodes
-	Keys      []strategy.Key `yaml:"keys"`      // pre-shared keys: the first encrypts, all decrypt
-	// ForgetAfter is how long a member may be out of reach before it is forgotten, 1 s to 240 h; 0: for ever; default 72 h.
-	ForgetAfter time.Duration `yaml:"forget_after"`
-}
-
-// TLS names files in PEM form. All three or none are given.
-type TLS struct {
-	Cert string `yaml:"cert"`
-	Key  string `yaml:"key"`
-	CA   string `yaml:"ca"`
+	file    string               // what error messages call it
+	path    string               // where Load read it, else ""
+	stamp   fileStamp            // of path, before it was read
+	node    connector.NodeConfig // as the file has it: a program may have changed Node since
+	options LoadOptions
+	root    *yaml.Node
 }
 
 // Topology is one cluster to form: who finds the peers, and who connects them.
@@ -88,31 +65,24 @@ type Prune struct {
 	MaxFraction float64 `yaml:"max_fraction"`
 }
 
-// Vocabulary is what a configuration file may name.
-type Vocabulary struct {
+// LoadOptions are what a configuration file may name.
+type LoadOptions struct {
 	Strategies *strategy.Registry
-	// Connectors are the names given to [WithConnector], the default first; nil leaves them unchecked until [New].
-	Connectors []string
+	// Connectors are the kinds that a topology may name, the default first; the node is checked against those in use. nil leaves
+	// connectors, and what of the node they honour, unchecked until [New].
+	Connectors *connector.Registry
 	// Connect, Disconnect and List are the names of the single callbacks.
 	Connect, Disconnect, List []string
-	// LookupEnv resolves ${NAME} in values; nil means os.LookupEnv, with HOSTNAME always set.
+	// LookupEnv resolves ${NAME} in values; nil means [LookupEnv].
 	LookupEnv func(name string) (string, bool)
 }
 
 // DefaultPrune returns the defaults: after 30 s, at most half of the peers at once.
 func DefaultPrune() Prune { return Prune{After: 30 * time.Second, MaxFraction: 0.5} }
 
-const (
-	defaultListen = "0.0.0.0:7946"
-	maxClusterID  = 255
-
-	defaultForgetAfter = 72 * time.Hour
-	maxForgetAfter     = 10 * 24 * time.Hour // for as long it is known that somebody was forgotten
-)
-
-// Load reads a configuration file. Every mistake in it is reported: the error joins one
-// "file:line:col: message" for each.
-func Load(path string, names Vocabulary) (*Config, error) {
+// Load reads a configuration file and checks all that a node checks when it starts, apart from the network: what it names, and
+// whether the connectors in use honour the node. Every mistake is reported: the error joins one "file:line:col: message" for each.
+func Load(path string, options LoadOptions) (*Config, error) {
 	stamp := stampOf(path)
 	f, err := os.Open(path)
 	if err != nil {
@@ -123,7 +93,7 @@ func Load(path string, names Vocabulary) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	c, err := Parse(path, text, names)
+	c, err := Parse(path, text, options)
 	if err != nil {
 		return nil, err
 	}
@@ -132,12 +102,12 @@ func Load(path string, names Vocabulary) (*Config, error) {
 }
 
 // Parse reads a configuration; file stands for it in error messages.
-func Parse(file string, text []byte, names Vocabulary) (*Config, error) {
-	if names.LookupEnv == nil {
-		names.LookupEnv = lookupEnv
+func Parse(file string, text []byte, options LoadOptions) (*Config, error) {
+	if options.LookupEnv == nil {
+		options.LookupEnv = LookupEnv
 	}
-	if names.Strategies == nil {
-		names.Strategies = &strategy.Registry{}
+	if options.Strategies == nil {
+		options.Strategies = &strategy.Registry{}
 	}
 	root, err := strictyaml.Parse(file, text)
 	if err != nil {
@@ -146,12 +116,12 @@ func Parse(file string, text []byte, names Vocabulary) (*Config, error) {
 	if root == nil {
 		return nil, strictyaml.Errorf(file, nil, "the configuration is empty; it needs at least cluster: and topologies:")
 	}
-	p := parser{file: file, names: names}
+	p := parser{file: file, options: options}
 	c := p.document(root)
 	if err := strictyaml.Join(p.errs...); err != nil {
 		return nil, err
 	}
-	c.file, c.names, c.root, c.node = file, names, root, c.Node
+	c.node = c.Node
 	return c, nil
 }
 
@@ -167,82 +137,14 @@ func (c *Config) Warnings() error {
 	return strictyaml.Join(all...)
 }
 
-// lookupEnv is os.LookupEnv, in which HOSTNAME, that shells do not export, is always set.
-func lookupEnv(name string) (string, bool) {
+// LookupEnv is os.LookupEnv, in which HOSTNAME, that shells do not export, is always set.
+func LookupEnv(name string) (string, bool) {
 	value, set := os.LookupEnv(name)
 	if !set && name == "HOSTNAME" {
 		host, err := os.Hostname()
 		return host, err == nil
 	}
 	return value, set
-}
-
-// DefaultNode returns a node named after its host that listens on all interfaces.
-func DefaultNode() Node {
-	name, err := os.Hostname()
-	if err != nil {
-		name = "" // then the file has to name the node
-	}
-	return Node{Name: name, Listen: defaultListen, ForgetAfter: defaultForgetAfter}
-}
-
-// Validate reports what is wrong with the cluster ID and the node.
-func (c *Config) Validate() error {
-	var errs []error
-	switch {
-	case c.Cluster == "":
-		errs = append(errs, strategy.At("cluster", errors.New("a cluster ID is required: it keeps two clusters from merging")))
-	case len(c.Cluster) > maxClusterID:
-		errs = append(errs, strategy.At("cluster", fmt.Errorf("%d bytes, at most %d are possible", len(c.Cluster), maxClusterID)))
-	}
-	errs = append(errs, c.Node.validate())
-	return errors.Join(errs...)
-}
-
-func (n Node) validate() error {
-	var errs []error
-	if n.Name == "" {
-		errs = append(errs, strategy.At("node.name", errors.New("required, because this host has no name of its own")))
-	}
-	errs = append(errs, strategy.At("node.listen", checkListen(n.Listen)))
-	if n.Advertise != "" {
-		errs = append(errs, strategy.At("node.advertise", checkAdvertise(n.Advertise)))
-	}
-	if d := n.ForgetAfter; d != 0 && (d < time.Second || d > maxForgetAfter) {
-		errs = append(errs, strategy.At("node.forget_after", fmt.Errorf("%v: want 0s, which is never, or 1s to %v", d, maxForgetAfter)))
-	}
-	if given := countSet(n.TLS.Cert, n.TLS.Key, n.TLS.CA); given != 0 && given != 3 {
-		errs = append(errs, strategy.At("node.tls", errors.New("cert, key and ca belong together; give all three or none")))
-	}
-	return errors.Join(errs...)
-}
-
-func countSet(values ...string) (n int) {
-	for _, v := range values {
-		if v != "" {
-			n++
-		}
-	}
-	return n
-}
-
-func checkListen(hostport string) error {
-	_, port, err := net.SplitHostPort(hostport)
-	if err != nil {
-		return fmt.Errorf("%q: want host:port, such as %s", hostport, defaultListen)
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("%q: port %q is not a number in 0..65535", hostport, port)
-	}
-	return nil
-}
-
-func checkAdvertise(addr string) error {
-	if _, _, err := net.SplitHostPort(addr); err != nil {
-		addr = net.JoinHostPort(addr, "1") // a host alone takes the port of listen
-	}
-	_, err := peer.Addr(addr)
-	return err
 }
 
 // Validate reports what is wrong with a topology, apart from the names it uses.

@@ -11,22 +11,27 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/goconvoke/convoke/cluster"
+	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/connector/connectortest"
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/hostsfile"
 	"github.com/goconvoke/convoke/strategy/static"
 )
 
-func vocabulary(t testing.TB) cluster.Vocabulary {
+func loadOptions(t testing.TB) cluster.LoadOptions {
 	t.Helper()
 	r, err := strategy.NewRegistry(static.Kind, hostsfile.Kind)
 	if err != nil {
 		t.Fatal(err)
 	}
+	connectors, err := connector.NewRegistry(connector.Own("mesh"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	env := map[string]string{"HOST": "10.0.0.1", "STAGE": "test", "SECRET": "not-a-key"}
-	return cluster.Vocabulary{
+	return cluster.LoadOptions{
 		Strategies: r,
-		Connectors: []string{"mesh"},
+		Connectors: connectors,
 		LookupEnv:  func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 	}
 }
@@ -45,7 +50,7 @@ func TestEveryMistakeIsReportedAtItsPlace(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, wanted, _ := strings.Cut(string(text), "# want\n")
-			_, err = cluster.Parse("f", text, vocabulary(t))
+			_, err = cluster.Parse("f", text, loadOptions(t))
 			if err == nil {
 				t.Fatal("no mistake found")
 			}
@@ -65,12 +70,12 @@ func TestEveryMistakeIsReportedAtItsPlace(t *testing.T) {
 }
 
 func TestVariablesAliasesAndMergeKeysAreUnderstood(t *testing.T) {
-	c, err := cluster.Load("testdata/aliases.good.yaml", vocabulary(t))
+	c, err := cluster.Load("testdata/aliases.good.yaml", loadOptions(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Cluster != "shop-test" || len(c.Topologies) != 2 {
-		t.Fatalf("cluster %q with %d topologies", c.Cluster, len(c.Topologies))
+	if c.Node.Cluster != "shop-test" || len(c.Topologies) != 2 {
+		t.Fatalf("cluster %q with %d topologies", c.Node.Cluster, len(c.Topologies))
 	}
 	one, two := c.Topologies[0], c.Topologies[1]
 	hosts := one.Config.Config.(static.Config)
@@ -83,11 +88,11 @@ func TestVariablesAliasesAndMergeKeysAreUnderstood(t *testing.T) {
 }
 
 func TestAnUnreadableFileIsNamed(t *testing.T) {
-	_, err := cluster.Load("testdata/none.yaml", vocabulary(t))
+	_, err := cluster.Load("testdata/none.yaml", loadOptions(t))
 	if err == nil || !strings.Contains(err.Error(), "read the configuration: open testdata/none.yaml: no such file") {
 		t.Errorf("Load = %v", err)
 	}
-	if _, err = cluster.Load("testdata", vocabulary(t)); err == nil || !strings.Contains(err.Error(), "is a directory") {
+	if _, err = cluster.Load("testdata", loadOptions(t)); err == nil || !strings.Contains(err.Error(), "is a directory") {
 		t.Errorf("Load of a directory = %v", err)
 	}
 }
@@ -96,7 +101,9 @@ const secretKey = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 func TestSecretsAreNeverPrinted(t *testing.T) {
 	text := "cluster: x\nnode: {name: n, keys: [" + secretKey + "]}\ntopologies: {a: {strategy: static, config: {hosts: [a:1]}}}\n"
-	c, err := cluster.Parse("f", []byte(text), vocabulary(t))
+	options := loadOptions(t)
+	options.Connectors = nil
+	c, err := cluster.Parse("f", []byte(text), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +112,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 		t.Errorf("a key is shown in %s", shown)
 	}
 	for _, bad := range []string{"node: {keys: [${SECRET}]}", "node: {keys: [" + secretKey[:20] + "]}", "node: {keys: {a: " + secretKey + "}}"} {
-		_, err := cluster.Parse("f", []byte("cluster: x\n"+bad+"\ntopologies: {}\n"), vocabulary(t))
+		_, err := cluster.Parse("f", []byte("cluster: x\n"+bad+"\ntopologies: {}\n"), loadOptions(t))
 		if err == nil || strings.Contains(err.Error(), "not-a-key") || strings.Contains(err.Error(), secretKey[:12]) {
 			t.Errorf("%s: error %v", bad, err)
 		}
@@ -114,7 +121,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 
 func TestExplainTellsWhereEachValueCameFrom(t *testing.T) {
 	text := "cluster: ${STAGE}\nnode: {name: n1}\ntopologies:\n  a:\n    strategy: static\n    config: {hosts: [\"${HOST}:1\"]}\n"
-	c, err := cluster.Parse("f", []byte(text), vocabulary(t))
+	c, err := cluster.Parse("f", []byte(text), loadOptions(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +155,7 @@ func TestTheFileIsReloadedWhenItChanges(t *testing.T) {
 		}
 	}
 	write("10.0.0.1:1")
-	c, err := cluster.Load(path, vocabulary(t))
+	c, err := cluster.Load(path, loadOptions(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +200,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add([]byte("a: &a [*a]\n"))
 	f.Add([]byte("cluster: x\ntopologies: &t {a: {<<: *t}}\n"))
-	names := vocabulary(f)
+	names := loadOptions(f)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := cluster.Parse("f", text, names)
 		if (c == nil) == (err == nil) {

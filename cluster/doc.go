@@ -6,8 +6,8 @@
 // an empty answer, and nothing that a strategy or a connector does (fail, hang, panic)
 // stops the others or the application. Only a bad configuration fails a start.
 //
-//	config, err := cluster.Load("topology.yaml", cluster.Vocabulary{Strategies: builtin.Registry()})
+//	config, err := cluster.Load("topology.yaml", cluster.LoadOptions{Strategies: builtin.Registry()})
 //	supervisor, err := cluster.New(config, cluster.WithConnector("mesh", mesh))
 //	go supervisor.Run(ctx)
-//	err = supervisor.Ready(ctx)
+//	err = supervisor.Formed(ctx)
 package cluster

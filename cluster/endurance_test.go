@@ -260,7 +260,7 @@ func TestAPeerThatTheListNeverShowsIsReportedOnce(t *testing.T) {
 	})
 }
 
-func TestATopologyThatStaysNotReadyIsLoggedEverMoreRarely(t *testing.T) {
+func TestATopologyThatIsNotWholeIsLoggedEverMoreRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mesh, source, log := connectortest.NewMesh(), &script{}, &logbook{}
 		mesh.Refuse("a:7946", errors.New("connection refused"))
@@ -273,13 +273,13 @@ func TestATopologyThatStaysNotReadyIsLoggedEverMoreRarely(t *testing.T) {
 			}
 		}
 		repeat(time.Hour, "a")
-		first := len(log.lines("is not ready"))
+		first := len(log.lines("topology has not formed yet"))
 		t.Logf("%d lines in an hour", first)
 		if first < 3 || first > 13 {
 			t.Errorf("%d lines in an hour, want 3..13: at first after 10 s, then doubling up to 10 minutes", first)
 		}
 		repeat(15*time.Second, "a", "b")
-		if n := len(log.lines("is not ready")) - first; n != 1 {
+		if n := len(log.lines("topology has not formed yet")) - first; n != 1 {
 			t.Errorf("%d lines 15 s after another peer was connected, want one at once", n)
 		}
 	})

@@ -30,8 +30,9 @@ const (
 	StrategyRestarted EventKind = "strategy_restarted" // a strategy crashed and is started again
 	StrategyFailed    EventKind = "strategy_failed"    // a strategy cannot work here
 	SelfMissing       EventKind = "self_missing"       // this node is no longer in the answers
-	TopologyReady     EventKind = "ready"
-	TopologyNotReady  EventKind = "not_ready" // no longer
+	TopologyFormed    EventKind = "formed"             // it is whole for the first time; once
+	TopologyWhole     EventKind = "whole"
+	TopologyNotWhole  EventKind = "not_whole" // any longer
 	TopologyAdded     EventKind = "topology_added"
 	TopologyChanged   EventKind = "topology_changed"
 	TopologyRemoved   EventKind = "topology_removed"

@@ -15,7 +15,7 @@ type Setting struct {
 
 // Explain lists every setting in force and where it came from, in the order of the file.
 func (c *Config) Explain() []Setting {
-	all := strictyaml.Explain("", *c, c.root, c.file)
+	all := strictyaml.Explain("", document{Cluster: c.Node.Cluster, Node: c.Node}, c.root, c.file)
 	for _, t := range c.Topologies {
 		key := fmt.Sprintf("topologies.%s", t.Name)
 		all = append(all, strictyaml.Explain(key, t, t.node, c.file)...)

@@ -32,10 +32,12 @@ type group struct {
 	ledger  *reconcile.Ledger
 	listing bool // a List that did not return by its deadline still runs
 	listErr error
-	failing time.Time // since when the list cannot be had; zero if it can
-	listed  bool      // it could be had once
+	failing time.Time   // since when the list cannot be had; zero if it can
+	listed  bool        // it could be had once
+	turned  time.Time   // when the loop began its last turn
+	last    []peer.Peer // the last list; never changed
+	gone    departed
 	warned  bool
-	members int // peers in the last list
 }
 
 // groupKey names the list that a topology's peers are compared with.
@@ -67,7 +69,7 @@ func (s *Supervisor) groupOf(t Topology) *group {
 	if t.List != "" {
 		name = t.List
 	}
-	g := &group{s: s, name: name, base: s.connectorOf(t), list: s.lists[t.List], wake: make(chan struct{}, 1)}
+	g := &group{s: s, turned: time.Now(), name: name, base: s.connectorOf(t), list: s.lists[t.List], wake: make(chan struct{}, 1)}
 	if g.list == nil {
 		g.list, g.own = g.base.List, true
 	}
@@ -105,11 +107,11 @@ func (g *group) run(ctx context.Context) {
 		case <-g.wake:
 		case <-changes:
 		}
-		started := time.Now()
+		started := g.turn()
 		next := g.round(ctx)
 		// What comes in meanwhile is dealt with together; a round that takes long is
-		// followed by a longer rest.
-		timer.Reset(max(roundGap, 4*time.Since(started)))
+		// followed by a longer rest, 40 s at most.
+		timer.Reset(max(roundGap, 4*min(g.turn().Sub(started), listTimeout)))
 		select {
 		case <-ctx.Done():
 			return
@@ -117,6 +119,14 @@ func (g *group) run(ctx context.Context) {
 		}
 		timer.Reset(next)
 	}
+}
+
+// turn records that the loop turns, and returns when.
+func (g *group) turn() time.Time {
+	g.s.mu.Lock()
+	defer g.s.mu.Unlock()
+	g.turned = time.Now()
+	return g.turned
 }
 
 // round lists, compares, and starts what the comparison asks for. It returns the time to the next one.
@@ -132,10 +142,12 @@ func (g *group) round(ctx context.Context) time.Duration {
 	defer g.s.mu.Unlock()
 	g.noteList(err)
 	if err != nil {
+		g.s.notifyStatus()
 		return min(pause, g.retryList())
 	}
 	now := time.Now()
-	g.members = len(connected)
+	g.last = connected
+	g.gone.update(connected, now)
 	g.ledger.SetSelf(self)
 	plan := g.ledger.Round(connected, now)
 	g.announce(plan)
@@ -145,7 +157,7 @@ func (g *group) round(ctx context.Context) time.Duration {
 	for _, c := range plan.Drop {
 		g.startDrop(ctx, c)
 	}
-	g.s.notifyReady()
+	g.s.notifyStatus()
 	if !plan.Next.IsZero() {
 		pause = min(pause, plan.Next.Sub(now))
 	}

@@ -1,47 +1,59 @@
 package cluster
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// Option gives a [Supervisor] what a file cannot.
+// Option gives a [Supervisor] what a file cannot. [New] reports what is wrong with one.
 type Option func(*Supervisor)
 
-// WithLogger sets the logger; without it nothing is logged.
+// WithLogger sets the logger; without it, or with nil, nothing is logged.
 func WithLogger(log hclog.Logger) Option {
-	return func(s *Supervisor) { s.log = log }
-}
-
-// WithConnector makes a connector known under a name. The first one given serves the topologies that
-// name none. If it has a life of its own ([connector.Runner]), the supervisor runs it.
-func WithConnector(name string, c connector.Connector) Option {
 	return func(s *Supervisor) {
-		if s.defaultConnector == "" {
-			s.defaultConnector = name
+		if log != nil {
+			s.log = log
 		}
-		s.connectors[name] = c
 	}
 }
 
-// WithConnect makes a callback known that a topology may name under connect.
+// WithConnector registers a connector under a name. The first one given serves the topologies that
+// name none. If it has a life of its own ([connector.Runner]), the supervisor runs it. A nil connector, a [connector.Funcs] without
+// a callback that is required and a name that is empty or taken are errors.
+func WithConnector(name string, c connector.Connector) Option {
+	return func(s *Supervisor) {
+		if err := checkConnector(c); err != nil {
+			s.optionError("connector %q: %w", name, err)
+			return
+		}
+		if s.defaultConnector == "" {
+			s.defaultConnector = name
+		}
+		register(s, "connector", s.connectors, name, c)
+	}
+}
+
+// WithConnect registers a callback that a topology may name under connect.
 func WithConnect(name string, f connector.ConnectFunc) Option {
-	return func(s *Supervisor) { s.connects[name] = f }
+	return func(s *Supervisor) { registerCallback(s, "connect", s.connects, name, f, f == nil) }
 }
 
-// WithDisconnect makes a callback known that a topology may name under disconnect.
+// WithDisconnect registers a callback that a topology may name under disconnect.
 func WithDisconnect(name string, f connector.DisconnectFunc) Option {
-	return func(s *Supervisor) { s.disconnects[name] = f }
+	return func(s *Supervisor) { registerCallback(s, "disconnect", s.disconnects, name, f, f == nil) }
 }
 
-// WithList makes a callback known that a topology may name under list.
+// WithList registers a callback that a topology may name under list.
 func WithList(name string, f connector.ListFunc) Option {
-	return func(s *Supervisor) { s.lists[name] = f }
+	return func(s *Supervisor) { registerCallback(s, "list", s.lists, name, f, f == nil) }
 }
 
-// WithResolver sets the resolver that strategies are lent; the default is net.DefaultResolver.
+// WithResolver sets the resolver that strategies are lent; without it, or with nil, that is net.DefaultResolver.
 func WithResolver(r strategy.Resolver) Option {
 	return func(s *Supervisor) { s.resolver = r }
 }
@@ -51,4 +63,28 @@ func WithResolver(r strategy.Resolver) Option {
 // come from [Load].
 func WithReload() Option {
 	return func(s *Supervisor) { s.reload = true }
+}
+
+func registerCallback[F any](s *Supervisor, what string, all map[string]F, name string, f F, isNil bool) {
+	if isNil {
+		s.optionError("%s callback %q: it is nil", what, name)
+		return
+	}
+	register(s, what+" callback", all, name, f)
+}
+
+// register adds what an option gives under a name of its own.
+func register[T any](s *Supervisor, what string, all map[string]T, name string, v T) {
+	switch _, taken := all[name]; {
+	case name == "":
+		s.optionError("%s: it has no name", what)
+	case taken:
+		s.optionError("%s %q: given twice", what, name)
+	default:
+		all[name] = v
+	}
+}
+
+func (s *Supervisor) optionError(format string, args ...any) {
+	s.optionErr = errors.Join(s.optionErr, fmt.Errorf(format, args...))
 }

@@ -5,31 +5,41 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/internal/strictyaml"
 	"github.com/goconvoke/convoke/strategy"
 )
 
 // parser turns a document into a Config and collects every mistake on the way.
 type parser struct {
-	file  string
-	names Vocabulary
-	errs  []error
+	file    string
+	options LoadOptions
+	errs    []error
 }
 
 func (p *parser) errorf(n *yaml.Node, format string, args ...any) {
 	p.errs = append(p.errs, strictyaml.Errorf(p.file, n, format, args...))
 }
 
-// document decodes the top of the file, then each topology.
+// document is the top of a file.
+type document struct {
+	Cluster    string               `yaml:"cluster"`
+	Node       connector.NodeConfig `yaml:"node"`
+	Topologies *yaml.Node           `yaml:"topologies"`
+}
+
+// Validate reports what is wrong with the node, whatever its connector.
+func (d *document) Validate() error {
+	d.Node.Cluster = d.Cluster
+	return d.Node.Validate()
+}
+
+// document decodes the top of the file, then each topology, and checks the node against the connectors in use.
 func (p *parser) document(root *yaml.Node) *Config {
-	d := struct {
-		Config     `yaml:",inline"`
-		Topologies *yaml.Node `yaml:"topologies"`
-	}{Config: Config{Node: DefaultNode()}}
-	d.Config.Topologies = nil
-	if err := strictyaml.Decode(root, &d, p.file, p.names.LookupEnv, nil); err != nil {
-		p.errs = append(p.errs, err)
-	}
+	d := document{Node: connector.DefaultNode()}
+	decoded := strictyaml.Decode(root, &d, p.file, p.options.LookupEnv, nil)
+	p.errs = append(p.errs, decoded)
+	c := &Config{Node: d.Node, file: p.file, root: root, options: p.options}
 	topologies := strictyaml.Child(root, "topologies")
 	switch {
 	case topologies == nil && root.Kind == yaml.MappingNode:
@@ -38,11 +48,14 @@ func (p *parser) document(root *yaml.Node) *Config {
 		p.errorf(topologies, "topologies: name at least one, with its strategy")
 	case topologies != nil:
 		err := strictyaml.Mapping(topologies, p.file, func(key, value *yaml.Node) {
-			d.Config.Topologies = append(d.Config.Topologies, p.topology(key, value))
+			c.Topologies = append(c.Topologies, p.topology(key, value))
 		})
 		p.errs = append(p.errs, err)
 	}
-	return &d.Config
+	if decoded == nil { // what could not be decoded is not what the file says
+		p.errs = append(p.errs, c.checkNode())
+	}
+	return c
 }
 
 // topology decodes one entry of topologies.
@@ -54,16 +67,17 @@ func (p *parser) topology(key, value *yaml.Node) Topology {
 	if key.Value == "" {
 		p.errorf(key, "a topology needs a name")
 	}
-	if err := strictyaml.Decode(value, &t, p.file, p.names.LookupEnv, nil); err != nil {
+	if err := strictyaml.Decode(value, &t, p.file, p.options.LookupEnv, nil); err != nil {
 		p.errs = append(p.errs, err)
 	}
 	if value.Kind != yaml.MappingNode && value.Kind != yaml.AliasNode {
 		return t.Topology
 	}
 	t.Topology.Config = p.strategy(key, &t.Topology, t.Config)
-	p.errs = append(p.errs, t.Topology.checkNames(p.file, p.names))
-	if t.Connector == "" && len(p.names.Connectors) > 0 {
-		t.Connector = p.names.Connectors[0]
+	p.errs = append(p.errs, t.Topology.checkNames(p.file, p.options.names()))
+	if p.options.Connectors != nil && t.Connector == "" {
+		kind, _ := p.options.Connectors.Kind("") // no kind at all leaves it as it is
+		t.Connector = kind.Name
 	}
 	return t.Topology
 }
@@ -73,7 +87,7 @@ func (p *parser) strategy(key *yaml.Node, t *Topology, config *yaml.Node) *strat
 	named := strictyaml.Child(t.node, "strategy")
 	switch {
 	case named == nil:
-		p.errorf(key, "topology %q: strategy is required%s", t.Name, strictyaml.Known(p.names.Strategies.Names()))
+		p.errorf(key, "topology %q: strategy is required%s", t.Name, strictyaml.Known(p.options.Strategies.Names()))
 		return nil
 	case t.Strategy == "": // its own mistake is reported already
 		return nil
@@ -81,16 +95,27 @@ func (p *parser) strategy(key *yaml.Node, t *Topology, config *yaml.Node) *strat
 		p.errorf(config, "config: the value is missing; leave the key out to use the defaults")
 		return nil
 	}
-	src := strategy.Source{File: p.file, LookupEnv: p.names.LookupEnv, At: named}
-	configured, err := p.names.Strategies.Configure(t.Strategy, config, src)
+	src := strategy.Source{File: p.file, LookupEnv: p.options.LookupEnv, At: named}
+	configured, err := p.options.Strategies.Configure(t.Strategy, config, src)
 	if err != nil {
 		p.errs = append(p.errs, err)
 	}
 	return configured
 }
 
-// checkNames reports connectors and callbacks that nobody registered.
-func (t *Topology) checkNames(file string, names Vocabulary) error {
+// names are the connectors and callbacks that a topology may name; nil connectors are not checked.
+type names struct{ connectors, connect, disconnect, list []string }
+
+func (o LoadOptions) names() names {
+	n := names{connect: o.Connect, disconnect: o.Disconnect, list: o.List}
+	if o.Connectors != nil {
+		n.connectors = append([]string{}, o.Connectors.Names()...)
+	}
+	return n
+}
+
+// checkNames reports connectors and callbacks that are not registered.
+func (t *Topology) checkNames(file string, names names) error {
 	var errs []error
 	check := func(key, name string, known []string) {
 		for _, k := range known {
@@ -108,11 +133,11 @@ func (t *Topology) checkNames(file string, names Vocabulary) error {
 		}
 		errs = append(errs, strictyaml.Errorf(file, at, "unknown %s %q%s", key, name, strictyaml.Hint(name, known)))
 	}
-	if names.Connectors != nil {
-		check("connector", t.Connector, names.Connectors)
+	if names.connectors != nil {
+		check("connector", t.Connector, names.connectors)
 	}
-	check("connect", t.Connect, names.Connect)
-	check("disconnect", t.Disconnect, names.Disconnect)
-	check("list", t.List, names.List)
+	check("connect", t.Connect, names.connect)
+	check("disconnect", t.Disconnect, names.disconnect)
+	check("list", t.List, names.list)
 	return errors.Join(errs...)
 }

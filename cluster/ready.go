@@ -2,163 +2,179 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 )
 
-const explainEvery = 10 * time.Second
+// liveTimeout is how long a reconciler may take for one turn: a list with its deadline, the rest that follows a slow one, and the pause
+// between rounds stay well below.
+const liveTimeout = 2 * time.Minute
 
-// Ready waits until the named topologies are ready; none named means all. A topology is
-// ready when enough peers are connected (min_peers, or expect less this node) or, if no number is
-// set, when its strategy has given its first complete answer. When ctx is done first, the
-// error gives for each topology the reason why it is not ready.
-func (s *Supervisor) Ready(ctx context.Context, topologies ...string) error {
+var (
+	errNotRun  = errors.New("the supervisor does not run: Run was not called")
+	errStopped = errors.New("the supervisor has stopped")
+)
+
+// Live returns nil while the loops of a running supervisor turn, whoever is connected: for a liveness probe. It returns an error before
+// Run, after its end, and when a reconciler has made no round for 2 minutes, because a connector hangs where it must not.
+func (s *Supervisor) Live() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.runs(); err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.groups)) {
+		if silent := time.Since(s.groups[key].turned); silent > liveTimeout {
+			return fmt.Errorf("the reconciler of %s has made no round for %v", key, silent.Round(time.Second))
+		}
+	}
+	return nil
+}
+
+// Formed waits until the named topologies have formed; none named means all that there were when they first had. A topology has
+// formed when it was whole once (see [Supervisor.Whole]), whatever became of it later: so a service starts when its cluster is there, and
+// does not stop when another copy restarts. That is what start-up and readiness probes ask.
+//
+// When ctx is done first, the error gives for each topology the reason why it has not formed. When Run has ended, or ends, that is the
+// error, also for what had formed.
+func (s *Supervisor) Formed(ctx context.Context, topologies ...string) error {
 	for {
-		missing, change, err := s.notReady(topologies)
+		missing, change, err := s.unformed(topologies)
 		if err != nil || len(missing) == 0 {
 			return err
 		}
 		select {
 		case <-change:
 		case <-ctx.Done():
-			var reasons []string
-			for _, t := range missing {
-				reasons = append(reasons, fmt.Sprintf("topology %s is not ready: %s", t.Name, t.Why))
-			}
-			return fmt.Errorf("%s: %w", strings.Join(reasons, "; "), context.Cause(ctx))
+			return fmt.Errorf("%w: %w", notYet("has not formed", missing), context.Cause(ctx))
 		}
 	}
 }
 
-// notReady returns the topologies that are not ready, and a channel that is closed when that
-// may have changed.
-func (s *Supervisor) notReady(names []string) ([]TopologyStatus, <-chan struct{}, error) {
+// Whole returns nil if the named topologies, all if none is named, are whole now: the connector has listed its peers, and enough of them
+// are connected (min_peers, or expect less this node) or, if no number is set, the strategy has given a complete answer. The error
+// gives for each topology the reason why it is not. It is for alerts: a probe that fails while another node restarts makes an
+// outage of a restart.
+func (s *Supervisor) Whole(topologies ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.runs(); err != nil {
+		return err
+	}
+	chosen, err := s.chosen(topologies)
+	if err != nil {
+		return err
+	}
+	if missing := s.statusesOf(chosen, (*topology).isWhole); len(missing) > 0 {
+		return notYet("is not whole", missing)
+	}
+	return nil
+}
+
+// notYet joins the reasons of topologies.
+func notYet(what string, missing []TopologyStatus) error {
+	var reasons []string
+	for _, t := range missing {
+		reasons = append(reasons, fmt.Sprintf("topology %s %s: %s", t.Name, what, t.Why))
+	}
+	return errors.New(strings.Join(reasons, "; "))
+}
+
+// runs returns nil while Run runs. mu is held.
+func (s *Supervisor) runs() error {
+	switch {
+	case s.ended:
+		return errStopped
+	case s.ctx == nil:
+		return errNotRun
+	}
+	return nil
+}
+
+// chosen returns the named topologies, or all, in the order of the configuration. mu is held.
+func (s *Supervisor) chosen(names []string) ([]*topology, error) {
 	for _, name := range names {
 		if s.topologies[name] == nil {
-			return nil, nil, fmt.Errorf("no topology is named %q", name)
+			return nil, fmt.Errorf("no topology is named %q", name)
 		}
 	}
+	var chosen []*topology
+	for _, c := range s.config.Topologies {
+		if len(names) == 0 || slices.Contains(names, c.Name) {
+			chosen = append(chosen, s.topologies[c.Name])
+		}
+	}
+	return chosen, nil
+}
+
+// statusesOf returns the status of each topology for which a condition does not hold. mu is held.
+func (s *Supervisor) statusesOf(topologies []*topology, holds func(*topology) bool) []TopologyStatus {
 	var missing []TopologyStatus
 	now := time.Now()
-	for _, c := range s.config.Topologies {
-		t := s.topologies[c.Name]
-		if (len(names) == 0 || slices.Contains(names, c.Name)) && !t.isReady() {
+	for _, t := range topologies {
+		if !holds(t) {
 			missing = append(missing, t.status(now))
 		}
 	}
+	return missing
+}
+
+// unformed returns the topologies that have not formed, and a channel that is closed when that may have changed.
+func (s *Supervisor) unformed(names []string) ([]TopologyStatus, <-chan struct{}, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return nil, nil, errStopped
+	}
+	chosen, err := s.chosen(names)
+	if err != nil || s.formed && len(names) == 0 {
+		return nil, nil, err
+	}
+	return s.statusesOf(chosen, func(t *topology) bool { return t.formed }), s.changes(), nil
+}
+
+// changes returns a channel that is closed when the status may have changed. mu is held.
+func (s *Supervisor) changes() <-chan struct{} {
 	if s.changed == nil {
 		s.changed = make(chan struct{})
 	}
-	return missing, s.changed, nil
+	return s.changed
 }
 
-// notifyReady wakes those who wait for readiness and reports changes. mu is held.
-func (s *Supervisor) notifyReady() {
+// notifyStatus wakes those who wait for a change of the status, and reports what has formed or is whole or no longer. mu is held.
+func (s *Supervisor) notifyStatus() {
 	if s.changed != nil {
 		close(s.changed)
 		s.changed = nil
 	}
-	for name, t := range s.topologies {
-		if ready := t.isReady(); ready != t.wasReady {
-			t.wasReady = ready
-			kind, phrase := TopologyNotReady, "topology is no longer ready"
-			if ready {
-				kind, phrase = TopologyReady, "topology is ready"
-			}
-			s.log.Info(phrase, "topology", name, "why", t.status(time.Now()).Why)
-			s.emit(Event{Kind: kind, Topology: name})
-		}
-	}
-}
-
-// keepLogging logs why topologies are not ready, answers that become stale, and what was noted of peers, until ctx is done.
-func (s *Supervisor) keepLogging(ctx context.Context) {
-	ticker := time.NewTicker(explainEvery)
-	defer ticker.Stop()
-	notices := time.NewTimer(explainEvery)
-	defer notices.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			s.logNotices(time.Now(), true)
-			return
-		case now := <-ticker.C:
-			s.explain(now)
-		case <-s.notices.wake:
-		case <-notices.C:
-		}
-		notices.Stop()
-		if next := s.logNotices(time.Now(), false); !next.IsZero() {
-			notices.Reset(time.Until(next))
-		}
-	}
-}
-
-// explain logs why topologies are not ready, and once when an answer is stale.
-func (s *Supervisor) explain(now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	formed := true
 	for _, c := range s.config.Topologies {
 		t := s.topologies[c.Name]
-		if t.isReady() {
-			t.unready = reminder{}
-		} else if ts := t.status(now); t.unready.due(substance(ts), now) {
-			s.log.Info("topology is not ready", "topology", c.Name, "why", ts.Why)
+		if whole := t.isWhole(); whole != t.wasWhole {
+			t.wasWhole = whole
+			s.reportWhole(t, whole)
 		}
-		if t.isStale(now) && !t.stale {
-			t.stale = true
-			s.log.Warn("last complete answer is stale", "topology", c.Name, "elapsed", now.Sub(t.lastSet).Round(time.Second))
-			s.emit(Event{Kind: SourceStale, Topology: c.Name, Err: t.err})
-		}
+		formed = formed && t.formed
 	}
+	s.formed = s.formed || formed
 }
 
-// reminder decides when to repeat what does not change: at once when its substance is another, else after 10 s doubling to
-// 10 minutes. A substance that changes all the time is logged ever more rarely too.
-type reminder struct {
-	substance string
-	next      time.Time
-	gap       time.Duration
-	changes   pacer
-}
-
-func (r *reminder) due(substance string, now time.Time) bool {
+// reportWhole logs and publishes that a topology is whole, or no longer. mu is held.
+func (s *Supervisor) reportWhole(t *topology, whole bool) {
+	name := t.settings.Name
+	phrase, kind := "topology is not whole any longer", TopologyNotWhole
 	switch {
-	case substance != r.substance && !now.Before(r.changes.next()):
-		r.changes.passed(now)
-		r.substance, r.gap = substance, r.changes.gap
-	case now.Before(r.next):
-		return false
-	default:
-		r.gap = min(2*r.gap, maxLogGap)
+	case whole && t.formed:
+		phrase, kind = "topology is whole again", TopologyWhole
+	case whole:
+		t.formed = true
+		s.emit(Event{Kind: TopologyFormed, Topology: name})
+		phrase, kind = "topology has formed", TopologyWhole
 	}
-	r.next = now.Add(r.gap - explainEvery/2) // ticks come a little early or late
-	return true
-}
-
-// substance is what must change for another line about a topology that is not ready: what [why] reports, apart from
-// times, attempts, numbers of peers that do not matter to readiness, and numbers within errors, such as the ports
-// that a system chooses.
-func substance(t TopologyStatus) string {
-	words := func(err error) string {
-		if err == nil {
-			return ""
-		}
-		return strings.Map(func(r rune) rune {
-			if r >= '0' && r <= '9' {
-				return -1
-			}
-			return r
-		}, err.Error())
-	}
-	progress := ""
-	if t.MinPeers > 0 {
-		progress = fmt.Sprint(t.Expect, t.MinPeers, t.Connected, t.Wanted < t.MinPeers)
-	}
-	return fmt.Sprint(t.State, progress, t.LastSet.IsZero(), t.EmptyHeld > 0, t.Leaving,
-		"|", words(t.Err), "|", words(t.ListErr), "|", words(t.Handover))
+	s.log.Info(phrase, "topology", name, "why", t.status(time.Now()).Why)
+	s.emit(Event{Kind: kind, Topology: name})
 }

@@ -55,9 +55,9 @@ func stampOf(path string) fileStamp {
 // reloadConfig applies the file. Mistakes leave everything as it is.
 func (s *Supervisor) reloadConfig(path string) {
 	s.mu.Lock()
-	names := s.config.names
+	options := s.config.options
 	s.mu.Unlock()
-	c, err := Load(path, names)
+	c, err := Load(path, options)
 	if err == nil {
 		err = s.Apply(c)
 	}

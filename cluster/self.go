@@ -5,11 +5,12 @@ import (
 	"net/netip"
 	"os"
 
+	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/peer"
 )
 
 // selfOf returns how a node's own settings name it: for connectors that do not know better.
-func selfOf(n Node) []peer.Peer {
+func selfOf(n connector.NodeConfig) []peer.Peer {
 	_, port, err := net.SplitHostPort(n.Listen)
 	if err != nil || port == "0" {
 		return nil // which port it will be is not known here

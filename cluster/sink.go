@@ -76,7 +76,7 @@ func (k *sink) take(apply func(t *topology, now time.Time) (news bool)) {
 	if apply(t, time.Now()) {
 		t.group.wakeUp()
 	}
-	t.s.notifyReady()
+	t.s.notifyStatus()
 }
 
 // partial takes an answer that is not complete, with the reason, if any. mu is held.

@@ -1,6 +1,10 @@
 package cluster
 
 import (
+	"context"
+	"iter"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/goconvoke/convoke/cluster/internal/reconcile"
@@ -11,7 +15,17 @@ import (
 type Status struct {
 	Cluster    string
 	Node       string
-	Topologies []TopologyStatus // in the order of the configuration
+	Formed     bool              // all topologies were whole once, and Run has not ended
+	Topologies []TopologyStatus  // in the order of the configuration
+	Connectors []ConnectorStatus // those in use, sorted by name
+}
+
+// ConnectorStatus is what a connector lists.
+type ConnectorStatus struct {
+	Name   string      // of the connector, or of the list callback
+	Listed bool        // it could list its peers once
+	Err    error       // why it cannot now; nil if it can
+	Peers  []peer.Peer // of the last list: all that are connected, without this node; not to be changed
 }
 
 // TopologyStatus is what is known of one topology.
@@ -20,11 +34,12 @@ type TopologyStatus struct {
 	Strategy  string
 	Connector string
 	State     State
-	Ready     bool
-	Why       string // one sentence: why it is ready, or why not yet
+	Formed    bool   // it was whole once
+	Whole     bool   // it is whole now
+	Why       string // one sentence: why it is whole, or what it lacks
 
 	Expect    int // nodes the cluster should have, this one included; 0 = unknown
-	MinPeers  int // connected peers from which it is ready
+	MinPeers  int // connected peers from which it is whole
 	Wanted    int // peers that the strategy found, without this node
 	Connected int // peers connected: all for a connector that gossips, else of those wanted
 
@@ -41,7 +56,8 @@ type TopologyStatus struct {
 	Leaving   bool  // and no longer is, so that it dials no peer
 	Handover  error // why a changed configuration is not in force yet
 
-	Peers []PeerStatus // sorted by address
+	Peers   []PeerStatus  // sorted by address
+	Missing []MissingPeer // of a topology that is not whole: who it most likely lacks, at most as many as it does
 }
 
 // PeerStatus is what is known of one peer.
@@ -61,11 +77,36 @@ func (s *Supervisor) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	status := Status{Cluster: s.config.Cluster, Node: s.node.Name}
+	status := Status{Cluster: s.config.Node.Cluster, Node: s.node.Name, Formed: s.formed && !s.ended}
+	for _, key := range slices.Sorted(maps.Keys(s.groups)) {
+		g := s.groups[key]
+		status.Connectors = append(status.Connectors, ConnectorStatus{g.name, g.listed, g.listErr, g.last})
+	}
 	for _, c := range s.config.Topologies {
 		status.Topologies = append(status.Topologies, s.topologies[c.Name].status(now))
 	}
 	return status
+}
+
+// Watch yields a snapshot at once and then whenever something may have changed, at most once for each round of a reconciler and each
+// answer of a strategy. A slow reader misses snapshots in between, never the newest, and delays nothing. It ends with ctx or
+// with Run, after a last snapshot.
+func (s *Supervisor) Watch(ctx context.Context) iter.Seq[Status] {
+	return func(yield func(Status) bool) {
+		for {
+			s.mu.Lock()
+			change, ended := s.changes(), s.ended
+			s.mu.Unlock()
+			if !yield(s.Status()) || ended {
+				return
+			}
+			select {
+			case <-change:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
 }
 
 // status returns a snapshot of one topology. mu is held.
@@ -85,7 +126,10 @@ func (t *topology) status(now time.Time) TopologyStatus {
 			ts.Peers = append(ts.Peers, PeerStatus(p))
 		}
 	}
-	ts.Ready = t.isReady()
+	ts.Formed, ts.Whole = t.formed, t.isWhole()
+	if t.group != nil && !ts.Whole {
+		ts.Missing = t.group.gone.missing(max(ts.Expect-1, ts.MinPeers)-ts.Connected, ts.Peers)
+	}
 	ts.Why = why(ts, now)
 	return ts
 }
@@ -93,7 +137,7 @@ func (t *topology) status(now time.Time) TopologyStatus {
 // connectedOf returns how many peers count as connected.
 func (t *topology) connectedOf(wanted int) int {
 	if t.group.gossips {
-		return t.group.members
+		return len(t.group.last)
 	}
 	return wanted
 }
@@ -102,7 +146,7 @@ func (t *topology) isStale(now time.Time) bool {
 	return !t.lastSet.IsZero() && now.Sub(t.lastSet) > reconcile.StaleAfter
 }
 
-// minPeers returns the number of connected peers from which a topology is ready.
+// minPeers returns the number of connected peers from which a topology is whole.
 func (t Topology) minPeers() int {
 	if t.MinPeers == 0 && t.Expect > 0 {
 		return t.Expect - 1
@@ -110,10 +154,10 @@ func (t Topology) minPeers() int {
 	return t.MinPeers
 }
 
-// isReady reports whether enough peers are connected or, if no number is asked for, whether
-// there was a complete answer. mu is held.
-func (t *topology) isReady() bool {
-	if t.group == nil || t.group.listErr != nil {
+// isWhole reports whether the connector lists its peers, and enough of them are connected or, if no number is asked for, there was a
+// complete answer. mu is held.
+func (t *topology) isWhole() bool {
+	if t.s.ended || t.group == nil || !t.group.listed || t.group.listErr != nil {
 		return false
 	}
 	least := t.settings.minPeers()

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,8 @@ type Supervisor struct {
 	lists            map[string]connector.ListFunc
 	resolver         strategy.Resolver
 	reload           bool
-	node             Node // as it was at the start
+	optionErr        error                // of the options; New returns it
+	node             connector.NodeConfig // as it was at the start
 
 	feed    feed
 	tasks   tasks
@@ -45,10 +47,13 @@ type Supervisor struct {
 	config     *Config
 	topologies map[string]*topology
 	groups     map[string]*group
-	changed    chan struct{} // closed when readiness may have changed; nil if nobody waits
+	changed    chan struct{} // closed when the status may have changed; nil if nothing waits for it
+	formed     bool          // all topologies had formed at one moment
+	ended      bool          // Run has ended, or is about to
 }
 
-// New checks a configuration against what the options provide. It does no I/O. Every mistake is
+// New checks a configuration against what the options provide: what [Load] checks, that each connector was made for the node of the
+// configuration, and that the optional settings of the node are honoured by one of them. It uses no network. Every mistake is
 // reported.
 func New(c *Config, opts ...Option) (*Supervisor, error) {
 	s := &Supervisor{
@@ -60,12 +65,25 @@ func New(c *Config, opts ...Option) (*Supervisor, error) {
 		topologies:  make(map[string]*topology),
 		groups:      make(map[string]*group),
 	}
-	for _, o := range opts {
+	if c == nil {
+		return nil, errors.New("the configuration is nil")
+	}
+	for i, o := range opts {
+		if o == nil {
+			s.optionError("option %d of %d is nil", i+1, len(opts))
+			continue
+		}
 		o(s)
 	}
 	s.feed.init()
 	s.notices.init()
+	if s.optionErr != nil {
+		return nil, s.optionErr
+	}
 	if err := s.check(c); err != nil {
+		return nil, err
+	}
+	if err := s.checkMade(c); err != nil {
 		return nil, err
 	}
 	if s.reload && c.path == "" {
@@ -80,12 +98,15 @@ func New(c *Config, opts ...Option) (*Supervisor, error) {
 
 // check reports what a configuration needs and the options do not provide.
 func (s *Supervisor) check(c *Config) error {
-	errs := []error{c.Validate()}
-	names := Vocabulary{
-		Connectors: slices.Collect(maps.Keys(s.connectors)),
-		Connect:    slices.Collect(maps.Keys(s.connects)),
-		Disconnect: slices.Collect(maps.Keys(s.disconnects)),
-		List:       slices.Collect(maps.Keys(s.lists)),
+	errs := []error{c.place(c.Node.Validate())}
+	if errs[0] == nil {
+		errs = append(errs, cmp.Or(c.checkNode(), s.checkHonoured(c)))
+	}
+	names := names{
+		connectors: append([]string{}, slices.Sorted(maps.Keys(s.connectors))...),
+		connect:    slices.Sorted(maps.Keys(s.connects)),
+		disconnect: slices.Sorted(maps.Keys(s.disconnects)),
+		list:       slices.Sorted(maps.Keys(s.lists)),
 	}
 	seen := make(map[string]bool)
 	for i := range c.Topologies {
@@ -139,7 +160,11 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	if s.reload {
 		s.tasks.start("reload", func() { s.watchConfig(strategies) })
 	}
-	s.keepLogging(strategies)
+	s.reportLoop(strategies)
+	s.mu.Lock()
+	s.ended = true
+	s.notifyStatus()
+	s.mu.Unlock()
 
 	// Strategies and dials first, then goodbye, then the connectors themselves.
 	s.tasks.wait(s.log, stopGrace, func(name string) bool { return !strings.HasPrefix(name, "connector ") })
@@ -197,17 +222,21 @@ func (s *Supervisor) runConnector(ctx context.Context, name string, r connector.
 
 // Apply puts another configuration into force. Topologies that are equal in both are not
 // touched; one whose strategy changed hands over when the new strategy has its first answer. The cluster
-// ID cannot change, and the node's own settings are those of the start.
+// ID cannot change, and the node's own settings are those of the start; but a node that could not start with the configuration
+// refuses it.
 func (s *Supervisor) Apply(c *Config) error {
+	if c == nil {
+		return errors.New("the configuration is nil")
+	}
 	if err := s.check(c); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c.Cluster != s.config.Cluster {
-		return strictyaml.Errorf(c.file, c.root, "cluster: a running node cannot change from cluster %q to %q; restart it", s.config.Cluster, c.Cluster)
+	if old := s.config.Node.Cluster; c.Node.Cluster != old {
+		return strictyaml.Errorf(c.file, c.root, "cluster: a running node cannot change from cluster %q to %q; restart it", old, c.Node.Cluster)
 	}
-	if !equalNode(c.node, s.config.node) {
+	if !c.node.Equal(s.config.node) {
 		s.log.Warn("settings of the node take effect at its next start")
 	}
 	s.config = c
@@ -224,7 +253,7 @@ func (s *Supervisor) Apply(c *Config) error {
 			s.emit(Event{Kind: TopologyRemoved, Topology: name})
 		}
 	}
-	s.notifyReady()
+	s.notifyStatus()
 	return nil
 }
 
@@ -242,11 +271,6 @@ func (s *Supervisor) applyTopology(c Topology) {
 	case t.change(c):
 		s.emit(Event{Kind: TopologyChanged, Topology: c.Name})
 	}
-}
-
-func equalNode(a, b Node) bool {
-	return a.Name == b.Name && a.Listen == b.Listen && a.Advertise == b.Advertise &&
-		a.DataDir == b.DataDir && a.ForgetAfter == b.ForgetAfter && a.TLS == b.TLS && slices.Equal(a.Keys, b.Keys)
 }
 
 // self returns how this node is named towards a topology: what its connector knows, else what the

@@ -88,8 +88,7 @@ func peersAt(addrs ...string) (all []peer.Peer) {
 
 func configOf(topologies ...cluster.Topology) *cluster.Config {
 	return &cluster.Config{
-		Cluster:    "test",
-		Node:       cluster.Node{Name: "me", Listen: "10.0.0.99:7946"},
+		Node:       connector.NodeConfig{Cluster: "test", Name: "me", Listen: "10.0.0.99:7946"},
 		Topologies: topologies,
 	}
 }
@@ -285,8 +284,8 @@ func TestAPanickingListSkipsTheRound(t *testing.T) {
 		s := start(t, configOf(cluster.Topology{Name: "t", Config: source.configured(1)}), cluster.WithConnector("funcs", funcs))
 		source.run(t, 1).set("a")
 		settle(time.Minute)
-		if ts := s.Status().Topologies[0]; ts.ListErr == nil || ts.Ready {
-			t.Errorf("ListErr = %v, ready %v", ts.ListErr, ts.Ready)
+		if ts := s.Status().Topologies[0]; ts.ListErr == nil || ts.Whole {
+			t.Errorf("ListErr = %v, whole %v", ts.ListErr, ts.Whole)
 		}
 	})
 }
@@ -359,22 +358,22 @@ func TestASlowTopologyDelaysNoOther(t *testing.T) {
 		), cluster.WithConnector("mesh", mesh))
 		quick.run(t, 1).set("q")
 		began := time.Now()
-		if err := s.Ready(t.Context(), "quick"); err != nil || time.Since(began) > time.Second {
+		if err := s.Formed(t.Context(), "quick"); err != nil || time.Since(began) > time.Second {
 			t.Errorf("quick: %v after %v", err, time.Since(began))
 		}
 		limited, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		err := s.Ready(limited)
-		if err == nil || !strings.Contains(err.Error(), "topology slow is not ready: script gave no complete answer yet") || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Ready with a deadline = %v, want what is awaited", err)
+		err := s.Formed(limited)
+		if err == nil || !strings.Contains(err.Error(), "topology slow has not formed: script gave no complete answer yet") || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Formed with a deadline = %v, want what is awaited", err)
 		}
-		if err := s.Ready(t.Context()); err != nil || time.Since(began) > 61*time.Second {
+		if err := s.Formed(t.Context()); err != nil || time.Since(began) > 61*time.Second {
 			t.Errorf("both: %v after %v", err, time.Since(began))
 		}
 	})
 }
 
-func TestReadyWaitsForTheExpectedNodes(t *testing.T) {
+func TestFormedWaitsForTheExpectedNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mesh, source := connectortest.NewMesh(), &script{}
 		mesh.Refuse("b:7946", errors.New("connection refused"))
@@ -382,13 +381,13 @@ func TestReadyWaitsForTheExpectedNodes(t *testing.T) {
 		source.run(t, 1).set("a", "b")
 		settle(3 * time.Second)
 		ts := s.Status().Topologies[0]
-		for _, part := range []string{"script answered 3s ago, 2 peers found", "b:7946: connection refused (next try", "1 connected, waiting for 3 of 3 nodes"} {
+		for _, part := range []string{"script answered 3s ago, 2 peers found", "b:7946: connection refused (next try", "2 of 3 nodes together; missing: b:7946 (not connected yet)"} {
 			if !strings.Contains(ts.Why, part) {
 				t.Errorf("why = %q, want %q in it", ts.Why, part)
 			}
 		}
 		mesh.Refuse("b:7946", nil)
-		if err := s.Ready(t.Context()); err != nil {
+		if err := s.Formed(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -450,7 +449,7 @@ func TestTopologiesAreAddedAndRemovedAtRunTime(t *testing.T) {
 			t.Errorf("Apply with an unknown connector = %v", err)
 		}
 		bad = configOf(cluster.Topology{Name: "two", Config: two.configured(1)})
-		bad.Cluster = "other"
+		bad.Node.Cluster = "other"
 		if err := s.Apply(bad); err == nil || !strings.Contains(err.Error(), "restart") {
 			t.Errorf("Apply with another cluster ID = %v", err)
 		}
@@ -565,7 +564,7 @@ func TestEventsComeInOrder(t *testing.T) {
 		for e := range events {
 			story = append(story, string(e.Kind))
 		}
-		if got, want := strings.Join(story, " "), "source_failed source_recovered ready connected lost connected"; got != want {
+		if got, want := strings.Join(story, " "), "source_failed source_recovered formed whole connected lost connected"; got != want {
 			t.Errorf("events %q, want %q", got, want)
 		}
 	})
@@ -589,7 +588,7 @@ func TestAPermanentFailureIsNotRestarted(t *testing.T) {
 func TestNewReportsEveryMistake(t *testing.T) {
 	source := &script{}
 	c := configOf(cluster.Topology{Name: "a", Connector: "none"}, cluster.Topology{Name: "a", Config: source.configured(1), Expect: -1})
-	c.Cluster = ""
+	c.Node.Cluster = ""
 	_, err := cluster.New(c, cluster.WithConnector("mesh", connectortest.NewMesh()))
 	for _, part := range []string{"cluster ID is required", `unknown connector "none"`, "no strategy", "named twice", "below 0"} {
 		if err == nil || !strings.Contains(err.Error(), part) {

@@ -46,8 +46,9 @@ type topology struct {
 	failLogged bool  // this failure is in the log
 	stale      bool
 	leaving    bool
-	wasReady   bool
-	unready    reminder
+	formed     bool // it was whole once
+	wasWhole   bool
+	broken     reminder
 	pendingErr error
 }
 
@@ -186,7 +187,7 @@ func (t *topology) env() strategy.Env {
 	return strategy.Env{
 		Log:       t.s.log.Named("strategy").With("topology", t.settings.Name, "strategy", t.settings.Config.Kind),
 		Topology:  t.settings.Name,
-		ClusterID: t.s.config.Cluster,
+		ClusterID: t.s.config.Node.Cluster,
 		Self:      func() []peer.Peer { return t.s.self(base) },
 		Resolver:  t.s.resolver,
 	}

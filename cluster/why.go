@@ -9,7 +9,7 @@ import (
 // whyPeers is how many failing peers a sentence names.
 const whyPeers = 3
 
-// why returns in one sentence why a topology is ready, or what it lacks: what was asked, what came
+// why returns in one sentence why a topology is whole, or what it lacks: what was asked, what came
 // back when, who was dialled with which error, what is awaited.
 func why(t TopologyStatus, now time.Time) string {
 	parts := []string{whySource(t, now)}
@@ -26,7 +26,7 @@ func why(t TopologyStatus, now time.Time) string {
 		parts = append(parts, "this node is no longer in the answers, so it dials no peer")
 	}
 	parts = append(parts, whyPeersFail(t, now)...)
-	return strings.Join(append(parts, whatIsAwaited(t)), "; ")
+	return strings.Join(append(parts, whatIsAwaited(t, now)), "; ")
 }
 
 // whySource is what the strategy reported.
@@ -72,21 +72,50 @@ func whyPeersFail(t TopologyStatus, now time.Time) []string {
 	return parts
 }
 
-func whatIsAwaited(t TopologyStatus) string {
-	connected := fmt.Sprintf("%d connected", t.Connected)
+// whatIsAwaited returns how many nodes are together, and who is missing.
+func whatIsAwaited(t TopologyStatus, now time.Time) string {
+	together := fmt.Sprintf("%d connected", t.Connected)
+	if t.Expect > 0 {
+		together = fmt.Sprintf("%d of %d nodes together", t.Connected+1, t.Expect)
+	}
 	switch {
-	case t.Ready:
-		return connected
-	case t.Expect > 0:
-		return fmt.Sprintf("%s, waiting for %d of %d nodes", connected, t.MinPeers+1, t.Expect)
-	case t.MinPeers > 0:
-		return fmt.Sprintf("%s, waiting for %s", connected, plural(t.MinPeers, "peer"))
+	case t.Whole:
+		return together
+	case t.MinPeers == 0 && !t.LastSet.IsZero():
+		return together
+	case t.MinPeers == 0 && t.LastAdd.IsZero():
+		return together + ", waiting for a complete answer"
+	case t.MinPeers == 0:
+		return together + ", waiting for a complete answer; if this source gives none, set expect or min_peers"
+	case t.Expect > 0 && t.MinPeers+1 < t.Expect:
+		together += fmt.Sprintf(", %d suffice", t.MinPeers+1)
+	case t.Expect == 0:
+		together += fmt.Sprintf(" of %d", t.MinPeers)
 	}
-	awaited := connected + ", waiting for a complete answer"
-	if t.LastAdd.IsZero() {
-		return awaited
+	if t.Connected >= t.MinPeers { // the connector cannot list them now
+		return together
 	}
-	return awaited + "; if this source gives none, set expect or min_peers"
+	return together + "; missing: " + whoIsMissing(t, now)
+}
+
+// whoIsMissing names who a topology most likely lacks.
+func whoIsMissing(t TopologyStatus, now time.Time) string {
+	var names []string
+	for _, m := range t.Missing[:min(whyPeers, len(t.Missing))] {
+		since := "not connected yet"
+		if !m.Since.IsZero() {
+			since = "for " + ago(now, m.Since)
+		}
+		names = append(names, fmt.Sprintf("%s (%s)", m.Peer, since))
+	}
+	rest := max(t.Expect-1, t.MinPeers) - t.Connected - len(names)
+	switch {
+	case rest > 0 && len(t.Missing) > whyPeers:
+		names = append(names, fmt.Sprintf("%d more", rest))
+	case rest > 0:
+		names = append(names, plural(rest, "node")+" that no answer names")
+	}
+	return strings.Join(names, ", ")
 }
 
 func plural(n int, what string) string {

@@ -14,13 +14,19 @@ func TestWhySaysWhatWasAskedWhoFailsAndWhatIsAwaited(t *testing.T) {
 	failing := func(addr string) PeerStatus {
 		return PeerStatus{Peer: peer.Peer{Addr: addr}, Wanted: true, Err: errors.New("refused"), Next: now.Add(4 * time.Second)}
 	}
+	missing := func(addr string) MissingPeer { return MissingPeer{Peer: peer.Peer{Addr: addr}} }
 	for _, c := range []struct {
 		status TopologyStatus
 		want   string
 	}{
 		{
-			TopologyStatus{Strategy: "static", Wanted: 2, LastSet: before(3 * time.Second), Connected: 1, Expect: 3, MinPeers: 2, Peers: []PeerStatus{failing("a:1")}},
-			"static answered 3s ago, 2 peers found; a:1: refused (next try in 4s); 1 connected, waiting for 3 of 3 nodes",
+			TopologyStatus{Strategy: "static", Wanted: 2, LastSet: before(3 * time.Second), Connected: 1, Expect: 3, MinPeers: 2, Peers: []PeerStatus{failing("a:1")},
+				Missing: []MissingPeer{{peer.Peer{Addr: "a:1", ID: "a"}, before(12 * time.Second)}}},
+			"static answered 3s ago, 2 peers found; a:1: refused (next try in 4s); 2 of 3 nodes together; missing: a@a:1 (for 12s)",
+		},
+		{
+			TopologyStatus{Strategy: "static", LastSet: now, Connected: 1, Expect: 5, MinPeers: 2},
+			"static answered 0s ago, 0 peers found; 2 of 5 nodes together, 3 suffice; missing: 3 nodes that no answer names",
 		},
 		{
 			TopologyStatus{Strategy: "multicast"},
@@ -31,27 +37,28 @@ func TestWhySaysWhatWasAskedWhoFailsAndWhatIsAwaited(t *testing.T) {
 			"kubernetes gave no complete answer yet (forbidden), 15 peers found; 15 connected, waiting for a complete answer; if this source gives none, set expect or min_peers",
 		},
 		{
-			TopologyStatus{Strategy: "dns", Wanted: 1, LastSet: now, Connected: 1, Ready: true, Peers: []PeerStatus{
+			TopologyStatus{Strategy: "dns", Wanted: 1, LastSet: now, Connected: 1, Whole: true, Peers: []PeerStatus{
 				{Peer: peer.Peer{Addr: "gone:1"}, Connected: true, Err: errors.New("busy"), Next: now.Add(time.Minute)},
 			}},
 			"dns answered 0s ago, 1 peer found; gone:1 cannot be disconnected: busy (next try in 1m0s); 1 connected",
 		},
 		{
-			TopologyStatus{Strategy: "dns", Err: errors.New("SERVFAIL"), Wanted: 1, LastSet: before(2 * time.Minute), Connected: 1, Ready: true},
+			TopologyStatus{Strategy: "dns", Err: errors.New("SERVFAIL"), Wanted: 1, LastSet: before(2 * time.Minute), Connected: 1, Whole: true},
 			"dns fails (SERVFAIL), last complete answer 2m0s ago, 1 peer found; 1 connected",
 		},
 		{
 			TopologyStatus{Strategy: "dns", State: Failed, Err: errors.New("no such thing"), MinPeers: 1},
-			"dns cannot work here: no such thing; 0 connected, waiting for 1 peer",
+			"dns cannot work here: no such thing; 0 connected of 1; missing: 1 node that no answer names",
 		},
 		{
 			TopologyStatus{Strategy: "s", LastSet: now, EmptyHeld: 2, Leaving: true, ListErr: errors.New("not bound"), Connector: "memberlist", Handover: errors.New("new one fails")},
 			"s answered 0s ago, 0 peers found; 2 answers empty since, not believed yet; the changed configuration waits for its first answer: new one fails; " +
-				"connector memberlist cannot list its peers: not bound; this node is no longer in the answers, so it dials no peer; 0 connected, waiting for a complete answer",
+				"connector memberlist cannot list its peers: not bound; this node is no longer in the answers, so it dials no peer; 0 connected",
 		},
 		{
-			TopologyStatus{Strategy: "s", LastSet: now, Wanted: 5, MinPeers: 5, Peers: []PeerStatus{failing("a:1"), failing("b:1"), failing("c:1"), failing("d:1"), failing("e:1")}},
-			"s answered 0s ago, 5 peers found; a:1: refused (next try in 4s); b:1: refused (next try in 4s); c:1: refused (next try in 4s); 2 more fail; 0 connected, waiting for 5 peers",
+			TopologyStatus{Strategy: "s", LastSet: now, Wanted: 5, MinPeers: 5, Peers: []PeerStatus{failing("a:1"), failing("b:1"), failing("c:1"), failing("d:1"), failing("e:1")},
+				Missing: []MissingPeer{missing("a:1"), missing("b:1"), missing("c:1"), missing("d:1"), missing("e:1")}},
+			"s answered 0s ago, 5 peers found; a:1: refused (next try in 4s); b:1: refused (next try in 4s); c:1: refused (next try in 4s); 2 more fail; 0 connected of 5; missing: a:1 (not connected yet), b:1 (not connected yet), c:1 (not connected yet), 2 more",
 		},
 	} {
 		if got := why(c.status, now); got != c.want {

@@ -66,6 +66,10 @@ type (
 	// contacts suffice, liveness is its own affair, and peers are by default never pruned.
 	Gossiper interface{ Gossips() bool }
 
+	// Configured returns the node that the connector was made for. What of the optional settings a file has must be
+	// honoured by a connector that returns the same node here: cluster.New refuses anything else.
+	Configured interface{ NodeConfig() NodeConfig }
+
 	// SelfReporter returns the names and addresses under which this node can be reached, the preferred one
 	// first; empty while that is unknown. An unspecified host ("0.0.0.0:7946", "[::]:7946")
 	// says that the port is known and the host is whichever the receiver sees.
@@ -88,6 +92,14 @@ type Funcs struct {
 }
 
 var errNoCallback = errors.New("connector.Funcs: no such callback")
+
+// Validate reports a callback that is required and missing.
+func (f Funcs) Validate() error {
+	if f.ConnectFunc == nil || f.ListFunc == nil {
+		return errors.New("connector.Funcs needs ConnectFunc and ListFunc")
+	}
+	return nil
+}
 
 // Connect calls ConnectFunc.
 func (f Funcs) Connect(ctx context.Context, p peer.Peer) error {

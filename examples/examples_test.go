@@ -60,15 +60,10 @@ func TestQuickstartFormsLosesANodeAndIsWholeAgain(t *testing.T) {
 	}
 	t.Parallel()
 	want := regexp.MustCompile(`^formed 3 nodes in \d+\.\d\ds; noticed the loss in \d+\.\d\ds; whole again in \d+\.\d\ds$`)
-	for _, connector := range []string{"gossip", "memberlist"} {
-		t.Run(connector, func(t *testing.T) {
-			t.Parallel()
-			out := strings.TrimSpace(output(t, 35*time.Second, "quickstart", "-connector", connector))
-			last := out[strings.LastIndex(out, "\n")+1:]
-			if !want.MatchString(last) {
-				t.Errorf("last line = %q, want it to match %s\nall of it:\n%s", last, want, out)
-			}
-		})
+	out := strings.TrimSpace(output(t, 35*time.Second, "quickstart"))
+	last := out[strings.LastIndex(out, "\n")+1:]
+	if !want.MatchString(last) {
+		t.Errorf("last line = %q, want it to match %s\nall of it:\n%s", last, want, out)
 	}
 }
 

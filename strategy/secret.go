@@ -1,54 +1,14 @@
 package strategy
 
-import (
-	"encoding/base64"
-	"fmt"
-)
-
-// hidden stands for a secret wherever one would be printed.
-const hidden = "(hidden)"
+import "github.com/goconvoke/convoke/internal/secret"
 
 // Secret is a string setting that is never printed: not by fmt, not in errors about the
 // configuration, not by explain. Convert it with string() to use it.
-type Secret string
-
-// String returns a placeholder.
-func (s Secret) String() string { return hidden }
-
-// GoString returns a placeholder.
-func (s Secret) GoString() string { return hidden }
-
-// MarshalText returns a placeholder.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+type Secret = secret.String
 
 // KeySize is the length of a [Key] in bytes.
-const KeySize = 32
+const KeySize = secret.KeySize
 
 // Key is a 256-bit secret key. In YAML it is standard base64, as `openssl rand -base64 32`
-// prints it. It is never printed.
-type Key struct{ bytes [KeySize]byte }
-
-// UnmarshalText decodes standard base64 of exactly 32 bytes. Its errors hold nothing of the key.
-func (k *Key) UnmarshalText(text []byte) error {
-	raw, err := base64.StdEncoding.DecodeString(string(text))
-	if err != nil {
-		return fmt.Errorf("key is not base64; make one with: openssl rand -base64 %d", KeySize)
-	}
-	if len(raw) != KeySize {
-		return fmt.Errorf("key has %d bytes, want %d; make one with: openssl rand -base64 %d", len(raw), KeySize, KeySize)
-	}
-	k.bytes = [KeySize]byte(raw)
-	return nil
-}
-
-// Bytes returns a copy of the key.
-func (k Key) Bytes() []byte { return k.bytes[:] }
-
-// String returns a placeholder.
-func (k Key) String() string { return hidden }
-
-// GoString returns a placeholder.
-func (k Key) GoString() string { return hidden }
-
-// MarshalText returns a placeholder.
-func (k Key) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+// prints it. It is never printed; Bytes returns it.
+type Key = secret.Key

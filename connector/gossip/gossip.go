@@ -22,19 +22,18 @@ const (
 	longestWait = 30 * time.Second // up to this, ±20 %
 )
 
-// Config is that of the node.
-type Config = gossip.Config
-
 // Connector is a [connector.Connector] on a [gossip.Node]. Its methods may be called in any order and at once; while
 // no node runs they return errors.
 type Connector struct {
-	config  Config
+	config  gossip.Config
+	node    connector.NodeConfig // that config was made from
 	log     hclog.Logger
 	changes chan struct{}
 
-	mu   sync.Mutex
-	node *gossip.Node // nil while none runs
-	why  error        // why none does
+	mu      sync.Mutex
+	running *gossip.Node // nil while none runs
+	last    *gossip.Node // the one that runs, or ran last
+	why     error        // why none does
 }
 
 var (
@@ -44,12 +43,12 @@ var (
 	_ connector.Leaver       = (*Connector)(nil)
 	_ connector.Gossiper     = (*Connector)(nil)
 	_ connector.SelfReporter = (*Connector)(nil)
+	_ connector.Configured   = (*Connector)(nil)
 )
 
 var errNotRunning = errors.New("gossip: not running: Run was not called or has ended")
 
-// New checks the configuration. It does no I/O.
-func New(c Config) (*Connector, error) {
+func newConnector(c gossip.Config) (*Connector, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -62,15 +61,15 @@ func New(c Config) (*Connector, error) {
 // Run takes part until ctx is done. When it cannot listen, or open its data directory, it says so once and tries again,
 // after 1 s doubling to 30 s, for ever. When a newer process has this node's name it stops taking part and says so; it does
 // not come back by itself, since the two would drive each other out for ever. Nor does it when this node was removed from
-// its cluster: that takes a new connector with Config.Rejoin.
+// its cluster: that takes a new connector with Env.Rejoin.
 func (c *Connector) Run(ctx context.Context) error {
 	n, err := c.startUntil(ctx)
 	if err != nil {
 		c.set(nil, errNotRunning)
 		return err
 	}
-	c.set(n, nil)
 	defer n.Stop()
+	c.set(n, nil)
 	for range n.Watch(ctx) {
 		c.notify()
 	}
@@ -113,7 +112,10 @@ func (c *Connector) startUntil(ctx context.Context) (*gossip.Node, error) {
 
 func (c *Connector) set(n *gossip.Node, why error) {
 	c.mu.Lock()
-	c.node, c.why = n, why
+	c.running, c.why = n, why
+	if n != nil {
+		c.last = n
+	}
 	c.mu.Unlock()
 	c.notify()
 }
@@ -129,10 +131,10 @@ func (c *Connector) notify() {
 func (c *Connector) current() (*gossip.Node, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.node == nil {
+	if c.running == nil {
 		return nil, c.why
 	}
-	return c.node, c.node.Err()
+	return c.running, c.running.Err()
 }
 
 // Connect calls a peer. It returns nil when a node of this cluster answered; the node then links to it, or to those it
@@ -170,7 +172,7 @@ func (c *Connector) List(ctx context.Context) ([]peer.Peer, error) {
 			continue
 		}
 		if addr, err := peer.Addr(m.Addr); err == nil { // what a member says of itself may be anything
-			all = append(all, peer.Peer{Addr: addr, ID: m.Name})
+			all = append(all, peer.Peer{Addr: addr, ID: m.Name, Zone: m.Zone, Version: m.Version})
 		}
 	}
 	return all, nil
@@ -206,9 +208,13 @@ func (c *Connector) Self() []peer.Peer {
 	return all
 }
 
-// Node returns what runs underneath, nil while nothing does: for keys, views and whatever else a program needs.
+// NodeConfig returns the node that this connector was made for.
+func (c *Connector) NodeConfig() connector.NodeConfig { return c.node }
+
+// Node returns what runs underneath, or ran last: then its methods return errors. It is nil until the first one listens. Keys, views
+// and the shared map are there.
 func (c *Connector) Node() *gossip.Node {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.node
+	return c.last
 }

@@ -45,7 +45,7 @@ func TestKeepsTheRulesOfAConnector(t *testing.T) {
 
 func prepare(tb testing.TB, listen string) *Connector {
 	tb.Helper()
-	c, err := New(gossip.Config{Name: "subject", ClusterID: "test", Listen: listen})
+	c, err := newConnector(gossip.Config{Name: "subject", ClusterID: "test", Listen: listen})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestADataDirectoryInUseIsTriedAgain(t *testing.T) {
 	if err := holder.Set(t.Context(), "role", "web"); err != nil {
 		t.Fatal(err)
 	}
-	c, err := New(config)
+	c, err := newConnector(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestTheOlderOfTwoProcessesStaysOut(t *testing.T) {
 		config := func(name, host string) gossip.Config {
 			return gossip.Config{Name: name, ClusterID: "test", Listen: host + ":1", Transport: mem.Host(host)}
 		}
-		older, err := New(config("subject", "a"))
+		older, err := newConnector(config("subject", "a"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +178,7 @@ func TestANodeWithAnotherKeyIsForeign(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Stop()
-	c, err := New(keyed(2))
+	c, err := newConnector(keyed(2))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestARemovedNodeStaysOutAndSaysSoOnce(t *testing.T) {
 		defer other.Stop()
 		var said lockedBuffer
 		subject := func(rejoin bool) (c *Connector, stop func()) {
-			c, err := New(gossip.Config{Name: "subject", ClusterID: "test", Listen: "a:1", Transport: mem.Host("a"), Rejoin: rejoin,
+			c, err := newConnector(gossip.Config{Name: "subject", ClusterID: "test", Listen: "a:1", Transport: mem.Host("a"), Rejoin: rejoin,
 				Log: hclog.New(&hclog.LoggerOptions{Output: &said, Level: hclog.Info})})
 			if err != nil {
 				t.Fatal(err)

@@ -40,9 +40,8 @@ func run() error {
 			return err
 		}
 	}
-	config, err := cluster.Parse("topology.yaml", topology, cluster.Vocabulary{
+	config, err := cluster.Parse("topology.yaml", topology, cluster.LoadOptions{
 		Strategies: builtin.Registry(),
-		Connectors: []string{"phone"},
 		Connect:    []string{"recorded.connect"},
 	})
 	if err != nil {
@@ -61,7 +60,7 @@ func run() error {
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	err = s.Ready(ctx)
+	err = s.Formed(ctx)
 	if err == nil {
 		var open []peer.Peer
 		open, err = l.List(ctx)

@@ -46,7 +46,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	config, err := cluster.Parse("topology.yaml", topology, cluster.Vocabulary{Strategies: strategies, Connectors: []string{"memory"}})
+	config, err := cluster.Parse("topology.yaml", topology, cluster.LoadOptions{Strategies: strategies})
 	if err != nil {
 		return err
 	}

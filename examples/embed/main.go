@@ -4,7 +4,8 @@
 //	EMBED_NODE=left go run ./examples/embed
 //	EMBED_NODE=right go run ./examples/embed
 //
-// Each prints its URL as soon as it knows the other. Ctrl-C, or the end of -for 10s, says goodbye.
+// Each prints its URL as soon as it knows the other. Ctrl-C, or the end of -for 10s, makes it leave. /livez and /readyz are for probes,
+// and `convoke status -c examples/embed/topology.yaml` reports on the copy of the same EMBED_NODE.
 package main
 
 import (
@@ -18,8 +19,7 @@ import (
 	"os/signal"
 	"time"
 
-	"github.com/goconvoke/convoke/cluster"
-	"github.com/goconvoke/convoke/connector/gossip"
+	"github.com/goconvoke/convoke/agent"
 	"github.com/goconvoke/convoke/strategy/builtin"
 )
 
@@ -33,37 +33,40 @@ func main() {
 	defer cancel()
 
 	// Joining: these lines are all that a service adds.
-	config, err := cluster.Load(*file, cluster.Vocabulary{Strategies: builtin.Registry(), Connectors: []string{"gossip"}})
+	node, err := agent.Start(ctx, *file, agent.Options{Strategies: builtin.Registry()})
 	check(err)
-	members, err := gossip.New(gossip.Config{Name: config.Node.Name, ClusterID: config.Cluster, Listen: config.Node.Listen})
-	check(err)
-	supervisor, err := cluster.New(config, cluster.WithConnector("gossip", members))
-	check(err)
-	left := make(chan error, 1)
-	go func() { left <- supervisor.Run(ctx) }()
-	check(supervisor.Ready(ctx)) // waits for the others; its error says what is missing
+	defer node.Stop()       // leaves the cluster
+	check(node.Formed(ctx)) // waits for the others; its error names what is missing
 
 	// Serving.
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(err)
-	server := &http.Server{Handler: whoIsHere(config.Node.Name, members), ReadHeaderTimeout: 5 * time.Second}
+	mux := http.NewServeMux()
+	mux.Handle("/", whoIsHere(node))
+	mux.Handle("/livez", node.Handler())
+	mux.Handle("/readyz", node.Handler())
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	fmt.Printf("%s is ready: http://%s\n", config.Node.Name, listener.Addr())
-	<-left
+	fmt.Printf("%s is ready: http://%s\n", node.Config().Name, listener.Addr())
+	<-node.Done()
 	_ = server.Close()
 	<-served
 }
 
-// whoIsHere answers with the names and addresses of the other copies.
-func whoIsHere(self string, members *gossip.Connector) http.Handler {
+// whoIsHere answers with the names and addresses of the copies that are known.
+func whoIsHere(node *agent.Node) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		peers, err := members.List(r.Context())
+		members, err := node.Members(r.Context())
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
-		fmt.Fprintln(w, "here:", self, "others:", peers)
+		fmt.Fprint(w, "here: ", node.Config().Name, " members:")
+		for _, m := range members {
+			fmt.Fprintf(w, " %s@%s", m.Name, m.Addr)
+		}
+		fmt.Fprintln(w)
 	})
 }
 

@@ -132,7 +132,7 @@ func TestConfigurationsPassACheckWithTheEnvironmentOfTheirPods(t *testing.T) {
 func load(t *testing.T, all map[string]object, workload object) *cluster.Config {
 	t.Helper()
 	values := map[string]string{"POD_NAME": "orders-0", "POD_IP": "10.0.0.1"}
-	v := cluster.Vocabulary{Strategies: builtin.Registry(), Connectors: []string{"memberlist"}}
+	v := cluster.LoadOptions{Strategies: builtin.Registry()}
 	v.LookupEnv = func(name string) (string, bool) {
 		for _, e := range workload.Spec.Template.Spec.Containers[0].Env {
 			if e.Name == name {

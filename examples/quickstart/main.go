@@ -1,7 +1,6 @@
 // Command quickstart shows a cluster form, lose a node and become whole again:
 //
 //	go run ./examples/quickstart
-//	go run ./examples/quickstart -connector memberlist
 //
 // It starts three processes that know nothing but one topology file, kills one of them, and starts
 // it again. Nothing is needed but Go; the nodes find each other through a directory of this machine.
@@ -34,19 +33,17 @@ topologies:
     strategy: local
     config:
       dir: ${QUICKSTART_DIR}
-    connector: ${QUICKSTART_CONNECTOR}
     expect: 3
 `
 
 func main() {
-	connector := flag.String("connector", "gossip", "what connects the nodes: gossip or memberlist")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	var err error
 	if os.Getenv(nodeEnv) != "" {
 		err = node(ctx, os.Getenv(fileEnv))
 	} else {
-		err = demonstrate(ctx, *connector)
+		err = demonstrate(ctx)
 	}
 	stop()
 	if err != nil {
@@ -56,7 +53,7 @@ func main() {
 }
 
 // demonstrate runs the story. It ends every process it started.
-func demonstrate(ctx context.Context, connector string) error {
+func demonstrate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done within %v", limit))
 	defer cancel()
 	dir, err := os.MkdirTemp("", "quickstart-")
@@ -68,7 +65,7 @@ func demonstrate(ctx context.Context, connector string) error {
 	if err := os.WriteFile(file, []byte(topologies), 0o600); err != nil {
 		return err
 	}
-	s := newStage(dir, file, connector)
+	s := newStage(dir, file)
 	defer s.end()
 	return story(ctx, s)
 }

@@ -16,8 +16,8 @@ import (
 
 // stage starts nodes as processes of their own, listens to what they report and ends them.
 type stage struct {
-	dir, file, connector string
-	began                time.Time
+	dir, file string
+	began     time.Time
 
 	running map[string]*actor // owned by the goroutine of the story
 	heard   chan heard        // the actors block on it; end drains it
@@ -42,9 +42,9 @@ type heard struct {
 	gone   bool
 }
 
-func newStage(dir, file, connector string) *stage {
+func newStage(dir, file string) *stage {
 	return &stage{
-		dir: dir, file: file, connector: connector, began: time.Now(),
+		dir: dir, file: file, began: time.Now(),
 		running: make(map[string]*actor),
 		heard:   make(chan heard),
 		sees:    make(map[string][]string),
@@ -64,7 +64,7 @@ func (s *stage) start(name string) error {
 		return err
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), nodeEnv+"="+name, fileEnv+"="+s.file, "QUICKSTART_DIR="+s.dir, "QUICKSTART_CONNECTOR="+s.connector)
+	cmd.Env = append(os.Environ(), nodeEnv+"="+name, fileEnv+"="+s.file, "QUICKSTART_DIR="+s.dir)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -196,7 +196,7 @@ func TestTwoGroupsThatAreBridgedKeepTheirLogs(t *testing.T) {
 
 func TestALogOnDiskIsFoundAgainAndNotFoundedTwice(t *testing.T) {
 	dir := t.TempDir()
-	run := func(word string) (birth string, words []string) {
+	run := func(word string) (birth string, all []string) {
 		storage, closeStorage := onDisk(t, dir)
 		defer closeStorage()
 		r := &replica{node: startNode(t, "a", key), words: &words{}}

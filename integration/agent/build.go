@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// buildTimeout bounds a build of cmd/convoke with an empty build cache.
+// buildTimeout bounds a build with an empty build cache.
 const buildTimeout = 5 * time.Minute
 
-// binary builds cmd/convoke, once in a test run. CONVOKE_BINARY in the environment names a program to
+// binary builds convoke with all its connectors, once in a test run. CONVOKE_BINARY in the environment names a program to
 // use instead: a release, or one built with the race detector.
 var binary = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("CONVOKE_BINARY"); path != "" {
@@ -33,7 +33,7 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(binaryDir, "convoke")
-	return path, build(ctx, root, path)
+	return path, build(ctx, filepath.Join(root, "connector", "hashicorp"), "./cmd/convoke-hashicorp", path)
 })
 
 // binaryDir is where the built program lies, "" before it is built.
@@ -62,7 +62,7 @@ func BuildCommit(t testing.TB, commit string) (program string) {
 	}
 	source := archive(ctx, t, root, commit)
 	built := filepath.Join(source, "convoke")
-	if err := build(ctx, source, built); err != nil {
+	if err := build(ctx, source, "./cmd/convoke", built); err != nil {
 		t.Fatalf("commit %s: %v", commit, err)
 	}
 	if err := errors.Join(os.MkdirAll(filepath.Dir(program), 0o755), move(built, program)); err != nil {
@@ -107,11 +107,11 @@ func repository(ctx context.Context) (string, error) {
 	return filepath.Dir(filepath.Dir(strings.TrimSpace(string(gomod)))), nil
 }
 
-// build builds cmd/convoke of a source tree into a file.
-func build(ctx context.Context, root, path string) error {
-	out, err := exec.CommandContext(ctx, "go", "build", "-C", root, "-buildvcs=false", "-o", path, "./cmd/convoke").CombinedOutput()
+// build builds a program of the module in a directory into a file.
+func build(ctx context.Context, dir, program, path string) error {
+	out, err := exec.CommandContext(ctx, "go", "build", "-C", dir, "-buildvcs=false", "-o", path, program).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("build cmd/convoke: %w\n%s", err, out)
+		return fmt.Errorf("build %s: %w\n%s", program, err, out)
 	}
 	return nil
 }

@@ -32,6 +32,7 @@ type Request struct {
 	Version int           `json:"v"` // filled in by Call
 	Op      string        `json:"op"`
 	Timeout time.Duration `json:"timeout,omitzero"` // ns, at most 10 min; 0: until the client hangs up
+	Node    string        `json:"node,omitzero"`    // that the client means; "": whichever it is
 	Member  string        `json:"member,omitzero"`
 	Key     Text          `json:"key,omitzero"`
 	Value   Text          `json:"value,omitzero"`

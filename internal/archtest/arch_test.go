@@ -34,9 +34,9 @@ func (p pkg) path() string { return rel(p.ImportPath) }
 
 func rel(importPath string) string { return strings.TrimPrefix(importPath, module+"/") }
 
-// packages returns all packages of the module. One that does not compile is listed all the same.
+// packages returns all packages of the modules that go.work names. One that does not compile is listed all the same.
 var packages = sync.OnceValues(func() ([]pkg, error) {
-	return list("-e", "-json=ImportPath,Dir,Name,GoFiles,Imports", "./...")
+	return list("-e", "-json=ImportPath,Dir,Name,GoFiles,Imports", "work")
 })
 
 // list runs go list in the root of the module.

@@ -17,13 +17,14 @@ func TestStrayImportsAreFound(t *testing.T) {
 	}{
 		{"peer", "net/netip", false},
 		{"peer", ours("strategy"), true},
-		{"connector", ours("connector/memberlist"), true},
+		{"connector", ours("connector/gossip"), true},
 		{"cluster", ours("strategy"), false},
 		{"cluster", ours("strategy/static"), true},
-		{"cluster", ours("connector/memberlist"), true},
+		{"cluster", ours("connector/gossip"), true},
 		{"cluster", hclog, false},
 		{"cluster", memberlist, true},
-		{"connector/memberlist", memberlist, false},
+		{"connector/hashicorp/memberlist", memberlist, false},
+		{"agent", ours("strategy/kubernetes"), true},
 		{"strategy/builtin", ours("strategy/multicast"), false},
 		{"strategy/static", ours("strategy/multicast"), true},
 		{"strategy/static", "github.com/anything/else", true},
@@ -32,7 +33,7 @@ func TestStrayImportsAreFound(t *testing.T) {
 		{"cluster/internal/reconcile", "net", true},
 		{"cluster/internal/reconcile", "net/netip", false},
 		{"cluster/internal/reconcile", ours("strategy"), true},
-		{"cmd/convoke", ours("strategy/builtin"), false},
+		{"cmd/convoke", ours("internal/command"), false},
 		{"somewhere/new", "fmt", true},
 	} {
 		if got := strayImports(c.pkg, []string{c.imp}); (len(got) > 0) != c.stray {

@@ -9,14 +9,15 @@ var table = []rule{
 	{pkg: "internal/strictyaml", third: []string{yaml, "github.com/agext/levenshtein"}},
 	{pkg: "internal/hostaddr"},
 	{pkg: "internal/admin"},
-	{pkg: "internal/mlnet", ours: []string{"peer", "connector", "internal/hostaddr"}, third: []string{hclog, memberlist}},
+	{pkg: "internal/secret"}, // settings that are never printed: strategy and connector export them
+	{pkg: "internal/command", ours: []string{"*"}, third: []string{hclog, yaml, "github.com/spf13/cobra"}},
 	{pkg: "internal/reread"}, // how hostsfile and file follow a file
 	{pkg: "internal/targets", ours: []string{"peer"}, third: []string{yaml}}, // what file, http and exec read
 	{pkg: "internal/conntrack"}, // how http and kubernetes end their connections
 	{pkg: "internal/pipenet"},   // tests alone import it
 	{pkg: "internal/archtest"},
 
-	{pkg: "strategy", ours: []string{"peer", "internal/strictyaml"}, third: []string{hclog, yaml}},
+	{pkg: "strategy", ours: []string{"peer", "internal/secret", "internal/strictyaml"}, third: []string{hclog, yaml}},
 	{pkg: "strategy/builtin", ours: []string{"peer", "strategy", "strategy/*"}, third: []string{hclog}},
 	{pkg: "strategy/strategytest", ours: []string{"peer", "strategy"}, third: []string{hclog, yaml}},
 	{pkg: "strategy/static", ours: []string{"peer", "strategy"}, third: []string{hclog}},
@@ -34,12 +35,17 @@ var table = []rule{
 	{pkg: "strategy/rancher", ours: []string{"peer", "strategy"}, third: []string{hclog}},
 	{pkg: "strategy/rancher/ranchertest"}, // a fake; tests alone import it
 
-	{pkg: "connector", ours: []string{"peer"}},
+	{pkg: "connector", ours: []string{"peer", "internal/secret", "internal/strictyaml"}, third: []string{hclog}},
 	{pkg: "connector/connectortest", ours: []string{"peer", "connector"}},
-	{pkg: "connector/memberlist", ours: []string{"peer", "connector", "internal/mlnet"}, third: []string{hclog, memberlist}},
-	{pkg: "connector/serf", ours: []string{"peer", "connector", "internal/mlnet"},
+	{pkg: "connector/gossip", ours: []string{"peer", "connector", "gossip", "gossip/*", "internal/strictyaml"}, third: []string{hclog}},
+
+	// A module of its own: programs that do not use it have neither memberlist nor serf in their module graph.
+	{pkg: "connector/hashicorp/internal/mlnet", ours: []string{"peer", "connector", "internal/hostaddr", "internal/strictyaml"},
+		third: []string{hclog, memberlist}},
+	{pkg: "connector/hashicorp/memberlist", ours: []string{"peer", "connector", "connector/hashicorp/internal/*"}, third: []string{hclog, memberlist}},
+	{pkg: "connector/hashicorp/serf", ours: []string{"peer", "connector", "connector/hashicorp/internal/*"},
 		third: []string{hclog, "github.com/hashicorp/serf/*"}},
-	{pkg: "connector/gossip", ours: []string{"peer", "connector", "gossip"}, third: []string{hclog}},
+	{pkg: "connector/hashicorp/cmd/*", ours: []string{"connector/*", "internal/command"}},
 
 	{pkg: "cluster", ours: []string{"peer", "strategy", "connector", "internal/strictyaml", "cluster/internal/*"},
 		third: []string{hclog, yaml}},
@@ -53,9 +59,10 @@ var table = []rule{
 	{pkg: "gossip/gossiptest", ours: []string{"gossip/core"}},
 	{pkg: "ring", ours: []string{"gossip"}},
 
-	{pkg: "cmd/*", ours: []string{"*"}, third: []string{hclog, yaml, memberlist, "github.com/spf13/cobra"}},
-	{pkg: "examples", ours: []string{"*"}, third: []string{hclog, yaml, memberlist}},
-	{pkg: "examples/*", ours: []string{"*"}, third: []string{hclog, yaml, memberlist}},
+	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "peer", "strategy"}, third: []string{hclog}},
+	{pkg: "cmd/*", ours: []string{"connector/gossip", "internal/command"}},
+	{pkg: "examples", ours: []string{"*"}, third: []string{hclog, yaml}},
+	{pkg: "examples/*", ours: []string{"*"}, third: []string{hclog, yaml}},
 }
 
 const (

@@ -36,11 +36,11 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	config, err := cluster.Load(os.Args[1], cluster.Vocabulary{Strategies: registry})
+	config, err := cluster.Load(os.Args[1], cluster.LoadOptions{Strategies: registry})
 	if err != nil {
 		log.Fatal(err)
 	}
-	s, err := cluster.New(config, with())
+	s, err := cluster.New(config, with(config))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -57,7 +57,7 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-func with() cluster.Option {
+func with(*cluster.Config) cluster.Option {
 	call := func(context.Context, peer.Peer) error { return nil }
 	list := func(context.Context) ([]peer.Peer, error) { return nil, nil }
 	return cluster.WithConnector("callbacks", connector.Funcs{ConnectFunc: call, DisconnectFunc: call, ListFunc: list})
@@ -69,12 +69,12 @@ import (
 	"log"
 
 	"github.com/goconvoke/convoke/cluster"
+	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/connector/gossip"
-	core "github.com/goconvoke/convoke/gossip"
 )
 
-func with() cluster.Option {
-	c, err := gossip.New(core.Config{Name: "a", ClusterID: "orders", Listen: "0.0.0.0:7946"})
+func with(config *cluster.Config) cluster.Option {
+	c, err := gossip.Kind.New(config.Node, connector.Env{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -179,5 +179,56 @@ func write(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Whoever requires this module gets its requirements: hashicorp/raft with raft-boltdb, and dskit, do not build beside memberlist's.
+func TestTheRootModuleRequiresNeitherMemberlistNorSerf(t *testing.T) {
+	text, err := os.ReadFile("../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"hashicorp/memberlist", "hashicorp/serf", "hashicorp/go-metrics"} {
+		if strings.Contains(string(text), name) {
+			t.Errorf("go.mod requires %s", name)
+		}
+	}
+}
+
+// embedded is a service as the README shows it.
+const embedded = `package main
+
+import (
+	"context"
+	"log"
+	"os"
+
+	"github.com/goconvoke/convoke/agent"
+	"github.com/goconvoke/convoke/strategy"
+	"github.com/goconvoke/convoke/strategy/static"
+)
+
+func main() {
+	registry, err := strategy.NewRegistry(static.Kind)
+	if err != nil {
+		log.Fatal(err)
+	}
+	node, err := agent.Start(context.Background(), os.Args[1], agent.Options{Strategies: registry})
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(node.Formed(context.Background()))
+}
+`
+
+func TestAServiceWithOneStrategyIsSmall(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a program")
+	}
+	const limit = 13 // MB; net/http is in it, for probes
+	if size := float64(sizeOf(t, embedded)) / 1e6; size > limit {
+		t.Errorf("a program with agent and strategy/static has %.1f MB, want at most %v", size, limit)
+	} else {
+		t.Logf("%4.1f MB, of %v at most: a stripped program with agent and strategy/static", size, limit)
 	}
 }

@@ -90,3 +90,16 @@ func flatten(err error) []error {
 	}
 	return all
 }
+
+// Place places what err joins in n, where [At] says, as mistakes of the file. It returns nil for a nil error. Without a file the
+// error is returned as it is.
+func Place(n *yaml.Node, file string, err error) error {
+	if file == "" || err == nil {
+		return err
+	}
+	var all []error
+	for _, e := range flatten(err) {
+		all = append(all, Errorf(file, last(pathTo(n, e)), "%v", e))
+	}
+	return Join(all...)
+}

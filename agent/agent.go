@@ -1,0 +1,157 @@
+// Package agent runs one node of a cluster from one file, within a service or as the command convoke does: the supervisor, the
+// connector that the file names, probes, and the socket through which `convoke status` and its kind reach the process.
+//
+//	node, err := agent.Start(ctx, "topology.yaml", agent.Options{Strategies: builtin.Registry()})
+//	if err != nil {
+//		return err // the file has mistakes, each with its place
+//	}
+//	defer node.Stop()
+//	err = node.Formed(ctx) // waits for the others; its error names what is missing
+package agent
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/goconvoke/convoke/cluster"
+	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/connector/gossip"
+	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/strategy"
+)
+
+// defaultStopTimeout leaves room for what the supervisor grants each part: strategies, leave, connectors.
+const defaultStopTimeout = 20 * time.Second
+
+// Options are what a file cannot give. Only Strategies is required.
+type Options struct {
+	// Strategies are those that the file may name: builtin.Registry() has all of convoke's, and links what they need; a registry of
+	// one's own keeps a program small.
+	Strategies *strategy.Registry
+	// Connectors are those that the file may name, the default first; nil means gossip alone. Each needs a New.
+	Connectors *connector.Registry
+	// Log receives what happens; nil means warnings and errors on stderr.
+	Log hclog.Logger
+	// Name and Listen replace node.name and node.listen of the file, unless they are "".
+	Name, Listen string
+	// Socket is the path of the admin socket; "" means admin.sock in node.data_dir or, without one, a path that the commands find by the
+	// names of cluster and node. A node that cannot have the default one runs without it and logs that.
+	Socket string
+	// Rejoin brings back a node that was removed from its cluster.
+	Rejoin bool
+	// StopTimeout is how long [Node.Stop] waits at most; 0 means 20 s.
+	StopTimeout time.Duration
+}
+
+// Start starts a node and returns at once: [Node.Formed] waits for the others. The node runs until ctx ends or Stop is called; it
+// follows changes of the file, at SIGHUP at once. A file with mistakes, an Options.Socket that cannot be served, and a data
+// directory that another agent uses are errors; a port in use is not: that is logged and tried again.
+func Start(ctx context.Context, file string, o Options) (*Node, error) {
+	if o.Strategies == nil {
+		return nil, errors.New("agent: Options.Strategies is missing: give builtin.Registry(), or a registry of those that your files name")
+	}
+	if o.Log == nil {
+		o.Log = hclog.New(&hclog.LoggerOptions{Name: "convoke", Level: hclog.Warn, Output: os.Stderr})
+	}
+	o.StopTimeout = cmp.Or(o.StopTimeout, defaultStopTimeout)
+	config, err := load(file, &o)
+	if err != nil {
+		return nil, err
+	}
+	n, err := newNode(file, config, o)
+	if err != nil {
+		return nil, err
+	}
+	if n.server, err = n.serve(); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	// Never read: until the supervisor listens, SIGHUP must not end the process.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	ctx, n.cancel = context.WithCancelCause(ctx)
+	go func() { // Stop and Done wait for it
+		defer signal.Stop(hangup)
+		n.run(ctx)
+	}()
+	return n, nil
+}
+
+// load reads the file and puts the options into force that replace its settings.
+func load(file string, o *Options) (*cluster.Config, error) {
+	if o.Connectors == nil {
+		registry, err := connector.NewRegistry(gossip.Kind)
+		if err != nil {
+			return nil, err
+		}
+		o.Connectors = registry
+	}
+	config, err := cluster.Load(file, cluster.LoadOptions{Strategies: o.Strategies, Connectors: o.Connectors})
+	if err != nil {
+		return nil, err
+	}
+	config.Node.Name = cmp.Or(o.Name, config.Node.Name)
+	config.Node.Listen = cmp.Or(o.Listen, config.Node.Listen)
+	if err := config.Node.Validate(); err != nil { // not the file's mistake, so it has no place there
+		return nil, err
+	}
+	return config, nil
+}
+
+// newNode makes the connectors that the topologies name, and the supervisor. Nothing runs yet.
+func newNode(file string, config *cluster.Config, o Options) (*Node, error) {
+	n := &Node{
+		file: file, config: config, log: o.Log, socket: o.Socket, stopTimeout: o.StopTimeout,
+		leave: make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}),
+	}
+	options := []cluster.Option{cluster.WithLogger(o.Log), cluster.WithReload()}
+	made := make(map[string]bool)
+	for _, t := range config.Topologies {
+		kind, ok := o.Connectors.Kind(t.Connector)
+		switch {
+		case !ok:
+			return nil, fmt.Errorf("agent: topology %q: Options.Connectors has no connector %q", t.Name, t.Connector)
+		case kind.New == nil:
+			return nil, fmt.Errorf("agent: topology %q: the connector %q of Options.Connectors has no New", t.Name, kind.Name)
+		case made[kind.Name]:
+			continue
+		}
+		made[kind.Name] = true
+		c, err := kind.New(config.Node, connector.Env{Log: o.Log.Named(kind.Name), Rejoin: o.Rejoin})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		if n.connector == nil || kind.Listens {
+			n.connector, n.kind = c, kind.Name
+		}
+		options = append(options, cluster.WithConnector(kind.Name, c))
+	}
+	var err error
+	n.supervisor, err = cluster.New(config, options...)
+	return n, err
+}
+
+// serve opens the admin socket. A node that cannot have the default one runs without; but two with one data directory are a mistake.
+func (n *Node) serve() (*admin.Server, error) {
+	asked, path := n.socket != "", n.socket
+	if !asked {
+		path = admin.Paths(n.config.Node.DataDir, n.config.Node.Cluster, n.config.Node.Name)[0]
+	}
+	server, err := admin.Serve(path, n.handleAdmin)
+	switch {
+	case err == nil:
+		n.log.Debug("serving commands", "socket", path)
+		return server, nil
+	case asked || n.config.Node.DataDir != "" && errors.Is(err, admin.ErrInUse):
+		return nil, err
+	}
+	n.log.Warn("no admin socket: commands cannot reach this node; another path can be set", "error", err)
+	return nil, nil
+}

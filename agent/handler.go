@@ -1,0 +1,50 @@
+package agent
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// Handler returns a handler for probes. GET /livez is 200 while the loops of the node turn; a process that fails it should be
+// restarted. GET /readyz is 200 from the moment when the expected nodes were together once until the node ends, so that a rollout or the
+// restart of another node makes nobody unready; for start-up and readiness probes. Any other answer is 503, with the reason as
+// text.
+func (n *Node) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", probe(n.Live))
+	mux.HandleFunc("GET /readyz", probe(n.readiness))
+	return mux
+}
+
+// readiness returns nil if the node has formed and runs, without waiting.
+func (n *Node) readiness() error {
+	if err := n.supervisor.Live(); err != nil {
+		return err
+	}
+	status := n.supervisor.Status()
+	if status.Formed {
+		return nil
+	}
+	var reasons []string
+	for _, t := range status.Topologies {
+		if !t.Formed {
+			reasons = append(reasons, fmt.Sprintf("topology %s has not formed: %s", t.Name, t.Why))
+		}
+	}
+	return fmt.Errorf("%s", strings.Join(reasons, "; "))
+}
+
+func probe(check func() error) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		text := "ok"
+		if err := check(); err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			text = err.Error()
+		}
+		_, _ = io.WriteString(w, text+"\n") // a client that has gone needs no answer
+	}
+}

@@ -1,0 +1,140 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/goconvoke/convoke/cluster"
+	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/gossip"
+	"github.com/goconvoke/convoke/internal/admin"
+)
+
+// Node is a node that runs, from [Start] to [Node.Stop]. Its methods are safe for concurrent use.
+type Node struct {
+	file        string
+	config      *cluster.Config
+	log         hclog.Logger
+	socket      string // as asked for
+	stopTimeout time.Duration
+
+	supervisor *cluster.Supervisor
+	connector  connector.Connector // that of node.listen, or of the first topology
+	kind       string              // of connector
+	server     *admin.Server       // nil if there is none
+	cancel     context.CancelCauseFunc
+
+	leaving sync.Once
+	leave   chan struct{} // closed when a command has the node leave
+	ended   chan struct{} // closed when the supervisor has stopped
+	done    chan struct{} // closed when everything has ended
+	err     error         // why the node ended by itself; read after done
+}
+
+// run runs the supervisor until ctx is done, a command has the node leave, or it is removed from its cluster.
+func (n *Node) run(ctx context.Context) {
+	defer close(n.done)
+	var wg sync.WaitGroup
+	wg.Go(func() { n.awaitRemoval(ctx) })
+	wg.Go(func() {
+		select {
+		case <-n.leave:
+			n.cancel(nil)
+		case <-ctx.Done():
+		}
+	})
+	err := n.supervisor.Run(ctx)
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, gossip.ErrRemoved):
+		n.err = fmt.Errorf("%s: %q was removed from the cluster %q and has stopped; it comes back when it is started to rejoin: %w",
+			n.file, n.config.Node.Name, n.config.Node.Cluster, cause)
+	case ctx.Err() == nil:
+		n.err = err
+	}
+	n.cancel(nil)
+	wg.Wait()
+	close(n.ended)
+	if n.server != nil {
+		n.server.Close()
+	}
+}
+
+// awaitRemoval ends the node when its connector reports that it was removed from its cluster.
+func (n *Node) awaitRemoval(ctx context.Context) {
+	for status := range n.supervisor.Watch(ctx) {
+		for _, c := range status.Connectors {
+			if errors.Is(c.Err, gossip.ErrRemoved) {
+				n.cancel(gossip.ErrRemoved)
+				return
+			}
+		}
+	}
+}
+
+// Stop has the node leave its cluster, and waits for everything that Start started, for Options.StopTimeout at most: what has not ended
+// by then is logged and left behind. It may be called more than once.
+func (n *Node) Stop() {
+	n.cancel(nil)
+	late := time.NewTimer(n.stopTimeout)
+	defer late.Stop()
+	select {
+	case <-n.done:
+	case <-late.C:
+		n.log.Error("the node did not stop in time and is left behind", "elapsed", n.stopTimeout)
+	}
+}
+
+// Done is closed when the node has ended, by itself too. Then Err returns why.
+func (n *Node) Done() <-chan struct{} { return n.done }
+
+// Err returns nil while the node runs, and after Stop, the end of Start's context, or the command `convoke leave`. Else it returns why
+// the node ended by itself: an error that wraps gossip.ErrRemoved if it was removed from its cluster.
+func (n *Node) Err() error {
+	select {
+	case <-n.done:
+		return n.err
+	default:
+		return nil
+	}
+}
+
+// Formed waits until all topologies were whole once: the connector lists its peers, and the expected nodes were together. It stays so
+// when another node restarts, until this one ends. The error names what is missing.
+func (n *Node) Formed(ctx context.Context) error { return n.supervisor.Formed(ctx) }
+
+// Live returns nil while the loops of the node turn, whoever is connected.
+func (n *Node) Live() error { return n.supervisor.Live() }
+
+// Whole returns nil while all topologies are whole: for alerts, not for probes.
+func (n *Node) Whole() error { return n.supervisor.Whole() }
+
+// Supervisor returns what runs the topologies: for events, status and other topologies.
+func (n *Node) Supervisor() *cluster.Supervisor { return n.supervisor }
+
+// Config returns the node as it was started: the file's, with what Options replaced. Its keys are never printed.
+func (n *Node) Config() connector.NodeConfig { return n.config.Node }
+
+// Connector returns the connector that the file names; with several, the one that listens.
+func (n *Node) Connector() connector.Connector { return n.connector }
+
+// Gossip returns the node of the gossip core: its keys, the shared map, its view. It is nil with another connector, and until the node
+// listens; it is not nil any longer once Formed has returned nil.
+func (n *Node) Gossip() *gossip.Node {
+	if c, ok := n.connector.(interface{ Node() *gossip.Node }); ok {
+		return c.Node()
+	}
+	return nil
+}
+
+// Socket returns the path of the admin socket, "" if there is none.
+func (n *Node) Socket() string {
+	if n.server == nil {
+		return ""
+	}
+	return n.server.Path()
+}

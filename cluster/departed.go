@@ -1,0 +1,93 @@
+package cluster
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/goconvoke/convoke/peer"
+)
+
+const (
+	maxDeparted  = 64        // peers that are remembered after they were no longer listed
+	keepDeparted = time.Hour // and for how long
+)
+
+// MissingPeer is a peer that was connected or is wanted, and is not connected now.
+type MissingPeer struct {
+	peer.Peer
+	Since time.Time // when it was no longer listed; zero if it never was
+}
+
+// departed remembers who is no longer listed by a connector, to name who is missing.
+type departed struct {
+	listed map[string]peer.Peer
+	gone   map[string]MissingPeer
+}
+
+// identity is the name under which a peer comes back: its address may be another then.
+func identity(p peer.Peer) string { return cmp.Or(p.ID, p.Addr) }
+
+// update takes a new list.
+func (d *departed) update(list []peer.Peer, now time.Time) {
+	before := d.listed
+	d.listed = make(map[string]peer.Peer, len(list))
+	for _, p := range list {
+		d.listed[identity(p)] = p
+		delete(d.gone, identity(p))
+	}
+	if d.gone == nil {
+		d.gone = make(map[string]MissingPeer)
+	}
+	for id, p := range before {
+		if _, still := d.listed[id]; !still {
+			d.gone[id] = MissingPeer{p, now}
+		}
+	}
+	maps.DeleteFunc(d.gone, func(_ string, p MissingPeer) bool { return now.Sub(p.Since) > keepDeparted })
+	if len(d.gone) > maxDeparted {
+		for _, p := range slices.SortedFunc(maps.Values(d.gone), byAge)[maxDeparted:] {
+			delete(d.gone, identity(p.Peer))
+		}
+	}
+}
+
+// byAge orders the latest departure first.
+func byAge(a, b MissingPeer) int {
+	return cmp.Or(b.Since.Compare(a.Since), cmp.Compare(a.Addr, b.Addr))
+}
+
+// missing returns at most n peers that are most likely those that a topology lacks: first who was listed and is wanted, then who was
+// listed, then who is wanted.
+func (d *departed) missing(n int, peers []PeerStatus) []MissingPeer {
+	if n <= 0 {
+		return nil
+	}
+	gone := slices.SortedFunc(maps.Values(d.gone), byAge)
+	wanted := make(map[string]bool)
+	var never []MissingPeer
+	for _, p := range peers {
+		if !p.Wanted || p.Connected {
+			continue
+		}
+		known := slices.IndexFunc(gone, func(m MissingPeer) bool { return m.Addr == p.Addr || p.ID != "" && m.ID == p.ID })
+		if known >= 0 {
+			wanted[identity(gone[known].Peer)] = true
+		} else {
+			never = append(never, MissingPeer{Peer: p.Peer})
+		}
+	}
+	slices.SortStableFunc(gone, func(a, b MissingPeer) int {
+		return cmp.Compare(rank(wanted[identity(a.Peer)]), rank(wanted[identity(b.Peer)]))
+	})
+	all := append(gone, never...)
+	return all[:min(n, len(all))]
+}
+
+func rank(first bool) int {
+	if first {
+		return 0
+	}
+	return 1
+}

@@ -1,0 +1,160 @@
+package serf
+
+import (
+	"cmp"
+	"errors"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/serf/serf"
+
+	"github.com/goconvoke/convoke/connector/hashicorp/internal/mlnet"
+	"github.com/goconvoke/convoke/peer"
+)
+
+const (
+	// broadcastTimeout bounds each of the two goodbyes of Leave: serf's and memberlist's.
+	broadcastTimeout = 3 * time.Second
+	// maxEvents are buffered between serf and their reader. serf may forward a few of them after it shut
+	// down, when nobody reads any more; none of its goroutines is held up before that many.
+	maxEvents = 1024
+)
+
+// underneath is a running serf: an [mlnet.Cluster].
+type underneath struct {
+	serf  *serf.Serf
+	guard *guard
+	ended sync.WaitGroup // the reader of events
+
+	announcing sync.Mutex // held by the one Join that is in serf's own
+}
+
+var _ mlnet.Cluster = (*underneath)(nil)
+
+// create starts serf on an open listener.
+func (c *Connector) create(b mlnet.Binding) (mlnet.Cluster, error) {
+	list, err := mlnet.ListConfig(b, string(c.config.Profile), c.config.Cluster, c.config.KeyBytes())
+	if err != nil {
+		return nil, err
+	}
+	g := &guard{self: c.config.Name, cluster: c.config.Cluster, public: b.Public, taken: b.NameTaken, log: b.Damper}
+	events := make(chan serf.Event, maxEvents)
+	conf := serf.DefaultConfig()
+	conf.Init()
+	conf.NodeName = c.config.Name
+	conf.Tags = withCluster(c.config.Tags, c.config.Cluster)
+	conf.MemberlistConfig = list
+	conf.Logger, conf.LogOutput = b.Logger, nil
+	conf.EventCh = events
+	conf.Merge = g
+	conf.BroadcastTimeout = broadcastTimeout
+	// The loser of a vote would shut down and stay away; a namesake is logged instead.
+	conf.EnableNameConflictResolution = false
+	if c.tune != nil {
+		c.tune(conf)
+	}
+	s, err := serf.Create(conf)
+	if err != nil {
+		return nil, err
+	}
+	u := &underneath{serf: s, guard: g}
+	u.ended.Go(func() { drain(events, s.ShutdownCh(), b.Changed) })
+	return u, nil
+}
+
+// drain reads every event of serf's, so that it never waits for us, until it has shut down.
+func drain(events <-chan serf.Event, end <-chan struct{}, changed func()) {
+	for {
+		select {
+		case e := <-events:
+			if _, ok := e.(serf.MemberEvent); ok {
+				changed()
+			}
+		case <-end:
+			return
+		}
+	}
+}
+
+// Join swaps the full state with the node at one address. serf's own Join lets in one caller at a time, so that one
+// silent address would hold up all others: the address is tried without it first.
+func (u *underneath) Join(target string) error {
+	n, err := u.serf.Memberlist().Join([]string{target})
+	if err != nil {
+		return u.foreign(err)
+	}
+	if n != 1 {
+		return errors.New("serf joined nobody")
+	}
+	u.announce(target)
+	return nil
+}
+
+// announce tells the members that this node joins on purpose, should they remember that it left; they notice
+// without it as well, only later. Who finds another at it leaves it to that one, so that nobody waits for a
+// node that fell silent after its first answer.
+func (u *underneath) announce(target string) {
+	if u.announcing.TryLock() {
+		defer u.announcing.Unlock()
+		_, _ = u.serf.Join([]string{target}, true)
+	}
+}
+
+// Leave tells the members that this node goes on purpose. It takes at most twice broadcastTimeout and a
+// second, whatever the timeout: serf knows only one that is set when it starts.
+func (u *underneath) Leave(time.Duration) error { return u.serf.Leave() }
+
+// Shutdown ends serf and the reader of its events.
+func (u *underneath) Shutdown() error {
+	err := u.serf.Shutdown()
+	u.ended.Wait()
+	return err
+}
+
+// Done is closed when serf was shut down.
+func (u *underneath) Done() <-chan struct{} { return u.serf.ShutdownCh() }
+
+// List returns the living members, sorted by name.
+func (u *underneath) List() []peer.Peer {
+	all := []peer.Peer{}
+	u.each(func(name string, addr netip.AddrPort) bool {
+		all = append(all, peer.Peer{Addr: addr.String(), ID: name})
+		return true
+	})
+	slices.SortFunc(all, func(a, b peer.Peer) int { return cmp.Compare(a.ID, b.ID) })
+	return all
+}
+
+// Has reports whether a living member has this address.
+func (u *underneath) Has(addr netip.AddrPort) bool {
+	found := false
+	u.each(func(_ string, a netip.AddrPort) bool {
+		found = a == addr
+		return !found
+	})
+	return found
+}
+
+// Any returns the address of some living member.
+func (u *underneath) Any() (addr netip.AddrPort, ok bool) {
+	u.each(func(_ string, a netip.AddrPort) bool {
+		addr, ok = a, true
+		return false
+	})
+	return addr, ok
+}
+
+// each calls for every living member but this node until the answer is false.
+func (u *underneath) each(call func(name string, addr netip.AddrPort) bool) {
+	for _, m := range u.serf.Members() { // in random order
+		if m.Status != serf.StatusAlive || m.Name == u.guard.self {
+			continue
+		}
+		addr, err := mlnet.AddrPort(m.Addr, m.Port)
+		if err == nil && !call(m.Name, addr) {
+			return
+		}
+	}
+}

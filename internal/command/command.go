@@ -1,0 +1,133 @@
+// Package command is the command line of convoke, for programs that differ in the connectors they have.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goconvoke/convoke/connector"
+)
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// program is the command line of one program.
+type program struct {
+	name       string
+	connectors *connector.Registry // the default first
+}
+
+// Main runs the command line of the process with these connectors, the default first, and returns its exit code. After SIGINT or
+// SIGTERM a command ends; a second one ends the process at once.
+func Main(name string, kinds ...connector.Kind) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// After the first signal the next one has its usual effect: the process ends at once.
+	context.AfterFunc(ctx, stop)
+	return Run(ctx, os.Args[1:], os.Stdout, os.Stderr, name, kinds...)
+}
+
+// Run runs one command line, as Main does that of the process.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer, name string, kinds ...connector.Kind) int {
+	connectors, err := connector.NewRegistry(kinds...)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitFailed
+	}
+	return program{name, connectors}.run(ctx, args, stdout, stderr)
+}
+
+// run runs one command line and returns the exit code.
+func (p program) run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := p.newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var f *failure
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &f):
+		if f.err != nil {
+			fmt.Fprintln(stderr, f.err)
+		}
+		return exitFailed
+	default:
+		fmt.Fprintf(stderr, "%v\n(run \"%s --help\" for the commands and their flags)\n", err, p.name)
+		return exitUsage
+	}
+}
+
+// failure is an error of a command at work; every other error is one of usage.
+type failure struct{ err error } // nil: all is said already
+
+func (f *failure) Error() string {
+	if f.err == nil {
+		return "failed"
+	}
+	return f.err.Error()
+}
+
+func (f *failure) Unwrap() error { return f.err }
+
+// failed marks an error of a command at work.
+func failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{err}
+}
+
+// errSaid ends a command with exit code 1 when its output has told why.
+var errSaid error = &failure{}
+
+func (p program) newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:                        p.name,
+		Short:                      "Call the nodes of a service together into one cluster",
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		Args:                       cobra.ArbitraryArgs,
+		SuggestionsMinimumDistance: 2,
+		RunE:                       func(c *cobra.Command, args []string) error { return withoutCommand(c, args) },
+	}
+	root.AddCommand(p.newAgent(), p.newCheck(), newAddrs(), newExplain(), newListen(), newManifest(), newVersion(),
+		newMembers(), newStatus(), newKeys(), newShared(), newJoin(), newLeave(), newRemove())
+	return root
+}
+
+// withoutCommand answers a command line that names no command, or one that does not exist.
+func withoutCommand(c *cobra.Command, args []string) error {
+	all := commandNames(c)
+	if len(args) == 0 {
+		return errors.New("a command is missing: " + all)
+	}
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		return fmt.Errorf("unknown command %q; did you mean %q?", args[0], near[0])
+	}
+	return fmt.Errorf("unknown command %q, want %s", args[0], all)
+}
+
+// commandNames lists the commands below one: "a, b or c".
+func commandNames(c *cobra.Command) string {
+	var names []string
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}

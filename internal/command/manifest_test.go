@@ -1,0 +1,179 @@
+package command
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const manifestFile = `cluster: Orders
+node:
+  name: ${POD_NAME}
+  listen: 0.0.0.0:7946
+  advertise: ${POD_IP}
+topologies:
+  near:
+    strategy: kubernetes
+    config:
+      service: orders
+      selector: tier=backend
+      port_name: peers
+  far:
+    strategy: kubernetes
+    config:
+      service: orders
+      namespaces: [quay, harbour]
+      watch: false
+  rollout:
+    strategy: kubernetes
+    config:
+      source: pods
+      selector: app=orders
+      version: same
+      version_label: pod-template-hash
+      own_version: ${ORDERS_VERSION}
+  laptop:
+    strategy: kubernetes
+    config: {service: orders, namespaces: [other], kubeconfig: /home/me/.kube/config}
+  listed:
+    strategy: static
+    config: {hosts: ["${CONVOKE_TEST_HOST}:7946"]}
+`
+
+func TestManifestIsValidStableAndNoMoreThanNeeded(t *testing.T) {
+	t.Setenv("CONVOKE_TEST_HOST", "10.0.0.1")
+	file := write(t, "topology.yaml", manifestFile)
+	got := convoke(t, "manifest", "-c", file, "-n", "shop", "--service-account", "cart")
+	if got.code != exitOK || got.stderr != "" {
+		t.Fatalf("manifest = %+v, want exit code 0", got)
+	}
+	golden := filepath.Join("testdata", "manifest.golden.yaml")
+	if *update {
+		if err := os.WriteFile(golden, []byte(got.stdout), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), got.stdout); d != "" {
+		t.Errorf("manifest (-want +got); -update writes it anew:\n%s", d)
+	}
+	var kinds []string
+	for _, doc := range documents(t, got.stdout) {
+		kind, _ := doc["kind"].(string)
+		meta, _ := doc["metadata"].(map[string]any)
+		name, _ := meta["name"].(string)
+		namespace, _ := meta["namespace"].(string)
+		kinds = append(kinds, strings.Trim(kind+" "+namespace+"/"+name, " /"))
+	}
+	if d := cmp.Diff([]string{
+		"ServiceAccount shop/cart",
+		"Role shop/convoke-peers-endpointslices", "RoleBinding shop/convoke-peers-endpointslices",
+		"Role quay/convoke-peers", "RoleBinding quay/convoke-peers",
+		"Role harbour/convoke-peers", "RoleBinding harbour/convoke-peers",
+		"Role shop/convoke-peers-pods", "RoleBinding shop/convoke-peers-pods",
+		"Service shop/orders",
+		"",
+	}, kinds); d != "" {
+		t.Errorf("documents (-want +got):\n%s", d)
+	}
+}
+
+func TestManifestPrintsOnePart(t *testing.T) {
+	t.Setenv("CONVOKE_TEST_HOST", "10.0.0.1")
+	file := write(t, "topology.yaml", manifestFile)
+	all := convoke(t, "manifest", "-c", file).stdout
+	var parts []string
+	for _, part := range []string{"access", "service", "pod"} {
+		got := convoke(t, "manifest", "-c", file, "--only", part)
+		if got.code != exitOK {
+			t.Errorf("--only %s = %+v", part, got)
+		}
+		parts = append(parts, got.stdout)
+	}
+	if joined := strings.Join(parts, "---\n"); joined != all {
+		t.Errorf("the parts differ from the whole:\n%s", cmp.Diff(all, joined))
+	}
+}
+
+func TestManifestSaysWhatItCannotDo(t *testing.T) {
+	const head = "cluster: orders\ntopologies:\n  pods:\n    strategy: "
+	for _, c := range []struct {
+		name, file string
+		args       []string
+		code       int
+		want       string
+	}{
+		{"no topology for Kubernetes", head + "static\n    config: {hosts: ['10.0.0.1:1']}\n", nil, exitFailed,
+			"no topology has strategy: kubernetes or kubernetes_dns, so nothing is needed; there are: pods (static)"},
+		{"mistakes in the file", head + "kubernetes\n    config: {}\n", nil, exitFailed, "name the Service"},
+		{"labels that cannot be set", head + "kubernetes\n    config: {selector: 'a in (b, c)'}\n", nil, exitFailed, "it is more than key=value"},
+		{"two ports", head + "kubernetes\n    config: {service: orders, port: 9}\n", nil, exitFailed, "dialled at port 9, but node.listen has port 7946"},
+		{"no such part", head + "kubernetes\n    config: {service: orders}\n", []string{"--only", "rbac"}, exitUsage, "want access, service or pod"},
+		{"no name", head + "kubernetes\n    config: {service: orders}\n", []string{"-n", "Shop"}, exitFailed, `"Shop" is no name`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := convoke(t, append([]string{"manifest", "-c", write(t, "t.yaml", c.file)}, c.args...)...)
+			if got.code != c.code || !strings.Contains(got.stderr, c.want) || got.stdout != "" {
+				t.Errorf("manifest = %+v, want exit code %d and %q", got, c.code, c.want)
+			}
+		})
+	}
+	if got := convoke(t, "manifest"); got.code != exitUsage || !strings.Contains(got.stderr, "which file? say -c FILE") {
+		t.Errorf("manifest without a file = %+v", got)
+	}
+}
+
+func TestDNSNeedsAServiceThatPublishesInTimeAndNoToken(t *testing.T) {
+	type config struct {
+		Service   string `yaml:"service"`
+		Namespace string `yaml:"namespace"`
+		Port      int    `yaml:"port"`
+	}
+	p := pod{namespace: "shop", account: "cart", app: "orders", port: defaultPort, portName: "gossip"}
+	for _, c := range []config{{"orders", "", 0}, {"orders", "shop", 7946}, {"elsewhere", "quay", 0}} {
+		if err := p.takeDNS("near", c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := p.manifest("")
+	docs := documents(t, text)
+	if len(docs) != 2 || docs[0]["kind"] != "Service" {
+		t.Fatalf("documents %v, want a Service and the patch", docs)
+	}
+	for _, want := range []string{`name: "orders"`, "publishNotReadyAddresses: true", "automountServiceAccountToken: false"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the manifest lacks %s:\n%s", want, text)
+		}
+	}
+	if err := p.takeDNS("near", config{}); err == nil {
+		t.Error("a topology without a Service is taken, want an error")
+	}
+}
+
+// documents decodes a stream of YAML.
+func documents(t *testing.T, text string) []map[string]any {
+	t.Helper()
+	var all []map[string]any
+	for d := yaml.NewDecoder(strings.NewReader(text)); ; {
+		var doc map[string]any
+		switch err := d.Decode(&doc); {
+		case errors.Is(err, io.EOF):
+			return all
+		case err != nil:
+			t.Fatalf("%v in:\n%s", err, text)
+		}
+		all = append(all, doc)
+	}
+}
