@@ -154,7 +154,7 @@ func TestServicesFormAClusterAndProbesSurviveTheRestartOfAnother(t *testing.T) {
 		t.Errorf("Err after Stop = %v, want nil", err)
 	}
 	a.Stop() // once more
-	if err := a.Gossip().Set("role", "none"); !errors.Is(err, gossip.ErrStopped) {
+	if err := a.Gossip().Set(t.Context(), "role", "none"); !errors.Is(err, gossip.ErrStopped) {
 		t.Errorf("Set after Stop = %v, want ErrStopped", err)
 	}
 }
