@@ -13,7 +13,7 @@ SOAK ?= 30m
 # The race detector needs a C compiler.
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC | cut -d' ' -f1) >/dev/null 2>&1 && echo -race)
 
-.PHONY: check format tidy vet lint test schedules labs integration soak fuzz bench compare
+.PHONY: check format tidy vet lint test schedules labs integration soak fuzz bench compare ports
 
 check: format tidy vet lint test ## everything a change must pass
 
@@ -78,3 +78,12 @@ compare:
 	cd bench && $(GO) vet ./...
 	cd bench && $(STATICCHECK) ./...
 	cd bench && $(GO) test -count=1 ./...
+
+# Known software on convoke, each in a module of its own: what it needs is nothing that other programs should carry.
+PORTS := $(patsubst %/go.mod,%,$(wildcard examples/*/go.mod))
+
+ports:
+	@for dir in $(PORTS); do \
+		echo "== $$dir"; \
+		(cd $$dir && $(GO) mod tidy -diff && $(GO) vet ./... && $(STATICCHECK) ./... && $(GO) test -count=1 ./...) || exit 1; \
+	done
