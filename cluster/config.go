@@ -47,7 +47,7 @@ type Topology struct {
 	Prune Prune `yaml:"prune"`
 	// Expect is the number of nodes the cluster should have, this one included; 0 = unknown.
 	Expect int `yaml:"expect"`
-	// MinPeers is the number of connected peers from which the topology is ready; 0 means
+	// MinPeers is the number of connected peers from which the topology is whole; 0 means
 	// Expect - 1 or, without Expect, that the first complete answer suffices.
 	MinPeers int `yaml:"min_peers"`
 

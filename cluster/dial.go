@@ -53,9 +53,11 @@ func (g *group) report(c reconcile.Call, err error, o reconcile.Outcome) {
 	switch {
 	case o.Self:
 		g.s.log.Debug("an address is this node's own", "topology", c.Topology, "peer", c.Peer)
+	case o.Foreign && errors.Is(err, connector.ErrUntrusted):
+		g.note(noteUntrusted, PeerUntrusted, c, err)
 	case o.Foreign:
 		g.note(noteForeign, PeerForeign, c, err)
-	case o.Report && !errors.Is(err, connector.ErrForeign):
+	case o.Report && !errors.Is(err, connector.ErrForeign) && !errors.Is(err, connector.ErrUntrusted):
 		g.note(noteUnreachable, DialFailed, c, err)
 	}
 }

@@ -22,6 +22,7 @@ const (
 	PeerForgotten     EventKind = "forgotten"          // a peer that could not be reached was not named by any answer for 10 minutes
 	PeerUnlisted      EventKind = "unlisted"           // connect succeeds, but the list never shows the peer; once
 	PeerForeign       EventKind = "foreign"            // a peer belongs to another cluster
+	PeerUntrusted     EventKind = "untrusted"          // the keys or certificates of a peer are not those of this node
 	DialFailed        EventKind = "dial_failed"        // a peer cannot be reached; repeated every 10 minutes
 	DisconnectFailed  EventKind = "disconnect_failed"  // a peer that is no longer found cannot be disconnected; once
 	SourceFailed      EventKind = "source_failed"      // a source gives no answer; the last one stands

@@ -56,6 +56,7 @@ var (
 	noteForgotten   = &noticeKind{hclog.Info, "peer given up because no answer names it", "peers given up because no answer names them"}
 	noteUnreachable = &noticeKind{hclog.Warn, "peer cannot be reached", "peers cannot be reached; they are dialled again"}
 	noteForeign     = &noticeKind{hclog.Warn, "peer belongs to another cluster", "peers belong to another cluster"}
+	noteUntrusted   = &noticeKind{hclog.Warn, "peer has other keys or certificates", "peers have other keys or certificates than this node"}
 	noteUnlisted    = &noticeKind{hclog.Warn, "peer is not listed although it was connected", "peers are not listed although they were connected; return from List the address that was dialled, or the ID"}
 	noteStays       = &noticeKind{hclog.Warn, "peer cannot be disconnected", "peers cannot be disconnected; it is tried again more and more rarely"}
 	noteOverdue     = &noticeKind{hclog.Warn, "call did not return by its deadline", "calls did not return by their deadline; each peer is called again when its call has returned"}

@@ -103,11 +103,11 @@ func (p *parser) strategy(key *yaml.Node, t *Topology, config *yaml.Node) *strat
 	return configured
 }
 
-// names are the connectors and callbacks that a topology may name; nil connectors are not checked.
-type names struct{ connectors, connect, disconnect, list []string }
+// registeredNames are the connectors and callbacks that a topology may name; nil connectors are not checked.
+type registeredNames struct{ connectors, connect, disconnect, list []string }
 
-func (o LoadOptions) names() names {
-	n := names{connect: o.Connect, disconnect: o.Disconnect, list: o.List}
+func (o LoadOptions) names() registeredNames {
+	n := registeredNames{connect: o.Connect, disconnect: o.Disconnect, list: o.List}
 	if o.Connectors != nil {
 		n.connectors = append([]string{}, o.Connectors.Names()...)
 	}
@@ -115,7 +115,7 @@ func (o LoadOptions) names() names {
 }
 
 // checkNames reports connectors and callbacks that are not registered.
-func (t *Topology) checkNames(file string, names names) error {
+func (t *Topology) checkNames(file string, names registeredNames) error {
 	var errs []error
 	check := func(key, name string, known []string) {
 		for _, k := range known {

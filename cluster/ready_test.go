@@ -239,3 +239,20 @@ func TestASettingThatNoConnectorHonoursIsRefused(t *testing.T) {
 		t.Errorf("New with a connector that was made without the keys = %v", err)
 	}
 }
+
+func TestAPeerWithAnotherKeyIsReportedAsSuch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mesh, source, log := connectortest.NewMesh(), &script{}, &logbook{}
+		mesh.Refuse("a:7946", connector.ErrUntrusted)
+		s := start(t, configOf(cluster.Topology{Name: "t", Config: source.configured(1)}), cluster.WithConnector("mesh", mesh), cluster.WithLogger(log.logger()))
+		events := watch(t, s)
+		source.run(t, 1).set("a")
+		settle(10 * time.Minute)
+		if got := events.of(cluster.PeerUntrusted); len(got) != 1 || len(events.of(cluster.PeerForeign)) > 0 {
+			t.Errorf("events %v, want one of the keys and none of another cluster", got)
+		}
+		if n := len(log.lines("other keys or certificates")); n != 1 {
+			t.Errorf("%d lines about it, want one", n)
+		}
+	})
+}

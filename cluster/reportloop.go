@@ -78,7 +78,7 @@ func (r *reminder) due(substance string, now time.Time) bool {
 	return true
 }
 
-// substance is what must change for another line about a topology that is not ready: what [why] reports, apart from
+// substance is what must change for another line about a topology that is not whole: what [why] reports, apart from
 // times, attempts, numbers of peers that do not matter to readiness, and numbers within errors, such as the ports
 // that a system chooses.
 func substance(t TopologyStatus) string {

@@ -69,7 +69,7 @@ type PeerStatus struct {
 	Attempts  int       // dials since it was last connected; of a peer that is not wanted, disconnects
 	Err       error     // of the last dial or disconnect
 	Next      time.Time // when it may be tried again
-	Foreign   bool      // it belongs to another cluster
+	Foreign   bool      // it belongs to another cluster, or has other keys or certificates
 }
 
 // Status returns a snapshot.

@@ -102,7 +102,7 @@ func (s *Supervisor) check(c *Config) error {
 	if errs[0] == nil {
 		errs = append(errs, cmp.Or(c.checkNode(), s.checkHonoured(c)))
 	}
-	names := names{
+	names := registeredNames{
 		connectors: append([]string{}, slices.Sorted(maps.Keys(s.connectors))...),
 		connect:    slices.Sorted(maps.Keys(s.connects)),
 		disconnect: slices.Sorted(maps.Keys(s.disconnects)),

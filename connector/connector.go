@@ -40,6 +40,9 @@ var (
 	// ErrForeign means that the node there belongs to another cluster. It is dialled at the
 	// longest backoff and reported once.
 	ErrForeign = errors.New("the node belongs to another cluster")
+	// ErrUntrusted means that this node and the other one do not trust each other: their keys or certificates differ. It is
+	// treated as ErrForeign is.
+	ErrUntrusted = errors.New("the keys or certificates of the node are not those of this one")
 )
 
 // A Connector may have any of the following methods too.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/gossip"
+	"github.com/goconvoke/convoke/gossip/transport"
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -148,6 +149,8 @@ func (c *Connector) Connect(ctx context.Context, p peer.Peer) error {
 	switch {
 	case errors.Is(err, gossip.ErrSelf):
 		return fmt.Errorf("%s: %w", p.Addr, connector.ErrSelf)
+	case errors.Is(err, transport.ErrUntrusted):
+		return fmt.Errorf("%w: %w", connector.ErrUntrusted, err)
 	case errors.Is(err, gossip.ErrForeign):
 		return fmt.Errorf("%w: %w", connector.ErrForeign, err)
 	}

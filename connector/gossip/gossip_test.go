@@ -165,7 +165,7 @@ func TestTheOlderOfTwoProcessesStaysOut(t *testing.T) {
 	})
 }
 
-func TestANodeWithAnotherKeyIsForeign(t *testing.T) {
+func TestANodeWithAnotherKeyIsUntrusted(t *testing.T) {
 	keyed := func(b byte) gossip.Config {
 		psk, err := transport.NewPSK(bytes.Repeat([]byte{b}, 32))
 		if err != nil {
@@ -189,8 +189,8 @@ func TestANodeWithAnotherKeyIsForeign(t *testing.T) {
 	for c.Node() == nil {
 		<-c.Changes()
 	}
-	if err := c.Connect(ctx, peer.Peer{Addr: other.Addr()}); !errors.Is(err, connector.ErrForeign) || !strings.Contains(err.Error(), "another pre-shared key") {
-		t.Errorf("Connect = %v, want ErrForeign and the reason", err)
+	if err := c.Connect(ctx, peer.Peer{Addr: other.Addr()}); !errors.Is(err, connector.ErrUntrusted) || errors.Is(err, connector.ErrForeign) || !strings.Contains(err.Error(), "another pre-shared key") {
+		t.Errorf("Connect = %v, want ErrUntrusted and the reason", err)
 	}
 	if got := c.Node().Counters().Refused.Untrusted; got != 1 {
 		t.Errorf("counted %d untrusted, want 1", got)
@@ -271,4 +271,70 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+func TestZoneAndVersionAreForOthersToReadAndGoWhenTheFileNoLongerHasThem(t *testing.T) {
+	dir := t.TempDir()
+	subject := func(zone, version string) (*Connector, func()) {
+		t.Helper()
+		c, err := Kind.New(connector.NodeConfig{Cluster: "test", Name: "subject", Listen: "127.0.0.1:0", Zone: zone, Version: version, DataDir: dir}, connector.Env{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- c.(*Connector).Run(ctx) }()
+		for c.(*Connector).Node() == nil {
+			<-c.(*Connector).Changes()
+		}
+		return c.(*Connector), func() { cancel(); <-done }
+	}
+	seen := func(addr string) (all []peer.Peer) {
+		t.Helper()
+		other := prepare(t, "127.0.0.1:0")
+		other.config.Name = "other"
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		done := make(chan error, 1)
+		go func() { done <- other.Run(ctx) }()
+		defer func() { cancel(); <-done }()
+		for other.Node() == nil {
+			<-other.Changes()
+		}
+		if err := other.Connect(ctx, peer.Peer{Addr: addr}); err != nil {
+			t.Fatal(err)
+		}
+		for len(all) == 0 && ctx.Err() == nil {
+			all, _ = other.List(ctx) // it listens
+		}
+		return all
+	}
+	c, stop := subject("west", "v2")
+	if got := seen(c.Node().Addr()); len(got) != 1 || got[0].Zone != "west" || got[0].Version != "v2" {
+		t.Errorf("another node lists %+v, want zone and version", got)
+	}
+	stop()
+	c, stop = subject("", "v3")
+	defer stop()
+	if got := seen(c.Node().Addr()); len(got) != 1 || got[0].Zone != "" || got[0].Version != "v3" {
+		t.Errorf("another node lists %+v, want no zone any longer and the new version", got)
+	}
+}
+
+func TestAHostAloneIsAdvertisedWithThePortListenedOn(t *testing.T) {
+	c, err := Kind.New(connector.NodeConfig{Cluster: "test", Name: "subject", Listen: "127.0.0.1:0", Advertise: "127.0.0.7"}, connector.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := c.(*Connector)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- g.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	for g.Node() == nil {
+		<-g.Changes()
+	}
+	_, port, err := net.SplitHostPort(g.Node().Bound())
+	if want := "127.0.0.7:" + port; err != nil || g.Node().Addr() != want {
+		t.Errorf("advertised as %s, want %s", g.Node().Addr(), want)
+	}
 }

@@ -100,7 +100,7 @@ func (d *dial) finish(l *Ledger, err error, now time.Time) (o Outcome) {
 		return o
 	}
 	d.unlisted = 0
-	if errors.Is(err, connector.ErrForeign) {
+	if errors.Is(err, connector.ErrForeign) || errors.Is(err, connector.ErrUntrusted) {
 		o.Foreign = !d.foreign
 		d.foreign = true
 		d.next = now.Add(l.jitter(maxBackoff))
