@@ -46,7 +46,7 @@ func keysDelete(ctx context.Context, g *gossip.Node, r admin.Request, _ send) er
 }
 
 // seen returns when a key is as it was written in this node's view too, so that the next command reads it; or soon, since
-// somebody else may have written it again.
+// another client may have written it again.
 func seen(ctx context.Context, g *gossip.Node, member, key string, is func(value string, ok bool) bool) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -93,7 +93,7 @@ func keysWatch(ctx context.Context, g *gossip.Node, _ admin.Request, out send) e
 	return endOf(g)
 }
 
-// endOf says why a watch has ended: nothing, if the client or the agent wanted that.
+// endOf returns why a watch has ended; nil if the client or the agent ended it.
 func endOf(g *gossip.Node) error {
 	if err := g.Err(); !errors.Is(err, gossip.ErrStopped) {
 		return err

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,7 +10,7 @@ import (
 
 // Handler returns a handler for probes. GET /livez is 200 while the loops of the node turn; a process that fails it should be
 // restarted. GET /readyz is 200 from the moment when the expected nodes were together once until the node ends, so that a rollout or the
-// restart of another node makes nobody unready; for start-up and readiness probes. Any other answer is 503, with the reason as
+// restart of another node changes nothing; for start-up and readiness probes. Any other answer is 503, with the reason as
 // text.
 func (n *Node) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -33,7 +34,7 @@ func (n *Node) readiness() error {
 			reasons = append(reasons, fmt.Sprintf("topology %s has not formed: %s", t.Name, t.Why))
 		}
 	}
-	return fmt.Errorf("%s", strings.Join(reasons, "; "))
+	return errors.New(strings.Join(reasons, "; "))
 }
 
 func probe(check func() error) http.HandlerFunc {

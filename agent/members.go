@@ -21,14 +21,14 @@ const listTimeout = 2 * time.Second
 type Member struct {
 	Name    string // the address where the connector has no names
 	Addr    string // host:port; "" for this node until it listens
-	Zone    string // as the node itself says, else ""
-	Version string // as the node itself says, else ""
+	Zone    string // that the node publishes, else ""
+	Version string // that the node publishes, else ""
 	Status  gossip.Status
 	Self    bool
 }
 
 // Members returns the members that this node knows, sorted by name, itself included. The gossip core knows those that are down or
-// have left too; other connectors list those that are up. It returns an error while the connector cannot tell.
+// have left too; other connectors list those that are up. It returns an error while the connector cannot list them.
 func (n *Node) Members(ctx context.Context) ([]Member, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
