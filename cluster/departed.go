@@ -29,8 +29,17 @@ type departed struct {
 // identity is the name under which a peer comes back: its address may be another then.
 func identity(p peer.Peer) string { return cmp.Or(p.ID, p.Addr) }
 
-// update takes a new list.
+// has reports whether a peer is in the last list.
+func (d *departed) has(p peer.Peer) bool {
+	_, ok := d.listed[identity(p)]
+	return ok
+}
+
+// update takes a new list. One with the same peers costs no memory.
 func (d *departed) update(list []peer.Peer, now time.Time) {
+	if len(list) == len(d.listed) && !slices.ContainsFunc(list, func(p peer.Peer) bool { return !d.has(p) }) {
+		return
+	}
 	before := d.listed
 	d.listed = make(map[string]peer.Peer, len(list))
 	for _, p := range list {

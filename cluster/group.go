@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/goconvoke/convoke/cluster/internal/reconcile"
@@ -146,7 +147,7 @@ func (g *group) round(ctx context.Context) time.Duration {
 		return min(pause, g.retryList())
 	}
 	now := time.Now()
-	g.last = connected
+	g.last = slices.Clone(connected) // readers of the status hold it; the connector may change its own
 	g.gone.update(connected, now)
 	g.ledger.SetSelf(self)
 	plan := g.ledger.Round(connected, now)

@@ -35,14 +35,6 @@ type Env struct {
 	Rejoin bool
 }
 
-// WithDefaults returns e with a logger.
-func (e Env) WithDefaults() Env {
-	if e.Log == nil {
-		e.Log = hclog.NewNullLogger()
-	}
-	return e
-}
-
 // Own returns the kind of a connector that the program makes by itself and that honours no optional setting, as one of
 // callbacks does.
 func Own(name string) Kind {

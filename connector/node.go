@@ -7,6 +7,9 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/goconvoke/convoke/internal/secret"
 	"github.com/goconvoke/convoke/internal/strictyaml"
@@ -30,9 +33,9 @@ type NodeConfig struct {
 	Listen string `yaml:"listen"`
 	// Advertise is the host or host:port that peers dial; "" means that the connector finds it out.
 	Advertise string `yaml:"advertise"`
-	// Zone is the failure zone of this node, for others to read; at most 255 bytes.
+	// Zone is the failure zone of this node, for others to read; at most 255 bytes of printable text.
 	Zone string `yaml:"zone"`
-	// Version is the version of the program, for others to read; at most 255 bytes.
+	// Version is the version of the program, for others to read; at most 255 bytes of printable text.
 	Version string `yaml:"version"`
 	// DataDir is the directory in which members, keys and the shared map survive a restart; "" means that nothing does.
 	DataDir string `yaml:"data_dir"`
@@ -181,8 +184,11 @@ func checkAdvertise(addr string) error {
 }
 
 func checkText(s string) error {
-	if len(s) > maxName {
+	switch {
+	case len(s) > maxName:
 		return fmt.Errorf("%d bytes, at most %d are possible", len(s), maxName)
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return fmt.Errorf("%q is not printable text", s)
 	}
 	return nil
 }

@@ -51,7 +51,9 @@ var table = []rule{
 		third: []string{hclog, yaml}},
 	{pkg: "cluster/internal/*", ours: []string{"peer", "connector"}},
 
-	{pkg: "gossip", ours: []string{"gossip/*", "internal/hostaddr"}, third: []string{hclog}},
+	{pkg: "gossip", ours: []string{"gossip/*", "internal/hostaddr"}, third: []string{hclog, "github.com/tidwall/btree"}},
+	{pkg: "gossip/internal/*"},
+	{pkg: "gossip/kit", ours: []string{"gossip", "gossip/*"}, third: []string{hclog}}, // real nodes in memory, for programs' own tests
 	{pkg: "gossip/core", third: []string{"github.com/tidwall/btree"}},
 	{pkg: "gossip/disk"},
 	{pkg: "gossip/wire", ours: []string{"gossip/core"}, third: []string{"google.golang.org/protobuf/encoding/protowire"}},
