@@ -151,6 +151,9 @@ func (s *Supervisor) notifyStatus() {
 		close(s.changed)
 		s.changed = nil
 	}
+	if s.ended { // an orderly end is no news of the cluster
+		return
+	}
 	formed := true
 	for _, c := range s.config.Topologies {
 		t := s.topologies[c.Name]
