@@ -139,3 +139,30 @@ func TestARemovalOnTheOwnDiskIsHonouredWithAClockThatIsBehind(t *testing.T) {
 		}
 	}
 }
+
+func TestARemovalIsTakenWhateverItsStampButNoOtherWriteOfTheFuture(t *testing.T) {
+	l := newLoner(nil)
+	l.meet(1, "b")
+	l.meet(2, "x")
+	ahead := stampAt(MomentAt(l.now.Add(20 * time.Minute)))
+	removal := SharedEntry{Space: SpaceMember, Key: "x", Value: removalOf(1), Stamp: ahead, Writer: 7, Expires: MomentAt(l.now.Add(time.Hour)).Time().UnixMilli()}
+	table := sharedTable{l.Core}
+	for space, want := range map[Space]bool{SpaceMember: true, SpaceUser: false} {
+		if got := table.takes(claim{id: SharedID(space, "x"), hi: uint64(ahead), lo: 7}); got != want {
+			t.Errorf("space %d: an entry of the future is asked for: %v, want %v", space, got, want)
+		}
+	}
+	l.receive(1, &SharedDelta{Entries: []SharedEntry{removal, {Key: "k", Value: "v", Stamp: ahead, Writer: 7}}})
+	if _, ok := l.Member("x"); ok {
+		t.Error("x is a member though its removal came")
+	}
+	if l.has("k") {
+		t.Error("a write of the future was taken")
+	}
+	far := removal
+	far.Key, far.Stamp = "b", stampAt(MomentAt(l.now).Add(2*farGeneration))
+	l.receive(1, &SharedDelta{Entries: []SharedEntry{far}})
+	if _, ok := l.Member("b"); !ok {
+		t.Error("a removal was taken whose stamp no clock can have given")
+	}
+}

@@ -65,8 +65,19 @@ func (e *SharedEntry) version() SharedVersion {
 	return SharedVersion{ID: e.id(), Stamp: e.Stamp, Writer: e.Writer}
 }
 
-// SharedID is the hash of a key that stands for it in digests.
-func SharedID(s Space, key string) uint64 { return mix(fnv(key) ^ mix(uint64(s)+1)) }
+// SharedID is the hash of a key that stands for it in digests. Its highest bit is set for SpaceMember and for no other space.
+func SharedID(s Space, key string) uint64 {
+	id := mix(fnv(key)^mix(uint64(s)+1)) &^ memberBit
+	if s == SpaceMember {
+		id |= memberBit
+	}
+	return id
+}
+
+const memberBit = 1 << 63
+
+// isMemberID reports whether an ID is that of a key of SpaceMember.
+func isMemberID(id uint64) bool { return id&memberBit != 0 }
 
 // hash covers which write the entry is, and not its content: the same write has the same content everywhere, but for values that
 // have expired, which are dropped a little sooner here than there.
