@@ -223,8 +223,10 @@ func (w *World) early(stamp core.Stamp) bool {
 func (l *Ledger) waiting() bool {
 	last := core.Stamp(0)
 	for _, n := range l.w.running() {
-		for _, e := range n.disk.shared {
-			last = max(last, e.Stamp)
+		for k, e := range n.disk.shared {
+			if k.space == core.SpaceUser { // what is of members is taken whatever its stamp
+				last = max(last, e.Stamp)
+			}
 		}
 	}
 	return l.w.early(last)
