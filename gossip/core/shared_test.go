@@ -166,3 +166,30 @@ func TestARemovalIsTakenWhateverItsStampButNoOtherWriteOfTheFuture(t *testing.T)
 		t.Error("a removal was taken whose stamp no clock can have given")
 	}
 }
+
+func TestWhatWasWrittenAloneByAClockAheadStaysNewerThanWhatOthersHave(t *testing.T) {
+	l := newLoner(nil)
+	l.meet(1, "b")
+	l.receive(1, &SharedDelta{Entries: []SharedEntry{l.write("k", 7)}})
+	_, had, _ := l.Shared("k")
+	l.do(LinkDown{Link: 1})
+	l.pass(20 * time.Minute)
+	l.do(SharedSet{Key: "k", Value: "earlier"})
+	l.do(SharedSet{Key: "k", Value: "alone"})
+	l.do(SharedSet{Key: "new", Value: "alone"})
+	behind := l.now.Add(-40 * time.Minute)
+	l.do(LinkUp{Link: 2, ID: "c", Generation: 1, Addr: "c:1", Clock: behind.UnixMilli()})
+	sentTo := map[string]Stamp{}
+	for _, d := range sent[*SharedDelta](l.pass(time.Second), 2) {
+		for _, e := range d.Entries {
+			sentTo[e.Key] = e.Stamp
+		}
+	}
+	value, stamp, _ := l.Shared("k")
+	if value != "alone" || stamp != had+1 || sentTo["k"] != stamp {
+		t.Errorf("k = %q, stamped %v, sent as %v, want it just above %v", value, stamp, sentTo["k"], had)
+	}
+	if _, stamp, _ := l.Shared("new"); stamp > stampAt(MomentAt(behind.Add(clockAhead))) || sentTo["new"] != stamp {
+		t.Errorf("a new key is stamped %v, sent as %v, want it of the present of the cluster, %v", stamp.Time(), sentTo["new"].Time(), behind)
+	}
+}

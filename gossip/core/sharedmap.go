@@ -117,6 +117,7 @@ type cell struct {
 	due   Moment // the key of its heap
 	index int    // in its heap
 	alone bool   // written here while there was no link, so that no other node can have it
+	under Stamp  // of an entry written alone: that of the last one of its key that others may have; 0: there is none
 }
 
 func newSharedMap(limit int, horizon time.Duration) sharedMap {
@@ -174,7 +175,7 @@ func (m *sharedMap) replace(e *SharedEntry) {
 	} else {
 		m.forget(c)
 	}
-	c.entry, c.alone = e, false
+	c.entry, c.alone, c.under = e, false, 0
 	m.hash += e.hash()
 	m.buckets[id%NumBuckets] += e.hash()
 	*m.bytes(e) += e.cost()
@@ -251,18 +252,18 @@ func (m *sharedMap) inBuckets(mask uint64) []*SharedEntry {
 	return all
 }
 
-// writtenAlone returns the entries that no other node can have, in the order in which they were written, and does not return them
+// writtenAlone returns the cells whose entries no other node can have, in the order in which they were written, and does not return them
 // again: there is company now.
-func (m *sharedMap) writtenAlone() (out []*SharedEntry) {
+func (m *sharedMap) writtenAlone() (out []*cell) {
 	for b := range m.sorted {
 		for _, c := range m.sorted[b] {
 			if c.alone {
 				c.alone = false
-				out = append(out, c.entry)
+				out = append(out, c)
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b *SharedEntry) int { return cmp.Compare(a.Stamp, b.Stamp) })
+	slices.SortFunc(out, func(a, b *cell) int { return cmp.Compare(a.entry.Stamp, b.entry.Stamp) })
 	return out
 }
 
