@@ -111,8 +111,13 @@ func (c *Core) aheadOfClock(s Stamp) bool { return s > c.future() }
 
 // isAhead reports whether a write is of the future for a node that has its key at a stamp, 0: not at all. One that closely follows
 // what the node has is not: it does no more harm than that, and otherwise no node could write the key again before its time, after all
-// clocks were set back.
-func (c *Core) isAhead(s, had Stamp) bool {
+// clocks were set back. Nor is what is written of members, unless no clock can have given its stamp: after all clocks were set back, a
+// member would be removed to those that have its removal and a member to the others. A node does not write it with a clock that is
+// ahead, so that it is in the way of no later write.
+func (c *Core) isAhead(id uint64, s, had Stamp) bool {
+	if isMemberID(id) {
+		return s > stampAt(c.clusterTime().Add(farGeneration))
+	}
 	return c.aheadOfClock(s) && (s <= had || s-had > followsWithin || had == 0)
 }
 

@@ -74,6 +74,7 @@ const (
 // bucketHashes are the bucket hashes of a peer, and what comparing them showed.
 type bucketHashes struct {
 	theirs  [NumBuckets]uint64
+	cameAt  time.Duration // when they came
 	dueAt   time.Duration // when to compare them; 0: that was done
 	differs [NumBuckets]uint8
 	sameAt  [NumBuckets]time.Duration
@@ -118,6 +119,16 @@ func (x *exchange) bucketsOf() *bucketHashes {
 		x.buckets.sameAt[i] = x.sameAt
 	}
 	return x.buckets
+}
+
+// caughtUp notes which of the buckets were equal when they came, after all: what the peer was ahead of us then has come since. A node
+// that writes all the time is ahead in every comparison, each time by something else.
+func (b *bucketHashes) caughtUp(past *recentHashes) {
+	for i := range b.theirs {
+		if b.cameAt > b.sameAt[i] && past.hasBucket(i, b.theirs[i], b.cameAt-recentFor) {
+			b.sameAt[i] = b.cameAt
+		}
+	}
 }
 
 // count returns the number of buckets that differed in so many comparisons in a row, or more.

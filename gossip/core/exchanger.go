@@ -166,7 +166,8 @@ func (e *exchanger) sendDigest(l *link, mask uint64, reply bool) {
 func (e *exchanger) onBuckets(l *link, theirs *[NumBuckets]uint64) {
 	x := e.table.of(l)
 	b := x.bucketsOf()
-	b.theirs = *theirs
+	b.caughtUp(&e.past)
+	b.theirs, b.cameAt = *theirs, e.now()
 	if e.table.quiet() || !e.storms && !x.compared {
 		e.compare(l, 1)
 		return

@@ -12,12 +12,14 @@ import (
 // statement about a member travels that could reach members that are alive: a member that is up has no age. (Chitchat drops dead nodes in the
 // same way, by time since death that each node counts for itself; Cassandra needs a word, "removed", that spreads.)
 //
-// A node does not forget when those that it would forget are as many as those that are up, it included: then it may be the one that
-// is cut off, and the addresses that it remembers are its way back. Members that left are forgotten in any case.
+// A node does not forget a member when those that ceased to be up together with it, within one tick, are as many as those that are up, it
+// included: then it may be the one that is cut off, and the addresses that it remembers are its way back. Who ceased together is seen
+// from what travels with the records and not from who is due at one tick, so that all nodes keep the same members. Members that left are
+// forgotten in any case.
 
-// seenOf returns when a member was last up, 0 if it is up here.
+// seenOf returns when a member was last up, 0 if it is up here for sure.
 func (c *Core) seenOf(t *slot) Moment {
-	if t.up && !t.left {
+	if t.up && !t.left && c.isSure(t) {
 		return 0
 	}
 	return t.seen
@@ -32,9 +34,14 @@ func (c *Core) sawMember(t *slot, seen Moment) {
 	t.seen = max(t.seen, seen)
 }
 
-// rememberMember has what a shell keeps of a member written again.
+// rememberMember has what a shell keeps of a member written again. It is once more if the member falls, so that being sure does not
+// matter.
 func (c *Core) rememberMember(t *slot) {
-	c.emit(Remember{ID: t.rec.id, Addr: t.addr, Generation: t.rec.generation, Seen: c.seenOf(t)})
+	seen := t.seen
+	if t.up && !t.left {
+		seen = 0
+	}
+	c.emit(Remember{ID: t.rec.id, Addr: t.addr, Generation: t.rec.generation, Seen: seen})
 }
 
 // age is for how long a member has not been up, or has left; 0 if it is up.
@@ -54,22 +61,37 @@ func (c *Core) forgetDue() {
 	tick := c.forgetTick()
 	c.forgetAt = now + tick
 	maps.DeleteFunc(c.forgotten, func(_ NodeID, f forgottenLife) bool { return now >= f.until })
-	var down []*slot
-	for _, t := range slices.Clone(c.store.slots) {
-		switch {
-		case t.rec == nil || t == c.self || c.links.byPeer[t] != nil || c.age(t) < c.cfg.ForgetAfter:
-		case t.left:
+	due, down := c.agedMembers()
+	for _, t := range due {
+		if t.left || cutOffWith(down, t.seen, tick) < c.judge.up {
 			c.forgetLife(t, now+10*tick)
-		default:
-			down = append(down, t)
 		}
 	}
-	if len(down) >= c.judge.up {
-		return
+}
+
+// agedMembers returns the members that have been gone for Config.ForgetAfter, and in ascending order when each member that is down was
+// last up.
+func (c *Core) agedMembers() (due []*slot, down []Moment) {
+	for _, t := range c.store.slots {
+		if t.rec == nil || t == c.self || t.up && !t.left {
+			continue
+		}
+		if !t.left {
+			down = append(down, t.seen)
+		}
+		if c.links.byPeer[t] == nil && c.age(t) >= c.cfg.ForgetAfter {
+			due = append(due, t)
+		}
 	}
-	for _, t := range down {
-		c.forgetLife(t, now+10*tick)
-	}
+	slices.Sort(down)
+	return due, down
+}
+
+// cutOffWith returns how many of the sorted moments are within a time of one of them.
+func cutOffWith(down []Moment, at Moment, within time.Duration) int {
+	first, _ := slices.BinarySearch(down, at.Add(-within))
+	end, _ := slices.BinarySearch(down, at.Add(within)+1)
+	return end - first
 }
 
 // forgetTick is how often members are looked at that may be forgotten.
@@ -130,7 +152,7 @@ func (c *Core) forgetMember(t *slot) {
 	c.emit(Forget{ID: t.rec.id})
 	c.store.drop(t)
 	c.stale = true
-	soonest(&c.judge.dueAt, c.now()+c.cfg.Coalesce)
+	c.judgeSoon()
 }
 
 // quietly is the reason for which a record is turned away that is no fault of the peer.

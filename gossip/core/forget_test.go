@@ -44,3 +44,66 @@ func TestAFullTableDropsWhoLeftThenWhoIsGoneLongest(t *testing.T) {
 		}
 	}
 }
+
+// recordOf returns a record with an address and links, at the first version that has all of them.
+func recordOf(name string, seen Moment, links ...string) RecordDelta {
+	d := RecordDelta{Node: HashID(name), ID: name, Generation: 1, Seen: seen,
+		Entries: []Entry{{Kind: KindMeta, Key: MetaAddr, Value: name + ":1", Version: 1}}}
+	for i, to := range links {
+		d.Links = append(d.Links, Link(HashID(to), uint64(i+2), false))
+	}
+	d.To = uint64(len(links) + 1)
+	return d
+}
+
+// meet links a node to another one, and returns once both are up to each other.
+func (l *loner) meet(id LinkID, name string) {
+	l.do(LinkUp{Link: id, ID: name, Generation: 1, Addr: name + ":1", Clock: l.now.UnixMilli()})
+	l.receive(id, &Beat{Wanted: true})
+	l.receive(id, &Delta{Records: []RecordDelta{recordOf(name, 0, l.cfg.ID)}})
+}
+
+func TestMembersAreForgottenUnlessAsManyAsAreUpCeasedTogether(t *testing.T) {
+	for _, c := range []struct {
+		apart time.Duration
+		known int
+	}{{time.Second, 4}, {20 * time.Second, 2}} {
+		l := newLoner(func(c *Config) { c.ForgetAfter = time.Minute })
+		l.meet(1, "b")
+		gone := MomentAt(l.now.Add(-10 * time.Minute)) // both are due at one tick
+		l.receive(1, &Delta{Records: []RecordDelta{recordOf("x", gone, "b"), recordOf("y", gone.Add(-c.apart), "b")}})
+		for range 10 {
+			l.pass(time.Second)
+			l.receive(1, &Beat{Wanted: true})
+		}
+		if got := l.Known(); got != c.known {
+			t.Errorf("%v apart: %d members are known, want %d", c.apart, got, c.known)
+		}
+	}
+}
+
+// A record that a neighbour has not brought up to date yet makes a member rise that is gone; nothing is to look as if it was up of late.
+func TestAMemberThatRisesForAMomentIsNotReportedAsUp(t *testing.T) {
+	l := newLoner(nil)
+	l.meet(1, "b")
+	l.meet(2, "c")
+	gone := MomentAt(l.now.Add(-time.Hour))
+	l.receive(1, &Delta{Records: []RecordDelta{recordOf("x", gone, "y"), recordOf("y", gone, "x")}})
+	l.pass(time.Second)
+	out := l.receive(1, &Delta{Records: []RecordDelta{
+		{Node: HashID("b"), Generation: 1, From: 2, To: 3, Links: []LinkEntry{Link(HashID("x"), 3, false)}},
+		{Node: HashID("x"), Generation: 1, From: 2, To: 3, Links: []LinkEntry{Link(HashID("b"), 3, false)}},
+		{Node: HashID("x"), Generation: 1, From: 3, To: 4, Links: []LinkEntry{Link(HashID("y"), 4, true)}}}})
+	out = append(out, l.receive(2, &Digest{Entries: []DigestEntry{{Node: HashID("y")}}})...)
+	answer := sent[*Delta](out, 2)
+	if len(answer) != 1 || len(answer[0].Records) != 1 || answer[0].Records[0].Seen != gone {
+		t.Errorf("the record of y is sent as %+v, want it last seen at %v", answer, gone)
+	}
+	l.pass(l.cfg.Hold)
+	if y := l.store.byNode[HashID("y")]; y.up || y.seen != gone {
+		t.Errorf("y is up: %v, last seen at %v, want %v", y.up, y.seen, gone)
+	}
+	if x := l.store.byNode[HashID("x")]; !x.up || l.seenOf(x) != 0 {
+		t.Errorf("x is up: %v, last seen at %v, want it up", x.up, l.seenOf(x))
+	}
+}

@@ -53,7 +53,7 @@ func (c *Core) restoreShared(e *SharedEntry) {
 		return
 	}
 	c.shared.clock.see(e.Stamp, c.future())
-	if c.aheadOfClock(e.Stamp) {
+	if c.isAhead(e.id(), e.Stamp, 0) {
 		c.held.add(e)
 	}
 	c.emit(RememberShared{Entry: e, Restored: true})

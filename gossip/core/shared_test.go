@@ -139,3 +139,57 @@ func TestARemovalOnTheOwnDiskIsHonouredWithAClockThatIsBehind(t *testing.T) {
 		}
 	}
 }
+
+func TestARemovalIsTakenWhateverItsStampButNoOtherWriteOfTheFuture(t *testing.T) {
+	l := newLoner(nil)
+	l.meet(1, "b")
+	l.meet(2, "x")
+	ahead := stampAt(MomentAt(l.now.Add(20 * time.Minute)))
+	removal := SharedEntry{Space: SpaceMember, Key: "x", Value: removalOf(1), Stamp: ahead, Writer: 7, Expires: MomentAt(l.now.Add(time.Hour)).Time().UnixMilli()}
+	table := sharedTable{l.Core}
+	for space, want := range map[Space]bool{SpaceMember: true, SpaceUser: false} {
+		if got := table.takes(claim{id: SharedID(space, "x"), hi: uint64(ahead), lo: 7}); got != want {
+			t.Errorf("space %d: an entry of the future is asked for: %v, want %v", space, got, want)
+		}
+	}
+	l.receive(1, &SharedDelta{Entries: []SharedEntry{removal, {Key: "k", Value: "v", Stamp: ahead, Writer: 7}}})
+	if _, ok := l.Member("x"); ok {
+		t.Error("x is a member though its removal came")
+	}
+	if l.has("k") {
+		t.Error("a write of the future was taken")
+	}
+	far := removal
+	far.Key, far.Stamp = "b", stampAt(MomentAt(l.now).Add(2*farGeneration))
+	l.receive(1, &SharedDelta{Entries: []SharedEntry{far}})
+	if _, ok := l.Member("b"); !ok {
+		t.Error("a removal was taken whose stamp no clock can have given")
+	}
+}
+
+func TestWhatWasWrittenAloneByAClockAheadStaysNewerThanWhatOthersHave(t *testing.T) {
+	l := newLoner(nil)
+	l.meet(1, "b")
+	l.receive(1, &SharedDelta{Entries: []SharedEntry{l.write("k", 7)}})
+	_, had, _ := l.Shared("k")
+	l.do(LinkDown{Link: 1})
+	l.pass(20 * time.Minute)
+	l.do(SharedSet{Key: "k", Value: "earlier"})
+	l.do(SharedSet{Key: "k", Value: "alone"})
+	l.do(SharedSet{Key: "new", Value: "alone"})
+	behind := l.now.Add(-40 * time.Minute)
+	l.do(LinkUp{Link: 2, ID: "c", Generation: 1, Addr: "c:1", Clock: behind.UnixMilli()})
+	sentTo := map[string]Stamp{}
+	for _, d := range sent[*SharedDelta](l.pass(time.Second), 2) {
+		for _, e := range d.Entries {
+			sentTo[e.Key] = e.Stamp
+		}
+	}
+	value, stamp, _ := l.Shared("k")
+	if value != "alone" || stamp != had+1 || sentTo["k"] != stamp {
+		t.Errorf("k = %q, stamped %v, sent as %v, want it just above %v", value, stamp, sentTo["k"], had)
+	}
+	if _, stamp, _ := l.Shared("new"); stamp > stampAt(MomentAt(behind.Add(clockAhead))) || sentTo["new"] != stamp {
+		t.Errorf("a new key is stamped %v, sent as %v, want it of the present of the cluster, %v", stamp.Time(), sentTo["new"].Time(), behind)
+	}
+}

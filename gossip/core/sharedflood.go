@@ -87,7 +87,7 @@ const askAgainAfter = 25 * time.Millisecond
 // One that is of the future waits until no neighbour takes it for that.
 func (c *Core) spread(e *SharedEntry, had Stamp, from LinkID) {
 	c.stale = true
-	if c.isAhead(e.Stamp, had) {
+	if c.isAhead(e.id(), e.Stamp, had) {
 		c.held.add(e)
 		return
 	}
@@ -226,7 +226,7 @@ func (c *Core) announceItems(items []*sharedItem, first bool) {
 func (c *Core) onAnnounce(l *link, a *SharedAnnounce) {
 	f := &c.sharedFlood
 	for _, v := range a.Entries {
-		if c.isAhead(v.Stamp, c.stampOf(v.ID)) || len(f.lacks) >= lackedMost {
+		if c.isAhead(v.ID, v.Stamp, c.stampOf(v.ID)) || len(f.lacks) >= lackedMost {
 			continue
 		}
 		if c.hasWrite(v) {

@@ -61,12 +61,14 @@ func (c *Core) writeShared(e SharedEntry) {
 	e.Writer = c.self.node
 	e.Stamp, _ = c.nextStamp(c.shared.find(e.Space, e.Key))
 	c.shared.clock.wrote(e.Stamp, c.future())
-	had, old := c.stampOf(e.id()), c.shared.cells[e.id()]
-	// In the place of a write of the future that others may have, this one must keep a stamp above it.
-	alone := len(c.links.list) == 0 && (!c.aheadOfClock(had) || old.alone)
+	had := c.stampOf(e.id())
+	under := had
+	if old := c.shared.cells[e.id()]; old != nil && old.alone {
+		under = old.under
+	}
 	c.shared.put(&e)
-	if own := c.shared.cells[e.id()]; own != nil {
-		own.alone = alone
+	if own := c.shared.cells[e.id()]; own != nil && len(c.links.list) == 0 {
+		own.alone, own.under = true, under
 	}
 	c.publishShared(&e, had)
 }
@@ -102,20 +104,24 @@ func (c *Core) deleteShared(key string) {
 
 // rewriteAhead writes again what this node wrote while it was alone, by a clock that was more than a minute ahead of the cluster that
 // it meets now: the writes were acknowledged, no other node has them, and none would take them before its clock gets there. They
-// keep their order and their time to live. What was written in company stays as it is: others may have it, and a lower stamp
-// here would lose to them later.
+// keep their time to live, and stay newer than what others may have of their keys from before. What was written in company stays as
+// it is: others may have it, and a lower stamp here would lose to them later.
 func (c *Core) rewriteAhead() {
-	for _, e := range c.shared.writtenAlone() {
+	for _, own := range c.shared.writtenAlone() {
+		e, under := own.entry, own.under
 		if !c.aheadOfClock(e.Stamp) {
 			continue
 		}
 		next := *e
-		next.Stamp, _ = c.shared.clock.next(0, c.clusterTime(), c.future())
+		next.Stamp, _ = c.shared.clock.next(under, c.clusterTime(), c.future())
+		if next.Stamp >= e.Stamp {
+			continue
+		}
 		c.shared.clock.wrote(next.Stamp, c.future())
 		if e.Expires != 0 {
 			next.Expires -= e.Stamp.Time().Sub(next.Stamp.Time()).Milliseconds()
 		}
 		c.shared.replace(&next)
-		c.publishShared(&next, 0)
+		c.publishShared(&next, under)
 	}
 }

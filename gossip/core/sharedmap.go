@@ -65,8 +65,19 @@ func (e *SharedEntry) version() SharedVersion {
 	return SharedVersion{ID: e.id(), Stamp: e.Stamp, Writer: e.Writer}
 }
 
-// SharedID is the hash of a key that stands for it in digests.
-func SharedID(s Space, key string) uint64 { return mix(fnv(key) ^ mix(uint64(s)+1)) }
+// SharedID is the hash of a key that stands for it in digests. Its highest bit is set for SpaceMember and for no other space.
+func SharedID(s Space, key string) uint64 {
+	id := mix(fnv(key)^mix(uint64(s)+1)) &^ memberBit
+	if s == SpaceMember {
+		id |= memberBit
+	}
+	return id
+}
+
+const memberBit = 1 << 63
+
+// isMemberID reports whether an ID is that of a key of SpaceMember.
+func isMemberID(id uint64) bool { return id&memberBit != 0 }
 
 // hash covers which write the entry is, and not its content: the same write has the same content everywhere, but for values that
 // have expired, which are dropped a little sooner here than there.
@@ -106,6 +117,7 @@ type cell struct {
 	due   Moment // the key of its heap
 	index int    // in its heap
 	alone bool   // written here while there was no link, so that no other node can have it
+	under Stamp  // of an entry written alone: that of the last one of its key that others may have; 0: there is none
 }
 
 func newSharedMap(limit int, horizon time.Duration) sharedMap {
@@ -163,7 +175,7 @@ func (m *sharedMap) replace(e *SharedEntry) {
 	} else {
 		m.forget(c)
 	}
-	c.entry, c.alone = e, false
+	c.entry, c.alone, c.under = e, false, 0
 	m.hash += e.hash()
 	m.buckets[id%NumBuckets] += e.hash()
 	*m.bytes(e) += e.cost()
@@ -240,18 +252,18 @@ func (m *sharedMap) inBuckets(mask uint64) []*SharedEntry {
 	return all
 }
 
-// writtenAlone returns the entries that no other node can have, in the order in which they were written, and does not return them
+// writtenAlone returns the cells whose entries no other node can have, in the order in which they were written, and does not return them
 // again: there is company now.
-func (m *sharedMap) writtenAlone() (out []*SharedEntry) {
+func (m *sharedMap) writtenAlone() (out []*cell) {
 	for b := range m.sorted {
 		for _, c := range m.sorted[b] {
 			if c.alone {
 				c.alone = false
-				out = append(out, c.entry)
+				out = append(out, c)
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b *SharedEntry) int { return cmp.Compare(a.Stamp, b.Stamp) })
+	slices.SortFunc(out, func(a, b *cell) int { return cmp.Compare(a.entry.Stamp, b.entry.Stamp) })
 	return out
 }
 

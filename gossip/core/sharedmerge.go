@@ -66,7 +66,7 @@ func (c *Core) refuses(e *SharedEntry) string {
 	switch {
 	case !e.wellFormed():
 		return reasonFormat
-	case c.isAhead(e.Stamp, c.stampOf(e.id())):
+	case c.isAhead(e.id(), e.Stamp, c.stampOf(e.id())):
 		return ReasonClockAhead
 	case !c.shared.hasRoom(e):
 		return reasonFull

@@ -12,14 +12,14 @@ func (t *sharedTable) isSmall() bool { return false }
 
 // takes and gives are false for a write of the future: it waits where it is until cluster time gets there.
 func (t *sharedTable) takes(c claim) bool {
-	if t.c.isAhead(Stamp(c.hi), t.c.stampOf(c.id)) {
+	if t.c.isAhead(c.id, Stamp(c.hi), t.c.stampOf(c.id)) {
 		t.c.emit(Rejected{Reason: ReasonClockAhead})
 		return false
 	}
 	return true
 }
 func (t *sharedTable) gives(ours, theirs claim) bool {
-	return !t.c.isAhead(Stamp(ours.hi), Stamp(theirs.hi))
+	return !t.c.isAhead(ours.id, Stamp(ours.hi), Stamp(theirs.hi))
 }
 
 func (t *sharedTable) sums() (uint64, *[NumBuckets]uint64) {

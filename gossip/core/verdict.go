@@ -8,6 +8,7 @@ import "time"
 type verdict struct {
 	up      int // members that are up, we included
 	dueAt   time.Duration
+	lostAt  time.Duration // when the first link was lost that no verdict has counted yet; 0: there is none
 	held    time.Duration // since when a verdict is held back; 0: none is
 	reached int           // members that could be reached when that was last worked out
 	queue   []*slot       // scratch
@@ -24,7 +25,7 @@ func (v *verdict) reset(self *slot) {
 func (c *Core) relink(t *slot, lost bool) {
 	c.stale = true
 	if lost {
-		soonest(&c.judge.dueAt, c.now()+c.cfg.Coalesce)
+		c.judgeSoon()
 	}
 	for _, p := range t.peers {
 		if p.up != t.up {
@@ -36,6 +37,20 @@ func (c *Core) relink(t *slot, lost bool) {
 		}
 	}
 }
+
+// judgeSoon has the verdict worked out again, since a link was lost.
+func (c *Core) judgeSoon() {
+	v, now := &c.judge, c.now()
+	if v.lostAt == 0 {
+		v.lostAt = max(1, now)
+	}
+	soonest(&v.dueAt, now+c.cfg.Coalesce)
+}
+
+// isSure reports whether a member that is up was so by the last verdict, or nothing was lost since. When two parts of a cluster meet,
+// members that are long gone rise for a moment: over links of which one record still has both ends, while the next record of the
+// same frame takes them back.
+func (c *Core) isSure(t *slot) bool { return c.judge.lostAt == 0 || t.risen < c.judge.lostAt }
 
 // grow adds a member and all that can be reached through it.
 func (c *Core) grow(t *slot) {
@@ -58,15 +73,20 @@ func (c *Core) setUp(t *slot, up bool) {
 	if t.up == up {
 		return
 	}
+	sure := c.isSure(t)
 	t.up, t.missed = up, 0
-	c.sawMember(t, 0)
+	if up {
+		t.risen = c.now()
+	}
+	if up && t.seen == 0 || !up && sure {
+		c.sawMember(t, 0)
+	}
 	c.rememberMember(t)
 	c.stale = true
 	c.store.touch(t)
 	c.emit(Judged{ID: t.rec.id, Up: up})
 	if up {
 		c.judge.up++
-		t.risen = c.now()
 		c.ringSoon(false)
 		return
 	}
@@ -113,6 +133,7 @@ func (c *Core) judgeDue() {
 			c.setUp(t, false)
 		}
 	}
+	v.lostAt = 0 // not before: who rose since and falls here was never up
 	if lost {
 		c.hurry()
 		if c.links.publishAt != 0 {

@@ -43,6 +43,11 @@ func (a *write) order(b *write) int {
 	return cmp.Or(cmp.Compare(a.stamp, b.stamp), cmp.Compare(a.writer, b.writer))
 }
 
+// isAfter reports whether a write is newer than an entry of its key. Two nodes may have written at one stamp; the higher ID wins.
+func (a *write) isAfter(e *core.SharedEntry) bool {
+	return cmp.Or(cmp.Compare(a.stamp, e.Stamp), cmp.Compare(a.writer, e.Writer)) > 0
+}
+
 // ownHistory is what a life of a node wrote about itself.
 type ownHistory struct {
 	life   int
@@ -66,7 +71,42 @@ func NewLedger(w *World) *Ledger {
 	for range w.Nodes {
 		l.own = append(l.own, &ownHistory{values: map[string]string{}})
 	}
+	l.followStamps()
 	return l
+}
+
+// followStamps gives writes the stamps that their nodes give them later: what a node wrote alone, with a clock ahead of the one that it
+// meets, gets a lower stamp at its first link, and is older from then on than what others wrote meanwhile.
+func (l *Ledger) followStamps() {
+	old := l.w.OnOutput
+	l.w.OnOutput = func(n *Node, o core.Output) {
+		if old != nil {
+			old(n, o)
+		}
+		if r, ok := o.(core.RememberShared); ok && !r.Restored && r.Entry.Space == core.SpaceUser {
+			if had := n.disk.shared[sharedKey{core.SpaceUser, r.Entry.Key}]; r.Entry.Stamp < had.Stamp && r.Entry.Writer == n.hash {
+				l.restamp(&had, r.Entry.Stamp)
+			}
+		}
+	}
+}
+
+// restamp notes that a write has another stamp now.
+func (l *Ledger) restamp(had *core.SharedEntry, now core.Stamp) {
+	h := l.shared[had.Key]
+	if h == nil {
+		return
+	}
+	i := slices.IndexFunc(h.writes, func(wr write) bool { return wr.stamp == had.Stamp && wr.writer == had.Writer })
+	if i < 0 {
+		return
+	}
+	wr := h.writes[i]
+	wr.stamp = now
+	h.writes = slices.DeleteFunc(h.writes, func(o write) bool { // and what it replaced where it was made
+		return o.writer == wr.writer && o.stamp >= now && o.stamp <= had.Stamp
+	})
+	l.add(had.Key, wr)
 }
 
 // Share has a node write a key of the shared map; it returns why the node refused, nil if it acknowledged.
@@ -149,7 +189,7 @@ func (l *Ledger) Remove(n, m *Node) {
 	n.Do(core.Remove{ID: m.ID})
 	k := sharedKey{core.SpaceMember, m.ID}
 	stamp := n.stampOnDisk(k)
-	if stamp == 0 || stamp < l.elsewhere(n, k, Disk{}) {
+	if stamp == 0 || stamp < l.elsewhere(n, k, Disk{}).Stamp {
 		return // not done, or older than a rejoin whose stamp is of the future here: that one wins when clocks get there
 	}
 	if l.removed[m.ID] == nil {
@@ -169,24 +209,27 @@ func (l *Ledger) Lost(n *Node, becomes Disk) {
 	for _, key := range l.keys {
 		h := l.shared[key]
 		best := l.elsewhere(n, sharedKey{core.SpaceUser, key}, becomes)
-		for len(h.writes) > 0 && h.writes[len(h.writes)-1].stamp > best {
+		for len(h.writes) > 0 && h.writes[len(h.writes)-1].isAfter(&best) {
 			h.writes = h.writes[:len(h.writes)-1]
 			h.forgiven = true
 		}
 	}
 	for _, id := range slices.Clone(l.names) {
-		if l.elsewhere(n, sharedKey{core.SpaceMember, id}, becomes) == 0 {
+		if l.elsewhere(n, sharedKey{core.SpaceMember, id}, becomes).Stamp == 0 {
 			l.Rejoined(id)
 		}
 	}
 }
 
-// elsewhere is the newest stamp of a key on any disk but that of n, and on what becomes of that.
-func (l *Ledger) elsewhere(n *Node, k sharedKey, becomes Disk) core.Stamp {
-	best := becomes.shared[k].Stamp
+// elsewhere is the newest entry of a key on any disk but that of n, and on what becomes of that.
+func (l *Ledger) elsewhere(n *Node, k sharedKey, becomes Disk) core.SharedEntry {
+	best := becomes.shared[k]
 	for _, m := range l.w.Nodes {
-		if m != n && m.Gone == "" {
-			best = max(best, m.stampOnDisk(k))
+		if m == n || m.Gone != "" {
+			continue
+		}
+		if e := m.disk.shared[k]; cmp.Or(cmp.Compare(e.Stamp, best.Stamp), cmp.Compare(e.Writer, best.Writer)) > 0 {
+			best = e
 		}
 	}
 	return best
@@ -223,8 +266,10 @@ func (w *World) early(stamp core.Stamp) bool {
 func (l *Ledger) waiting() bool {
 	last := core.Stamp(0)
 	for _, n := range l.w.running() {
-		for _, e := range n.disk.shared {
-			last = max(last, e.Stamp)
+		for k, e := range n.disk.shared {
+			if k.space == core.SpaceUser { // what is of members is taken whatever its stamp
+				last = max(last, e.Stamp)
+			}
 		}
 	}
 	return l.w.early(last)
@@ -307,6 +352,9 @@ func (l *Ledger) Within(group []*Node, age time.Duration) error {
 			wr := &h.writes[i]
 			if wr.at > l.w.Now-age || wr.life != wr.from.life || !slices.Contains(group, wr.from) {
 				continue
+			}
+			if _, stamp, _ := sharedValue(wr.from, key); stamp > wr.stamp && l.w.early(stamp) {
+				break // a write took its place, also where it was made, that some clocks have not reached
 			}
 			for _, n := range group {
 				if err := l.lacks(n, key, wr); err != nil {

@@ -227,11 +227,14 @@ func (s *Schedule) last() {
 	}
 }
 
-// discover gives those that reach no others the address of a running node: the addresses they know may all belong to members that
-// left, or are gone, and in a full table those that are gone for long make room for others.
+// discover does what the discovery of an application does. Those that reach no others get the address of a running node: the addresses
+// they know may all belong to members that left, or are gone, and in a full table those that are gone for long make room for others.
+// And of parts of the cluster that have never heard of each other, a node of each gets an address of the first part: no protocol
+// can find a member that nobody names.
 func (s *Schedule) discover() {
+	part := s.w.acquainted()
 	for _, n := range s.w.Nodes {
-		if !n.Running() || known(n) > 1 && !reachesNone(n) {
+		if !n.Running() || known(n) > 1 && !reachesNone(n) && part[n.Index] != n.Index {
 			continue
 		}
 		for _, m := range s.w.Nodes {
@@ -239,6 +242,33 @@ func (s *Schedule) discover() {
 				n.Do(core.Join{Addrs: []string{m.Addr}})
 				break
 			}
+		}
+	}
+}
+
+// acquainted returns for each node the first one of its part: a part are running nodes of which each knows another one, or is known
+// to it.
+func (w *World) acquainted() []int {
+	part := make([]int, len(w.Nodes))
+	for i := range part {
+		part[i] = i
+	}
+	for _, n := range w.running() {
+		for _, m := range w.running() {
+			if _, ok := member(n, m.ID); ok {
+				join(part, n.Index, m.Index)
+			}
+		}
+	}
+	return part
+}
+
+// join makes one part of those of two nodes; each has the first one of its part.
+func join(part []int, a, b int) {
+	from, to := max(part[a], part[b]), min(part[a], part[b])
+	for i, p := range part {
+		if p == from {
+			part[i] = to
 		}
 	}
 }

@@ -37,8 +37,9 @@ type Writers struct {
 
 // denial is since when a node refuses for its clock.
 type denial struct {
-	since time.Duration
-	life  int
+	since, last time.Duration // of the refusals since its last write; 0: there are none
+	near        time.Duration // since when its clock is near those of all others that run; 0: it is not
+	life        int
 }
 
 // The keys of writers: few, so that nodes write the same.
@@ -130,32 +131,45 @@ func (p *Writers) note(n *Node, err error) {
 	d := &p.denied[n.Index]
 	switch {
 	case !errors.Is(err, core.ErrClockAhead):
-		*d = denial{}
+		d.since, d.last = 0, 0
 	case d.since == 0 || d.life != n.life:
-		*d = denial{p.w.Now, n.life}
+		d.since, d.last, d.life = p.w.Now, p.w.Now, n.life
+	default:
+		d.last = p.w.Now
 	}
 }
 
-// Denied returns the first node that has refused to write for longer than bound though its clock is no further than near from those
-// of all others that run.
-func (p *Writers) Denied(bound, near time.Duration) error {
+// Denied returns the first node that has refused to write for longer than bound though its clock was all the time no further than near
+// from those of all others that run: a node with a wrong clock may end, and the others are not to know at once. Call it with each check.
+func (p *Writers) Denied(bound, near time.Duration) (err error) {
 	w := p.w
 	for _, n := range w.Nodes {
-		d := p.denied[n.Index]
-		if d.since == 0 || !n.Running() || d.life != n.life || w.Now-max(d.since, w.steppedAt()) < bound {
+		d := &p.denied[n.Index]
+		apart := w.clocksApart(n)
+		switch {
+		case apart > near:
+			d.near = 0
+		case d.near == 0:
+			d.near = max(1, w.Now)
+		}
+		if d.near == 0 || d.since == 0 || !n.Running() || d.life != n.life || d.last-max(d.since, d.near, w.steppedAt()) < bound {
 			continue
 		}
-		apart := time.Duration(0)
-		for _, m := range w.Nodes {
-			if m.Running() {
-				apart = max(apart, (m.off() - n.off()).Abs())
-			}
-		}
-		if apart <= near {
-			return fmt.Errorf("%s has refused to write since %v for its clock, which is at most %v from all others", n.ID, d.since, apart)
+		if err == nil {
+			err = fmt.Errorf("%s has refused to write since %v for its clock, which is at most %v from all others", n.ID, d.since, apart)
 		}
 	}
-	return nil
+	return err
+}
+
+// clocksApart is how far the clock of a node is at most from those of others that run.
+func (w *World) clocksApart(n *Node) (apart time.Duration) {
+	for _, m := range w.Nodes {
+		if m.Running() {
+			apart = max(apart, (m.off() - n.off()).Abs())
+		}
+	}
+	return apart
 }
 
 // steppedAt is when the last clock of a running node was stepped.
