@@ -1,5 +1,5 @@
 // Package strategy holds the contracts of everything that finds peers: [Strategy] and
-// [Sink], the polling loop that most strategies need ([Poll]), and typed, explicit
+// [Sink], the loops that most strategies need ([Poll] for sources that are asked, [Watch] for sources that report by themselves), and typed, explicit
 // registration ([Kind], [Registry]). The suite in strategytest checks an implementation.
 package strategy
 

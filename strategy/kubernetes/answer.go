@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 )
 
@@ -17,7 +18,7 @@ type news struct {
 	from *watcher
 	what event
 	err  error // of failed
-	some []any // of partial
+	some []any // of failed: the objects of the pages that were read before
 }
 
 type event string
@@ -25,7 +26,6 @@ type event string
 const (
 	listed    event = "listed"    // the store holds a complete list
 	changed   event = "changed"   // the store changed since
-	partial   event = "partial"   // a list failed after some of its pages
 	failed    event = "failed"    // a round failed; the next one begins with a list
 	watching  event = "watching"  // changes will be told
 	unwatched event = "unwatched" // no longer
@@ -37,10 +37,10 @@ type part struct {
 	err     error // of the last round, nil since it was listed again
 }
 
-// answers turns the news of all watchers into calls of the sink. It belongs to the goroutine of Run.
+// answers turns the news of all watchers into answers. It belongs to the goroutine of watch.
 type answers struct {
 	finder *finder
-	out    strategy.Sink
+	yield  strategy.Yield
 	parts  map[*watcher]*part
 	order  []*watcher
 
@@ -48,8 +48,8 @@ type answers struct {
 	owed  bool      // an answer was due while a part was not current
 }
 
-// watch runs a watcher for each namespace and tells the sink what they find.
-func (f *finder) watch(ctx context.Context, out strategy.Sink) error {
+// watch runs a watcher for each namespace and yields what they find.
+func (f *finder) watch(ctx context.Context, yield strategy.Yield) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -65,7 +65,7 @@ func (f *finder) watch(ctx context.Context, out strategy.Sink) error {
 	if len(namespaces) == 0 {
 		namespaces = []string{""}
 	}
-	a := &answers{finder: f, out: out, parts: make(map[*watcher]*part)}
+	a := &answers{finder: f, yield: yield, parts: make(map[*watcher]*part)}
 	crash := make(chan error, len(namespaces)) // one for each, so that none waits
 	for _, ns := range namespaces {
 		w := newWatcher(f, ns, rand.New(rand.NewPCG(f.env.Rand.Uint64(), f.env.Rand.Uint64())), tell)
@@ -80,8 +80,6 @@ func (f *finder) watch(ctx context.Context, out strategy.Sink) error {
 }
 
 func (a *answers) loop(ctx context.Context, queue <-chan news, crash <-chan error) error {
-	again := time.NewTicker(repeat)
-	defer again.Stop()
 	settled := time.NewTimer(time.Hour)
 	settled.Stop()
 	defer settled.Stop()
@@ -94,8 +92,6 @@ func (a *answers) loop(ctx context.Context, queue <-chan news, crash <-chan erro
 		case n := <-queue:
 			a.take(n)
 		case <-settled.C:
-			a.tell()
-		case <-again.C:
 			a.tell()
 		}
 		settled.Stop()
@@ -127,11 +123,9 @@ func (a *answers) take(n news) {
 		}
 	case unwatched:
 		p.current = false
-	case partial:
-		a.add(n)
 	case failed:
 		p.err = n.err
-		a.out.Fail(n.err)
+		a.yield(a.known(n.some), n.err)
 		a.changedNow() // what the other namespaces have is an incomplete answer now
 	}
 }
@@ -142,17 +136,19 @@ func (a *answers) changedNow() {
 	}
 }
 
-// add tells what a list gave before it failed.
-func (a *answers) add(n news) {
+// known returns the peers that are certain from a part of the objects of a namespace.
+func (a *answers) known(some []any) []peer.Peer {
 	var found []*candidate
-	for _, obj := range n.some {
+	for _, obj := range some {
 		if u, ok := obj.(*unstructured.Unstructured); ok {
 			found = append(found, a.finder.config.read(u).candidates...)
 		}
 	}
-	if peers, _ := a.finder.peers(a.finder.config.certain(found), false); len(peers) > 0 {
-		a.out.Add(peers)
+	if len(found) == 0 {
+		return nil
 	}
+	peers, _ := a.finder.peers(a.finder.config.certain(found), false) // what is wrong with an object is secondary now
+	return peers
 }
 
 // tell gives the answer as it is now: a complete one when every namespace is listed and every object
@@ -162,11 +158,11 @@ func (a *answers) tell() {
 	a.dirty, a.owed = time.Time{}, false
 	var found []*candidate
 	var bad []error
-	missing := false
+	var failures []error
 	for _, w := range a.order {
 		switch p := a.parts[w]; {
 		case p.err != nil:
-			missing = true // and told when it happened
+			failures = append(failures, p.err)
 		case !p.current:
 			a.owed = true
 			return
@@ -175,17 +171,10 @@ func (a *answers) tell() {
 			found, bad = append(found, some...), append(bad, err)
 		}
 	}
-	incomplete := errors.Join(bad...)
-	peers, err := a.finder.peers(found, !missing && incomplete == nil)
-	incomplete = errors.Join(incomplete, err)
-	switch {
-	case !missing && incomplete == nil:
-		a.out.Set(peers)
-		return
-	case len(peers) > 0:
-		a.out.Add(peers)
-	}
-	if incomplete != nil {
-		a.out.Fail(incomplete)
+	unread := errors.Join(bad...)
+	peers, err := a.finder.peers(found, len(failures) == 0 && unread == nil)
+	unread = errors.Join(unread, err)
+	if len(peers) > 0 || len(failures) == 0 || unread != nil { // a failure alone was reported when it happened
+		a.yield(peers, errors.Join(unread, errors.Join(failures...)))
 	}
 }

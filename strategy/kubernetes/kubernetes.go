@@ -34,7 +34,6 @@ var Kind = strategy.Kind[Config]{
 }
 
 const (
-	repeat   = 30 * time.Second       // an answer that holds is given again after this
 	debounce = 200 * time.Millisecond // changes closer together than this make one answer,
 	maxDelay = time.Second            // but none waits longer than this
 )
@@ -54,7 +53,7 @@ func newStrategy(c Config, env strategy.Env, dial conntrack.DialFunc) (strategy.
 		defer a.close()
 		f := &finder{config: c, env: env, api: a, warned: make(map[string]bool)}
 		if c.Watch {
-			return f.watch(ctx, out)
+			return strategy.Watch(f.watch, strategy.WatchConfig{FirstAnswer: c.Timeout + minBackoff}, env).Run(ctx, out)
 		}
 		return strategy.Poll(f.lookup, c.PollConfig, env).Run(ctx, out)
 	}), nil

@@ -16,6 +16,8 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
+
+	"github.com/goconvoke/convoke/internal/backoff"
 )
 
 const (
@@ -44,7 +46,7 @@ type watcher struct {
 	actual  string    // namespace of this round
 	until   time.Time // deadline of the list at hand
 	pages   int
-	some    []any // objects of the pages so far
+	some    []any // objects of the pages so far, of a list that is not complete
 }
 
 func newWatcher(f *finder, ns string, r *rand.Rand, tell func(news)) *watcher {
@@ -74,6 +76,7 @@ func (w *watcher) run(ctx context.Context) (crash error) {
 	r.WatchListPageSize = pageSize
 	for failures := 0; ; {
 		began := time.Now()
+		w.some = nil
 		err := w.round(ctx, r)
 		if ctx.Err() != nil {
 			return nil
@@ -82,10 +85,10 @@ func (w *watcher) run(ctx context.Context) (crash error) {
 			failures = 0
 		}
 		if err != nil {
-			w.tell(news{from: w, what: failed, err: err})
+			w.tell(news{from: w, what: failed, err: err, some: w.some})
 			failures++
 		}
-		if sleep(ctx, w.wait(failures)) != nil {
+		if backoff.Sleep(ctx, w.wait(failures)) != nil {
 			return nil
 		}
 	}
@@ -93,12 +96,9 @@ func (w *watcher) run(ctx context.Context) (crash error) {
 
 // wait returns the time until the next round after so many failed ones in a row.
 func (w *watcher) wait(failures int) time.Duration {
-	d := minBackoff
-	for i := 1; i < failures && d < maxBackoff; i++ {
-		d *= 2
-	}
-	d = min(d, maxBackoff)
-	d += time.Duration(w.rand.Float64() * float64(d) / 2) // watches that ended together do not begin together
+	d := backoff.Doubling(minBackoff, maxBackoff, failures)
+	// Only longer, never shorter: watches that ended together do not begin together.
+	d += time.Duration(w.rand.Float64() * float64(d) / 2)
 	return max(d, w.finder.api.pause())
 }
 
@@ -109,8 +109,7 @@ func (w *watcher) round(ctx context.Context, r *cache.Reflector) error {
 		return err
 	}
 	w.aim(client, own)
-	relist := w.finder.config.Relist
-	relist += time.Duration((2*w.rand.Float64() - 1) * 0.2 * float64(relist))
+	relist := backoff.Jitter(w.rand, w.finder.config.Relist, 0.2)
 	limited, cancel := context.WithTimeout(ctx, relist)
 	defer cancel()
 	aborted, end := abortable(limited)
@@ -197,16 +196,15 @@ func (w *watcher) ListWithContext(ctx context.Context, o metav1.ListOptions) (ru
 	if limited.Err() != nil && ctx.Err() == nil {
 		err = fmt.Errorf("no answer within %v: %w", w.finder.config.Timeout, err)
 	}
-	if len(w.some) > 0 && !expired(err) {
-		w.tell(news{from: w, what: partial, some: w.some})
+	if expired(err) {
+		w.some = nil
 	}
-	w.some = nil
 	return nil, &roundError{w.finder.api.failed("list", w.actual, causeOf(ctx, err))}
 }
 
 // WatchWithContext opens a watch. One that is not answered in time ends the round: a proxy may hold it back.
 func (w *watcher) WatchWithContext(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-	if err := sleep(ctx, minBackoff-time.Since(w.opened)); err != nil { // a server may end each as soon as it is open
+	if err := backoff.Sleep(ctx, minBackoff-time.Since(w.opened)); err != nil { // a server may end each as soon as it is open
 		return nil, err
 	}
 	w.opened = time.Now()
@@ -245,16 +243,4 @@ type openWatch struct {
 func (o *openWatch) Stop() {
 	o.Interface.Stop()
 	o.once.Do(o.closed)
-}
-
-// sleep waits for a while; its error is that of a context that ended.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/goconvoke/convoke/internal/backoff"
 )
 
 const (
@@ -66,11 +68,11 @@ type breakage struct {
 
 // link is the socket of one family with its memberships.
 type link struct {
-	socket  socket // nil while closed
-	since   time.Time
-	err     error // why it is closed
-	retryAt time.Time
-	backoff time.Duration
+	socket   socket // nil while closed
+	since    time.Time
+	err      error // why it is closed
+	retryAt  time.Time
+	failures int // in a row
 
 	chosen  []Interface
 	joined  map[string]Interface
@@ -219,12 +221,12 @@ func (s *station) open(f family, now time.Time) {
 // fail records that a socket could not be opened or broke.
 func (l *link) fail(err error, now time.Time) {
 	if l.socket != nil && now.Sub(l.since) >= maxBackoff {
-		l.backoff = 0 // it had worked
+		l.failures = 0 // it had worked
 	}
 	l.socket, l.err = nil, err
 	l.joined = nil
-	l.backoff = min(max(2*l.backoff, minBackoff), maxBackoff)
-	l.retryAt = now.Add(l.backoff)
+	l.failures++
+	l.retryAt = now.Add(backoff.Doubling(minBackoff, maxBackoff, l.failures))
 }
 
 // join brings the memberships of a socket in line with the chosen interfaces. A membership does

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/goconvoke/convoke/internal/backoff"
 )
 
 const (
@@ -31,7 +33,7 @@ type watch struct {
 // run tells of changes until ctx is done.
 func (w *watch) run(ctx context.Context) {
 	serial, rest := "", time.Duration(0)
-	for sleep(ctx, rest) {
+	for backoff.Sleep(ctx, rest) == nil {
 		if serial == "" {
 			serial, rest = w.first(ctx)
 			continue
@@ -103,17 +105,5 @@ func (w *watch) tell() {
 	select {
 	case w.changed <- struct{}{}:
 	default:
-	}
-}
-
-// sleep reports false when ctx ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
 	}
 }
