@@ -25,6 +25,9 @@ type Subject struct {
 	// Peer returns a peer that c can connect to and that was not returned before; c may not run yet.
 	// What it starts it also ends, with t.Cleanup.
 	Peer func(t testing.TB, c connector.Connector) peer.Peer
+	// Inbound makes a peer connect to c, without a call of Connect, and returns the peer as a strategy would name it: by the
+	// address at which it can be dialled or by its ID. What it starts it also ends, with t.Cleanup.
+	Inbound func(t testing.TB, c connector.Connector) peer.Peer
 	// Drop makes a connected peer go away, as if it left or died.
 	Drop func(t testing.TB, c connector.Connector, p peer.Peer)
 	// Foreign returns a peer of another cluster.
@@ -54,6 +57,7 @@ func checks() []check {
 	return []check{
 		{"Connect connects", connects},
 		{"List shows a connected peer under its address or its ID", listsWhatItConnected},
+		{"List shows a peer that connected by itself under its address or its ID", listsInbound},
 		{"Connect is idempotent", connectsOnce},
 		{"Connect returns soon after its ctx is done", connectHonoursContext},
 		{"Connect to a refused address is an error", refused},
@@ -66,6 +70,7 @@ func checks() []check {
 		{"every call returns when its ctx is done already", doneContext},
 		{"calls at once are safe", atOnce},
 		{"Changes wakes when a peer comes", wakesOnJoin},
+		{"Changes wakes when a peer connects by itself", wakesOnInbound},
 		{"Changes wakes when a peer goes", wakesOnLoss},
 		{"List is an error before Run", listBeforeRun},
 		{"List is an error after Run", listAfterRun},
