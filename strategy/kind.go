@@ -28,8 +28,9 @@ type Kind[C any] struct {
 	FormerNames []string
 	FormerKeys  map[string]string
 
-	// New makes a strategy. It does no I/O, so that a configuration can be checked
-	// anywhere. C may have a method Validate() error; it is called before New and its
+	// New makes a strategy. It is called by [Configured.New] alone, with a configuration that was validated and an Env
+	// without a nil field, so it checks neither. It does no I/O, so that a configuration can be checked
+	// anywhere. C may have a method Validate() error; it is called once, before New, and its
 	// errors may be placed with [At]. It may have a method Warnings() error too, for settings that
 	// work and that a reader would not choose if he saw what follows, such as answers that are never complete.
 	New func(C, Env) (Strategy, error)

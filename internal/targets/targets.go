@@ -10,9 +10,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/goconvoke/convoke/internal/safetext"
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -210,18 +209,14 @@ func checkLabel(name, value string) error {
 		return errors.New("a label has no name")
 	case len(name) > maxLabel:
 		return fmt.Errorf("a label has a name of more than %d bytes", maxLabel)
-	case strings.ContainsAny(name, "=,") || !printable(name):
+	case strings.ContainsAny(name, "=,") || !safetext.Printable(name):
 		return fmt.Errorf("label %q: the name holds '=', ',' or a character that cannot be printed", name)
 	case len(value) > maxLabel:
 		return fmt.Errorf("label %q has a value of more than %d bytes", name, maxLabel)
-	case !printable(value):
+	case !safetext.Printable(value):
 		return fmt.Errorf("label %q: the value %q holds a character that cannot be printed", name, value)
 	}
 	return nil
-}
-
-func printable(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // shorten limits what an error quotes of a list.

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/goconvoke/convoke/strategy"
 	"github.com/miekg/dns"
 )
 
@@ -32,20 +33,17 @@ type question struct {
 
 func (q question) String() string { return q.name + " " + dns.TypeToString[q.typ] }
 
-// dialer connects to a server; network is "udp" or "tcp".
-type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
-
 // client asks servers, in their order until one answers. It serves one lookup.
 type client struct {
 	servers []string
-	dial    dialer
+	dial    strategy.DialFunc
 	slots   chan struct{} // one for each question under way
 
 	mu     sync.Mutex
 	silent map[string]bool // servers that let a try go by without an answer
 }
 
-func newClient(servers []string, dial dialer) *client {
+func newClient(servers []string, dial strategy.DialFunc) *client {
 	return &client{servers: servers, dial: dial, slots: make(chan struct{}, parallel), silent: make(map[string]bool)}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/goconvoke/convoke/strategy"
+	"github.com/goconvoke/convoke/strategy/internal/podenv"
 )
 
 // KubernetesConfig names a headless Service.
@@ -28,7 +29,7 @@ type KubernetesConfig struct {
 // DefaultKubernetesConfig asks the servers of the pod, every 5 s, in the own namespace. It names no Service.
 func DefaultKubernetesConfig() KubernetesConfig {
 	return KubernetesConfig{
-		Protocol: "tcp", Family: SameFamily, ServiceAccount: "/var/run/secrets/kubernetes.io/serviceaccount",
+		Protocol: "tcp", Family: SameFamily, ServiceAccount: podenv.ServiceAccount,
 		Source: defaultSource(),
 	}
 }

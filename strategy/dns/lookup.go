@@ -187,15 +187,6 @@ func (l *lookup) choose(all []netip.Addr, one bool) []netip.Addr {
 	return v4
 }
 
-// isIPv6 returns the family of the address in a host:port; it is known unless that is a name or unspecified.
-func isIPv6(hostport string) (is6, known bool) {
-	ap, err := netip.ParseAddrPort(hostport)
-	if err != nil || ap.Addr().IsUnspecified() {
-		return false, false
-	}
-	return ap.Addr().Unmap().Is6(), true
-}
-
 // unique sorts by address and keeps one peer of each: one with an ID before one without, then that of the
 // record which is to be preferred. An ID that names several addresses names none.
 func unique(peers []peer.Peer) []peer.Peer {

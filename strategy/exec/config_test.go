@@ -31,8 +31,8 @@ func TestValidateNamesTheKeyOfAMistake(t *testing.T) {
 		if err := config.Validate(); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%v, want %q", err, c.says)
 		}
-		if _, err := New(config, strategy.Env{}); err == nil {
-			t.Errorf("New takes it: %q", c.says)
+		if _, err := Kind.Configure(config); err == nil {
+			t.Errorf("Configure takes it: %q", c.says)
 		}
 	}
 }

@@ -28,15 +28,12 @@ var Kind = strategy.Kind[Config]{
 	Name:    "file",
 	Doc:     "files in JSON or YAML that list targets and labels, read again when they change",
 	Default: DefaultConfig(),
-	New:     New,
+	New:     newStrategy,
 }
 
-// New makes the strategy. It looks at the files every interval and reads those whose inode, size or modification time
+// newStrategy makes the strategy. It looks at the files every interval and reads those whose inode, size or modification time
 // differs. The files count each by itself: what the good ones say is added while others are bad.
-func New(c Config, env strategy.Env) (strategy.Strategy, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
+func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	poll := c.PollConfig
 	poll.MaxBackoff = max(poll.Interval, time.Second) // looking at files costs nobody anything
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {

@@ -24,8 +24,7 @@ func follow(t *testing.T, paths ...string) *strategytest.Sink {
 	t.Helper()
 	c := file.DefaultConfig()
 	c.Paths, c.IDLabel, c.ZoneLabel, c.VersionLabel = paths, "id", "zone", "version"
-	st, err := file.New(c, strategy.Env{})
-	must(t, err)
+	st := strategytest.New(t, file.Kind, c, strategy.Env{})
 	ctx, cancel := context.WithCancel(context.Background())
 	sink := new(strategytest.Sink)
 	done := make(chan struct{})

@@ -19,16 +19,13 @@ var Kind = strategy.Kind[Config]{
 
 	FormerNames: []string{"erlang_hosts"},
 
-	New: New,
+	New: newStrategy,
 }
 
-// New makes the strategy. It looks at the file every interval and reads it when its inode, size or
+// newStrategy makes the strategy. It looks at the file every interval and reads it when its inode, size or
 // modification time differs, so that a rename over it and the symlink swap of a ConfigMap are seen.
 // Names are passed on as they are: who dials resolves them.
-func New(c Config, env strategy.Env) (strategy.Strategy, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
+func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	poll := c.PollConfig
 	poll.MaxBackoff = max(poll.Interval, time.Second) // looking at a file costs nobody anything
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {

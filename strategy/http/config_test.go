@@ -52,8 +52,8 @@ func TestValidateNamesTheKeyOfAMistake(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "secret") {
 			t.Errorf("%v shows a secret", err)
 		}
-		if _, err := New(config, strategy.Env{}); err == nil {
-			t.Errorf("New takes it: %q", c.says)
+		if _, err := Kind.Configure(config); err == nil {
+			t.Errorf("Configure takes it: %q", c.says)
 		}
 	}
 }

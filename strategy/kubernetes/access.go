@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/goconvoke/convoke/internal/bounded"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 )
@@ -87,7 +88,7 @@ func accountIn(text string) (account, bool) {
 // accountOf returns the service account of a token, as the token itself says, else the one that pods have without asking for another.
 func accountOf(cfg *rest.Config, namespace string) account {
 	token := cfg.BearerToken
-	if data, err := readFile(cfg.BearerTokenFile); cfg.BearerTokenFile != "" && err == nil {
+	if data, err := bounded.ReadFile(cfg.BearerTokenFile, maxFile); cfg.BearerTokenFile != "" && err == nil {
 		token = string(data)
 	}
 	if parts := strings.Split(strings.TrimSpace(token), "."); len(parts) == 3 {

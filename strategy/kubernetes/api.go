@@ -17,8 +17,10 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/goconvoke/convoke/internal/bounded"
 	"github.com/goconvoke/convoke/internal/conntrack"
 	"github.com/goconvoke/convoke/strategy"
+	"github.com/goconvoke/convoke/strategy/internal/podenv"
 )
 
 const (
@@ -26,6 +28,7 @@ const (
 	tlsTimeout  = 10 * time.Second
 	pingAfter   = 30 * time.Second // a silent HTTP/2 connection is asked for a sign of life
 	pingTimeout = 15 * time.Second // and closed without one: a half-open watch ends after both
+	maxFile     = 1 << 20          // bytes of a token, a CA bundle, a kubeconfig, a resolv.conf
 )
 
 // api is the API server. The files that lead to it are read again at each connect, so that a CA, a
@@ -44,11 +47,8 @@ type api struct {
 	said      map[string]bool // what was logged once
 }
 
-func newAPI(c Config, env strategy.Env, dial conntrack.DialFunc) *api {
-	if dial == nil {
-		dial = (&net.Dialer{Timeout: tlsTimeout, KeepAlive: 30 * time.Second}).DialContext
-	}
-	return &api{config: c, env: env, conns: conntrack.New(dial), said: make(map[string]bool)}
+func newAPI(c Config, env strategy.Env) *api {
+	return &api{config: c, env: env, conns: conntrack.New(env.Dial), said: make(map[string]bool)}
 }
 
 // close ends all connections. No request is made any more.
@@ -99,12 +99,12 @@ func (a *api) inCluster() (cfg *rest.Config, namespace, made string, err error) 
 	cfg = &rest.Config{Host: host, BearerTokenFile: filepath.Join(dir, "token")}
 	if a.config.Insecure {
 		cfg.TLSClientConfig.Insecure = true
-	} else if cfg.TLSClientConfig.CAData, err = readFile(filepath.Join(dir, "ca.crt")); err != nil {
+	} else if cfg.TLSClientConfig.CAData, err = bounded.ReadFile(filepath.Join(dir, "ca.crt"), maxFile); err != nil {
 		return nil, "", "", fmt.Errorf("CA of the API server: %w", err)
 	}
 	if len(a.config.Namespaces) == 0 {
-		if namespace, err = ownNamespace(dir); err != nil {
-			return nil, "", "", err
+		if namespace, err = podenv.Namespace(dir); err != nil {
+			return nil, "", "", fmt.Errorf("own namespace: set namespaces, or POD_NAMESPACE from the downward API: %w", err)
 		}
 	}
 	return cfg, namespace, host + "\n" + string(cfg.TLSClientConfig.CAData), nil
@@ -112,7 +112,7 @@ func (a *api) inCluster() (cfg *rest.Config, namespace, made string, err error) 
 
 func (a *api) fromKubeconfig() (cfg *rest.Config, namespace, made string, err error) {
 	path := a.config.Kubeconfig
-	data, err := readFile(path)
+	data, err := bounded.ReadFile(path, maxFile)
 	if err != nil {
 		return nil, "", "", fmt.Errorf("kubeconfig: %w", err)
 	}
@@ -131,7 +131,7 @@ func (a *api) fromKubeconfig() (cfg *rest.Config, namespace, made string, err er
 		return nil, "", "", fmt.Errorf("kubeconfig %s: %w", path, err)
 	}
 	if ca := cfg.TLSClientConfig.CAFile; ca != "" {
-		if cfg.TLSClientConfig.CAData, err = readFile(ca); err != nil {
+		if cfg.TLSClientConfig.CAData, err = bounded.ReadFile(ca, maxFile); err != nil {
 			return nil, "", "", fmt.Errorf("CA of the API server: %w", err)
 		}
 		cfg.TLSClientConfig.CAFile = ""

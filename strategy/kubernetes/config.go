@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/goconvoke/convoke/strategy"
+	"github.com/goconvoke/convoke/strategy/internal/podenv"
 )
 
 // Source names the objects that peers are read from.
@@ -86,9 +87,6 @@ type Config struct {
 	Insecure       bool   `yaml:"insecure"`        // does not verify the API server: whoever answers gets the token
 }
 
-// serviceAccount is where the kubelet puts the files of the service account.
-const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
-
 // DefaultConfig watches slices, of pods ready or not, in the own namespace. It names no Service.
 func DefaultConfig() Config {
 	return Config{
@@ -100,7 +98,7 @@ func DefaultConfig() Config {
 		Watch:          true,
 		Relist:         10 * time.Minute,
 		PollConfig:     strategy.PollConfig{Interval: 10 * time.Second, Timeout: 10 * time.Second},
-		ServiceAccount: serviceAccount,
+		ServiceAccount: podenv.ServiceAccount,
 	}
 }
 

@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,26 +73,16 @@ func TestConfigurations(t *testing.T) {
 	}
 }
 
-func TestTheDomainIsFound(t *testing.T) {
-	dir := t.TempDir()
-	for _, c := range []struct{ env, resolv, want string }{
-		{"", "", "cluster.local"},
-		{"corp.example.", "search svc.other\n", "corp.example"},
-		{"", "nameserver 10.96.0.10\nsearch shop.svc.lab.example svc.lab.example lab.example\n", "lab.example"},
-		{"", "search svc.\n", "cluster.local"},
-		{"", "search eu-west-1.compute.internal\n", "cluster.local"},
-	} {
-		t.Setenv("CLUSTER_DOMAIN", c.env)
-		path := filepath.Join(dir, "resolv.conf")
-		if err := os.WriteFile(path, []byte(c.resolv), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if got := clusterDomain(path); got != c.want {
-			t.Errorf("clusterDomain(%q) with CLUSTER_DOMAIN=%q = %q, want %q", c.resolv, c.env, got, c.want)
-		}
+func TestSearchNamesAreReadFromResolvConf(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "resolv.conf")
+	if got := searchNames(path); got != nil {
+		t.Errorf("searchNames of no file = %q, want none", got)
 	}
-	t.Setenv("CLUSTER_DOMAIN", "")
-	if got := clusterDomain(filepath.Join(dir, "none")); got != "cluster.local" {
-		t.Errorf("clusterDomain without a file = %q, want cluster.local", got)
+	text := "nameserver 10.96.0.10\nsearch shop.svc.lab.example svc.lab.example\n\noptions ndots:5\nsearch lab.example"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := searchNames(path), []string{"shop.svc.lab.example", "svc.lab.example", "lab.example"}; !slices.Equal(got, want) {
+		t.Errorf("searchNames = %q, want %q", got, want)
 	}
 }

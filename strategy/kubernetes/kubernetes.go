@@ -7,7 +7,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/goconvoke/convoke/internal/conntrack"
 	"github.com/goconvoke/convoke/strategy"
 )
 
@@ -30,7 +29,7 @@ var Kind = strategy.Kind[Config]{
 		"kubernetes_use_cached_resources": "leave it out; lists are always served from the cache of the API server",
 	},
 
-	New: New,
+	New: newStrategy,
 }
 
 const (
@@ -38,18 +37,10 @@ const (
 	maxDelay = time.Second            // but none waits longer than this
 )
 
-// New makes the strategy. It reads no file and asks nobody before Run.
-func New(c Config, env strategy.Env) (strategy.Strategy, error) {
-	return newStrategy(c, env, nil)
-}
-
-// newStrategy makes a strategy that reaches the API server through dial; nil means the network.
-func newStrategy(c Config, env strategy.Env, dial conntrack.DialFunc) (strategy.Strategy, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
+// newStrategy makes the strategy. It reads no file and sends nothing before Run.
+func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
-		a := newAPI(c, env, dial)
+		a := newAPI(c, env)
 		defer a.close()
 		f := &finder{config: c, env: env, api: a, warned: make(map[string]bool)}
 		if c.Watch {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/goconvoke/convoke/peer"
+	"github.com/goconvoke/convoke/strategy/internal/podenv"
 )
 
 const (
@@ -117,7 +118,7 @@ func (f *finder) peers(found []*candidate, all bool) ([]peer.Peer, error) {
 	m.name, _ = parseTemplate(name) // Validate has parsed it
 	if f.config.Mode != IP {
 		if m.domain = f.config.Domain; m.domain == "" {
-			m.domain = clusterDomain(resolvConf)
+			m.domain, _ = podenv.ClusterDomain(searchNames(resolvConf))
 		}
 	}
 	found, undecided := f.withPorts(found)

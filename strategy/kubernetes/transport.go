@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/goconvoke/convoke/internal/bounded"
 )
 
 const (
@@ -27,7 +29,7 @@ type bearer struct {
 
 // RoundTrip sends a request with the token.
 func (b *bearer) RoundTrip(req *http.Request) (*http.Response, error) {
-	token, err := readFile(b.path)
+	token, err := bounded.ReadFile(b.path, maxFile)
 	if err == nil && len(strings.TrimSpace(string(token))) == 0 {
 		err = errors.New("the file is empty")
 	}

@@ -31,13 +31,8 @@ type node struct {
 
 func run(ctx context.Context, c Config, env strategy.Env, out strategy.Sink) error {
 	n := &node{config: c, cluster: env.ClusterID, self: env.Self, log: env.Log, started: time.Now()}
-	if n.log == nil {
-		n.log = hclog.NewNullLogger()
-	}
-	if n.self == nil {
-		n.self = func() []peer.Peer { return nil }
-	}
 	poll := c.PollConfig
+	poll.Wake = env.SelfChanged
 	poll.MaxBackoff = max(poll.Interval, time.Second) // reading a directory costs nobody anything
 	err := strategy.Poll(n.lookup, poll, env).Run(ctx, out)
 	return errors.Join(err, n.unregister())

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-
 	"github.com/goconvoke/convoke/strategy"
 )
 
@@ -36,19 +34,19 @@ func Listen(ctx context.Context, c Config, env strategy.Env, each func(Heard)) e
 	if env.ClusterID == "" {
 		return errNoCluster
 	}
-	s, err := New(c, env)
+	configured, err := Kind.Configure(c)
 	if err != nil {
 		return err
 	}
-	return s.listen(ctx, each)
+	made, err := configured.New(env)
+	if err != nil {
+		return err
+	}
+	return made.(*Strategy).listen(ctx, each) //nolint:forcetypeassert // Kind makes no other
 }
 
 func (s *Strategy) listen(ctx context.Context, each func(Heard)) error {
-	log := s.env.Log
-	if log == nil {
-		log = hclog.NewNullLogger()
-	}
-	st := newStation(s.config, s.network, log, newScreen(s.config, s.codec, 0))
+	st := newStation(s.config, s.network, s.env.Log, newScreen(s.config, s.codec, 0))
 	st.everything = true
 	defer st.close()
 	st.maintain(time.Now())
@@ -65,7 +63,7 @@ func (s *Strategy) listen(ctx context.Context, each func(Heard)) error {
 			each(st.describe(&a))
 		case b := <-st.broken:
 			if st.lose(b, time.Now()) {
-				log.Warn("socket lost", "error", b.err)
+				s.env.Log.Warn("socket lost", "error", b.err)
 			}
 		case <-timer.C:
 			st.maintain(time.Now())

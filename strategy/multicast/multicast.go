@@ -32,7 +32,7 @@ var Kind = strategy.Kind[Config]{
 		"if_addr":        "leave it out; it listens on all addresses, and interfaces chooses the networks",
 	},
 
-	New: func(c Config, env strategy.Env) (strategy.Strategy, error) { return New(c, env) },
+	New: func(c Config, env strategy.Env) (strategy.Strategy, error) { return newStrategy(c, env) },
 }
 
 var errNoCluster = errors.New("the cluster ID is empty; set `cluster:` so that clusters on one network stay apart")
@@ -50,12 +50,8 @@ type Strategy struct {
 	screen *screen
 }
 
-// New makes a strategy. It opens nothing. The fields of env that it uses (all but Topology) must be set; they
-// are when it is called through a registry.
-func New(c Config, env strategy.Env) (*Strategy, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
+// newStrategy makes a strategy. It opens nothing.
+func newStrategy(c Config, env strategy.Env) (*Strategy, error) {
 	codec, err := newCodec(env.ClusterID, c.Keys)
 	if err != nil {
 		return nil, err

@@ -123,10 +123,7 @@ func TestBroadcastsAndOtherGroupsAreDroppedByWhoUsesAGroup(t *testing.T) {
 func TestListenReportsEveryDatagramAndSendsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
 		h := l.host(1)
-		s, err := New(DefaultConfig(), strategy.Env{ClusterID: "orders"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := strategytest.New(t, Kind, DefaultConfig(), strategy.Env{ClusterID: "orders"}).(*Strategy)
 		s.network = h
 		ctx, cancel := context.WithCancel(t.Context())
 		var got []Heard

@@ -94,6 +94,8 @@ func (r *runner) run(ctx context.Context, out strategy.Sink) error {
 			}
 		case a := <-r.seeds:
 			r.learn(a)
+		case <-r.strategy.env.SelfChanged:
+			r.pace.restart(time.Now())
 		case <-timer.C:
 			fired = true
 			if err := r.work(time.Now()); err != nil {

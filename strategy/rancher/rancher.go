@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -28,25 +27,15 @@ var Kind = strategy.Kind[Config]{
 		"node_basename":    "leave it out; a peer is an address, and port says where it listens",
 	},
 
-	New: New,
+	New: newStrategy,
 }
 
-// New makes the strategy. It asks the metadata server for the service every interval, and at once
+// newStrategy makes the strategy. It asks the metadata server for the service every interval, and at once
 // when the server says that anything has changed.
-func New(c Config, env strategy.Env) (strategy.Strategy, error) {
-	return newStrategy(c, env, new(net.Dialer).DialContext)
-}
-
-func newStrategy(c Config, env strategy.Env, dial dialFunc) (strategy.Strategy, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	if env.Log == nil {
-		env.Log = hclog.NewNullLogger()
-	}
+func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	base := strings.TrimRight(c.URL, "/")
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
-		s := client{dial: dial, base: base}
+		s := client{dial: env.Dial, base: base}
 		l := &lookup{config: c, client: s, log: env.Log}
 		poll := c.PollConfig
 		if c.Wait > 0 {

@@ -12,7 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/goconvoke/convoke/internal/pipenet"
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/rancher/ranchertest"
@@ -27,12 +26,9 @@ func cart(s *ranchertest.Server) Config {
 }
 
 // follow runs the strategy until the test ends.
-func follow(t *testing.T, c Config, dial dialFunc) *strategytest.Sink {
+func follow(t *testing.T, c Config, dial strategy.DialFunc) *strategytest.Sink {
 	t.Helper()
-	st, err := newStrategy(c, strategy.Env{}, dial)
-	if err != nil {
-		t.Fatal(err)
-	}
+	st := strategytest.New(t, Kind, c, strategy.Env{Dial: dial})
 	ctx, cancel := context.WithCancel(context.Background())
 	sink, done := new(strategytest.Sink), make(chan struct{})
 	go func() {
@@ -47,7 +43,7 @@ func follow(t *testing.T, c Config, dial dialFunc) *strategytest.Sink {
 func told(t *testing.T, f http.HandlerFunc, change func(*Config)) (last string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		pipe := pipenet.Listen("rancher-metadata")
+		pipe := strategytest.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		s.Fault(f)
 		c := cart(s)
@@ -191,7 +187,7 @@ func raw(w http.ResponseWriter, answer string) {
 
 func TestAServerThatCannotBeReachedIsAFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := ranchertest.New(t, pipenet.Listen("rancher-metadata"))
+		s := ranchertest.New(t, strategytest.Listen("rancher-metadata"))
 		c := cart(s)
 		c.Wait = 30 * time.Second
 		sink := follow(t, c, func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no such host") })
@@ -205,7 +201,7 @@ func TestAServerThatCannotBeReachedIsAFail(t *testing.T) {
 
 func TestAHangIsReportedInTimeAndTheLastAnswerStands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := pipenet.Listen("rancher-metadata")
+		pipe := strategytest.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		s.Put("shop", "cart", ranchertest.Container("c1", "10.0.0.1"))
 		sink := follow(t, cart(s), pipe.Dial)
@@ -222,7 +218,7 @@ func TestAHangIsReportedInTimeAndTheLastAnswerStands(t *testing.T) {
 
 func TestThePeersAreInOrderThoughTheServerKeepsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := pipenet.Listen("rancher-metadata")
+		pipe := strategytest.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		var all []any
 		for i := range 300 { // more than fits into one chunk
@@ -246,7 +242,7 @@ func TestThePeersAreInOrderThoughTheServerKeepsNone(t *testing.T) {
 
 func TestLabelsBecomeZoneAndVersion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := pipenet.Listen("rancher-metadata")
+		pipe := strategytest.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		one := ranchertest.Container("C1", "10.0.0.1")
 		one["labels"] = ranchertest.Object{"zone": "a", "app.version": "7"}
@@ -266,7 +262,7 @@ func TestLabelsBecomeZoneAndVersion(t *testing.T) {
 
 func TestANeighbourInTheOwnStackIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := pipenet.Listen("rancher-metadata")
+		pipe := strategytest.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		s.Client("10.0.0.1")
 		s.Put("Shop", "Cart", ranchertest.Container("c1", "10.0.0.1"))
@@ -284,7 +280,7 @@ func TestANeighbourInTheOwnStackIsFound(t *testing.T) {
 
 func TestANameThatIsANumberIsNoPlaceInTheList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := pipenet.Listen("rancher-metadata")
+		pipe := strategytest.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		s.Put("shop", "till", ranchertest.Container("t1", "10.0.0.2"))
 		c := cart(s)
@@ -351,7 +347,7 @@ func TestConfigurationMistakes(t *testing.T) {
 		c := DefaultConfig()
 		c.Port = 7946
 		tc.change(&c)
-		if _, err := New(c, strategy.Env{}); err == nil || !strings.Contains(err.Error(), tc.want) {
+		if _, err := Kind.Configure(c); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v, want %q", name, err, tc.want)
 		}
 	}

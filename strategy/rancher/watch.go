@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/goconvoke/convoke/internal/backoff"
+	"github.com/goconvoke/convoke/internal/safetext"
 )
 
 const (
@@ -86,7 +87,7 @@ func (w *watch) serial(ctx context.Context, path string, within time.Duration) (
 	}
 	var value any
 	if err := json.Unmarshal(body, &value); err != nil {
-		return "", fmt.Errorf("the version is no JSON: %w", clip(err))
+		return "", fmt.Errorf("the version is no JSON: %w", safetext.Error(err, maxQuote))
 	}
 	switch value.(type) {
 	case string, float64:

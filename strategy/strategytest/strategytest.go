@@ -66,6 +66,21 @@ type Source struct {
 	Panic   func()                              // the source panics in the hands of the strategy
 }
 
+// New makes a strategy of a kind as a topology does: the configuration is validated and the Env filled in. A configuration
+// that is refused fails the test.
+func New[C any](tb testing.TB, kind strategy.Kind[C], config C, env strategy.Env) strategy.Strategy {
+	tb.Helper()
+	configured, err := kind.Configure(config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s, err := configured.New(env)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
 const (
 	defaultDeadline = 11 * time.Second
 	defaultRecovery = 3 * time.Minute
