@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/goconvoke/convoke/internal/bounded"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -123,7 +124,7 @@ func (a *api) explain(err error, namespace string) error {
 	if named, ok := accountIn(err.Error()); ok {
 		who = named
 	}
-	if a.once(fmt.Sprintf("refused %t %s", forbidden, namespace)) {
+	if a.logged.Allow(fmt.Sprintf("refused %t %s", forbidden, namespace), time.Now()) {
 		what := "the API server forbids to find the peers; apply this, a restart is not needed"
 		if unauthorized {
 			what = "the API server does not accept the token; once it does, this is needed"

@@ -19,6 +19,7 @@ import (
 
 	"github.com/goconvoke/convoke/internal/bounded"
 	"github.com/goconvoke/convoke/internal/conntrack"
+	"github.com/goconvoke/convoke/internal/ratelog"
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/internal/podenv"
 )
@@ -43,12 +44,13 @@ type api struct {
 	transport *http.Transport
 	made      string // what client was made of
 	account   account
-	retryAt   time.Time       // the server wants no request before
-	said      map[string]bool // what was logged once
+	retryAt   time.Time // the server wants no request before
+
+	logged ratelog.Limiter // each message once
 }
 
 func newAPI(c Config, env strategy.Env) *api {
-	return &api{config: c, env: env, conns: conntrack.New(env.Dial), said: make(map[string]bool)}
+	return &api{config: c, env: env, conns: conntrack.New(env.Dial)}
 }
 
 // close ends all connections. No request is made any more.
@@ -185,28 +187,13 @@ func (a *api) newClient(cfg *rest.Config) (*dynamic.DynamicClient, *http.Transpo
 
 // HandleWarningHeaderWithContext logs a warning of the API server, each text once.
 func (a *api) HandleWarningHeaderWithContext(_ context.Context, code int, _, text string) {
-	if code == 299 && text != "" && a.once("warning "+text[:min(len(text), maxWarning)]) {
+	if code == 299 && text != "" && a.logged.Allow("warning "+text[:min(len(text), maxWarning)], time.Now()) {
 		a.env.Log.Warn("warning of the API server", "text", text)
 	}
 }
 
-// The texts of warnings come from the server, so what is remembered of them is bounded: their number, with what
-// else is said once, and their length in bytes.
-const (
-	maxSaid    = 1000
-	maxWarning = 200
-)
-
-// once reports whether it is asked for the first time.
-func (a *api) once(what string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.said[what] || len(a.said) >= maxSaid {
-		return false
-	}
-	a.said[what] = true
-	return true
-}
+// maxWarning bounds what is remembered of the text of a warning, which comes from the server, in bytes.
+const maxWarning = 200
 
 // pause returns for how long the server wants to be left alone.
 func (a *api) pause() time.Duration {

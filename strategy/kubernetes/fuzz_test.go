@@ -43,7 +43,7 @@ func fuzz(f *testing.F, c Config) {
 				t.Fatal(err)
 			}
 			candidates, _ := s.content()
-			finder := &finder{config: c, warned: make(map[string]bool),
+			finder := &finder{config: c,
 				env: strategy.Env{Log: quietLog, Self: func() []peer.Peer { return nil }}}
 			peers, _ := finder.peers(candidates, true)
 			for _, p := range peers {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/goconvoke/convoke/internal/ratelog"
 	"github.com/goconvoke/convoke/strategy"
 )
 
@@ -42,7 +43,7 @@ func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
 		a := newAPI(c, env)
 		defer a.close()
-		f := &finder{config: c, env: env, api: a, warned: make(map[string]bool)}
+		f := &finder{config: c, env: env, api: a}
 		if c.Watch {
 			return strategy.Watch(f.watch, strategy.WatchConfig{FirstAnswer: c.Timeout + minBackoff}, env).Run(ctx, out)
 		}
@@ -56,14 +57,12 @@ type finder struct {
 	config Config
 	env    strategy.Env
 	api    *api
-	warned map[string]bool // what was warned of already
+	logged ratelog.Limiter // what lasts is logged once
 }
 
-// warnOnce warns of something that lasts, a single time.
+// warnOnce logs a warning of something that lasts, a single time.
 func (f *finder) warnOnce(what string, pairs ...any) {
-	if f.warned[what] {
-		return
+	if f.logged.Allow(what, time.Now()) {
+		f.env.Log.Warn(what, pairs...)
 	}
-	f.warned[what] = true
-	f.env.Log.Warn(what, pairs...)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // slicePorts are the ports of one slice. Which of them the peers listen on depends on the slices of the other
@@ -153,8 +154,7 @@ func (f *finder) withPortName(keys []serviceKey, services map[serviceKey][]*slic
 // logLeftOut logs once that a Service is not the one of the peers.
 func (f *finder) logLeftOut(key serviceKey, has *slicePorts) {
 	const phrase = "service left out: it has no port of this name"
-	if id := phrase + key.namespace + "/" + key.name; !f.warned[id] {
-		f.warned[id] = true
+	if f.logged.Allow(phrase+key.namespace+"/"+key.name, time.Now()) {
 		f.env.Log.Info(phrase, "service", key.name, "namespace", key.namespace, "port_name", f.config.PortName, "ports", has.String())
 	}
 }
