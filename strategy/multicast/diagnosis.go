@@ -16,7 +16,7 @@ type Diagnosis struct {
 	Interfaces []string          // in use now, "eth0 (ipv4)"
 	Targets    []string          // groups, broadcasts and seeds that heartbeats go to
 	Sent       uint64            // datagrams
-	Received   map[string]uint64 // datagrams by verdict: "accepted", or why they were dropped
+	Received   map[string]uint64 // datagrams by outcome: "accepted", or why they were dropped
 	Peers      int               // alive now
 	Announced  bool              // this node knew its own address and announced it
 }
@@ -56,8 +56,8 @@ func (d Diagnosis) rejected() string {
 
 // hints tell what a reason for dropping packets most likely means, the most telling first.
 var hints = []struct {
-	verdict verdict
-	hint    string
+	dropReason dropReason
+	hint       string
 }{
 	{badKey, "others use another key: compare keys"},
 	{badPlain, "others send without a key: set the same keys on every node"},
@@ -93,7 +93,7 @@ func (d Diagnosis) Hint() string {
 // cause returns what the most telling reason for dropping packets means, "" if there was none.
 func (d Diagnosis) cause() string {
 	for _, h := range hints {
-		if d.Received[h.verdict.String()] > 0 {
+		if d.Received[h.dropReason.String()] > 0 {
 			return h.hint
 		}
 	}
@@ -106,8 +106,8 @@ func (s *Strategy) Diagnose() Diagnosis {
 	defer s.mu.Unlock()
 	d := s.latest
 	d.Interfaces, d.Targets = slices.Clone(d.Interfaces), slices.Clone(d.Targets)
-	if s.screen != nil {
-		d.Received = s.screen.tally()
+	if s.filter != nil {
+		d.Received = s.filter.tally()
 	}
 	return d
 }
@@ -124,12 +124,12 @@ func (r *runner) diagnosis(now time.Time) Diagnosis {
 		Since:     r.born,
 		At:        now,
 		Sent:      r.sender.sent,
-		Received:  r.station.screen.tally(),
+		Received:  r.sockets.filter.tally(),
 		Peers:     len(r.table.nodes),
 		Announced: r.sender.announced,
 	}
 	for f := range family(families) {
-		l := &r.station.links[f]
+		l := &r.sockets.links[f]
 		for _, name := range slices.Sorted(maps.Keys(l.joined)) {
 			d.Interfaces = append(d.Interfaces, fmt.Sprintf("%s (%v)", name, f))
 		}

@@ -26,7 +26,7 @@ type Heard struct {
 	Goodbye    bool
 }
 
-// Listen reports every datagram that arrives at the port, with the verdict that a node with this
+// Listen reports every datagram that arrives at the port, with the outcome that a node with this
 // configuration and cluster ID would reach, until ctx is done. It sends nothing. each is called by one
 // goroutine; while it runs, nothing is received. Sockets that fail are reopened; the error is that of ctx, or says that
 // nothing could be opened at all.
@@ -46,7 +46,7 @@ func Listen(ctx context.Context, c Config, env strategy.Env, each func(Heard)) e
 }
 
 func (s *Strategy) listen(ctx context.Context, each func(Heard)) error {
-	st := newStation(s.config, s.network, s.env.Log, newScreen(s.config, s.codec, 0))
+	st := newSockets(s.config, s.network, s.env.Log, newFilter(s.config, s.codec, 0))
 	st.everything = true
 	defer st.close()
 	st.maintain(time.Now())
@@ -72,7 +72,7 @@ func (s *Strategy) listen(ctx context.Context, each func(Heard)) error {
 	}
 }
 
-func (s *station) describe(a *arrival) Heard {
+func (s *sockets) describe(a *arrival) Heard {
 	p := &a.packet
 	return Heard{
 		At:         a.time,
@@ -80,8 +80,8 @@ func (s *station) describe(a *arrival) Heard {
 		Interface:  s.name(a.iface),
 		Family:     a.family.String(),
 		Size:       a.size,
-		Verdict:    a.verdict.String(),
-		Cluster:    slices.Contains(ofCluster, a.verdict),
+		Verdict:    a.dropReason.String(),
+		Cluster:    slices.Contains(ofCluster, a.dropReason),
 		Node:       p.Node,
 		Addrs:      p.Addrs,
 		Generation: p.Generation,
@@ -90,5 +90,5 @@ func (s *station) describe(a *arrival) Heard {
 	}
 }
 
-// ofCluster are the verdicts that only a packet with the right cluster hash gets.
-var ofCluster = []verdict{accepted, own, badKey, badPlain, badReplay, badSkew, badRate, full, badDestination, malformed, stale}
+// ofCluster are the outcomes that only a packet with the right cluster hash gets.
+var ofCluster = []dropReason{accepted, own, badKey, badPlain, badReplay, badSkew, badRate, full, badDestination, malformed, stale}

@@ -47,7 +47,7 @@ type Strategy struct {
 
 	mu     sync.Mutex
 	latest Diagnosis
-	screen *screen
+	filter *filter
 }
 
 // newStrategy makes a strategy. It opens nothing.
@@ -67,7 +67,7 @@ func (s *Strategy) Run(ctx context.Context, out strategy.Sink) error {
 	}
 	r := newRunner(s, rand.Uint64()|1) // 0 stands for nobody
 	s.mu.Lock()
-	s.screen = r.station.screen
+	s.filter = r.sockets.filter
 	s.mu.Unlock()
 	return r.run(ctx, out)
 }

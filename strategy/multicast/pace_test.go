@@ -110,8 +110,8 @@ func TestAGreetingComesWithinAWindowThatGrowsWithTheNodes(t *testing.T) {
 
 func TestPacketsOfKnownSendersAreNotCountedAgainstTheirAddress(t *testing.T) {
 	codec := testCodec(t, "orders")
-	s := newScreen(DefaultConfig(), codec, 1)
-	send := func(instance, seq uint64) verdict {
+	s := newFilter(DefaultConfig(), codec, 1)
+	send := func(instance, seq uint64) dropReason {
 		b := codec.encode(nil, &packet{Instance: instance, Seq: seq, Node: "x"})
 		_, v := s.check(datagram{data: b, from: stranger}, epoch)
 		return v

@@ -92,7 +92,7 @@ func TestBroadcastsReplaceTheGroup(t *testing.T) {
 func TestBroadcastsAndOtherGroupsAreDroppedByWhoUsesAGroup(t *testing.T) {
 	c := DefaultConfig()
 	codec := testCodec(t, "orders")
-	s := newScreen(c, codec, 1)
+	s := newFilter(c, codec, 1)
 	eth0 := iface("eth0", 1, 1, true)
 	s.serve([families][]Interface{{eth0}, {eth0}}, []Interface{eth0, iface("eth1", 2, 1, true)})
 	seq := uint64(0)
@@ -100,7 +100,7 @@ func TestBroadcastsAndOtherGroupsAreDroppedByWhoUsesAGroup(t *testing.T) {
 		name  string
 		to    string
 		iface int
-		want  verdict
+		want  dropReason
 	}{
 		{"our group", "233.252.1.32", 1, accepted},
 		{"our group by another interface", "233.252.1.32", 2, badDestination},

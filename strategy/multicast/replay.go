@@ -54,7 +54,7 @@ func newWindows(keep time.Duration) *windows {
 
 // admit judges a packet by its sender and sequence number. free reports that it need not be counted against the address it came
 // from: it is one of the few a second of a sender that is known.
-func (ws *windows) admit(p *packet, now time.Time) (v verdict, free bool) {
+func (ws *windows) admit(p *packet, now time.Time) (v dropReason, free bool) {
 	w := ws.of[p.Instance]
 	known := w != nil
 	if !known {

@@ -48,17 +48,17 @@ type path struct {
 
 // news is what a packet changed.
 type news struct {
-	verdict verdict
-	fresh   bool        // a node, or a new life of one, that was not known
-	report  []peer.Peer // new, or at a new address
-	gone    bool        // a node that was known leaves
+	dropReason dropReason
+	fresh      bool        // a node, or a new life of one, that was not known
+	report     []peer.Peer // new, or at a new address
+	gone       bool        // a node that was known leaves
 }
 
 func newTable(c Config, local func(netip.Addr) bool) *table {
 	return &table{config: c, local: local, nodes: make(map[string]*entry)}
 }
 
-// hear takes a packet that passed the screen. zone names the interface it came in by.
+// hear takes a packet that passed the filter. zone names the interface it came in by.
 func (t *table) hear(p *packet, d *datagram, zone string, now time.Time) news {
 	key := nodeKey(p)
 	e := t.nodes[key]
@@ -68,13 +68,13 @@ func (t *table) hear(p *packet, d *datagram, zone string, now time.Time) news {
 	}
 	switch {
 	case e != nil && e.instance != p.Instance && !p.newer(e.generation, e.instance):
-		return news{verdict: stale}
+		return news{dropReason: stale}
 	case p.goodbye():
 		delete(t.nodes, key)
 		return news{gone: e != nil}
 	case e == nil && len(t.nodes) >= maxPeers:
 		if t.purge(now); len(t.nodes) >= maxPeers {
-			return news{verdict: full}
+			return news{dropReason: full}
 		}
 	}
 	fresh := e == nil || e.instance != p.Instance
