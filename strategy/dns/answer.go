@@ -16,16 +16,16 @@ const (
 	maxAliases = 8  // CNAMEs in a row
 )
 
-// errStranger marks a message that does not belong to the query.
-var errStranger = errors.New("not an answer to the question")
+// errMismatch marks a message that does not belong to the query.
+var errMismatch = errors.New("not an answer to the question")
 
 // decode reads a message that came from a server and checks that it answers the query.
 func decode(raw []byte, query *dns.Msg) (m *dns.Msg, err error) {
 	if len(raw) < headerSize {
-		return nil, fmt.Errorf("%d bytes: %w", len(raw), errStranger)
+		return nil, fmt.Errorf("%d bytes: %w", len(raw), errMismatch)
 	}
 	if id := binary.BigEndian.Uint16(raw); id != query.Id {
-		return nil, fmt.Errorf("the ID is another: %w", errStranger)
+		return nil, fmt.Errorf("the ID is another: %w", errMismatch)
 	}
 	defer func() {
 		if r := recover(); r != nil { // what a decoder thinks of foreign bytes must not end the process
@@ -37,10 +37,10 @@ func decode(raw []byte, query *dns.Msg) (m *dns.Msg, err error) {
 		return nil, fmt.Errorf("malformed answer: %w", err)
 	}
 	if !m.Response || m.Opcode != dns.OpcodeQuery {
-		return nil, fmt.Errorf("no response: %w", errStranger)
+		return nil, fmt.Errorf("no response: %w", errMismatch)
 	}
 	if !echoes(m, query) {
-		return nil, fmt.Errorf("the question is another: %w", errStranger)
+		return nil, fmt.Errorf("the question is another: %w", errMismatch)
 	}
 	if n := int(binary.BigEndian.Uint16(raw[6:])); n != len(m.Answer) && !m.Truncated {
 		return nil, fmt.Errorf("malformed answer: announces %d records and holds %d", n, len(m.Answer))

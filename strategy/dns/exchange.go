@@ -22,7 +22,7 @@ const (
 	rounds      = 3               // tries with a server that does not answer, as time allows
 	ednsSize    = 1232            // bytes of a datagram that passes every network whole
 	maxDatagram = 4096
-	parallel    = 16 // questions under way at once
+	maxParallel = 16 // questions under way at once
 )
 
 // question is what a server is asked.
@@ -44,7 +44,7 @@ type client struct {
 }
 
 func newClient(servers []string, dial strategy.DialFunc) *client {
-	return &client{servers: servers, dial: dial, slots: make(chan struct{}, parallel), silent: make(map[string]bool)}
+	return &client{servers: servers, dial: dial, slots: make(chan struct{}, maxParallel), silent: make(map[string]bool)}
 }
 
 // order returns the servers, the silent ones last: questions that follow from an answer
@@ -215,7 +215,7 @@ func receiveDatagram(conn net.Conn, query *dns.Msg) (*dns.Msg, error) {
 			return nil, err
 		}
 		m, err := decode(buf[:n], query)
-		if !errors.Is(err, errStranger) {
+		if !errors.Is(err, errMismatch) {
 			return m, err
 		}
 		strange = err

@@ -38,7 +38,7 @@ func newKubernetes(c KubernetesConfig, env strategy.Env) (strategy.Strategy, err
 }
 
 const (
-	lonely = 30 * time.Second
+	emptyWarnAfter = 30 * time.Second
 )
 
 // cluster is what a run knows of the cluster that it is in.
@@ -115,7 +115,7 @@ func (k *cluster) note(f found) {
 			k.log.Info("the service has pods in dns")
 		}
 		k.had, k.said, k.since = true, false, time.Now()
-	case f.err == nil && !k.said && time.Since(k.since) >= lonely:
+	case f.err == nil && !k.said && time.Since(k.since) >= emptyWarnAfter:
 		k.said = true
 		k.log.Warn("the service has no pods in dns: is it headless (clusterIP: None), does its selector match, "+
 			"does it set publishNotReadyAddresses, does it have a port of that name?",

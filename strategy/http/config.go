@@ -75,8 +75,8 @@ func (c Config) validateURL(bad complaint) {
 	}
 }
 
-// ours are the headers that the strategy sets itself.
-var ours = []string{"Accept", "Accept-Encoding", "Connection", "Content-Length", "If-Modified-Since", "If-None-Match", "Range",
+// reservedHeaders are the headers that the strategy sets itself.
+var reservedHeaders = []string{"Accept", "Accept-Encoding", "Connection", "Content-Length", "If-Modified-Since", "If-None-Match", "Range",
 	"Te", "Trailer", "Transfer-Encoding", "Upgrade", "User-Agent"}
 
 func (c Config) validateHeaders(bad complaint) {
@@ -88,7 +88,7 @@ func (c Config) validateHeaders(bad complaint) {
 			bad(key, "%q is no name of a header", name)
 		case twice:
 			bad(key, "this header is there as %q already", other)
-		case slices.Contains(ours, canonical):
+		case slices.Contains(reservedHeaders, canonical):
 			bad(key, "this header is not for you to set: the strategy does")
 		case canonical == "Authorization" && (c.Token != "" || c.TokenFile != ""):
 			bad(key, "the token is sent in this header; leave one of the two out")

@@ -93,7 +93,7 @@ func (a *asker) ask(ctx context.Context) ([]peer.Peer, error) {
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return nil, bare(err)
+		return nil, unwrapURLError(err)
 	}
 	defer func() { _ = res.Body.Close() }() // all that matters was read
 	switch {
@@ -105,8 +105,8 @@ func (a *asker) ask(ctx context.Context) ([]peer.Peer, error) {
 	return a.answer(res)
 }
 
-// bare strips what net/http puts around an error: the URL with its query.
-func bare(err error) error {
+// unwrapURLError strips what net/http puts around an error: the URL with its query.
+func unwrapURLError(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		return u.Err
@@ -118,7 +118,7 @@ func bare(err error) error {
 func (a *asker) request(ctx context.Context) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.config.URL, nil)
 	if err != nil {
-		return nil, bare(err)
+		return nil, unwrapURLError(err)
 	}
 	for name, value := range a.config.Headers {
 		req.Header.Set(name, string(value))

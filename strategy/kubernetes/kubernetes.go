@@ -43,7 +43,7 @@ func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
 		a := newAPI(c, env)
 		defer a.close()
-		f := &finder{config: c, env: env, api: a}
+		f := &resolver{config: c, env: env, api: a}
 		if c.Watch {
 			return strategy.Watch(f.watch, strategy.WatchConfig{FirstAnswer: c.Timeout + minBackoff}, env).Run(ctx, out)
 		}
@@ -51,9 +51,9 @@ func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	}), nil
 }
 
-// finder makes answers of what the API server says. It belongs to the goroutine of one Run, or to the
+// resolver makes answers of what the API server says. It belongs to the goroutine of one Run, or to the
 // lookups of one, which never overlap.
-type finder struct {
+type resolver struct {
 	config Config
 	env    strategy.Env
 	api    *api
@@ -61,8 +61,8 @@ type finder struct {
 }
 
 // warnOnce logs a warning of something that lasts, a single time.
-func (f *finder) warnOnce(what string, pairs ...any) {
-	if f.logged.Allow(what, time.Now()) {
-		f.env.Log.Warn(what, pairs...)
+func (r *resolver) warnOnce(what string, pairs ...any) {
+	if r.logged.Allow(what, time.Now()) {
+		r.env.Log.Warn(what, pairs...)
 	}
 }

@@ -22,7 +22,7 @@ func found(t *testing.T, c Config, env strategy.Env, objects ...string) (string,
 	if env.Log == nil {
 		env.Log = quietLog
 	}
-	f := &finder{config: c, env: env}
+	f := &resolver{config: c, env: env}
 	s := newStore(c, func(bool) {})
 	for i, text := range objects {
 		var o map[string]any

@@ -60,7 +60,7 @@ func (o *observer) RoundTrip(req *http.Request) (*http.Response, error) {
 	if after := res.Header.Get("Retry-After"); after != "" {
 		res.Header.Del("Retry-After")
 		if s, err := strconv.Atoi(after); err == nil && s > 0 {
-			o.api.leaveAlone(time.Duration(min(s, int(maxPause/time.Second))) * time.Second)
+			o.api.setRetryAfter(time.Duration(min(s, int(maxPause/time.Second))) * time.Second)
 		}
 	}
 	switch {
@@ -72,8 +72,8 @@ func (o *observer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// leaveAlone remembers not to ask the server for a while.
-func (a *api) leaveAlone(d time.Duration) {
+// setRetryAfter remembers not to ask the server for a while.
+func (a *api) setRetryAfter(d time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if at := time.Now().Add(d); at.After(a.retryAt) {

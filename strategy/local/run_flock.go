@@ -24,9 +24,9 @@ type node struct {
 	log     hclog.Logger
 	started time.Time
 
-	held  *held    // nil while not registered
-	name  string   // as registered
-	addrs []string // as registered
+	held  *lockedFile // nil while not registered
+	name  string      // as registered
+	addrs []string    // as registered
 }
 
 func run(ctx context.Context, c Config, env strategy.Env, out strategy.Sink) error {
@@ -65,7 +65,7 @@ func (n *node) register(dir string) ([]string, error) {
 	if errNew != nil {
 		return addrs, errors.Join(err, errNew)
 	}
-	fresh, errNew := hold(dir, content)
+	fresh, errNew := createLocked(dir, content)
 	if errNew != nil {
 		return addrs, errors.Join(err, errNew)
 	}

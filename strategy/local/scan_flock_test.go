@@ -28,7 +28,7 @@ func TestChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := hold(dir, content); err != nil {
+	if _, err := createLocked(dir, content); err != nil {
 		t.Fatal(err)
 	}
 	_, _ = os.Stdout.WriteString("registered\n")
@@ -118,11 +118,11 @@ func TestFilesThatAreNoRegistrationAreNamedAndLeftAlone(t *testing.T) {
 }
 
 // keep holds what locked made: closing a file would let go of its lock.
-var keep []*held
+var keep []*lockedFile
 
 func locked(content string) func(dir string) error {
 	return func(dir string) error {
-		h, err := hold(dir, []byte(content))
+		h, err := createLocked(dir, []byte(content))
 		keep = append(keep, h)
 		return err
 	}
@@ -157,7 +157,7 @@ func TestAFreshFileInThePlaceOfADeadOneIsNotRemoved(t *testing.T) {
 	if err := os.Rename(path+".new", path); err != nil {
 		t.Fatal(err)
 	}
-	if err := bury(f, path); err != nil {
+	if err := removeIfSame(f, path); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(path); err != nil || string(got) != "fresh" {
@@ -226,7 +226,7 @@ func TestARegistrationOfAnotherClusterIsNobodyHere(t *testing.T) {
 }
 
 func TestHoldReportsADirectoryThatIsGone(t *testing.T) {
-	if _, err := hold(filepath.Join(t.TempDir(), "gone"), nil); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := createLocked(filepath.Join(t.TempDir(), "gone"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("hold = %v, want that the directory is gone", err)
 	}
 }

@@ -22,12 +22,12 @@ func searchNames(path string) []string {
 }
 
 // prefersIPv6 reports whether addresses of IPv6 are taken where there is a choice.
-func (f *finder) prefersIPv6() bool {
-	switch f.config.Family {
+func (r *resolver) prefersIPv6() bool {
+	switch r.config.Family {
 	case IPv4:
 		return false
 	case IPv6:
 		return true
 	}
-	return podenv.PrefersIPv6(f.env.Self())
+	return podenv.PrefersIPv6(r.env.Self())
 }

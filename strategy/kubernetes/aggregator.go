@@ -13,8 +13,8 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// news is what a watcher tells.
-type news struct {
+// update is what a watcher tells.
+type update struct {
 	from *watcher
 	what event
 	err  error // of failed
@@ -31,45 +31,45 @@ const (
 	unwatched event = "unwatched" // no longer
 )
 
-// part is what is known of a namespace.
-type part struct {
+// namespaceState is what is known of a namespace.
+type namespaceState struct {
 	current bool  // it was listed, or is watched, and no watch has ended since
 	err     error // of the last round, nil since it was listed again
 }
 
-// answers turns the news of all watchers into answers. It belongs to the goroutine of watch.
-type answers struct {
-	finder *finder
-	yield  strategy.Yield
-	parts  map[*watcher]*part
-	order  []*watcher
+// aggregator turns the news of all watchers into answers. It belongs to the goroutine of watch.
+type aggregator struct {
+	resolver   *resolver
+	yield      strategy.Yield
+	namespaces map[*watcher]*namespaceState
+	order      []*watcher
 
 	dirty time.Time // since when there are changes that were not told; zero: there are none
 	owed  bool      // an answer was due while a part was not current
 }
 
 // watch runs a watcher for each namespace and yields what they find.
-func (f *finder) watch(ctx context.Context, yield strategy.Yield) error {
+func (r *resolver) watch(ctx context.Context, yield strategy.Yield) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	queue := make(chan news)
-	tell := func(n news) {
+	queue := make(chan update)
+	send := func(n update) {
 		select {
 		case queue <- n:
 		case <-ctx.Done():
 		}
 	}
-	namespaces := f.config.Namespaces
+	namespaces := r.config.Namespaces
 	if len(namespaces) == 0 {
 		namespaces = []string{""}
 	}
-	a := &answers{finder: f, yield: yield, parts: make(map[*watcher]*part)}
+	a := &aggregator{resolver: r, yield: yield, namespaces: make(map[*watcher]*namespaceState)}
 	crash := make(chan error, len(namespaces)) // one for each, so that none waits
 	for _, ns := range namespaces {
-		w := newWatcher(f, ns, rand.New(rand.NewPCG(f.env.Rand.Uint64(), f.env.Rand.Uint64())), tell)
-		a.parts[w], a.order = new(part), append(a.order, w)
+		w := newWatcher(r, ns, rand.New(rand.NewPCG(r.env.Rand.Uint64(), r.env.Rand.Uint64())), send)
+		a.namespaces[w], a.order = new(namespaceState), append(a.order, w)
 		wg.Go(func() {
 			if err := w.run(ctx); err != nil {
 				crash <- err
@@ -79,7 +79,7 @@ func (f *finder) watch(ctx context.Context, yield strategy.Yield) error {
 	return a.loop(ctx, queue, crash)
 }
 
-func (a *answers) loop(ctx context.Context, queue <-chan news, crash <-chan error) error {
+func (a *aggregator) loop(ctx context.Context, queue <-chan update, crash <-chan error) error {
 	settled := time.NewTimer(time.Hour)
 	settled.Stop()
 	defer settled.Stop()
@@ -92,7 +92,7 @@ func (a *answers) loop(ctx context.Context, queue <-chan news, crash <-chan erro
 		case n := <-queue:
 			a.take(n)
 		case <-settled.C:
-			a.tell()
+			a.report()
 		}
 		settled.Stop()
 		if wait, ok := a.due(); ok {
@@ -102,24 +102,24 @@ func (a *answers) loop(ctx context.Context, queue <-chan news, crash <-chan erro
 }
 
 // due returns when the changes at hand are to be told: soon after the last one, not long after the first.
-func (a *answers) due() (time.Duration, bool) {
+func (a *aggregator) due() (time.Duration, bool) {
 	if a.dirty.IsZero() {
 		return 0, false
 	}
 	return max(0, min(debounce, maxDelay-time.Since(a.dirty))), true
 }
 
-func (a *answers) take(n news) {
-	p := a.parts[n.from]
+func (a *aggregator) take(n update) {
+	p := a.namespaces[n.from]
 	switch n.what {
 	case listed:
 		p.current, p.err = true, nil
-		a.tell() // at once: if the watch fails next, this stays the best there is
+		a.report() // at once: if the watch fails next, this stays the best there is
 	case changed:
 		a.changedNow()
 	case watching:
 		if p.current = true; a.owed {
-			a.tell()
+			a.report()
 		}
 	case unwatched:
 		p.current = false
@@ -130,37 +130,37 @@ func (a *answers) take(n news) {
 	}
 }
 
-func (a *answers) changedNow() {
+func (a *aggregator) changedNow() {
 	if a.dirty.IsZero() {
 		a.dirty = time.Now()
 	}
 }
 
 // known returns the peers that are certain from a part of the objects of a namespace.
-func (a *answers) known(some []any) []peer.Peer {
+func (a *aggregator) known(some []any) []peer.Peer {
 	var found []*candidate
 	for _, obj := range some {
 		if u, ok := obj.(*unstructured.Unstructured); ok {
-			found = append(found, a.finder.config.read(u).candidates...)
+			found = append(found, a.resolver.config.read(u).candidates...)
 		}
 	}
 	if len(found) == 0 {
 		return nil
 	}
-	peers, _ := a.finder.peers(a.finder.config.certain(found), false) // what is wrong with an object is secondary now
+	peers, _ := a.resolver.peers(a.resolver.config.certain(found), false) // what is wrong with an object is secondary now
 	return peers
 }
 
-// tell gives the answer as it is now: a complete one when every namespace is listed and every object
+// report gives the answer as it is now: a complete one when every namespace is listed and every object
 // was read, else the part that is known. While a namespace has not answered yet, or its watch is between
 // its end and its reopening, it waits for that.
-func (a *answers) tell() {
+func (a *aggregator) report() {
 	a.dirty, a.owed = time.Time{}, false
 	var found []*candidate
 	var bad []error
 	var failures []error
 	for _, w := range a.order {
-		switch p := a.parts[w]; {
+		switch p := a.namespaces[w]; {
 		case p.err != nil:
 			failures = append(failures, p.err)
 		case !p.current:
@@ -172,7 +172,7 @@ func (a *answers) tell() {
 		}
 	}
 	unread := errors.Join(bad...)
-	peers, err := a.finder.peers(found, len(failures) == 0 && unread == nil)
+	peers, err := a.resolver.peers(found, len(failures) == 0 && unread == nil)
 	unread = errors.Join(unread, err)
 	if len(peers) > 0 || len(failures) == 0 || unread != nil { // a failure alone was reported when it happened
 		a.yield(peers, errors.Join(unread, errors.Join(failures...)))
