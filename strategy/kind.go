@@ -45,7 +45,7 @@ type AnyKind interface {
 	configure(config *yaml.Node, src Source) (*Configured, error)
 }
 
-// Source says where a configuration comes from.
+// Source is where a configuration comes from.
 type Source struct {
 	File string // for error messages
 	// LookupEnv resolves ${NAME} in values; nil means that there is no environment.
@@ -78,7 +78,7 @@ func (c *Configured) Equal(o *Configured) bool {
 	return c.Kind == o.Kind && reflect.DeepEqual(c.Config, o.Config)
 }
 
-// Warnings joins what the configuration should better not say, one error with its place for each; nil if there is nothing.
+// Warnings joins settings that work and have consequences, one error with its place for each; nil if there is nothing.
 func (c *Configured) Warnings() error { return c.warnings }
 
 // Node returns the YAML that was decoded, nil if there was none.

@@ -30,7 +30,7 @@ type PollConfig struct {
 	MaxBackoff time.Duration `yaml:"-"`
 
 	// Next returns how long the source lets its last answer hold (a TTL); the next lookup comes
-	// after the shorter of that, 1 s at least, and Interval, ±20 %. 0 means that the source does not say. It
+	// after the shorter of that, 1 s at least, and Interval, ±20 %. 0 means that the source does not state one. It
 	// is called after a lookup that was answered, never during one; nil means Interval.
 	Next func() time.Duration `yaml:"-"`
 

@@ -14,7 +14,7 @@ import (
 // a complete answer, an incomplete one, and none. They may be called from any goroutine while
 // Run has not returned; calls never block, and slices belong to the sink afterwards.
 type Sink interface {
-	// Set gives a complete answer: who is not in it is gone. While an answer holds, it is repeated
+	// Set gives a complete answer: a peer that is not in it is gone. While an answer holds, it is repeated
 	// at least once a minute, because its age counts from the last call.
 	Set(all []peer.Peer)
 	// Add gives an incomplete answer: these peers exist, the rest is unknown. A peer that no answer
@@ -43,7 +43,7 @@ type Func func(ctx context.Context, out Sink) error
 // Run calls f.
 func (f Func) Run(ctx context.Context, out Sink) error { return f(ctx, out) }
 
-// Permanent marks an error of Run that no restart can mend (the platform lacks multicast):
+// Permanent marks an error of Run that no restart can repair (the platform lacks multicast):
 // the topology is shown as failed and not restarted until its configuration changes.
 func Permanent(err error) error {
 	if err == nil {

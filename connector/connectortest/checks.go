@@ -11,7 +11,7 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-// stranger is a peer that nobody ever connected; the address is reserved for documentation.
+// stranger is a peer that was never connected; the address is reserved for documentation.
 var stranger = peer.Peer{Addr: "192.0.2.77:7946", ID: "stranger"}
 
 func connects(r *rig) {

@@ -278,16 +278,16 @@ var defects = []struct {
 	{"Disconnect is idempotent", "Disconnect does nothing", "is not listed after Disconnect", func(b *broken) {
 		b.disconnect = func(context.Context, peer.Peer) error { return nil }
 	}},
-	{"Disconnect of an unknown peer is no error", "an unknown peer is an error", "never connected", func(b *broken) {
+	{"Disconnect of an unknown peer is not an error", "an unknown peer is an error", "never connected", func(b *broken) {
 		b.disconnect = func(context.Context, peer.Peer) error { return errors.New("who?") }
 	}},
 	{"List is without this node", "self is listed", "holds this node", func(b *broken) {
 		b.list = b.with(peer.Peer{Addr: ownAddr})
 	}},
-	{"List is canonical and names nobody twice", "an address is not canonical", "as peer.Addr writes it", func(b *broken) {
+	{"List is canonical and names no peer twice", "an address is not canonical", "as peer.Addr writes it", func(b *broken) {
 		b.list = b.with(peer.Peer{Addr: "[::ffff:10.0.0.9]:1"})
 	}},
-	{"List is canonical and names nobody twice", "a peer is listed twice", "twice", func(b *broken) {
+	{"List is canonical and names no peer twice", "a peer is listed twice", "twice", func(b *broken) {
 		b.list = b.with(peer.Peer{Addr: "10.0.0.9:1"}, peer.Peer{Addr: "10.0.0.9:1"})
 	}},
 	{"every call returns when its ctx is done already", "Disconnect is deaf", "Disconnect has not returned", func(b *broken) {

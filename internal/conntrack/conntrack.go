@@ -74,7 +74,7 @@ func (t *Tracker) Close() {
 	t.open = nil
 	t.mu.Unlock()
 	for one := range open {
-		_ = one.Conn.Close() // nobody waits for what it still carries
+		_ = one.Conn.Close() // what it still carries is not needed
 	}
 	t.wg.Wait()
 }

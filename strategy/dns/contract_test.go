@@ -26,10 +26,10 @@ func hostsSource(s *dnstest.Server) *strategytest.Source {
 		Env:    strategy.Env{Dial: s.Dial},
 		Config: "names: [peers.test, more.test]\nport: 7946\nservers: ['" + s.Addr() + "']",
 		Answer: func(all []peer.Peer) {
-			s.Mend()
+			s.ClearFaults()
 			s.Records(hostRecords(all)...)
 		},
-		Empty: func() { s.Mend(); s.Records() },
+		Empty: func() { s.ClearFaults(); s.Records() },
 		Partial: func(some []peer.Peer, _ error) {
 			s.Records(hostRecords(some)...)
 			s.Fault("more.test", "AAAA", dnstest.Code(miekg.RcodeServerFailure))
@@ -62,10 +62,10 @@ func serviceSource(s *dnstest.Server) *strategytest.Source {
 		Env:    strategy.Env{Dial: s.Dial},
 		Config: "{service: orders, namespace: shop, port_name: gossip, servers: ['" + s.Addr() + "']}",
 		Answer: func(all []peer.Peer) {
-			s.Mend()
+			s.ClearFaults()
 			s.Records(podRecords(all)...)
 		},
-		Empty: func() { s.Mend(); s.Records() },
+		Empty: func() { s.ClearFaults(); s.Records() },
 		Partial: func(some []peer.Peer, _ error) {
 			s.Records(append(podRecords(some), srvRecord("orders-9", "7946"))...)
 			s.Fault("orders-9.orders.shop.svc.cluster.local", "", dnstest.Code(miekg.RcodeServerFailure))

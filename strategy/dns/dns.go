@@ -1,4 +1,4 @@
-// Package dns finds the peers that DNS names: by A and AAAA records, or by SRV records, which tell the port too. It has
+// Package dns finds the peers that DNS names: by A and AAAA records, or by SRV records, which hold the port too. It has
 // two kinds, one for names of any sort and one for the headless Services of Kubernetes.
 package dns
 
@@ -24,7 +24,7 @@ var Kind = strategy.Kind[Config]{
 		"polling_interval": "interval",
 		"poll_interval":    "interval",
 		"resolver":         "servers",
-		"node_basename":    "leave it out; a peer is an address, and port says where it listens",
+		"node_basename":    "leave it out; a peer is an address, and port is where it listens",
 	},
 
 	New: newStrategy,
@@ -71,7 +71,7 @@ type finder struct {
 	env      strategy.Env
 	family   Family
 	subjects func(setup) ([]subject, error)
-	note     func(found) // told of every answer, if set
+	note     func(found) // called with every answer, if set
 
 	conf  resolvConf
 	stale bool          // resolv.conf could not be read the last time

@@ -107,7 +107,7 @@ func (c *client) ask(ctx context.Context, q question) (*dns.Msg, error) {
 	return part, fmt.Errorf("ask for %s: %w", q, ctx.Err())
 }
 
-// askError says what became of a question at each server.
+// askError holds the outcome of a question at each server.
 type askError struct {
 	question question
 	failed   []error // nil for a server that there was no time for

@@ -47,10 +47,10 @@ type cluster struct {
 	log       hclog.Logger
 	namespace string // once known
 
-	guessed bool      // said that the domain is a guess
+	guessed bool      // logged that the domain is a guess
 	had     bool      // there were peers
-	since   time.Time // without an answer that names anybody
-	said    bool      // said that nobody is there
+	since   time.Time // without an answer that names a peer
+	warned  bool      // logged that there is no peer
 }
 
 // subjects returns the name of the Service.
@@ -88,12 +88,12 @@ func (k *cluster) ownNamespace() (string, error) {
 		return "", fmt.Errorf("own namespace: set namespace, or POD_NAMESPACE from the downward API: %w", err)
 	}
 	if !label.MatchString(ns) {
-		return "", fmt.Errorf("own namespace: %q is no name of a namespace; set namespace", ns)
+		return "", fmt.Errorf("own namespace: %q is not a valid namespace name; set namespace", ns)
 	}
 	return ns, nil
 }
 
-// domain returns the domain of the cluster and whether it was said anywhere: in the configuration, in the environment
+// domain returns the domain of the cluster and whether it was found: in the configuration, in the environment
 // variable CLUSTER_DOMAIN, or by the kubelet in the search names of resolv.conf.
 func (k *cluster) domain(search []string) (domain string, found bool, err error) {
 	if d := k.config.Domain; d != "" {
@@ -106,17 +106,17 @@ func (k *cluster) domain(search []string) (domain string, found bool, err error)
 	return domain, found, nil
 }
 
-// note says once what an absence of all pods may come from. While a cluster starts that is normal, as a pod is in
+// note logs once what an absence of all pods may come from. While a cluster starts that is normal, as a pod is in
 // the DNS when it is ready, or at once with publishNotReadyAddresses.
 func (k *cluster) note(f found) {
 	switch {
 	case len(f.peers) > 0:
-		if k.said {
+		if k.warned {
 			k.log.Info("the service has pods in dns")
 		}
-		k.had, k.said, k.since = true, false, time.Now()
-	case f.err == nil && !k.said && time.Since(k.since) >= emptyWarnAfter:
-		k.said = true
+		k.had, k.warned, k.since = true, false, time.Now()
+	case f.err == nil && !k.warned && time.Since(k.since) >= emptyWarnAfter:
+		k.warned = true
 		k.log.Warn("the service has no pods in dns: is it headless (clusterIP: None), does its selector match, "+
 			"does it set publishNotReadyAddresses, does it have a port of that name?",
 			slices.Concat([]any{"service", k.config.Service, "namespace", k.namespace}, k.portPair(), []any{"had_pods_before", k.had})...)

@@ -192,7 +192,7 @@ func TestTheNameOfAServiceIsFoundOut(t *testing.T) {
 func TestWhatCannotBeFoundOutIsAFailureThatSaysWhatToSet(t *testing.T) {
 	for _, tc := range []struct{ namespace, domain, want string }{
 		{"", "", "set namespace, or POD_NAMESPACE from the downward API"},
-		{"a b", "", `own namespace: "a b" is no name of a namespace; set namespace`},
+		{"a b", "", `own namespace: "a b" is not a valid namespace name; set namespace`},
 		{"shop", "a..b", `domain "a..b" of the cluster: the name has an empty part between its dots; correct CLUSTER_DOMAIN, or set domain`},
 	} {
 		p := newPod(t, tc.namespace, shopSearch)
@@ -210,7 +210,7 @@ func TestWhatCannotBeFoundOutIsAFailureThatSaysWhatToSet(t *testing.T) {
 	}
 }
 
-// Pods come into the DNS one by one; until then the name does not exist, and that is no error.
+// Pods come into the DNS one by one; until then the name does not exist, and that is not an error.
 func TestColdStart(t *testing.T) {
 	p := newPod(t, "shop", shopSearch)
 	bubble(t, func(t *testing.T, s *dnstest.Server) {

@@ -35,7 +35,7 @@ type resolvConf struct {
 	stale error // why setup is that of an earlier content
 }
 
-// current returns what the file says. When it cannot be read any more, what it said last holds, and stale says why.
+// current returns the content of the file. When it cannot be read any more, its last content holds, and stale is the reason.
 func (r *resolvConf) current() (setup, error) {
 	r.file.Most = maxResolvConf
 	data, changed, err := r.file.Read(r.path)

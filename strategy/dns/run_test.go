@@ -83,7 +83,7 @@ func TestNoFailureShrinksTheAnswer(t *testing.T) {
 				if got := after(sink, 5*time.Minute); got != tc.want {
 					t.Errorf("told %s, want %s", got, tc.want)
 				}
-				s.Mend()
+				s.ClearFaults()
 				after(sink, time.Minute)
 				if got := after(sink, time.Minute); got != whole {
 					t.Errorf("told %s afterwards, want %s", got, whole)
@@ -168,7 +168,7 @@ func TestSampledAnswersAreUnited(t *testing.T) {
 		if got, want := after(sink, time.Minute), "Set(10.0.0.1:7946 10.0.0.2:7946 10.0.0.3:7946)"; got != want {
 			t.Errorf("told %s, want %s and nothing else", got, want)
 		}
-		s.Mend() // now it is 10.0.0.1 each time
+		s.ClearFaults() // now it is 10.0.0.1 each time
 		after(sink, 5*time.Minute)
 		if got, want := after(sink, time.Minute), "Set(10.0.0.1:7946)"; got != want {
 			t.Errorf("told %s, want %s: the others should have been named ten times since", got, want)
@@ -178,7 +178,7 @@ func TestSampledAnswersAreUnited(t *testing.T) {
 		if got := after(sink, 5*time.Minute); got != "Fail" {
 			t.Errorf("told %s of a server that fails, want Fail", got)
 		}
-		s.Mend()
+		s.ClearFaults()
 		s.Records()
 		after(sink, 4*time.Minute)
 		if got := after(sink, time.Minute); got != "Set()" {

@@ -29,7 +29,7 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// script is a program that does as it is told.
+// script is a program that follows a script.
 type script struct {
 	mu sync.Mutex
 	do func(ctx context.Context) (string, error)

@@ -138,7 +138,7 @@ func TestMistakesOfAConfigurationArePlaced(t *testing.T) {
 	for config, want := range map[string]string{
 		"{}":                              "paths: name the files",
 		"{paths: [a.json, b.txt]}":        `t.yaml:1:18: paths[1]: "b.txt" ends in none of .json, .yml, .yaml`,
-		"{paths: ['[.json']}":             "is no pattern",
+		"{paths: ['[.json']}":             "is not a pattern",
 		"{paths: ['']}":                   "is empty",
 		"{paths: ['*.d/a.json']}":         "only the name of the file may be one",
 		"{paths: [a.json], interval: 0s}": "interval",

@@ -35,7 +35,7 @@ var Kind = strategy.Kind[Config]{
 	New:     newStrategy,
 }
 
-// newStrategy makes the strategy. It asks every interval; a server that gives an ETag is told what is known already
+// newStrategy makes the strategy. It asks every interval; a server that gives an ETag is sent it with the next request,
 // and need not repeat it.
 func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	target, err := url.Parse(c.URL)
@@ -181,7 +181,7 @@ func typeOf(h http.Header) string {
 	return "without a content type"
 }
 
-// refusal returns the error for a status that is no answer, with the beginning of what the server says.
+// refusal returns the error for a status that is not an answer, with the beginning of its body.
 func refusal(res *http.Response) error {
 	status := fmt.Sprintf("%d %s", res.StatusCode, http.StatusText(res.StatusCode))
 	hint := ""

@@ -11,7 +11,7 @@ import (
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
-// fake is a web server that does as it is told, and keeps count.
+// fake is a web server that follows a script, and keeps count.
 type fake struct {
 	mu       sync.Mutex
 	do       http.HandlerFunc

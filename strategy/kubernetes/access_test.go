@@ -249,7 +249,7 @@ func TestWarningsAndClientGoSpeakThroughTheLogger(t *testing.T) {
 			t.Errorf("the warning is logged %d times, want once:\n%s", n, l.logs)
 		}
 		l.Fault(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Query().Has("watch") { // an event of no kind, then one that is no JSON
+			if r.URL.Query().Has("watch") { // an event of no kind, then one that is not JSON
 				w.Header().Set("Content-Type", "application/json")
 				_, _ = io.WriteString(w, `{"type": "MODIFIED", "object": {"kind": "EndpointSlice", "apiVersion": "discovery.k8s.io/v1", "metadata": 7}}`+"\n{]\n")
 				return

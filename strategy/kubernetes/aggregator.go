@@ -13,7 +13,7 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// update is what a watcher tells.
+// update is what a watcher sends.
 type update struct {
 	from *watcher
 	what event
@@ -27,7 +27,7 @@ const (
 	listed    event = "listed"    // the store holds a complete list
 	changed   event = "changed"   // the store changed since
 	failed    event = "failed"    // a round failed; the next one begins with a list
-	watching  event = "watching"  // changes will be told
+	watching  event = "watching"  // changes will be sent
 	unwatched event = "unwatched" // no longer
 )
 
@@ -44,7 +44,7 @@ type aggregator struct {
 	namespaces map[*watcher]*namespaceState
 	order      []*watcher
 
-	dirty time.Time // since when there are changes that were not told; zero: there are none
+	dirty time.Time // since when there are changes that were not reported; zero: there are none
 	owed  bool      // an answer was due while a part was not current
 }
 
@@ -101,7 +101,7 @@ func (a *aggregator) loop(ctx context.Context, queue <-chan update, crash <-chan
 	}
 }
 
-// due returns when the changes at hand are to be told: soon after the last one, not long after the first.
+// due returns when the changes at hand are to be reported: soon after the last one, not long after the first.
 func (a *aggregator) due() (time.Duration, bool) {
 	if a.dirty.IsZero() {
 		return 0, false

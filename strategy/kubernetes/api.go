@@ -87,13 +87,13 @@ func (a *api) connect() (*dynamic.DynamicClient, string, error) {
 }
 
 // inCluster finds the API server as a pod does: by the environment and the files of the service
-// account. made tells one outcome from another.
+// account. made differs for each outcome.
 func (a *api) inCluster() (cfg *rest.Config, namespace, made string, err error) {
 	host := a.config.API
 	if host == "" {
 		h, p := os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT")
 		if h == "" || p == "" {
-			return nil, "", "", errors.New("this is no pod: KUBERNETES_SERVICE_HOST is not set; set kubeconfig, or api")
+			return nil, "", "", errors.New("this is not a pod: KUBERNETES_SERVICE_HOST is not set; set kubeconfig, or api")
 		}
 		host = "https://" + net.JoinHostPort(h, p)
 	}
@@ -195,7 +195,7 @@ func (a *api) HandleWarningHeaderWithContext(_ context.Context, code int, _, tex
 // maxWarning bounds what is remembered of the text of a warning, which comes from the server, in bytes.
 const maxWarning = 200
 
-// pause returns for how long the server wants to be left alone.
+// pause returns for how long the server asks for a pause.
 func (a *api) pause() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -51,7 +51,7 @@ func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	}), nil
 }
 
-// resolver makes answers of what the API server says. It belongs to the goroutine of one Run, or to the
+// resolver makes answers of what the API server returns. It belongs to the goroutine of one Run, or to the
 // lookups of one, which never overlap.
 type resolver struct {
 	config Config

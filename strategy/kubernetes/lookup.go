@@ -24,7 +24,7 @@ const (
 // lookup lists all namespaces once, for watch: false.
 func (r *resolver) lookup(ctx context.Context) ([]peer.Peer, error) {
 	if d := r.api.pause(); d > 0 {
-		return nil, fmt.Errorf("the API server wants to be left alone for %v more", d.Round(time.Second))
+		return nil, fmt.Errorf("the API server asked for a pause, which lasts %v more", d.Round(time.Second))
 	}
 	client, own, err := r.api.connect()
 	if err != nil {
@@ -92,7 +92,7 @@ func (r *resolver) options(o metav1.ListOptions) metav1.ListOptions {
 	return o
 }
 
-// failed says which request failed and, if it was refused, what it needs.
+// failed adds which request failed and, if it was refused, what it needs.
 func (a *api) failed(verb, ns string, err error) error {
 	return fmt.Errorf("%s %s in namespace %s: %w", verb, a.config.Source, ns, a.explain(withoutURL(err), ns))
 }
@@ -105,7 +105,7 @@ func causeOf(ctx context.Context, err error) error {
 	return err
 }
 
-// peers makes the answer of all that was found. all says that nothing is missing.
+// peers makes the answer of all that was found. all means that nothing is missing.
 func (r *resolver) peers(found []*candidate, all bool) ([]peer.Peer, error) {
 	m := &builder{config: r.config, ipv6: r.prefersIPv6()}
 	name := r.config.Name
@@ -129,7 +129,7 @@ func (r *resolver) peers(found []*candidate, all bool) ([]peer.Peer, error) {
 			"mode", string(r.config.Mode), "count", m.nameless)
 	}
 	if all && bad == nil && len(peers) == 0 {
-		r.warnOnce("nobody is found; compare with what kubectl shows", "source", string(r.config.Source),
+		r.warnOnce("no peer is found; compare with what kubectl shows", "source", string(r.config.Source),
 			"selector", r.config.labelSelector(), "fields", r.config.FieldSelector, "candidates", len(found), "of_other_version", m.other)
 	}
 	return peers, bad

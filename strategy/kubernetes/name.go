@@ -57,7 +57,7 @@ func placeholder(s string) (segment, error) {
 }
 
 // expand returns the text for a candidate, "" if one of the placeholders has no value: what is left
-// would not tell the peers apart.
+// would not be unique.
 func (t template) expand(c *candidate) string {
 	var b strings.Builder
 	for _, p := range t {

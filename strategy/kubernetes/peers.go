@@ -55,7 +55,10 @@ func (b *builder) peers(all []*candidate) ([]peer.Peer, error) {
 	return made, firstOf(bad)
 }
 
-// best returns the best candidate of each endpoint.
+// best returns the best candidate of each endpoint. An endpoint has several while Kubernetes moves it from one slice to another
+// (it is in both, or in the old one only, for a moment), on a dual-stack Service (a slice for each family) and where several
+// Services select the same pod. They are one peer, and the order is total, so that all nodes and all answers choose the same
+// address.
 func (b *builder) best(all []*candidate) map[identity]*candidate {
 	chosen := make(map[identity]*candidate, len(all))
 	for _, c := range all {

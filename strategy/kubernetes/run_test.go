@@ -415,7 +415,7 @@ func TestNobodyFoundIsAnAnswerWithAHint(t *testing.T) {
 	bubble(t, func(l *lab) {
 		l.run()
 		l.after(time.Hour, "Set()")
-		if n := strings.Count(l.logs.String(), "nobody is found"); n != 1 || !strings.Contains(l.logs.String(), "kubernetes.io/service-name=orders") {
+		if n := strings.Count(l.logs.String(), "no peer is found"); n != 1 || !strings.Contains(l.logs.String(), "kubernetes.io/service-name=orders") {
 			t.Errorf("%d hints, want one that names the selector:\n%s", n, l.logs)
 		}
 	})

@@ -43,14 +43,14 @@ func (b *bearer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return b.base.RoundTrip(req)
 }
 
-// observer sees each request. client-go would repeat a failed one ten times before it says a word;
+// observer sees each request. client-go would repeat a failed one ten times before it reports anything;
 // here a failure ends the round at once, and the backoff between rounds decides on the next.
 type observer struct {
 	base http.RoundTripper
 	api  *api
 }
 
-// RoundTrip sends a request and notes when the server wants to be left alone.
+// RoundTrip sends a request and notes when the server asks for a pause.
 func (o *observer) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := o.base.RoundTrip(req)
 	if err != nil {

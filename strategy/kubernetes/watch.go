@@ -30,7 +30,7 @@ const (
 func (r *resolver) logger() klog.Logger { return klog.New(logSink{r.env.Log}) }
 
 // watcher keeps the store of one namespace like the API server's. It works in rounds: a list, then a watch
-// (with bookmarks, opened again where it ended) until something fails or it is time to begin anew, for
+// (with bookmarks, opened again where it ended) until something fails or it is time to start again, for
 // a watch may fall silent without an error.
 type watcher struct {
 	resolver  *resolver
@@ -102,7 +102,7 @@ func (w *watcher) wait(failures int) time.Duration {
 	return max(d, w.resolver.api.pause())
 }
 
-// round lists and watches until the watch is to be begun anew (nil) or something fails.
+// round lists and watches until the watch is to be started again (nil) or something fails.
 func (w *watcher) round(ctx context.Context, r *cache.Reflector) error {
 	client, own, err := w.resolver.api.connect()
 	if err != nil {
@@ -138,20 +138,20 @@ func (w *watcher) aim(client *dynamic.DynamicClient, own string) {
 	}
 }
 
-// failedIn adds where an error that does not say so happened.
+// failedIn adds where an error happened that does not name it.
 func (w *watcher) failedIn(err error) error {
-	var said *roundError
+	var named *roundError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &said):
-		return said.err
+	case errors.As(err, &named):
+		return named.err
 	default:
 		return w.resolver.api.failed("list and watch", w.actual, err)
 	}
 }
 
-// roundError is an error that says which request failed.
+// roundError is an error that names which request failed.
 type roundError struct{ err error }
 
 func (e *roundError) Error() string { return e.err.Error() }
@@ -229,10 +229,10 @@ func (w *watcher) WatchWithContext(ctx context.Context, o metav1.ListOptions) (w
 	return &openWatch{Interface: opened, closed: func() { w.send(update{from: w, what: unwatched}) }}, nil
 }
 
-// expired reports whether the server has forgotten the version that was asked for: a list mends that.
+// expired reports whether the server has forgotten the version that was asked for: a list repairs that.
 func expired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
 
-// openWatch tells when it is closed.
+// openWatch calls closed when it is stopped.
 type openWatch struct {
 	watch.Interface
 	once   sync.Once

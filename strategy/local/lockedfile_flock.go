@@ -41,7 +41,7 @@ func createLocked(dir string, content []byte) (*lockedFile, error) {
 	return &lockedFile{file: f, path: path}, nil
 }
 
-// publish locks the file before anybody can see it under its final name.
+// publish locks the file before it can be seen under its final name.
 func publish(f *os.File, temp, path string, content []byte) error {
 	if ok, err := lock(f, syscall.LOCK_EX); err != nil || !ok {
 		return errors.Join(fmt.Errorf("lock %s", temp), err)
@@ -67,7 +67,7 @@ func (h *lockedFile) release() error {
 	return errors.Join(removed(h.path), h.file.Close())
 }
 
-// lock tries to take a lock and reports whether it did; a lock that somebody else holds is no error.
+// lock tries to take a lock and reports whether it did; a lock that another process holds is not an error.
 func lock(f *os.File, how int) (bool, error) {
 	for {
 		err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)

@@ -30,7 +30,7 @@ type registration struct {
 	Started time.Time `json:"started"`
 }
 
-// parse reads a registration that may have been written by anybody.
+// parse reads a registration that any process may have written.
 func parse(r io.Reader) (registration, error) {
 	data, err := bounded.ReadAll(r, maxFile)
 	if err != nil {

@@ -33,7 +33,7 @@ func run(ctx context.Context, c Config, env strategy.Env, out strategy.Sink) err
 	n := &node{config: c, cluster: env.ClusterID, self: env.Self, log: env.Log, started: time.Now()}
 	poll := c.PollConfig
 	poll.Wake = env.SelfChanged
-	poll.MaxBackoff = max(poll.Interval, time.Second) // reading a directory costs nobody anything
+	poll.MaxBackoff = max(poll.Interval, time.Second) // reading a directory costs nothing
 	err := strategy.Poll(n.lookup, poll, env).Run(ctx, out)
 	return errors.Join(err, n.unregister())
 }

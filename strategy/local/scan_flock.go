@@ -80,7 +80,7 @@ func inspect(path string, named bool) (reg registration, ok bool, err error) {
 	case err != nil:
 		return registration{}, false, err
 	case free && !named:
-		return registration{}, false, errors.New("nobody holds its lock and it does not have the name of a registration; remove it")
+		return registration{}, false, errors.New("its lock is free and its name is not that of a registration; remove it")
 	case free:
 		return registration{}, false, removeIfSame(f, path)
 	}
@@ -106,7 +106,7 @@ func removeStale(path string) error {
 }
 
 // probe opens a file and reports whether its lock is free; if so, it is held by f from now on,
-// shared with others who probe. The file is nil if there is none any more.
+// shared with other processes that probe. The file is nil if there is none any more.
 func probe(path string) (f *os.File, free bool, err error) {
 	f, err = os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -81,7 +81,7 @@ func TestFilesThatAreNoRegistrationAreNamedAndLeftAlone(t *testing.T) {
 		want string // in the error; "" for a file that is no concern of ours
 	}{
 		"somebody's file": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o600) }, ""},
-		"somebody's JSON": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "x.json"), []byte("{}"), 0o600) }, "x.json: nobody holds its lock"},
+		"somebody's JSON": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "x.json"), []byte("{}"), 0o600) }, "x.json: its lock is free"},
 		"directory":       {func(dir string) error { return os.Mkdir(filepath.Join(dir, goodName), 0o700) }, "not a regular file"},
 		"named pipe":      {func(dir string) error { return syscall.Mkfifo(filepath.Join(dir, goodName), 0o600) }, "not a regular file"},
 		"link":            {func(dir string) error { return os.Symlink("/etc/passwd", filepath.Join(dir, goodName)) }, goodName},

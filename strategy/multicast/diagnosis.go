@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Diagnosis says what a run has sent and heard, to explain why nobody is found.
+// Diagnosis is what a run has sent and received, to explain why no peer is found.
 type Diagnosis struct {
 	Since      time.Time         // start of the run
 	At         time.Time         // of this snapshot
@@ -25,7 +25,7 @@ type Diagnosis struct {
 func (d Diagnosis) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d peers heard in %v on %s, sending to %s: %d packets sent, %d accepted",
-		d.Peers, d.At.Sub(d.Since).Round(time.Second), list(d.Interfaces, "no interface"), list(d.Targets, "nobody"),
+		d.Peers, d.At.Sub(d.Since).Round(time.Second), list(d.Interfaces, "no interface"), list(d.Targets, "none"),
 		d.Sent, d.Received[accepted.String()])
 	if r := d.rejected(); r != "" {
 		b.WriteString(", dropped " + r)
@@ -54,7 +54,7 @@ func (d Diagnosis) rejected() string {
 	return strings.Join(parts, ", ")
 }
 
-// hints tell what a reason for dropping packets most likely means, the most telling first.
+// hints are what a reason for dropping packets most likely means, the most specific first.
 var hints = []struct {
 	dropReason dropReason
 	hint       string

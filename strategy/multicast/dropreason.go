@@ -10,7 +10,7 @@ const (
 	badMagic                  // not a packet of convoke
 	badVersion                // of a version or suite not known here
 	badCluster                // of another cluster ID
-	badKey                    // sealed with a key not known here, or not sealed by who holds it
+	badKey                    // sealed with a key not known here, or not sealed with it
 	badPlain                  // not sealed, but this node has keys
 	badReplay                 // heard before, or older than the last 64 of its sender
 	badSkew                   // the sender's clock is more than 5 minutes off

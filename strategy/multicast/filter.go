@@ -11,8 +11,8 @@ type datagram struct {
 	data   []byte
 	family family
 	from   netip.AddrPort // unmapped
-	to     netip.Addr     // unmapped; invalid where the platform does not tell
-	iface  int            // index of the interface it came in by, 0 where the platform does not tell
+	to     netip.Addr     // unmapped; invalid where the platform does not report it
+	iface  int            // index of the interface it came in by, 0 where the platform does not report it
 }
 
 // filter decides which datagrams are heard. It is safe for use by all receivers at once and
@@ -21,7 +21,7 @@ type filter struct {
 	codec     *codec
 	groups    [families]netip.Addr // invalid: the family is off
 	broadcast bool
-	instance  uint64 // our own packets carry it; 0 for who only listens
+	instance  uint64 // our own packets carry it; 0 for a run that only listens
 
 	mu      sync.Mutex
 	rates   *rates
@@ -49,7 +49,7 @@ func newFilter(c Config, codec *codec, instance uint64) *filter {
 	return s
 }
 
-// serve tells by which interfaces multicasts are welcome and which addresses are broadcasts.
+// serve sets the interfaces by which multicasts are accepted and the addresses that are broadcasts.
 func (s *filter) serve(chosen [families][]Interface, all []Interface) {
 	casts := map[netip.Addr]bool{limitedBroadcast: true}
 	for _, i := range all {

@@ -28,7 +28,7 @@ type Heard struct {
 
 // Listen reports every datagram that arrives at the port, with the outcome that a node with this
 // configuration and cluster ID would reach, until ctx is done. It sends nothing. each is called by one
-// goroutine; while it runs, nothing is received. Sockets that fail are reopened; the error is that of ctx, or says that
+// goroutine; while it runs, nothing is received. Sockets that fail are reopened; the error is that of ctx, or that
 // nothing could be opened at all.
 func Listen(ctx context.Context, c Config, env strategy.Env, each func(Heard)) error {
 	if env.ClusterID == "" {
@@ -50,7 +50,7 @@ func (s *Strategy) listen(ctx context.Context, each func(Heard)) error {
 	st.everything = true
 	defer st.close()
 	st.maintain(time.Now())
-	if errs, deaf := st.faults(); deaf {
+	if errs, unable := st.faults(); unable {
 		return errors.Join(errs...)
 	}
 	timer := time.NewTimer(time.Until(st.next()))
@@ -86,7 +86,7 @@ func (s *sockets) describe(a *arrival) Heard {
 		Addrs:      p.Addrs,
 		Generation: p.Generation,
 		Seq:        p.Seq,
-		Goodbye:    p.goodbye(),
+		Goodbye:    p.leaves(),
 	}
 }
 

@@ -38,7 +38,7 @@ var Kind = strategy.Kind[Config]{
 var errNoCluster = errors.New("the cluster ID is empty; set `cluster:` so that clusters on one network stay apart")
 
 // Strategy announces this node and reports the nodes it hears. Its Run may be called again
-// after it returned; [Strategy.Diagnose] tells about the latest.
+// after it returned; [Strategy.Diagnose] reports on the latest.
 type Strategy struct {
 	config  Config
 	env     strategy.Env
@@ -59,13 +59,13 @@ func newStrategy(c Config, env strategy.Env) (*Strategy, error) {
 	return &Strategy{config: c, env: env, codec: codec, network: kernel{}}, nil
 }
 
-// Run announces and listens until ctx is done; then it says goodbye, which takes under a second.
+// Run announces and listens until ctx is done; then it announces that it leaves, which takes under a second.
 // It returns earlier, with a permanent error, only where the platform lacks multicast or the cluster ID is empty.
 func (s *Strategy) Run(ctx context.Context, out strategy.Sink) error {
 	if s.env.ClusterID == "" {
 		return strategy.Permanent(errNoCluster)
 	}
-	r := newRunner(s, rand.Uint64()|1) // 0 stands for nobody
+	r := newRunner(s, rand.Uint64()|1) // 0 stands for no instance
 	s.mu.Lock()
 	s.filter = r.sockets.filter
 	s.mu.Unlock()

@@ -16,7 +16,7 @@ func TestTheIntervalOnTheWireIsTheSentOneOrLittleLonger(t *testing.T) {
 		if got := p.interval(); got < d || got > d*13/10 {
 			t.Errorf("interval of %v = %v, want it or up to 30 %% more", d, got)
 		}
-		if !p.hello() || p.goodbye() {
+		if !p.hello() || p.leaves() {
 			t.Errorf("flags %08b with interval %v, want hello alone", p.Flags, d)
 		}
 	}

@@ -125,7 +125,7 @@ func TestTheLargestPacketFits(t *testing.T) {
 func FuzzPacket(f *testing.F) {
 	plain, sealed := testCodec(f, "orders"), testCodec(f, "orders", testKey(1), testKey(2))
 	goodbye := samplePacket()
-	goodbye.Flags, goodbye.Addrs = flagGoodbye, nil
+	goodbye.Flags, goodbye.Addrs = flagLeave, nil
 	for _, p := range []*packet{samplePacket(), goodbye, {}} {
 		for _, c := range []*codec{plain, sealed} {
 			b := c.encode(nil, p)

@@ -131,7 +131,7 @@ func TestListenReportsEveryDatagramAndSendsNothing(t *testing.T) {
 		go func() { done <- s.listen(ctx, func(h Heard) { got = append(got, h) }) }()
 		synctest.Wait()
 		hello := packet{Instance: 7, Generation: 3, Seq: 1, Node: "x", Addrs: []string{"10.0.1.9:1"}}
-		bye := packet{Instance: 7, Generation: 3, Seq: 2, Flags: flagGoodbye, Node: "x"}
+		bye := packet{Instance: 7, Generation: 3, Seq: 2, Flags: flagLeave, Node: "x"}
 		for _, b := range [][]byte{
 			testCodec(t, "orders").encode(nil, &hello), testCodec(t, "orders").encode(nil, &bye),
 			testCodec(t, "stock").encode(nil, &hello), []byte("heartbeat::x"), []byte("junk"), make([]byte, 2000),
@@ -179,7 +179,7 @@ func TestSilenceIsExplainedOnceAndItsEndToo(t *testing.T) {
 		if n := strings.Count(text, "[WARN]"); n != 1 {
 			t.Errorf("%d warnings in 5 minutes of silence, want 1:\n%s", n, text)
 		}
-		for _, want := range []string{"nobody heard", "eth0 (ipv4)", "233.252.1.32", "sent=", " key", "compare keys"} {
+		for _, want := range []string{"no peer heard", "eth0 (ipv4)", "233.252.1.32", "sent=", " key", "compare keys"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the log lacks %q:\n%s", want, text)
 			}

@@ -55,7 +55,7 @@ func TestNothingIsAdmittedAfterAGoodbye(t *testing.T) {
 		want dropReason
 	}{
 		{packet{Instance: 1, Seq: 5}, accepted},
-		{packet{Instance: 1, Seq: 9, Flags: flagGoodbye}, accepted},
+		{packet{Instance: 1, Seq: 9, Flags: flagLeave}, accepted},
 		{packet{Instance: 1, Seq: 8}, badReplay},
 		{packet{Instance: 1, Seq: 10}, badReplay},
 		{packet{Instance: 2, Seq: 1}, accepted},

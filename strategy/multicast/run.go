@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	goodbyes   = 3
-	goodbyeGap = 20 * time.Millisecond
+	leavePackets   = 3
+	leaveGap = 20 * time.Millisecond
 
 	repeatAtMost = 30 * time.Second       // an answer that holds is repeated at least this often
 	expiryBatch  = 200 * time.Millisecond // peers that fall silent so close together make one answer
@@ -84,7 +84,7 @@ func (r *runner) run(ctx context.Context, out strategy.Sink) error {
 		fired := false
 		select {
 		case <-ctx.Done():
-			r.goodbye()
+			r.announceLeave()
 			return ctx.Err()
 		case a := <-r.sockets.arrivals:
 			r.hear(&a)
@@ -255,7 +255,7 @@ func (r *runner) takeFresh() []peer.Peer {
 // report gives the answer: a complete one when every peer had the time to be heard since anything
 // was broken by which one could have been heard. It plans the next report.
 func (r *runner) report(now time.Time) {
-	faults, deaf := r.sockets.faults()
+	faults, unable := r.sockets.faults()
 	faults = append(faults, r.sender.faults()...)
 	live := r.table.live(now)
 	r.takeFresh() // they are among the live ones
@@ -268,7 +268,7 @@ func (r *runner) report(now time.Time) {
 	switch {
 	case ripe:
 		r.out.Set(live)
-	case len(live) > 0 && !deaf, len(faults) == 0:
+	case len(live) > 0 && !unable, len(faults) == 0:
 		r.out.Add(live) // no peer so far: still a sign of life
 	}
 	if len(faults) > 0 {
@@ -299,16 +299,16 @@ func (r *runner) noteSilent(now time.Time) {
 	r.table.silent = r.table.silent[:0]
 }
 
-// goodbye announces that this node leaves, three times because a packet may be lost.
-func (r *runner) goodbye() {
+// announceLeave announces that this node leaves, three times because a packet may be lost.
+func (r *runner) announceLeave() {
 	if !r.sender.announced {
 		return
 	}
-	for i := range goodbyes {
+	for i := range leavePackets {
 		if i > 0 {
-			time.Sleep(goodbyeGap)
+			time.Sleep(leaveGap)
 		}
-		r.sender.goodbye(time.Now())
+		r.sender.leave(time.Now())
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 const (
 	answerGap  = time.Second // least time between two answers to one address
-	maxAnswers = 256         // addresses remembered for that; when full nobody new is answered for a while
+	maxAnswers = 256         // addresses remembered for that; when full no new one is answered for a while
 )
 
 // sender sends heartbeats. It belongs to the goroutine of the runner.
@@ -24,7 +24,7 @@ type sender struct {
 	interval   time.Duration // that heartbeats announce
 	seq        uint64
 	sent       uint64 // datagrams
-	announced  bool   // somebody may know us
+	announced  bool   // a heartbeat was sent, so peers may know this node
 
 	node    string   // as sent last
 	addrs   []string // as sent last
@@ -36,7 +36,7 @@ type sender struct {
 	answered map[netip.AddrPort]time.Time
 }
 
-// identify asks who this node is. It reports false while that is unknown.
+// identify finds out the name and addresses of this node. It reports false while that is unknown.
 func (s *sender) identify() bool {
 	s.node, s.addrs, s.selfErr = "", nil, nil
 	for _, p := range s.strategy.env.Self() {
@@ -91,8 +91,8 @@ func (s *sender) beat(now time.Time, interval time.Duration) bool {
 	return true
 }
 
-// goodbye tells everybody that this node leaves.
-func (s *sender) goodbye(now time.Time) { s.everywhere(flagGoodbye, now) }
+// leave announces to all targets that this node leaves.
+func (s *sender) leave(now time.Time) { s.everywhere(flagLeave, now) }
 
 func (s *sender) everywhere(flags byte, now time.Time) {
 	for f := range family(families) {
@@ -105,7 +105,7 @@ func (s *sender) everywhere(flags byte, now time.Time) {
 			s.byInterface(f, i, flags, now)
 		}
 	}
-	if flags&flagGoodbye == 0 {
+	if flags&flagLeave == 0 {
 		flags |= flagHello
 	}
 	s.toSeeds(flags, now)
@@ -167,7 +167,7 @@ func (s *sender) send(f family, i Interface, to netip.AddrPort, p *packet) error
 	return nil
 }
 
-// answer sends a heartbeat to who asked for one, at most one a second to each.
+// answer sends a heartbeat to a node that asked for one, at most one a second to each.
 func (s *sender) answer(to netip.AddrPort, now time.Time) {
 	for addr, at := range s.answered {
 		if now.Sub(at) >= answerGap {
@@ -182,7 +182,7 @@ func (s *sender) answer(to netip.AddrPort, now time.Time) {
 	}
 	s.answered[to] = now
 	s.announced = true
-	_ = s.to(to, 0, now) // who does not get it asks again
+	_ = s.to(to, 0, now) // a node that does not get it asks again
 }
 
 // isSelf reports whether a packet is of this very node though of another run: when a reload hands

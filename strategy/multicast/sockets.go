@@ -47,7 +47,7 @@ type sockets struct {
 	arrivals   chan arrival // accepted ones, or all if everything is set
 	broken     chan socketError
 	everything bool
-	done       chan struct{} // closed by close: nobody reads the channels any more
+	done       chan struct{} // closed by close: the channels are not read any more
 	wg         sync.WaitGroup
 }
 
@@ -307,7 +307,7 @@ func (s *sockets) receiveAll(sock socket) (err error) {
 			err = fmt.Errorf("receiver panicked: %v\n%s", r, debug.Stack())
 		}
 	}()
-	buf := make([]byte, MaxPacket+1) // one more, to tell what is too long
+	buf := make([]byte, MaxPacket+1) // one more, to detect what is too long
 	var lull lull
 	for {
 		began := time.Now()
@@ -362,14 +362,14 @@ func (s *sockets) heard(iface string) {
 	}
 }
 
-// faults returns what keeps an answer from being complete. deaf says that nothing can be heard at all.
-// A family for which the host has no interface is no fault as long as the other has one.
-func (s *sockets) faults() (errs []error, deaf bool) {
-	deaf = true
+// faults returns what keeps an answer from being complete. unable means that nothing can be received at all.
+// A family for which the host has no interface is not a fault as long as the other has one.
+func (s *sockets) faults() (errs []error, unable bool) {
+	unable = true
 	for f := range family(families) {
 		l := &s.links[f]
 		if l.socket != nil && (len(l.joined) > 0 || len(s.config.Seeds) > 0) {
-			deaf = false
+			unable = false
 		}
 		if l.err != nil && l.socket == nil && len(l.chosen) > 0 {
 			errs = append(errs, l.err)
@@ -391,15 +391,15 @@ func (s *sockets) faults() (errs []error, deaf bool) {
 	if s.scanErr != nil {
 		errs = append(errs, s.scanErr)
 	}
-	if deaf && len(errs) == 0 {
-		errs = append(errs, s.deafness())
+	if unable && len(errs) == 0 {
+		errs = append(errs, s.idleReason())
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errs, deaf
+	return errs, unable
 }
 
-// deafness says why nothing can be heard though nothing failed.
-func (s *sockets) deafness() error {
+// idleReason returns why nothing can be received though nothing failed.
+func (s *sockets) idleReason() error {
 	for f := range s.links {
 		if err := s.links[f].err; err != nil {
 			return err

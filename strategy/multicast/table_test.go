@@ -140,9 +140,9 @@ func TestLivesOfANodeReplaceOneAnother(t *testing.T) {
 	}{
 		{"a newer life", []hearing{{from: "10.0.0.1", gen: 1, addrs: a1}, {from: "10.0.0.2", gen: 2, addrs: a2}}, accepted, a2},
 		{"an older life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 1, addrs: a1}}, stale, a2},
-		{"goodbye", []hearing{{from: "10.0.0.1", gen: 1, addrs: a1}, {from: "10.0.0.1", gen: 1, flags: flagGoodbye}}, accepted, nil},
-		{"goodbye of an older life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 1, flags: flagGoodbye}}, stale, a2},
-		{"goodbye of a newer life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 3, flags: flagGoodbye}}, accepted, nil},
+		{"goodbye", []hearing{{from: "10.0.0.1", gen: 1, addrs: a1}, {from: "10.0.0.1", gen: 1, flags: flagLeave}}, accepted, nil},
+		{"goodbye of an older life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 1, flags: flagLeave}}, stale, a2},
+		{"goodbye of a newer life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 3, flags: flagLeave}}, accepted, nil},
 		{
 			"a clock set back at a restart counts once the newer life is silent",
 			[]hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {after: tableExpiry, from: "10.0.0.1", gen: 1, addrs: a1}},

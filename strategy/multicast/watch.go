@@ -74,7 +74,7 @@ func (w *watch) heard(log hclog.Logger, now time.Time) {
 	}
 }
 
-// look warns if nobody was heard for a while, and plans the next look.
+// look warns if no peer was heard for a while, and plans the next look.
 func (w *watch) look(log hclog.Logger, d Diagnosis, now time.Time) {
 	if quiet := now.Sub(w.last); quiet < silence {
 		w.next = w.last.Add(silence)
@@ -82,7 +82,7 @@ func (w *watch) look(log hclog.Logger, d Diagnosis, now time.Time) {
 	}
 	w.warned = true
 	w.next = now.Add(warnEvery)
-	log.Warn("nobody heard", "elapsed", now.Sub(w.last).Round(time.Second), "interfaces", d.Interfaces,
+	log.Warn("no peer heard", "elapsed", now.Sub(w.last).Round(time.Second), "interfaces", d.Interfaces,
 		"targets", d.Targets, "sent", d.Sent, "rejected", d.rejected(), "hint", d.Hint())
 }
 
@@ -122,7 +122,7 @@ func (w *watch) summarize(log hclog.Logger, peers int, now time.Time) {
 }
 
 // namesake takes note of a packet from an older life of a node. After a restart few of those
-// arrive; who keeps sending them is another node of the same name.
+// arrive; a node that keeps sending them is another one of the same name.
 func (w *watch) namesake(log hclog.Logger, a *arrival) {
 	if a.time.Sub(w.staleLast) > namesakes/2 {
 		w.stale = a.time

@@ -36,7 +36,7 @@ type statusError struct {
 	message  string
 }
 
-// Error returns the status with what the server says of it.
+// Error returns the status with the message of the server.
 func (e *statusError) Error() string {
 	text := fmt.Sprintf("the server answers %d %s", e.code, http.StatusText(e.code))
 	if e.location != "" {
@@ -55,7 +55,7 @@ func (c client) get(ctx context.Context, path string) ([]byte, error) {
 	switch {
 	case err == nil:
 		return body, nil
-	case ctx.Err() != nil: // the errors of a connection that was taken away say nothing
+	case ctx.Err() != nil: // the errors of a connection that was taken away have no meaning
 		err = fmt.Errorf("no answer: %w", context.Cause(ctx))
 	}
 	return nil, fmt.Errorf("ask %s: %w", target, err)
@@ -90,7 +90,7 @@ func closeWith(ctx context.Context, conn net.Conn) (end func()) {
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(closed)
-		_ = conn.Close() // who reads from it sees the end
+		_ = conn.Close() // its reader sees the end
 	})
 	return func() {
 		if stop() {
@@ -140,11 +140,11 @@ func refusal(res *http.Response, body []byte) error {
 	if res.StatusCode >= 300 && res.StatusCode < 400 {
 		e.location = res.Header.Get("Location")
 	}
-	var told struct {
+	var refusal struct {
 		Message string `json:"message"`
 	}
-	if json.Unmarshal(body, &told) == nil && told.Message != "" {
-		e.message = told.Message
+	if json.Unmarshal(body, &refusal) == nil && refusal.Message != "" {
+		e.message = refusal.Message
 	}
 	return e
 }

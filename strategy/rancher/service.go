@@ -22,7 +22,7 @@ const (
 	maxQuote      = 200    // bytes of a foreign text that an error or a log quotes
 )
 
-// service is what the metadata say of a service. Whatever it does not name is skipped, also its token.
+// service is what the metadata hold of a service. Whatever it does not name is skipped, also its token.
 type service struct {
 	Name       string     `json:"name"`
 	StackName  string     `json:"stack_name"`
@@ -36,7 +36,7 @@ type containers struct {
 	errs  []error // of those that cannot be read
 }
 
-// container is what the metadata say of a container. Text that is null is "".
+// container is what the metadata hold of a container. Text that is null is "".
 type container struct {
 	Name        string         `json:"name"`
 	PrimaryIP   string         `json:"primary_ip"`
@@ -49,10 +49,10 @@ type container struct {
 func readService(body []byte) (*service, error) {
 	var s service
 	if err := json.Unmarshal(body, &s); err != nil {
-		return nil, fmt.Errorf("the answer is no service in JSON: %w", safetext.Error(err, maxQuote))
+		return nil, fmt.Errorf("the answer is not a service in JSON: %w", safetext.Error(err, maxQuote))
 	}
 	if !s.Containers.given {
-		return nil, errors.New("the answer is no service: it has no list of containers")
+		return nil, errors.New("the answer is not a service: it has no list of containers")
 	}
 	return &s, nil
 }
@@ -151,7 +151,7 @@ func (c *container) ip() string {
 
 func (c *container) peer(ip string, config Config) (peer.Peer, error) {
 	if net.ParseIP(ip) == nil {
-		return peer.Peer{}, fmt.Errorf("%s is no IP address", safetext.Quote(ip, maxQuote))
+		return peer.Peer{}, fmt.Errorf("%s is not an IP address", safetext.Quote(ip, maxQuote))
 	}
 	addr, err := peer.Addr(net.JoinHostPort(ip, strconv.Itoa(config.Port)))
 	if err != nil {
@@ -193,7 +193,7 @@ func (f *filtered) drop(c container, ip string) {
 	}
 }
 
-// String tells the reasons: "2 running/unhealthy, 1 stopped/none".
+// String lists the reasons: "2 running/unhealthy, 1 stopped/none".
 func (f *filtered) String() string {
 	var all []string
 	for _, why := range slices.Sorted(maps.Keys(f.by)) {

@@ -208,7 +208,7 @@ func (r *running) within(d time.Duration, what string, cond func([]Call) bool) [
 	return calls
 }
 
-// pass lets fake time pass and everybody act.
+// pass lets fake time pass and all goroutines act.
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
