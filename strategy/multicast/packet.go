@@ -46,7 +46,7 @@ const (
 // Flags of a packet. Unknown ones are ignored, so that later versions may add some.
 const (
 	flagLeave = 1 << iota // the sender leaves
-	flagHello               // please answer to the source of this datagram
+	flagHello             // please answer to the source of this datagram
 
 	// The interval of the sender stands among the flags, where versions that do not know of it ignore it: 0 if
 	// it is absent, else the number of a step of intervalStep.
@@ -80,7 +80,7 @@ type packet struct {
 }
 
 func (p *packet) leaves() bool { return p.Flags&flagLeave != 0 }
-func (p *packet) hello() bool   { return p.Flags&flagHello != 0 }
+func (p *packet) hello() bool  { return p.Flags&flagHello != 0 }
 
 // interval returns the longest time between two heartbeats that the sender plans with, before its jitter; 0 if the packet does not
 // carry it.

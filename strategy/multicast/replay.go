@@ -48,7 +48,7 @@ func (w *window) admit(seq uint64) bool {
 type windows struct {
 	keep  time.Duration
 	of    map[uint64]*window // by instance
-	swept time.Time // when removeSilent last looked
+	swept time.Time          // when removeSilent last looked
 }
 
 func newWindows(keep time.Duration) *windows {

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	leavePackets   = 3
-	leaveGap = 20 * time.Millisecond
+	leavePackets = 3
+	leaveGap     = 20 * time.Millisecond
 
 	repeatAtMost = 30 * time.Second       // an answer that holds is repeated at least this often
 	expiryBatch  = 200 * time.Millisecond // peers that fall silent so close together make one answer
