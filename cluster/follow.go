@@ -59,7 +59,7 @@ func Follow(ctx context.Context, c *strategy.Configured, env strategy.Env) iter.
 func (c *Config) Follow(ctx context.Context, topology string, log hclog.Logger) (iter.Seq2[[]peer.Peer, error], error) {
 	for _, t := range c.Topologies {
 		if t.Name == topology {
-			return Follow(ctx, t.Config, strategy.Env{Log: log, Topology: t.Name, ClusterID: c.Cluster}), nil
+			return Follow(ctx, t.Config, strategy.Env{Log: log, Topology: t.Name, ClusterID: c.Node.Cluster}), nil
 		}
 	}
 	return nil, fmt.Errorf("no topology is named %q", topology)

@@ -83,7 +83,7 @@ func wantServers(t *testing.T, conn *grpc.ClientConn, want ...string) {
 func TestCallsReachTheServersOfTheFileAlsoAfterItChanges(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "servers.json")
 	t.Setenv("SERVERS_FILE", file)
-	config, err := cluster.Load("topology.yaml", cluster.Vocabulary{Strategies: builtin.Registry()})
+	config, err := cluster.Load("topology.yaml", cluster.LoadOptions{Strategies: builtin.Registry()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestCallsReachTheServersOfTheFileAlsoAfterItChanges(t *testing.T) {
 
 func TestAnUnknownTopologyFailsTheCallWithItsName(t *testing.T) {
 	t.Setenv("SERVERS_FILE", "none.json")
-	config, err := cluster.Load("topology.yaml", cluster.Vocabulary{Strategies: builtin.Registry()})
+	config, err := cluster.Load("topology.yaml", cluster.LoadOptions{Strategies: builtin.Registry()})
 	if err != nil {
 		t.Fatal(err)
 	}
