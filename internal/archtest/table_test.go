@@ -41,10 +41,10 @@ var table = []rule{
 
 	{pkg: "connector", ours: []string{"peer", "internal/secret", "internal/strictyaml"}, third: []string{hclog}},
 	{pkg: "connector/connectortest", ours: []string{"peer", "connector"}},
-	{pkg: "connector/gossip", ours: []string{"peer", "connector", "gossip", "gossip/*", "internal/strictyaml"}, third: []string{hclog}},
+	{pkg: "connector/gossip", ours: []string{"peer", "connector", "gossip", "gossip/*", "internal/backoff", "internal/strictyaml"}, third: []string{hclog}},
 
 	// A module of its own: programs that do not use it have neither memberlist nor serf in their module graph.
-	{pkg: "connector/hashicorp/internal/mlnet", ours: []string{"peer", "connector", "internal/hostaddr", "internal/strictyaml"},
+	{pkg: "connector/hashicorp/internal/mlnet", ours: []string{"peer", "connector", "internal/backoff", "internal/hostaddr", "internal/ratelog", "internal/strictyaml"},
 		third: []string{hclog, memberlist}},
 	{pkg: "connector/hashicorp/memberlist", ours: []string{"peer", "connector", "connector/hashicorp/internal/*"}, third: []string{hclog, memberlist}},
 	{pkg: "connector/hashicorp/serf", ours: []string{"peer", "connector", "connector/hashicorp/internal/*"},

@@ -18,9 +18,13 @@ func Doubling(least, most time.Duration, failures int) time.Duration {
 }
 
 // Jitter returns a duration chosen evenly from d*(1-spread) to d*(1+spread), so that nodes started together do not act
-// together. spread is in [0, 1].
+// together. spread is in [0, 1]; a nil r means the global source.
 func Jitter(r *rand.Rand, d time.Duration, spread float64) time.Duration {
-	return d + time.Duration((2*r.Float64()-1)*spread*float64(d))
+	random := rand.Float64
+	if r != nil {
+		random = r.Float64
+	}
+	return d + time.Duration((2*random()-1)*spread*float64(d))
 }
 
 // Sleep waits for d, which may be negative. It returns the error of ctx if that ends first.

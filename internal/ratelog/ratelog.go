@@ -2,6 +2,7 @@
 package ratelog
 
 import (
+	"cmp"
 	"sync"
 	"time"
 )
@@ -13,37 +14,59 @@ const maxKeys = 1000
 // methods may be called from any goroutine.
 type Limiter struct {
 	Every time.Duration // 0 means never again
+	Most  int           // messages that are remembered; all beyond count as one; 0 means 1000
 
-	mu      sync.Mutex
-	allowed map[string]time.Time // by key, when it was last allowed
+	mu    sync.Mutex
+	known map[string]*message
 }
 
-// Allow reports whether the message with this key is logged now. Beyond 1000 keys that are not due again no new one is allowed.
+// message is one that was allowed.
+type message struct {
+	last time.Time // when it was last allowed
+	held int       // how often it was not, since then
+}
+
+// Allow reports whether the message with this key is logged now.
 func (l *Limiter) Allow(key string, now time.Time) bool {
+	_, ok := l.AllowCount(key, now)
+	return ok
+}
+
+// AllowCount reports whether the message with this key is logged now and, if so, how often it was held back since the last time.
+func (l *Limiter) AllowCount(key string, now time.Time) (held int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	last, known := l.allowed[key]
-	switch {
-	case known && (l.Every <= 0 || now.Sub(last) < l.Every):
-		return false
-	case !known && len(l.allowed) >= maxKeys && !l.forgetLocked(now):
-		return false
-	case l.allowed == nil:
-		l.allowed = make(map[string]time.Time)
+	if l.known == nil {
+		l.known = make(map[string]*message)
 	}
-	l.allowed[key] = now
-	return true
+	m := l.known[key]
+	if m == nil && l.fullLocked(now) {
+		key = "" // all further messages share one entry
+		m = l.known[key]
+	}
+	switch {
+	case m == nil:
+		l.known[key] = &message{last: now}
+		return 0, true
+	case l.Every <= 0 || now.Sub(m.last) < l.Every:
+		m.held++
+		return 0, false
+	}
+	held = m.held
+	*m = message{last: now}
+	return held, true
 }
 
-// forgetLocked drops the keys that are due again and reports whether there were any.
-func (l *Limiter) forgetLocked(now time.Time) bool {
-	if l.Every <= 0 {
+// fullLocked reports whether there is no room for another message, also after those that are due again were dropped.
+func (l *Limiter) fullLocked(now time.Time) bool {
+	most := cmp.Or(l.Most, maxKeys)
+	if len(l.known) < most {
 		return false
 	}
-	for key, last := range l.allowed {
-		if now.Sub(last) >= l.Every {
-			delete(l.allowed, key)
+	for key, m := range l.known {
+		if l.Every > 0 && now.Sub(m.last) >= l.Every {
+			delete(l.known, key)
 		}
 	}
-	return len(l.allowed) < maxKeys
+	return len(l.known) >= most
 }

@@ -33,9 +33,8 @@ func TestAMessageIsAllowedOnceAndAgainAfterItsTime(t *testing.T) {
 	}
 }
 
-func TestTheNumberOfKeysIsBounded(t *testing.T) {
-	var once Limiter
-	often := Limiter{Every: time.Minute}
+func TestMessagesBeyondTheBoundCountAsOne(t *testing.T) {
+	once, often := Limiter{}, Limiter{Every: time.Minute, Most: 10}
 	allowed := 0
 	for i := range 3 * maxKeys {
 		now := epoch.Add(time.Duration(i) * time.Millisecond)
@@ -44,10 +43,24 @@ func TestTheNumberOfKeysIsBounded(t *testing.T) {
 		}
 		often.Allow(fmt.Sprint(i), now)
 	}
-	if allowed != maxKeys || len(once.allowed) != maxKeys || len(often.allowed) != maxKeys {
-		t.Errorf("%d of %d keys allowed, %d and %d remembered, want %d", allowed, 3*maxKeys, len(once.allowed), len(often.allowed), maxKeys)
+	if allowed != maxKeys+1 || len(once.known) != maxKeys+1 || len(often.known) != 11 {
+		t.Errorf("%d of %d messages allowed, %d and %d remembered, want the bound and one for all others",
+			allowed, 3*maxKeys, len(once.known), len(often.known))
 	}
-	if !often.Allow("new", epoch.Add(time.Hour)) {
-		t.Error("no new key is allowed after the old ones are due again")
+	if !often.Allow("new", epoch.Add(time.Hour)) || len(often.known) != 1 {
+		t.Errorf("%d messages are remembered after all are due again, want the new one", len(often.known))
+	}
+}
+
+func TestWhatWasHeldBackIsCounted(t *testing.T) {
+	l := Limiter{Every: time.Minute}
+	for i := range 5 {
+		l.Allow("a", epoch.Add(time.Duration(i)*time.Second))
+	}
+	for _, want := range []int{4, 0} {
+		epoch := epoch.Add(time.Duration(2-min(want, 1)) * time.Hour)
+		if held, ok := l.AllowCount("a", epoch); !ok || held != want {
+			t.Errorf("AllowCount = %d, %t, want %d", held, ok, want)
+		}
 	}
 }
