@@ -1,6 +1,7 @@
-// Package strategy holds the contracts of everything that finds peers: [Strategy] and
-// [Sink], the loops that most strategies need ([Poll] for sources that are asked, [Watch] for sources that report by themselves), and typed, explicit
-// registration ([Kind], [Registry]). The suite in strategytest checks an implementation.
+// Package strategy holds the contracts of everything that finds peers: [Strategy] and [Sink]; the loops that most
+// strategies need, [Poll] for sources that are asked and [Watch] for sources that report changes by themselves; typed, explicit
+// registration ([Kind], [Registry]); and [Find], which runs a strategy once without a supervisor. The suite in strategytest
+// checks an implementation.
 package strategy
 
 import (
