@@ -211,7 +211,7 @@ func TestAConnectThatHangsHoldsUpNobody(t *testing.T) {
 		release := make(chan struct{})
 		defer close(release)
 		mesh.Hang("hangs:7946")
-		mesh.Deaf("deaf:7946", release)
+		mesh.Stall("deaf:7946", release)
 		start(t, configOf(cluster.Topology{Name: "t", Config: source.configured(1)}), cluster.WithConnector("mesh", mesh))
 		source.run(t, 1).set("a", "b", "deaf", "hangs")
 		settle(time.Second)
@@ -234,7 +234,7 @@ func TestRunReturnsThoughAStrategyAndACallAreDeaf(t *testing.T) {
 		mesh := connectortest.NewMesh()
 		release := make(chan struct{})
 		defer close(release)
-		mesh.Deaf("deaf:7946", release)
+		mesh.Stall("deaf:7946", release)
 		source := &script{act: func(_ int, _ context.Context, out strategy.Sink) error {
 			out.Set(peersAt("deaf"))
 			<-release

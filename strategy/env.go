@@ -5,35 +5,50 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/goconvoke/convoke/peer"
 )
 
-// Env is what the host lends a strategy. Every field has a default; a strategy never finds one nil.
+// Env is what the host lends a strategy. [Configured.New] fills in what the host left out, so a strategy never finds a
+// field nil.
+//
+// There is no *http.Client in it, because net/http would make each program 3 MB larger: a strategy that needs one makes it
+// of Dial, and closes its idle connections when Run returns.
 type Env struct {
-	Log       hclog.Logger // tied to the topology already
-	Topology  string       // name of the topology
-	ClusterID string       // nodes of another cluster must not meet
+	Log       hclog.Logger // tied to the topology already; default: logs nothing
+	Topology  string       // name of the topology; may be empty
+	ClusterID string       // nodes of another cluster must not meet; may be empty
 
-	// Self tells under which names and addresses this node can be reached, the preferred one
-	// first; empty while that is unknown. It may change, so ask when the answer is needed. The host part
+	// Self returns the names and addresses at which this node can be reached, the preferred one
+	// first; empty while that is unknown, which is the default. It may change, so ask when the answer is needed. The host part
 	// may be unspecified ("0.0.0.0:7946"): then only the port is known, as with a listener on
 	// all interfaces. It may be called from any goroutine.
 	Self func() []peer.Peer
 
-	Rand     *rand.Rand // belongs to the goroutine of Run alone
-	Resolver Resolver
+	// SelfChanged receives when Self may return something else than before, so that a strategy that registers this node
+	// does so again at once. It belongs to the goroutine of Run and has a buffer of one; default: it never receives.
+	SelfChanged <-chan struct{}
+
+	Rand     *rand.Rand // belongs to the goroutine of Run; default: seeded at random
+	Resolver Resolver   // default: [net.DefaultResolver]
+	Dial     DialFunc   // opens the connections to a source; default: a [net.Dialer] that gives up after 10 s
 }
 
-// Resolver looks names up; *net.Resolver is one. Both methods honour the deadline of ctx.
+// Resolver looks names up; *net.Resolver is one. Lookups honour the deadline of ctx.
 type Resolver interface {
 	// LookupNetIP returns the addresses of host; network is "ip", "ip4" or "ip6".
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
-// withDefaults fills what the host left out.
+// DialFunc opens a connection, as [net.Dialer.DialContext] does. It may be called from any goroutine.
+type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+
+const dialTimeout = 10 * time.Second
+
+// withDefaults fills in what the host left out.
 func (e Env) withDefaults() Env {
 	if e.Log == nil {
 		e.Log = hclog.NewNullLogger()
@@ -41,11 +56,17 @@ func (e Env) withDefaults() Env {
 	if e.Self == nil {
 		e.Self = func() []peer.Peer { return nil }
 	}
+	if e.SelfChanged == nil {
+		e.SelfChanged = make(chan struct{})
+	}
 	if e.Rand == nil {
 		e.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
 	if e.Resolver == nil {
 		e.Resolver = net.DefaultResolver
+	}
+	if e.Dial == nil {
+		e.Dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
 	}
 	return e
 }

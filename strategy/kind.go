@@ -28,8 +28,9 @@ type Kind[C any] struct {
 	FormerNames []string
 	FormerKeys  map[string]string
 
-	// New makes a strategy. It does no I/O, so that a configuration can be checked
-	// anywhere. C may have a method Validate() error; it is called before New and its
+	// New makes a strategy. It is called by [Configured.New] alone, with a configuration that was validated and an Env
+	// without a nil field, so it checks neither. It does no I/O, so that a configuration can be checked
+	// anywhere. C may have a method Validate() error; it is called once, before New, and its
 	// errors may be placed with [At]. It may have a method Warnings() error too, for settings that
 	// work and that a reader would not choose if he saw what follows, such as answers that are never complete.
 	New func(C, Env) (Strategy, error)
@@ -44,7 +45,7 @@ type AnyKind interface {
 	configure(config *yaml.Node, src Source) (*Configured, error)
 }
 
-// Source says where a configuration comes from.
+// Source is where a configuration comes from.
 type Source struct {
 	File string // for error messages
 	// LookupEnv resolves ${NAME} in values; nil means that there is no environment.
@@ -77,7 +78,7 @@ func (c *Configured) Equal(o *Configured) bool {
 	return c.Kind == o.Kind && reflect.DeepEqual(c.Config, o.Config)
 }
 
-// Warnings joins what the configuration should better not say, one error with its place for each; nil if there is nothing.
+// Warnings joins settings that work and have consequences, one error with its place for each; nil if there is nothing.
 func (c *Configured) Warnings() error { return c.warnings }
 
 // Node returns the YAML that was decoded, nil if there was none.

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
-	"slices"
 	"time"
 
+	"github.com/goconvoke/convoke/internal/backoff"
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -30,7 +30,7 @@ type PollConfig struct {
 	MaxBackoff time.Duration `yaml:"-"`
 
 	// Next returns how long the source lets its last answer hold (a TTL); the next lookup comes
-	// after the shorter of that, 1 s at least, and Interval, ±20 %. 0 means that the source does not say. It
+	// after the shorter of that, 1 s at least, and Interval, ±20 %. 0 means that the source does not state one. It
 	// is called after a lookup that was answered, never during one; nil means Interval.
 	Next func() time.Duration `yaml:"-"`
 
@@ -153,16 +153,11 @@ func (p *poller) once(ctx context.Context, out Sink) error {
 		return a.crash
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case a.err == nil:
-		out.Set(slices.Clone(a.peers))
+	}
+	report(out, a.peers, a.err)
+	p.failures++
+	if a.err == nil || len(a.peers) > 0 {
 		p.failures = 0
-	case len(a.peers) > 0:
-		out.Add(slices.Clone(a.peers))
-		out.Fail(a.err)
-		p.failures = 0
-	default:
-		out.Fail(a.err)
-		p.failures++
 	}
 	return nil
 }
@@ -209,12 +204,10 @@ func (p *poller) wait(age time.Duration) time.Duration {
 			d = min(d, max(next, youngInterval))
 		}
 	}
-	for range p.failures {
-		if d = 2 * d; d >= limit {
-			break
-		}
+	if p.failures > 0 {
+		d = max(d, backoff.Doubling(2*d, limit, p.failures))
 	}
-	d += time.Duration((2*p.rand.Float64() - 1) * jitter * float64(d))
+	d = backoff.Jitter(p.rand, d, jitter)
 	if p.failures > 0 {
 		d = min(d, limit)
 	}

@@ -1,6 +1,7 @@
-// Package strategy holds the contracts of everything that finds peers: [Strategy] and
-// [Sink], the polling loop that most strategies need ([Poll]), and typed, explicit
-// registration ([Kind], [Registry]). The suite in strategytest checks an implementation.
+// Package strategy holds the contracts of everything that finds peers: [Strategy] and [Sink]; the loops that most
+// strategies need, [Poll] for sources that are asked and [Watch] for sources that report changes by themselves; typed, explicit
+// registration ([Kind], [Registry]); and [Find], which runs a strategy once without a supervisor. The suite in strategytest
+// checks an implementation.
 package strategy
 
 import (
@@ -14,7 +15,7 @@ import (
 // a complete answer, an incomplete one, and none. They may be called from any goroutine while
 // Run has not returned; calls never block, and slices belong to the sink afterwards.
 type Sink interface {
-	// Set gives a complete answer: who is not in it is gone. While an answer holds, it is repeated
+	// Set gives a complete answer: a peer that is not in it is gone. While an answer holds, it is repeated
 	// at least once a minute, because its age counts from the last call.
 	Set(all []peer.Peer)
 	// Add gives an incomplete answer: these peers exist, the rest is unknown. A peer that no answer
@@ -43,7 +44,7 @@ type Func func(ctx context.Context, out Sink) error
 // Run calls f.
 func (f Func) Run(ctx context.Context, out Sink) error { return f(ctx, out) }
 
-// Permanent marks an error of Run that no restart can mend (the platform lacks multicast):
+// Permanent marks an error of Run that no restart can repair (the platform lacks multicast):
 // the topology is shown as failed and not restarted until its configuration changes.
 func Permanent(err error) error {
 	if err == nil {

@@ -40,7 +40,7 @@ func (c VersionConfig) Validate() error {
 	}
 	var errs []error
 	if c.VersionLabel == "" {
-		errs = append(errs, At("version_label", errors.New("version: same needs the label that tells the versions apart")))
+		errs = append(errs, At("version_label", errors.New("version: same needs the label that holds the version")))
 	}
 	if c.OwnVersion == "" {
 		errs = append(errs, At("own_version", errors.New("version: same needs this node's own, such as ${POD_VERSION} from the downward API")))

@@ -11,7 +11,7 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-// stranger is a peer that nobody ever connected; the address is reserved for documentation.
+// stranger is a peer that was never connected; the address is reserved for documentation.
 var stranger = peer.Peer{Addr: "192.0.2.77:7946", ID: "stranger"}
 
 func connects(r *rig) {
@@ -26,6 +26,31 @@ func listsWhatItConnected(r *rig) {
 	for _, p := range peers {
 		r.isListed(p)
 	}
+}
+
+// listsInbound is for connectors that list the remote end of an accepted connection, whose port no strategy ever names: the peer
+// would be dialled although it is connected.
+func listsInbound(r *rig) {
+	r.start()
+	p := r.ask("Inbound", r.s.Inbound, nil)
+	if !r.wait(func() bool { return r.listed(p) == 1 }) {
+		r.Fatalf("%v connected by itself, and within %v List() shows neither that address nor that ID once, but %v: "+
+			"exchange the address at which a node listens, or its ID, when a connection is accepted", p, r.s.Patience, r.list())
+	}
+	if err := r.connectTo(p); err != nil {
+		r.Errorf("Connect(%v), which connected by itself, = %v, want nil", p, err)
+	}
+	if n := r.listed(p); n != 1 {
+		r.Errorf("%v is listed %d times after it connected by itself and Connect was called, want once", p, n)
+	}
+}
+
+func wakesOnInbound(r *rig) {
+	changes := r.changes()
+	r.start()
+	settle(changes)
+	r.ask("Inbound", r.s.Inbound, nil)
+	r.woken(changes, "a peer connected by itself")
 }
 
 func connectsOnce(r *rig) {

@@ -1,5 +1,5 @@
 // Package connectortest checks connectors, and offers one to test with: [Run] runs the rules of
-// [connector.Connector] against anybody's implementation, and [Mesh] is a connector in memory whose
+// [connector.Connector] against an implementation, and [Mesh] is a connector in memory whose
 // failures are scripted.
 package connectortest
 
@@ -17,7 +17,7 @@ import (
 )
 
 // Subject is the connector to check. Only New is required: a check that needs a function which is
-// nil is skipped and says so. Checks run one after another, each with a connector of its own.
+// nil is skipped with a message. Checks run one after another, each with a connector of its own.
 type Subject struct {
 	// New returns a fresh connector. One that is a [connector.Runner] must not run yet: the suite runs it.
 	New func(t testing.TB) connector.Connector
@@ -25,6 +25,9 @@ type Subject struct {
 	// Peer returns a peer that c can connect to and that was not returned before; c may not run yet.
 	// What it starts it also ends, with t.Cleanup.
 	Peer func(t testing.TB, c connector.Connector) peer.Peer
+	// Inbound makes a peer connect to c, without a call of Connect, and returns the peer as a strategy would name it: by the
+	// address at which it can be dialled or by its ID. What it starts it also ends, with t.Cleanup.
+	Inbound func(t testing.TB, c connector.Connector) peer.Peer
 	// Drop makes a connected peer go away, as if it left or died.
 	Drop func(t testing.TB, c connector.Connector, p peer.Peer)
 	// Foreign returns a peer of another cluster.
@@ -32,9 +35,9 @@ type Subject struct {
 	// Hanging returns a peer that never answers. Outside a bubble, nil means a TCP listener
 	// that accepts and stays silent.
 	Hanging func(t testing.TB, c connector.Connector) peer.Peer
-	// Refused returns a peer that cannot be reached. Outside a bubble, nil means a TCP port where nobody listens.
+	// Refused returns a peer that cannot be reached. Outside a bubble, nil means a TCP port where no server listens.
 	Refused func(t testing.TB, c connector.Connector) peer.Peer
-	// Self returns the address of c itself. Nil means what a [connector.SelfReporter] says.
+	// Self returns the address of c itself. Nil means what a [connector.SelfReporter] returns.
 	Self func(t testing.TB, c connector.Connector) peer.Peer
 
 	// Bubble runs each check in a testing/synctest bubble. It suits a connector without real sockets.
@@ -54,18 +57,20 @@ func checks() []check {
 	return []check{
 		{"Connect connects", connects},
 		{"List shows a connected peer under its address or its ID", listsWhatItConnected},
+		{"List shows a peer that connected by itself under its address or its ID", listsInbound},
 		{"Connect is idempotent", connectsOnce},
 		{"Connect returns soon after its ctx is done", connectHonoursContext},
 		{"Connect to a refused address is an error", refused},
 		{"Connect to the own address is ErrSelf", ownAddress},
 		{"Connect to another cluster is ErrForeign", foreign},
 		{"Disconnect is idempotent", disconnectsOnce},
-		{"Disconnect of an unknown peer is no error", disconnectUnknown},
+		{"Disconnect of an unknown peer is not an error", disconnectUnknown},
 		{"List is without this node", listWithoutSelf},
-		{"List is canonical and names nobody twice", listCanonical},
+		{"List is canonical and names no peer twice", listCanonical},
 		{"every call returns when its ctx is done already", doneContext},
 		{"calls at once are safe", atOnce},
 		{"Changes wakes when a peer comes", wakesOnJoin},
+		{"Changes wakes when a peer connects by itself", wakesOnInbound},
 		{"Changes wakes when a peer goes", wakesOnLoss},
 		{"List is an error before Run", listBeforeRun},
 		{"List is an error after Run", listAfterRun},
@@ -209,7 +214,7 @@ func (r *rig) connectTo(p peer.Peer) error {
 	return r.c.Connect(ctx, p)
 }
 
-// list returns who is connected; an error ends the check.
+// list returns the connected peers; an error ends the check.
 func (r *rig) list() []peer.Peer {
 	r.Helper()
 	all, err := r.c.List(r.Context())
@@ -281,11 +286,11 @@ func silentPeer(t testing.TB, _ connector.Connector) peer.Peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close() }) // the kernel completes the handshakes, nobody accepts them
+	t.Cleanup(func() { _ = l.Close() }) // the kernel completes the handshakes, no process accepts them
 	return peer.Peer{Addr: l.Addr().String()}
 }
 
-// closedPort is an address where nobody listens.
+// closedPort is an address where no server listens.
 func closedPort(t testing.TB, _ connector.Connector) peer.Peer {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -79,6 +79,12 @@ func subject(wrap func(*living) connector.Connector) Subject {
 			next++
 			return peer.Peer{Addr: fmt.Sprintf("10.1.0.%d:7946", next)}
 		},
+		Inbound: func(testing.TB, connector.Connector) peer.Peer {
+			next++
+			p := peer.Peer{Addr: fmt.Sprintf("10.2.0.%d:7946", next), ID: fmt.Sprintf("inbound-%d", next)}
+			mesh.Inbound(p)
+			return p
+		},
 		Drop:    func(_ testing.TB, _ connector.Connector, p peer.Peer) { mesh.Lose(p.Addr) },
 		Foreign: at(foreignAddr),
 		Hanging: at(hangingAddr),
@@ -163,6 +169,20 @@ func (b *broken) with(more ...peer.Peer) func(context.Context) ([]peer.Peer, err
 	}
 }
 
+// remotePorts lists peers that connected by themselves under the port of their end of the connection, with their ID or without.
+func (b *broken) remotePorts(id bool) func(context.Context) ([]peer.Peer, error) {
+	return func(ctx context.Context) ([]peer.Peer, error) {
+		all, err := b.living.List(ctx)
+		for i, p := range all {
+			all[i].Addr = strings.Replace(p.Addr, ":7946", ":50001", 1)
+			if !id {
+				all[i].ID = ""
+			}
+		}
+		return all, err
+	}
+}
+
 // empty is the mistake that costs most: unknown given out as nobody.
 func (b *broken) empty(ctx context.Context) ([]peer.Peer, error) {
 	all, err := b.living.List(ctx)
@@ -201,6 +221,19 @@ var defects = []struct {
 			}
 			return all, err
 		}
+	}},
+	{"List shows a peer that connected by itself under its address or its ID", "the remote port of the connection is listed", "connected by itself, and within", func(b *broken) {
+		b.list = b.remotePorts(false)
+	}},
+	{"List shows a peer that connected by itself under its address or its ID", "Connect makes a second connection", "listed 2 times", func(b *broken) {
+		b.list = b.remotePorts(true)
+		b.connect = func(ctx context.Context, p peer.Peer) error {
+			b.living.Inbound(peer.Peer{Addr: "10.3.0.1:7946", ID: p.ID})
+			return nil
+		}
+	}},
+	{"Changes wakes when a peer connects by itself", "Changes is silent", "did not wake", func(b *broken) {
+		b.changes = make(chan struct{}, 1)
 	}},
 	{"Connect is idempotent", "a second Connect fails", "second Connect", func(b *broken) {
 		b.connect = func(ctx context.Context, p peer.Peer) error {
@@ -245,16 +278,16 @@ var defects = []struct {
 	{"Disconnect is idempotent", "Disconnect does nothing", "is not listed after Disconnect", func(b *broken) {
 		b.disconnect = func(context.Context, peer.Peer) error { return nil }
 	}},
-	{"Disconnect of an unknown peer is no error", "an unknown peer is an error", "never connected", func(b *broken) {
+	{"Disconnect of an unknown peer is not an error", "an unknown peer is an error", "never connected", func(b *broken) {
 		b.disconnect = func(context.Context, peer.Peer) error { return errors.New("who?") }
 	}},
 	{"List is without this node", "self is listed", "holds this node", func(b *broken) {
 		b.list = b.with(peer.Peer{Addr: ownAddr})
 	}},
-	{"List is canonical and names nobody twice", "an address is not canonical", "as peer.Addr writes it", func(b *broken) {
+	{"List is canonical and names no peer twice", "an address is not canonical", "as peer.Addr writes it", func(b *broken) {
 		b.list = b.with(peer.Peer{Addr: "[::ffff:10.0.0.9]:1"})
 	}},
-	{"List is canonical and names nobody twice", "a peer is listed twice", "twice", func(b *broken) {
+	{"List is canonical and names no peer twice", "a peer is listed twice", "twice", func(b *broken) {
 		b.list = b.with(peer.Peer{Addr: "10.0.0.9:1"}, peer.Peer{Addr: "10.0.0.9:1"})
 	}},
 	{"every call returns when its ctx is done already", "Disconnect is deaf", "Disconnect has not returned", func(b *broken) {
@@ -373,13 +406,14 @@ func TestEveryCheckHasADefectItNotices(t *testing.T) {
 
 func TestNilFunctionsSkipWithTheirName(t *testing.T) {
 	s := subject(func(l *living) connector.Connector { return l })
-	s.Peer, s.Drop, s.Foreign, s.Hanging, s.Refused = nil, nil, nil, nil, nil
+	s.Peer, s.Inbound, s.Drop, s.Foreign, s.Hanging, s.Refused = nil, nil, nil, nil, nil, nil
 	for check, want := range map[string]string{
-		"Connect connects":                           "Subject.Peer is nil",
-		"Changes wakes when a peer goes":             "Subject.Drop is nil",
-		"Connect to another cluster is ErrForeign":   "Subject.Foreign is nil",
-		"Connect returns soon after its ctx is done": "Subject.Hanging is nil",
-		"Connect to a refused address is an error":   "Subject.Refused is nil",
+		"Connect connects": "Subject.Peer is nil",
+		"Changes wakes when a peer connects by itself": "Subject.Inbound is nil",
+		"Changes wakes when a peer goes":               "Subject.Drop is nil",
+		"Connect to another cluster is ErrForeign":     "Subject.Foreign is nil",
+		"Connect returns soon after its ctx is done":   "Subject.Hanging is nil",
+		"Connect to a refused address is an error":     "Subject.Refused is nil",
 	} {
 		c := checkNamed(t, check)
 		inBubble(t, s, func(t *testing.T) {

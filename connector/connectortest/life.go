@@ -31,7 +31,7 @@ func listAfterRun(r *rig) {
 	r.unknown("after Run")
 }
 
-// unknown checks that a connector that cannot know who is connected says so.
+// unknown checks that a connector that cannot know its peers returns an error.
 func (r *rig) unknown(when string) {
 	r.Helper()
 	if all, err := r.c.List(r.Context()); err == nil {

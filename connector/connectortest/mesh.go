@@ -28,10 +28,10 @@ type Call struct {
 }
 
 // Mesh is a connector that works in memory: every address answers at once, except those that
-// were told otherwise. It records its calls. It has no goroutines and reads no clock but
+// have a script. It records its calls. It has no goroutines and reads no clock but
 // time.Now, so it is at home in a testing/synctest bubble. All methods may be called at once.
 //
-// A script (Refuse, Hang, Deaf, Panic) belongs to one address, replaces the one before, and concerns calls
+// A script (Refuse, Hang, Stall, Panic) belongs to one address, replaces the one before, and concerns calls
 // that start after it.
 type Mesh struct {
 	// Gossip is what Gossips returns. Set it before the first call.
@@ -57,11 +57,11 @@ var (
 type script struct {
 	panics  bool
 	hangs   bool
-	release <-chan struct{} // deaf until it is closed
+	release <-chan struct{} // ignores its context until it is closed
 	err     error
 }
 
-// NewMesh returns a mesh in which nobody is connected and every address answers.
+// NewMesh returns a mesh without connections in which every address answers.
 func NewMesh() *Mesh {
 	return &Mesh{
 		changes:   make(chan struct{}, 1),
@@ -79,8 +79,8 @@ func (m *Mesh) Refuse(addr string, err error) {
 // Hang makes Connect to addr wait until its ctx is done, and return the error of ctx.
 func (m *Mesh) Hang(addr string) { m.script(addr, script{hangs: true}) }
 
-// Deaf makes Connect to addr wait until release is closed, whatever happens to its ctx. It succeeds then.
-func (m *Mesh) Deaf(addr string, release <-chan struct{}) {
+// Stall makes Connect to addr wait until release is closed, whatever happens to its ctx. It succeeds then.
+func (m *Mesh) Stall(addr string, release <-chan struct{}) {
 	m.script(addr, script{release: release})
 }
 
@@ -103,7 +103,7 @@ func (m *Mesh) FailDisconnect(addr string, err error) {
 }
 
 // Inbound makes p appear connected without a call of ours, as a peer that dialled us. It
-// panics when p.Addr is no address.
+// panics when p.Addr is not an address.
 func (m *Mesh) Inbound(p peer.Peer) {
 	p.Addr = mustAddr(p.Addr)
 	m.mu.Lock()
@@ -141,14 +141,14 @@ func (m *Mesh) Count(op string) int {
 	return n
 }
 
-// Connected returns who is connected, sorted by address. Unlike List it is not recorded and never fails.
+// Connected returns the connected peers, sorted by address. Unlike List it is not recorded and never fails.
 func (m *Mesh) Connected() []peer.Peer {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.connectedLocked()
 }
 
-// Connect connects p, unless a script for its address says otherwise.
+// Connect connects p, unless a script for its address prevents it.
 func (m *Mesh) Connect(ctx context.Context, p peer.Peer) error {
 	m.record(OpConnect, p)
 	addr, err := peer.Addr(p.Addr)
@@ -175,7 +175,7 @@ func (m *Mesh) Connect(ctx context.Context, p peer.Peer) error {
 	return m.add(addr, p)
 }
 
-// Disconnect drops p, unless a script for its address says otherwise.
+// Disconnect drops p, unless a script for its address prevents it.
 func (m *Mesh) Disconnect(ctx context.Context, p peer.Peer) error {
 	m.record(OpDisconnect, p)
 	addr, err := peer.Addr(p.Addr)
@@ -200,7 +200,7 @@ func (m *Mesh) Disconnect(ctx context.Context, p peer.Peer) error {
 	return nil
 }
 
-// List returns who is connected, sorted by address, or the error of FailList.
+// List returns the connected peers, sorted by address, or the error of FailList.
 func (m *Mesh) List(ctx context.Context) ([]peer.Peer, error) {
 	m.record(OpList, peer.Peer{})
 	m.mu.Lock()

@@ -78,7 +78,7 @@ func TestMeshHangsOnFakeTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, release := connectortest.NewMesh(), make(chan struct{})
 		m.Hang(a.Addr)
-		m.Deaf(b.Addr, release)
+		m.Stall(b.Addr, release)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		time.AfterFunc(time.Minute, func() { close(release) })

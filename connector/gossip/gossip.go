@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/gossip"
 	"github.com/goconvoke/convoke/gossip/transport"
+	"github.com/goconvoke/convoke/internal/backoff"
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -93,20 +93,18 @@ func staysOut(err error) bool {
 
 // startUntil starts a node, again and again, until it succeeds or ctx is done.
 func (c *Connector) startUntil(ctx context.Context) (*gossip.Node, error) {
-	for wait := firstWait; ; wait = min(2*wait, longestWait) {
+	for failures := 1; ; failures++ {
 		n, err := gossip.Start(c.config)
 		if err == nil {
 			c.log.Info("listening", "addr", n.Addr())
 			return n, nil
 		}
-		if wait == firstWait {
+		if failures == 1 {
 			c.log.Warn("cannot start, trying again", "addr", c.config.Listen, "error", err)
 		}
 		c.set(nil, err)
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(time.Duration((0.8 + 0.4*rand.Float64()) * float64(wait))):
+		if err := backoff.Sleep(ctx, backoff.Jitter(nil, backoff.Doubling(firstWait, longestWait, failures), 0.2)); err != nil {
+			return nil, err
 		}
 	}
 }

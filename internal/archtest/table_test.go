@@ -6,41 +6,45 @@ package archtest
 // Paths are relative to the module; "x/*" stands for every package below x, "*" for all of ours.
 var table = []rule{
 	{pkg: "peer"},
-	{pkg: "internal/strictyaml", third: []string{yaml, "github.com/agext/levenshtein"}},
+	{pkg: "internal/strictyaml", ours: []string{"internal/safetext"}, third: []string{yaml, "github.com/agext/levenshtein"}},
 	{pkg: "internal/hostaddr"},
+	{pkg: "internal/backoff"},  // waits between retries
+	{pkg: "internal/bounded"},  // reads what others wrote
+	{pkg: "internal/ratelog"},  // how often a message is logged
+	{pkg: "internal/safetext"}, // quotes what others wrote
 	{pkg: "internal/admin"},
 	{pkg: "internal/secret"}, // settings that are never printed: strategy and connector export them
 	{pkg: "internal/command", ours: []string{"*"}, third: []string{hclog, yaml, "github.com/spf13/cobra"}},
-	{pkg: "internal/reread"}, // how hostsfile and file follow a file
-	{pkg: "internal/targets", ours: []string{"peer"}, third: []string{yaml}}, // what file, http and exec read
+	{pkg: "internal/reread", ours: []string{"internal/bounded"}},                                  // how hostsfile and file follow a file
+	{pkg: "internal/targets", ours: []string{"peer", "internal/safetext"}, third: []string{yaml}}, // what file, http and exec read
 	{pkg: "internal/conntrack"}, // how http and kubernetes end their connections
-	{pkg: "internal/pipenet"},   // tests alone import it
 	{pkg: "internal/archtest"},
 
-	{pkg: "strategy", ours: []string{"peer", "internal/secret", "internal/strictyaml"}, third: []string{hclog, yaml}},
+	{pkg: "strategy", ours: []string{"peer", "internal/secret", "internal/strictyaml", "internal/backoff"}, third: []string{hclog, yaml}},
+	{pkg: "strategy/internal/podenv", ours: []string{"peer", "internal/bounded"}}, // what a pod knows of itself
 	{pkg: "strategy/builtin", ours: []string{"peer", "strategy", "strategy/*"}, third: []string{hclog}},
-	{pkg: "strategy/strategytest", ours: []string{"peer", "strategy"}, third: []string{hclog, yaml}},
+	{pkg: "strategy/strategytest", ours: []string{"peer", "strategy", "internal/backoff"}, third: []string{hclog, yaml}},
 	{pkg: "strategy/static", ours: []string{"peer", "strategy"}, third: []string{hclog}},
 	{pkg: "strategy/hostsfile", ours: []string{"peer", "strategy", "internal/hostaddr", "internal/reread"}, third: []string{hclog}},
 	{pkg: "strategy/file", ours: []string{"peer", "strategy", "internal/reread", "internal/targets"}, third: []string{hclog}},
-	{pkg: "strategy/http", ours: []string{"peer", "strategy", "internal/conntrack", "internal/targets"}, third: []string{hclog}},
+	{pkg: "strategy/http", ours: []string{"peer", "strategy", "internal/conntrack", "internal/targets", "internal/bounded", "internal/safetext"}, third: []string{hclog}},
 	{pkg: "strategy/exec", ours: []string{"peer", "strategy", "internal/hostaddr", "internal/targets"}, third: []string{hclog}},
-	{pkg: "strategy/local", ours: []string{"peer", "strategy"}, third: []string{hclog}},
-	{pkg: "strategy/multicast", ours: []string{"peer", "strategy"},
+	{pkg: "strategy/local", ours: []string{"peer", "strategy", "internal/bounded"}, third: []string{hclog}},
+	{pkg: "strategy/multicast", ours: []string{"peer", "strategy", "internal/backoff", "internal/ratelog"},
 		third: []string{hclog, "golang.org/x/net/ipv4", "golang.org/x/net/ipv6"}},
-	{pkg: "strategy/dns", ours: []string{"peer", "strategy"}, third: []string{hclog, "github.com/miekg/dns"}},
+	{pkg: "strategy/dns", ours: []string{"peer", "strategy", "internal/reread", "strategy/internal/podenv"}, third: []string{hclog, "github.com/miekg/dns"}},
 	{pkg: "strategy/dns/dnstest", third: []string{"github.com/miekg/dns"}}, // a server that misbehaves; tests alone import it
-	{pkg: "strategy/kubernetes", ours: []string{"peer", "strategy", "internal/conntrack"}, third: []string{hclog, "k8s.io/*"}},
+	{pkg: "strategy/kubernetes", ours: []string{"peer", "strategy", "internal/conntrack", "internal/backoff", "internal/bounded", "internal/ratelog", "strategy/internal/podenv"}, third: []string{hclog, "k8s.io/*"}},
 	{pkg: "strategy/kubernetes/kubernetestest"}, // a fake; tests alone import it
-	{pkg: "strategy/rancher", ours: []string{"peer", "strategy"}, third: []string{hclog}},
+	{pkg: "strategy/rancher", ours: []string{"peer", "strategy", "internal/backoff", "internal/bounded", "internal/safetext"}, third: []string{hclog}},
 	{pkg: "strategy/rancher/ranchertest"}, // a fake; tests alone import it
 
 	{pkg: "connector", ours: []string{"peer", "internal/secret", "internal/strictyaml"}, third: []string{hclog}},
 	{pkg: "connector/connectortest", ours: []string{"peer", "connector"}},
-	{pkg: "connector/gossip", ours: []string{"peer", "connector", "gossip", "gossip/*", "internal/strictyaml"}, third: []string{hclog}},
+	{pkg: "connector/gossip", ours: []string{"peer", "connector", "gossip", "gossip/*", "internal/backoff", "internal/strictyaml"}, third: []string{hclog}},
 
 	// A module of its own: programs that do not use it have neither memberlist nor serf in their module graph.
-	{pkg: "connector/hashicorp/internal/mlnet", ours: []string{"peer", "connector", "internal/hostaddr", "internal/strictyaml"},
+	{pkg: "connector/hashicorp/internal/mlnet", ours: []string{"peer", "connector", "internal/backoff", "internal/hostaddr", "internal/ratelog", "internal/strictyaml"},
 		third: []string{hclog, memberlist}},
 	{pkg: "connector/hashicorp/memberlist", ours: []string{"peer", "connector", "connector/hashicorp/internal/*"}, third: []string{hclog, memberlist}},
 	{pkg: "connector/hashicorp/serf", ours: []string{"peer", "connector", "connector/hashicorp/internal/*"},

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strings"
@@ -14,12 +13,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/go-hclog"
 
 	"github.com/goconvoke/convoke/connector/gossip"
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/multicast"
+	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
 // loopback returns the name of the loopback interface.
@@ -54,14 +53,10 @@ func announce(t *testing.T, clusterID, name string, port int) {
 	t.Helper()
 	c := multicast.DefaultConfig()
 	c.IPv6Group, c.Interfaces, c.Port, c.Interval = "", []string{loopback(t)}, port, 100*time.Millisecond
-	s, err := multicast.New(c, strategy.Env{
-		Log: hclog.NewNullLogger(), ClusterID: clusterID, Resolver: net.DefaultResolver,
-		Self: func() []peer.Peer { return []peer.Peer{{Addr: "127.0.0.1:7946", ID: name}} },
-		Rand: rand.New(rand.NewPCG(1, 2)),
+	s := strategytest.New(t, multicast.Kind, c, strategy.Env{
+		ClusterID: clusterID,
+		Self:      func() []peer.Peer { return []peer.Peer{{Addr: "127.0.0.1:7946", ID: name}} },
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {

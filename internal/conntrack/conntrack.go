@@ -8,12 +8,9 @@ import (
 	"sync"
 )
 
-// DialFunc opens a connection, as net.Dialer.DialContext does.
-type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
-
 // Tracker keeps the open connections and the dials at hand. Its methods may be called at once.
 type Tracker struct {
-	dial DialFunc
+	dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	mu    sync.Mutex
 	open  map[*conn]struct{} // nil once closed
@@ -27,7 +24,7 @@ type conn struct {
 }
 
 // New returns a tracker of what dial opens.
-func New(dial DialFunc) *Tracker {
+func New(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *Tracker {
 	return &Tracker{dial: dial, open: make(map[*conn]struct{}), dials: make(map[*context.CancelFunc]struct{})}
 }
 
@@ -77,7 +74,7 @@ func (t *Tracker) Close() {
 	t.open = nil
 	t.mu.Unlock()
 	for one := range open {
-		_ = one.Conn.Close() // nobody waits for what it still carries
+		_ = one.Conn.Close() // what it still carries is not needed
 	}
 	t.wg.Wait()
 }

@@ -3,16 +3,18 @@
 package reread
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/goconvoke/convoke/internal/bounded"
 )
 
 const (
-	maxSize = 16 << 20    // bytes
+	maxSize = 16 << 20    // bytes, unless File has its own
 	again   = time.Minute // an unchanged file is read again after this
 	settled = 2 * time.Second
 )
@@ -20,11 +22,13 @@ const (
 // File remembers what a file looked like when it was last read. The zero value has read nothing. It is not safe for
 // concurrent use.
 type File struct {
+	Most int64 // bytes of the file; 0 means 16 MiB
+
 	info fs.FileInfo // nil forces a reading
 	at   time.Time   // when that was
 }
 
-// Read returns the content of a regular file of at most 16 MiB if its inode, size or modification time is another than at the
+// Read returns the content of a regular file of at most Most bytes if its inode, size or modification time is another than at the
 // last call, or a minute has passed; changed is false if what was read then still holds. After an error the next call reads.
 func (f *File) Read(path string) (data []byte, changed bool, err error) {
 	info, err := os.Stat(path)
@@ -35,7 +39,7 @@ func (f *File) Read(path string) (data []byte, changed bool, err error) {
 	if err != nil {
 		return nil, false, fmt.Errorf("%s: %w", path, reason(err))
 	}
-	data, info, err = read(path)
+	data, info, err = read(path, cmp.Or(f.Most, maxSize))
 	if err != nil {
 		return nil, false, fmt.Errorf("%s: %w", path, reason(err))
 	}
@@ -56,27 +60,14 @@ func (f *File) holds(now fs.FileInfo) bool {
 
 // read reads a file. The information is that of the file read, taken before the reading, so that a write in between is seen the
 // next time.
-func read(path string) ([]byte, fs.FileInfo, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|nonblocking, 0)
+func read(path string, most int64) ([]byte, fs.FileInfo, error) {
+	f, info, err := bounded.Open(path)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { _ = f.Close() }() // nothing was written
-	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, errors.New("not a regular file")
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(data) > maxSize {
-		return nil, nil, fmt.Errorf("larger than %d bytes", maxSize)
-	}
-	return data, info, nil
+	data, err := bounded.ReadAll(f, most)
+	return data, info, err
 }
 
 // reason is an error without the path, which is named once.

@@ -7,15 +7,16 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/goconvoke/convoke/internal/safetext"
 	"gopkg.in/yaml.v3"
 )
 
 const (
 	maxDepth = 64      // nesting of one document
 	maxNodes = 200_000 // values visited: bounds what aliases can multiply
+	maxQuote = 60      // bytes of text that an error quotes
 )
 
 type decoder struct {
@@ -96,7 +97,7 @@ func (d *decoder) object(n *yaml.Node, v reflect.Value) {
 	d.pairs(n, func(key, value *yaml.Node) {
 		f, known := fields.byName[key.Value]
 		if !known {
-			d.errorf(key, "unknown key %q%s", clip(key.Value), d.advice(key.Value, fields.names))
+			d.errorf(key, "unknown key %q%s", safetext.Clip(key.Value, maxQuote), d.advice(key.Value, fields.names))
 			return
 		}
 		d.value(value, f)
@@ -154,7 +155,7 @@ func (d *decoder) pairs(n *yaml.Node, f func(key, value *yaml.Node)) {
 			seen[key.Value] = key
 			f(key, value)
 		case own:
-			d.errorf(key, "duplicate key %q (first at line %d)", clip(key.Value), first.Line)
+			d.errorf(key, "duplicate key %q (first at line %d)", safetext.Clip(key.Value, maxQuote), first.Line)
 		}
 	})
 	if !merged {
@@ -206,7 +207,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value) {
 			d.errorf(n, "%v", err)
 			return
 		}
-		d.errorf(n, "%q: %v", clip(n.Value), err)
+		d.errorf(n, "%q: %v", safetext.Clip(n.Value, maxQuote), err)
 	}
 }
 
@@ -259,13 +260,4 @@ func setInteger(text string, v reflect.Value) error {
 	}
 	v.SetUint(u)
 	return nil
-}
-
-// clip shortens text that an error quotes.
-func clip(s string) string {
-	const most = 60
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }

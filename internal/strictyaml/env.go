@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/goconvoke/convoke/internal/safetext"
 )
 
 // expand replaces ${NAME} and ${NAME:-default} by the environment's value; $${ stands for ${.
@@ -41,7 +43,7 @@ func expand(text string, lookup func(string) (string, bool)) (string, error) {
 func variable(inner string, lookup func(string) (string, bool)) (string, error) {
 	name, fallback, hasFallback := strings.Cut(inner, ":-")
 	if !validName(name) {
-		return "", fmt.Errorf("${%s}: not the name of an environment variable", clip(inner))
+		return "", fmt.Errorf("${%s}: not the name of an environment variable", safetext.Clip(inner, maxQuote))
 	}
 	value, set := lookup(name)
 	switch {

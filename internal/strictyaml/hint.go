@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/agext/levenshtein"
+	"github.com/goconvoke/convoke/internal/safetext"
 )
 
 // Hint returns what helps after an unknown name: the nearest known one, if any is near, and
@@ -16,7 +17,7 @@ func Hint(name string, known []string) string {
 	}
 	best, distance := "", 0
 	for _, k := range known {
-		if d := levenshtein.Distance(clip(strings.ToLower(name)), k, nil); best == "" || d < distance {
+		if d := levenshtein.Distance(safetext.Clip(strings.ToLower(name), maxQuote), k, nil); best == "" || d < distance {
 			best, distance = k, d
 		}
 	}

@@ -100,7 +100,7 @@ func (d *decoder) validate(n *yaml.Node, into any) {
 	}
 }
 
-// Warnings places what err joins in n, where [At] says, and marks each as a warning. It returns nil for a nil error.
+// Warnings places what err joins in n, at the places of [At], and marks each as a warning. It returns nil for a nil error.
 func Warnings(n *yaml.Node, file string, err error) error {
 	var all []error
 	for _, e := range flatten(err) {

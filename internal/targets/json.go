@@ -10,9 +10,9 @@ import (
 	"slices"
 )
 
-var errNoListJSON = errors.New(`want a list of groups, [{"targets": ["host:port"]}]; nobody is []`)
+var errNoListJSON = errors.New(`want a list of groups, [{"targets": ["host:port"]}]; an empty list is []`)
 
-// readJSON reads group by group, so that only the text and what it says is held in memory.
+// readJSON reads group by group, so that only the text and its content are held in memory.
 func readJSON(data []byte, l *list) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	first, err := dec.Token()
@@ -46,7 +46,7 @@ func readJSON(data []byte, l *list) error {
 	return nil
 }
 
-// place says in which line the syntax of data is bad; err is what a decoder says of it.
+// place names the line in which the syntax of data is bad; err is that of the decoder.
 func place(data []byte, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("the list is cut off before its end")
@@ -99,7 +99,7 @@ func (l *list) targetsJSON(where string, raw json.RawMessage) ([]target, error) 
 	case nil:
 		return nil, nil
 	default:
-		l.mistake(where, errors.New(`"targets" is no list; want ["host:port"]`))
+		l.mistake(where, errors.New(`"targets" is not a list; want ["host:port"]`))
 		return nil, nil
 	}
 	var all []target

@@ -10,13 +10,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/goconvoke/convoke/internal/safetext"
 	"github.com/goconvoke/convoke/peer"
 )
 
-// MaxBytes is the largest list that is read. Who reads one from elsewhere stops there.
+// MaxBytes is the largest list that is read. Readers of other sources stop there.
 const MaxBytes = 8 << 20
 
 const (
@@ -37,12 +36,12 @@ type Options struct {
 	VersionLabel string
 }
 
-// JSON reads a list in JSON. Its result says how much of the list is known, as that of a lookup does:
+// JSON reads a list in JSON. Its result shows how much of the list is known, as that of a lookup does:
 //
 //	(peers, nil)   all of it, also when it is empty; peers is not nil then
 //	(peers, err)   some targets, labels or groups are bad, these are good; the error names the
 //	               first mistakes by group and target, counted from 1
-//	(nil, err)     nothing is good, it is no such list, or larger than the bounds: [MaxBytes],
+//	(nil, err)     nothing is good, it is not such a list, or larger than the bounds: [MaxBytes],
 //	               100,000 targets
 //
 // Addresses are canonical. Of targets named twice the first counts. The other labels become the Attrs of a
@@ -166,7 +165,7 @@ func (l *list) add(where string, targets []target, labels map[string]string) {
 	}
 }
 
-// common returns what the labels of a group say of each of its peers; with an error, what the good ones say.
+// common returns what the labels of a group state of each of its peers; with an error, what the good ones state.
 func (l *list) common(labels map[string]string) (peer.Peer, error) {
 	if len(labels) > maxLabels {
 		return peer.Peer{}, fmt.Errorf("the group has more than %d labels", maxLabels)
@@ -210,18 +209,14 @@ func checkLabel(name, value string) error {
 		return errors.New("a label has no name")
 	case len(name) > maxLabel:
 		return fmt.Errorf("a label has a name of more than %d bytes", maxLabel)
-	case strings.ContainsAny(name, "=,") || !printable(name):
+	case strings.ContainsAny(name, "=,") || !safetext.Printable(name):
 		return fmt.Errorf("label %q: the name holds '=', ',' or a character that cannot be printed", name)
 	case len(value) > maxLabel:
 		return fmt.Errorf("label %q has a value of more than %d bytes", name, maxLabel)
-	case !printable(value):
+	case !safetext.Printable(value):
 		return fmt.Errorf("label %q: the value %q holds a character that cannot be printed", name, value)
 	}
 	return nil
-}
-
-func printable(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // shorten limits what an error quotes of a list.

@@ -103,7 +103,7 @@ func TestGoodTargetsAreKeptBesideMistakes(t *testing.T) {
 			`group 1, target 2: address "nowhere": want host:port`, `line 2: address "nowhere": want host:port`, []string{good}},
 		{`[{"targets": ["10.0.0.1:7946"]},` + "\n" + `7]`, "group 2: want {", "line 2: want a group", []string{good}},
 		{`[{"targets": ["10.0.0.1:7946"], "lables": {}}]`, `group 1: unknown key "lables"`, `line 1: unknown key "lables"`, []string{good}},
-		{`[{"targets": ["10.0.0.1:7946"], "labels": []}]`, `group 1, labels: want {`, `"labels" is no table`, []string{good}},
+		{`[{"targets": ["10.0.0.1:7946"], "labels": []}]`, `group 1, labels: want {`, `"labels" is not a table`, []string{good}},
 		{`[{"targets": ["10.0.0.1:7946"], "labels": {"a,b": "c"}}]`, `label "a,b"`, `label "a,b"`, []string{good}},
 		{`[{"targets": ["10.0.0.1:7946"], "labels": {"": "c"}}]`, "has no name", "has no name", []string{good}},
 		{`[{"targets": ["10.0.0.1:7946"], "labels": {"a": {}}}]`, `label "a": want`, `label "a": want`, []string{good}},

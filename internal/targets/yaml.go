@@ -9,9 +9,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-var errNoListYAML = errors.New(`want a list of groups, each as "- targets: [host:port]"; nobody is []`)
+var errNoListYAML = errors.New(`want a list of groups, each as "- targets: [host:port]"; an empty list is []`)
 
-// readYAML walks the nodes of the text. Nodes are not expanded, so an alias costs what it says and no more.
+// readYAML walks the nodes of the text. Nodes are not expanded, so an alias costs no more than its own text.
 func readYAML(data []byte, l *list) error {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc yaml.Node
@@ -91,7 +91,7 @@ func (l *list) targetsYAML(n *yaml.Node) ([]target, error) {
 		return nil, nil
 	}
 	if n.Kind != yaml.SequenceNode {
-		l.mistake(line(n), errors.New(`"targets" is no list; want [host:port]`))
+		l.mistake(line(n), errors.New(`"targets" is not a list; want [host:port]`))
 		return nil, nil
 	}
 	var all []target
@@ -115,7 +115,7 @@ func (l *list) labelsYAML(n *yaml.Node) map[string]string {
 		return nil
 	}
 	if n.Kind != yaml.MappingNode {
-		l.mistake(line(n), errors.New(`"labels" is no table; want {name: value}`))
+		l.mistake(line(n), errors.New(`"labels" is not a table; want {name: value}`))
 		return nil
 	}
 	if len(n.Content)/2 > maxLabels { // an alias may name many again and again

@@ -14,7 +14,7 @@ import (
 func dnsWorld(tb testing.TB) world {
 	s := dnstest.Listen(tb)
 	records := func() {
-		s.Mend()
+		s.ClearFaults()
 		s.Records(addressRecord("one.test.", first), addressRecord("two.test.", second))
 	}
 	return dnsStates(s, fmt.Sprintf("{names: [one.test, two.test], port: 1, servers: ['%s'], timeout: 500ms}", s.Addr()), records, map[string]func(){
@@ -33,7 +33,7 @@ func kubernetesDNSWorld(tb testing.TB) world {
 	const service, target = "_gossip._tcp.orders.shop.svc.cluster.local.", "orders-%d.orders.shop.svc.cluster.local."
 	s := dnstest.Listen(tb)
 	records := func() {
-		s.Mend()
+		s.ClearFaults()
 		var all []string
 		for i, addr := range []string{first, second} {
 			pod := fmt.Sprintf(target, i)
@@ -60,7 +60,7 @@ func kubernetesDNSWorld(tb testing.TB) world {
 // dnsStates returns a world with the states that all names have, and those given.
 func dnsStates(s *dnstest.Server, config string, records func(), states map[string]func()) world {
 	states[complete] = records
-	states[nothing] = func() { s.Mend(); s.Records() }
+	states[nothing] = func() { s.ClearFaults(); s.Records() }
 	states[broken] = func() { s.Fault("", "", dnstest.Code(miekg.RcodeRefused)) }
 	states[hang] = func() { s.Fault("", "", dnstest.Drop) }
 	return world{config: config, states: states}

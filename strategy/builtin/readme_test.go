@@ -72,7 +72,7 @@ func TestReadmeListsEverySettingWithItsDefault(t *testing.T) {
 				value, known := want[key]
 				switch {
 				case !known:
-					t.Errorf("README lists %q, which is no setting", key)
+					t.Errorf("README lists %q, which is not a setting", key)
 				case !says(listed, value):
 					t.Errorf("README gives %q the default %s, it is %s", key, listed, value)
 				}

@@ -16,16 +16,16 @@ const (
 	maxAliases = 8  // CNAMEs in a row
 )
 
-// errStranger marks a message that does not belong to the query.
-var errStranger = errors.New("not an answer to the question")
+// errMismatch marks a message that does not belong to the query.
+var errMismatch = errors.New("not an answer to the question")
 
 // decode reads a message that came from a server and checks that it answers the query.
 func decode(raw []byte, query *dns.Msg) (m *dns.Msg, err error) {
 	if len(raw) < headerSize {
-		return nil, fmt.Errorf("%d bytes: %w", len(raw), errStranger)
+		return nil, fmt.Errorf("%d bytes: %w", len(raw), errMismatch)
 	}
 	if id := binary.BigEndian.Uint16(raw); id != query.Id {
-		return nil, fmt.Errorf("the ID is another: %w", errStranger)
+		return nil, fmt.Errorf("the ID is another: %w", errMismatch)
 	}
 	defer func() {
 		if r := recover(); r != nil { // what a decoder thinks of foreign bytes must not end the process
@@ -37,10 +37,10 @@ func decode(raw []byte, query *dns.Msg) (m *dns.Msg, err error) {
 		return nil, fmt.Errorf("malformed answer: %w", err)
 	}
 	if !m.Response || m.Opcode != dns.OpcodeQuery {
-		return nil, fmt.Errorf("no response: %w", errStranger)
+		return nil, fmt.Errorf("no response: %w", errMismatch)
 	}
 	if !echoes(m, query) {
-		return nil, fmt.Errorf("the question is another: %w", errStranger)
+		return nil, fmt.Errorf("the question is another: %w", errMismatch)
 	}
 	if n := int(binary.BigEndian.Uint16(raw[6:])); n != len(m.Answer) && !m.Truncated {
 		return nil, fmt.Errorf("malformed answer: announces %d records and holds %d", n, len(m.Answer))
@@ -65,7 +65,7 @@ func verdict(m *dns.Msg) error {
 		return nil
 	case dns.RcodeSuccess:
 		if len(m.Answer) == 0 && !m.Truncated && !m.Authoritative && !m.RecursionAvailable && soa(m) == nil {
-			return errors.New("the server knows nothing of this name and asks nobody else")
+			return errors.New("the server is not authoritative for this name and does not recurse")
 		}
 		return nil
 	}
@@ -92,18 +92,18 @@ type service struct {
 	priority, weight uint16
 }
 
-// answer is what a message tells about a question.
+// answer is what a message holds about a question.
 type answer struct {
 	addrs    []netip.Addr
 	services []service
 	glue     map[string][]netip.Addr // addresses in the additional section, by name
-	ttl      time.Duration           // the shortest of the records; 0 means that they do not say
+	ttl      time.Duration           // the shortest of the records; 0 means that none has one
 	alias    string                  // to be asked for instead, "" for nothing
 	err      error                   // what had to be left out
 	bad      int                     // how many records that were
 }
 
-// read takes from a message what it says about a question.
+// read takes from a message what it holds about a question.
 func read(m *dns.Msg, q question) answer {
 	var a answer
 	chain, end, err := aliases(m.Answer, q.name)
@@ -157,7 +157,7 @@ func aliases(rrs []dns.RR, name string) (chain map[string]bool, end string, err 
 	return chain, end, nil
 }
 
-// take adds a record, if it is one that somebody can be dialled by.
+// take adds a record, if a peer can be dialled by it.
 func (a *answer) take(rr dns.RR) {
 	switch rr := rr.(type) {
 	case *dns.A, *dns.AAAA:
@@ -170,7 +170,7 @@ func (a *answer) take(rr dns.RR) {
 	case *dns.SRV:
 		s := service{strings.ToLower(rr.Target), rr.Port, rr.Priority, rr.Weight}
 		if s.target == "." {
-			return // says that the service is not there, RFC 2782
+			return // the service is not offered here, RFC 2782
 		}
 		if err := checkName(s.target); err != nil || s.port == 0 {
 			a.skip(rr)
@@ -183,7 +183,7 @@ func (a *answer) take(rr dns.RR) {
 // skip leaves a record out.
 func (a *answer) skip(rr dns.RR) {
 	if a.bad++; a.err == nil {
-		a.err = fmt.Errorf("record %q: nobody can be dialled there", rr)
+		a.err = fmt.Errorf("record %q: no peer can be dialled at this address", rr)
 	}
 }
 
@@ -206,7 +206,7 @@ func glue(rrs []dns.RR) map[string][]netip.Addr {
 	return all
 }
 
-// address returns the address of an A or AAAA record, and false if nobody can be dialled there.
+// address returns the address of an A or AAAA record, and false if no peer can be dialled at this address.
 func address(rr dns.RR) (netip.Addr, bool) {
 	var ip netip.Addr
 	switch rr := rr.(type) {

@@ -17,7 +17,7 @@ const (
 	maxServers = 16
 )
 
-// Family says which addresses of a name are taken.
+// Family selects which addresses of a name are taken.
 type Family string
 
 // The families.
@@ -31,9 +31,9 @@ const (
 // Config names what to ask for.
 type Config struct {
 	// Names to ask for, 1 to 64: of A and AAAA records ("peers.example.com"), of SRV records ("_gossip._tcp.example.com"),
-	// with ":port" behind it, or with a prefix that says what it is: dns+, dnssrv+, dnssrvnoa+.
+	// with ":port" behind it, or with a prefix that names its kind: dns+, dnssrv+, dnssrvnoa+.
 	Names []string `yaml:"names"`
-	Port  int      `yaml:"port"` // of addresses, 1..65535; 0 means that each name has its own, or SRV records tell it
+	Port  int      `yaml:"port"` // of addresses, 1..65535; 0 means that each name has its own, or SRV records hold it
 
 	Sampled bool   `yaml:"sampled"` // an answer is a part of the peers, a different one each time
 	Family  Family `yaml:"family"`
@@ -41,7 +41,7 @@ type Config struct {
 	Source `yaml:",inline"`
 }
 
-// Source says whom to ask and how often.
+// Source is the servers to ask and how often.
 type Source struct {
 	Servers    []string `yaml:"servers"`     // host:port each, at most 16; none means those of ResolvConf
 	ResolvConf string   `yaml:"resolv_conf"` // the file that names the servers and the search names

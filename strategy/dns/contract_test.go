@@ -14,30 +14,22 @@ import (
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
-// inMemory is a machine that reaches a server in memory alone.
-func inMemory(s *dnstest.Server) system {
-	return system{dial: s.Dial, getenv: func(string) string { return "" }}
-}
-
 func TestContract(t *testing.T) {
-	var server *dnstest.Server // of the rule that runs
-	kind := Kind
-	kind.New = func(c Config, env strategy.Env) (strategy.Strategy, error) { return inMemory(server).dns(c, env) }
-	strategytest.Run(t, strategytest.Subject{Kind: kind, Setup: func(tb testing.TB) *strategytest.Source {
-		server = dnstest.InMemory(tb)
-		return hostsSource(server)
+	strategytest.Run(t, strategytest.Subject{Kind: Kind, Setup: func(tb testing.TB) *strategytest.Source {
+		return hostsSource(dnstest.InMemory(tb))
 	}})
 }
 
 // hostsSource has the peers at two names of addresses.
 func hostsSource(s *dnstest.Server) *strategytest.Source {
 	return &strategytest.Source{
+		Env:    strategy.Env{Dial: s.Dial},
 		Config: "names: [peers.test, more.test]\nport: 7946\nservers: ['" + s.Addr() + "']",
 		Answer: func(all []peer.Peer) {
-			s.Mend()
+			s.ClearFaults()
 			s.Records(hostRecords(all)...)
 		},
-		Empty: func() { s.Mend(); s.Records() },
+		Empty: func() { s.ClearFaults(); s.Records() },
 		Partial: func(some []peer.Peer, _ error) {
 			s.Records(hostRecords(some)...)
 			s.Fault("more.test", "AAAA", dnstest.Code(miekg.RcodeServerFailure))
@@ -59,26 +51,21 @@ func hostRecords(all []peer.Peer) []string {
 }
 
 func TestContractOfKubernetes(t *testing.T) {
-	var server *dnstest.Server
-	kind := KubernetesKind
-	kind.New = func(c KubernetesConfig, env strategy.Env) (strategy.Strategy, error) {
-		return inMemory(server).kubernetes(c, env)
-	}
-	strategytest.Run(t, strategytest.Subject{Kind: kind, Setup: func(tb testing.TB) *strategytest.Source {
-		server = dnstest.InMemory(tb)
-		return serviceSource(server)
+	strategytest.Run(t, strategytest.Subject{Kind: KubernetesKind, Setup: func(tb testing.TB) *strategytest.Source {
+		return serviceSource(dnstest.InMemory(tb))
 	}})
 }
 
 // serviceSource has the peers as pods of a Service.
 func serviceSource(s *dnstest.Server) *strategytest.Source {
 	return &strategytest.Source{
+		Env:    strategy.Env{Dial: s.Dial},
 		Config: "{service: orders, namespace: shop, port_name: gossip, servers: ['" + s.Addr() + "']}",
 		Answer: func(all []peer.Peer) {
-			s.Mend()
+			s.ClearFaults()
 			s.Records(podRecords(all)...)
 		},
-		Empty: func() { s.Mend(); s.Records() },
+		Empty: func() { s.ClearFaults(); s.Records() },
 		Partial: func(some []peer.Peer, _ error) {
 			s.Records(append(podRecords(some), srvRecord("orders-9", "7946"))...)
 			s.Fault("orders-9.orders.shop.svc.cluster.local", "", dnstest.Code(miekg.RcodeServerFailure))

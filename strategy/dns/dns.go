@@ -1,16 +1,15 @@
-// Package dns finds the peers that DNS names: by A and AAAA records, or by SRV records, which tell the port too. It has
+// Package dns finds the peers that DNS names: by A and AAAA records, or by SRV records, which hold the port too. It has
 // two kinds, one for names of any sort and one for the headless Services of Kubernetes.
 package dns
 
 import (
 	"context"
-	"net"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
+	"github.com/goconvoke/convoke/strategy/internal/podenv"
 )
 
 // Kind registers the strategy as "dns".
@@ -25,29 +24,15 @@ var Kind = strategy.Kind[Config]{
 		"polling_interval": "interval",
 		"poll_interval":    "interval",
 		"resolver":         "servers",
-		"node_basename":    "leave it out; a peer is an address, and port says where it listens",
+		"node_basename":    "leave it out; a peer is an address, and port is where it listens",
 	},
 
-	New: New,
+	New: newStrategy,
 }
 
-// New makes the strategy. It asks for all names at once and takes what they answer together: a name without records has
+// newStrategy makes the strategy. It asks for all names at once and takes what they answer together: a name without records has
 // no peers, a name that cannot be asked for makes the answer incomplete.
-func New(c Config, env strategy.Env) (strategy.Strategy, error) { return host.dns(c, env) }
-
-// system is what a strategy meets on the machine. It is immutable.
-type system struct {
-	dial   dialer
-	getenv func(string) string
-}
-
-// host is the machine that the process runs on.
-var host = system{dial: new(net.Dialer).DialContext, getenv: os.Getenv}
-
-func (s system) dns(c Config, env strategy.Env) (strategy.Strategy, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
+func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	var subjects []subject
 	for _, name := range c.Names {
 		subject, err := parseName(name, c.Port)
@@ -60,16 +45,16 @@ func (s system) dns(c Config, env strategy.Env) (strategy.Strategy, error) {
 		subjects = append(subjects, subject)
 	}
 	fixed := func(setup) ([]subject, error) { return subjects, nil }
-	return s.poll(c.Source, env, c.Sampled, func() *finder {
+	return poll(c.Source, env, c.Sampled, func() *finder {
 		return &finder{family: c.Family, subjects: fixed}
 	}), nil
 }
 
 // poll makes a strategy that asks again and again; fresh makes what one run remembers.
-func (s system) poll(src Source, env strategy.Env, sampled bool, fresh func() *finder) strategy.Strategy {
+func poll(src Source, env strategy.Env, sampled bool, fresh func() *finder) strategy.Strategy {
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
 		f := fresh()
-		f.source, f.env, f.system = src, env, s
+		f.source, f.env = src, env
 		f.conf.path = src.ResolvConf
 		poll := src.PollConfig
 		poll.Next = func() time.Duration { return f.ttl }
@@ -84,10 +69,9 @@ func (s system) poll(src Source, env strategy.Env, sampled bool, fresh func() *f
 type finder struct {
 	source   Source
 	env      strategy.Env
-	system   system
 	family   Family
 	subjects func(setup) ([]subject, error)
-	note     func(found) // told of every answer, if set
+	note     func(found) // called with every answer, if set
 
 	conf  resolvConf
 	stale bool          // resolv.conf could not be read the last time
@@ -105,7 +89,7 @@ func (f *finder) find(ctx context.Context) ([]peer.Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := lookup{client: newClient(s.servers, f.system.dial), setup: s, family: f.family, prefer6: f.prefersIPv6()}
+	l := lookup{client: newClient(s.servers, f.env.Dial), setup: s, family: f.family, prefer6: podenv.PrefersIPv6(f.env.Self())}
 	all := l.all(ctx, subjects)
 	if f.ttl = all.ttl; f.note != nil {
 		f.note(all)
@@ -122,7 +106,7 @@ func (f *finder) setup() (setup, error) {
 			return setup{}, err
 		}
 		if stale := f.conf.stale != nil && err == nil; stale != f.stale {
-			if f.stale = stale; stale && f.env.Log != nil {
+			if f.stale = stale; stale {
 				f.env.Log.Warn("resolv.conf cannot be read, its last content is used", "error", f.conf.stale)
 			}
 		}
@@ -131,17 +115,4 @@ func (f *finder) setup() (setup, error) {
 		s.servers = f.source.Servers
 	}
 	return s, nil
-}
-
-// prefersIPv6 reports whether this node's own address is one of IPv6.
-func (f *finder) prefersIPv6() bool {
-	if f.env.Self != nil {
-		for _, self := range f.env.Self() {
-			if is6, known := isIPv6(self.Addr); known {
-				return is6
-			}
-		}
-	}
-	is6, _ := isIPv6(net.JoinHostPort(f.system.getenv("POD_IP"), "1"))
-	return is6
 }

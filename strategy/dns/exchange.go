@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/goconvoke/convoke/strategy"
 	"github.com/miekg/dns"
 )
 
@@ -21,7 +22,7 @@ const (
 	rounds      = 3               // tries with a server that does not answer, as time allows
 	ednsSize    = 1232            // bytes of a datagram that passes every network whole
 	maxDatagram = 4096
-	parallel    = 16 // questions under way at once
+	maxParallel = 16 // questions under way at once
 )
 
 // question is what a server is asked.
@@ -32,21 +33,18 @@ type question struct {
 
 func (q question) String() string { return q.name + " " + dns.TypeToString[q.typ] }
 
-// dialer connects to a server; network is "udp" or "tcp".
-type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
-
 // client asks servers, in their order until one answers. It serves one lookup.
 type client struct {
 	servers []string
-	dial    dialer
+	dial    strategy.DialFunc
 	slots   chan struct{} // one for each question under way
 
 	mu     sync.Mutex
 	silent map[string]bool // servers that let a try go by without an answer
 }
 
-func newClient(servers []string, dial dialer) *client {
-	return &client{servers: servers, dial: dial, slots: make(chan struct{}, parallel), silent: make(map[string]bool)}
+func newClient(servers []string, dial strategy.DialFunc) *client {
+	return &client{servers: servers, dial: dial, slots: make(chan struct{}, maxParallel), silent: make(map[string]bool)}
 }
 
 // order returns the servers, the silent ones last: questions that follow from an answer
@@ -109,7 +107,7 @@ func (c *client) ask(ctx context.Context, q question) (*dns.Msg, error) {
 	return part, fmt.Errorf("ask for %s: %w", q, ctx.Err())
 }
 
-// askError says what became of a question at each server.
+// askError holds the outcome of a question at each server.
 type askError struct {
 	question question
 	failed   []error // nil for a server that there was no time for
@@ -217,7 +215,7 @@ func receiveDatagram(conn net.Conn, query *dns.Msg) (*dns.Msg, error) {
 			return nil, err
 		}
 		m, err := decode(buf[:n], query)
-		if !errors.Is(err, errStranger) {
+		if !errors.Is(err, errMismatch) {
 			return m, err
 		}
 		strange = err

@@ -195,7 +195,7 @@ func TestLoopback(t *testing.T) {
 		records = append(records, fmt.Sprintf("peers.test. 5 A 10.0.1.%d", i+1))
 	}
 	s.Records(records...)
-	l := lookup{client: newClient([]string{s.Addr()}, host.dial), family: AnyFamily}
+	l := lookup{client: newClient([]string{s.Addr()}, new(net.Dialer).DialContext), family: AnyFamily}
 	if got := askWith(t, l, "peers.test."); len(got.peers) != 150 || got.err != nil {
 		t.Errorf("%d peers and error %v, want 150", len(got.peers), got.err)
 	}
@@ -220,7 +220,7 @@ func TestLoopbackPortThatIsClosed(t *testing.T) {
 	}
 	free.Close()
 	began := time.Now()
-	l := lookup{client: newClient([]string{free.LocalAddr().String()}, host.dial), family: AnyFamily}
+	l := lookup{client: newClient([]string{free.LocalAddr().String()}, new(net.Dialer).DialContext), family: AnyFamily}
 	check(t, askWith(t, l, "peers.test."), "", free.LocalAddr().String())
 	if took := time.Since(began); took > 4*time.Second {
 		t.Errorf("took %v, want no waiting for a port that is closed", took)

@@ -55,7 +55,7 @@ func (c *canned) Read(b []byte) (int, error) {
 func (c *canned) Close() error                { return nil }
 func (c *canned) SetDeadline(time.Time) error { return nil }
 
-// An answer, whatever its bytes, neither panics nor yields a peer that nobody can be dialled by.
+// An answer, whatever its bytes, neither panics nor yields a peer that no peer can be dialled by.
 func FuzzAnswer(f *testing.F) {
 	for _, records := range [][]string{
 		nil, {"peers.test. 5 A 10.0.0.1", "peers.test. 5 A 10.0.0.2"}, {"peers.test. 0 AAAA fd00::1"},

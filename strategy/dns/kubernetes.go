@@ -1,12 +1,7 @@
 package dns
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +9,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/goconvoke/convoke/strategy"
+	"github.com/goconvoke/convoke/strategy/internal/podenv"
 )
 
 // KubernetesKind registers the strategy as "kubernetes_dns".
@@ -29,42 +25,32 @@ var KubernetesKind = strategy.Kind[KubernetesConfig]{
 		"application_name": "leave it out; a peer is an address",
 	},
 
-	New: NewKubernetes,
+	New: newKubernetes,
 }
 
-// NewKubernetes makes the strategy. With a port name it asks for the SRV records of the Service, without for its
+// newKubernetes makes the strategy. With a port name it asks for the SRV records of the Service, without for its
 // addresses. Namespace and domain are found out when it runs.
-func NewKubernetes(c KubernetesConfig, env strategy.Env) (strategy.Strategy, error) {
-	return host.kubernetes(c, env)
-}
-
-const (
-	defaultDomain    = "cluster.local"
-	maxNamespaceFile = 4 << 10 // bytes
-	lonely           = 30 * time.Second
-)
-
-func (s system) kubernetes(c KubernetesConfig, env strategy.Env) (strategy.Strategy, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	return s.poll(c.Source, env, false, func() *finder {
-		k := &cluster{config: c, system: s, log: env.Log, since: time.Now()}
+func newKubernetes(c KubernetesConfig, env strategy.Env) (strategy.Strategy, error) {
+	return poll(c.Source, env, false, func() *finder {
+		k := &cluster{config: c, log: env.Log, since: time.Now()}
 		return &finder{family: c.Family, subjects: k.subjects, note: k.note}
 	}), nil
 }
 
+const (
+	emptyWarnAfter = 30 * time.Second
+)
+
 // cluster is what a run knows of the cluster that it is in.
 type cluster struct {
 	config    KubernetesConfig
-	system    system
 	log       hclog.Logger
 	namespace string // once known
 
-	guessed bool      // said that the domain is a guess
+	guessed bool      // logged that the domain is a guess
 	had     bool      // there were peers
-	since   time.Time // without an answer that names anybody
-	said    bool      // said that nobody is there
+	since   time.Time // without an answer that names a peer
+	warned  bool      // logged that there is no peer
 }
 
 // subjects returns the name of the Service.
@@ -80,7 +66,7 @@ func (k *cluster) subjects(s setup) ([]subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !found && !k.guessed && k.log != nil {
+	if !found && !k.guessed {
 		k.guessed = true
 		k.log.Warn("resolv.conf names no cluster domain, so it is guessed; set domain, or dnsPolicy: ClusterFirstWithHostNet", "domain", domain)
 	}
@@ -97,65 +83,40 @@ func (k *cluster) ownNamespace() (string, error) {
 	if k.config.Namespace != "" {
 		return k.config.Namespace, nil
 	}
-	ns, err := readWord(filepath.Join(k.config.ServiceAccount, "namespace"))
-	if ns = cmp.Or(ns, k.system.getenv("POD_NAMESPACE")); ns == "" {
+	ns, err := podenv.Namespace(k.config.ServiceAccount)
+	if err != nil {
 		return "", fmt.Errorf("own namespace: set namespace, or POD_NAMESPACE from the downward API: %w", err)
 	}
 	if !label.MatchString(ns) {
-		return "", fmt.Errorf("own namespace: %q is no name of a namespace; set namespace", ns)
+		return "", fmt.Errorf("own namespace: %q is not a valid namespace name; set namespace", ns)
 	}
 	return ns, nil
 }
 
-// readWord returns what a small file holds; without an error that is something.
-func readWord(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }() // nothing was written
-	data, err := io.ReadAll(io.LimitReader(f, maxNamespaceFile))
-	if err != nil {
-		return "", err
-	}
-	word := strings.TrimSpace(string(data))
-	if word == "" {
-		return "", errors.New(path + " is empty")
-	}
-	return word, nil
-}
-
-// domain returns the domain of the cluster and whether it was said anywhere: in the configuration, in the environment
+// domain returns the domain of the cluster and whether it was found: in the configuration, in the environment
 // variable CLUSTER_DOMAIN, or by the kubelet in the search names of resolv.conf.
 func (k *cluster) domain(search []string) (domain string, found bool, err error) {
 	if d := k.config.Domain; d != "" {
 		return strings.TrimSuffix(strings.ToLower(d), "."), true, nil
 	}
-	if d := strings.ToLower(strings.Trim(k.system.getenv("CLUSTER_DOMAIN"), ". ")); d != "" {
-		if err := checkName(d); err != nil {
-			return "", false, fmt.Errorf("environment variable CLUSTER_DOMAIN=%q: %w; mend it, or set domain", d, err)
-		}
-		return d, true, nil
+	domain, found = podenv.ClusterDomain(search)
+	if err := checkName(domain); err != nil {
+		return "", false, fmt.Errorf("domain %q of the cluster: %w; correct CLUSTER_DOMAIN, or set domain", domain, err)
 	}
-	for _, suffix := range search {
-		if d, ok := strings.CutPrefix(suffix, "svc."); ok && d != "" {
-			return d, true, nil
-		}
-	}
-	return defaultDomain, false, nil
+	return domain, found, nil
 }
 
-// note says once what an absence of all pods may come from. While a cluster starts that is normal, as a pod is in
+// note logs once what an absence of all pods may come from. While a cluster starts that is normal, as a pod is in
 // the DNS when it is ready, or at once with publishNotReadyAddresses.
 func (k *cluster) note(f found) {
 	switch {
 	case len(f.peers) > 0:
-		if k.said && k.log != nil {
+		if k.warned {
 			k.log.Info("the service has pods in dns")
 		}
-		k.had, k.said, k.since = true, false, time.Now()
-	case f.err == nil && !k.said && time.Since(k.since) >= lonely && k.log != nil:
-		k.said = true
+		k.had, k.warned, k.since = true, false, time.Now()
+	case f.err == nil && !k.warned && time.Since(k.since) >= emptyWarnAfter:
+		k.warned = true
 		k.log.Warn("the service has no pods in dns: is it headless (clusterIP: None), does its selector match, "+
 			"does it set publishNotReadyAddresses, does it have a port of that name?",
 			slices.Concat([]any{"service", k.config.Service, "namespace", k.namespace}, k.portPair(), []any{"had_pods_before", k.had})...)

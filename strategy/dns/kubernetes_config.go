@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"github.com/goconvoke/convoke/strategy"
+	"github.com/goconvoke/convoke/strategy/internal/podenv"
 )
 
 // KubernetesConfig names a headless Service.
 type KubernetesConfig struct {
 	Service   string `yaml:"service"`   // required
 	Namespace string `yaml:"namespace"` // "" means the own one
-	PortName  string `yaml:"port_name"` // name of a port of the Service: asks for SRV records, which tell ports and pod names
+	PortName  string `yaml:"port_name"` // name of a port of the Service: asks for SRV records, which hold ports and pod names
 	Protocol  string `yaml:"protocol"`  // of that port: tcp or udp
 	Port      int    `yaml:"port"`      // without PortName: of every pod, 1..65535
 	Domain    string `yaml:"domain"`    // of the cluster; "" means: find out
@@ -28,7 +29,7 @@ type KubernetesConfig struct {
 // DefaultKubernetesConfig asks the servers of the pod, every 5 s, in the own namespace. It names no Service.
 func DefaultKubernetesConfig() KubernetesConfig {
 	return KubernetesConfig{
-		Protocol: "tcp", Family: SameFamily, ServiceAccount: "/var/run/secrets/kubernetes.io/serviceaccount",
+		Protocol: "tcp", Family: SameFamily, ServiceAccount: podenv.ServiceAccount,
 		Source: defaultSource(),
 	}
 }
@@ -46,13 +47,13 @@ func (c KubernetesConfig) Validate() error {
 	case c.Service == "":
 		bad("service", "name the headless Service")
 	case !label.MatchString(c.Service):
-		bad("service", "%q is no name of a Service; want letters a-z, digits and hyphens alone", c.Service)
+		bad("service", "%q is not a valid Service name; want letters a-z, digits and hyphens alone", c.Service)
 	}
 	if c.Namespace != "" && !label.MatchString(c.Namespace) {
-		bad("namespace", "%q is no name of a namespace; want letters a-z, digits and hyphens alone", c.Namespace)
+		bad("namespace", "%q is not a valid namespace name; want letters a-z, digits and hyphens alone", c.Namespace)
 	}
 	if c.PortName != "" && !label.MatchString(c.PortName) {
-		bad("port_name", "%q is no name of a port; want letters a-z, digits and hyphens alone", c.PortName)
+		bad("port_name", "%q is not a valid port name; want letters a-z, digits and hyphens alone", c.PortName)
 	}
 	if c.Protocol != "tcp" && c.Protocol != "udp" {
 		bad("protocol", "%q is neither tcp nor udp", c.Protocol)

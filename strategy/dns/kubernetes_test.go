@@ -20,13 +20,12 @@ import (
 // pod is a pod in a namespace, with the files and variables that Kubernetes gives it.
 type pod struct {
 	dir string
-	env map[string]string
 	log strings.Builder
 }
 
 func newPod(t *testing.T, namespace, search string) *pod {
 	t.Helper()
-	p := &pod{dir: t.TempDir(), env: make(map[string]string)}
+	p := &pod{dir: t.TempDir()}
 	text := "nameserver 192.0.2.53\noptions ndots:5\n"
 	if search != "" {
 		text += "search " + search + "\n"
@@ -47,12 +46,8 @@ func (p *pod) runs(t *testing.T, s *dnstest.Server, change func(*KubernetesConfi
 	if change != nil {
 		change(&c)
 	}
-	machine := system{dial: s.Dial, getenv: func(name string) string { return p.env[name] }}
-	st, err := machine.kubernetes(c, strategy.Env{Log: hclog.New(&hclog.LoggerOptions{Output: &p.log, Level: hclog.Info})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return start(t, st)
+	env := strategy.Env{Dial: s.Dial, Log: hclog.New(&hclog.LoggerOptions{Output: &p.log, Level: hclog.Info})}
+	return start(t, strategytest.New(t, KubernetesKind, c, env))
 }
 
 const shopSearch = "shop.svc.cluster.local svc.cluster.local cluster.local"
@@ -92,7 +87,7 @@ func TestPodsOfADeploymentHaveNoNames(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPod(t, "shop", shopSearch)
-			p.env["POD_IP"] = tc.podIP
+			t.Setenv("POD_IP", tc.podIP)
 			bubble(t, func(t *testing.T, s *dnstest.Server) {
 				s.Records(tc.records...)
 				sink := p.runs(t, s, nil)
@@ -125,7 +120,7 @@ func TestPodsWithTwoFamiliesAreOnePeerEach(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPod(t, "shop", shopSearch)
-			p.env["POD_IP"] = tc.podIP
+			t.Setenv("POD_IP", tc.podIP)
 			bubble(t, func(t *testing.T, s *dnstest.Server) {
 				s.Records(srvRecord("orders-1", "7946"),
 					"orders-1.orders.shop.svc.cluster.local. 5 A 10.0.0.1", "orders-1.orders.shop.svc.cluster.local. 5 AAAA fd00::1",
@@ -169,7 +164,9 @@ func TestTheNameOfAServiceIsFoundOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPod(t, tc.namespace, tc.search)
-			p.env = tc.env
+			for name, value := range tc.env {
+				t.Setenv(name, value)
+			}
 			bubble(t, func(t *testing.T, s *dnstest.Server) {
 				sink := p.runs(t, s, func(c *KubernetesConfig) {
 					c.PortName, c.Port = "", 7946
@@ -195,11 +192,11 @@ func TestTheNameOfAServiceIsFoundOut(t *testing.T) {
 func TestWhatCannotBeFoundOutIsAFailureThatSaysWhatToSet(t *testing.T) {
 	for _, tc := range []struct{ namespace, domain, want string }{
 		{"", "", "set namespace, or POD_NAMESPACE from the downward API"},
-		{"a b", "", `own namespace: "a b" is no name of a namespace; set namespace`},
-		{"shop", "a..b", `CLUSTER_DOMAIN="a..b": the name has an empty part between its dots; mend it, or set domain`},
+		{"a b", "", `own namespace: "a b" is not a valid namespace name; set namespace`},
+		{"shop", "a..b", `domain "a..b" of the cluster: the name has an empty part between its dots; correct CLUSTER_DOMAIN, or set domain`},
 	} {
 		p := newPod(t, tc.namespace, shopSearch)
-		p.env["CLUSTER_DOMAIN"] = tc.domain
+		t.Setenv("CLUSTER_DOMAIN", tc.domain)
 		want := tc.want
 		bubble(t, func(t *testing.T, s *dnstest.Server) {
 			sink := p.runs(t, s, nil)
@@ -213,7 +210,7 @@ func TestWhatCannotBeFoundOutIsAFailureThatSaysWhatToSet(t *testing.T) {
 	}
 }
 
-// Pods come into the DNS one by one; until then the name does not exist, and that is no error.
+// Pods come into the DNS one by one; until then the name does not exist, and that is not an error.
 func TestColdStart(t *testing.T) {
 	p := newPod(t, "shop", shopSearch)
 	bubble(t, func(t *testing.T, s *dnstest.Server) {

@@ -38,7 +38,7 @@ type found struct {
 // all asks for all subjects at once.
 func (l *lookup) all(ctx context.Context, subjects []subject) found {
 	each := make([]found, len(subjects))
-	together(len(subjects), func(i int) { each[i] = l.one(ctx, subjects[i]) })
+	parallel(len(subjects), func(i int) { each[i] = l.one(ctx, subjects[i]) })
 	var all found
 	var errs []error
 	for _, f := range each {
@@ -132,7 +132,7 @@ func (l *lookup) addresses(ctx context.Context, name string) answer {
 		types = types[1:]
 	}
 	answers := make([]answer, len(types))
-	together(len(types), func(i int) { answers[i] = l.resolve(ctx, question{name, types[i]}) })
+	parallel(len(types), func(i int) { answers[i] = l.resolve(ctx, question{name, types[i]}) })
 	var all answer
 	for _, a := range answers {
 		all.addrs = append(all.addrs, a.addrs...)
@@ -187,15 +187,6 @@ func (l *lookup) choose(all []netip.Addr, one bool) []netip.Addr {
 	return v4
 }
 
-// isIPv6 returns the family of the address in a host:port; it is known unless that is a name or unspecified.
-func isIPv6(hostport string) (is6, known bool) {
-	ap, err := netip.ParseAddrPort(hostport)
-	if err != nil || ap.Addr().IsUnspecified() {
-		return false, false
-	}
-	return ap.Addr().Unmap().Is6(), true
-}
-
 // unique sorts by address and keeps one peer of each: one with an ID before one without, then that of the
 // record which is to be preferred. An ID that names several addresses names none.
 func unique(peers []peer.Peer) []peer.Peer {
@@ -236,13 +227,13 @@ func shorter(a, b time.Duration) time.Duration {
 	return min(a, b)
 }
 
-// together calls f(0) to f(n-1), as many at once as there are questions under way, and waits for all.
+// parallel calls f(0) to f(n-1), as many at once as there are questions under way, and waits for all.
 // A panic in one of them goes on in the caller, where strategy.Poll recovers it.
-func together(n int, f func(i int)) {
+func parallel(n int, f func(i int)) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var crash error
-	slots := make(chan struct{}, parallel)
+	slots := make(chan struct{}, maxParallel)
 	for i := range n {
 		slots <- struct{}{} // every f ends with its context
 		wg.Go(func() {

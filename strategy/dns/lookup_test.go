@@ -83,7 +83,7 @@ func TestEveryKindOfAnswerIsToldApart(t *testing.T) {
 		err   string // "" for a complete answer
 	}{
 		"answer":                          {"TXT", dnstest.Drop, everybody, ""},
-		"NODATA for one family":           {"AAAA", code(miekg.RcodeSuccess), "10.0.0.1:7946 10.0.0.2:7946", "knows nothing"},
+		"NODATA for one family":           {"AAAA", code(miekg.RcodeSuccess), "10.0.0.1:7946 10.0.0.2:7946", "is not authoritative"},
 		"NODATA with its SOA":             {"AAAA", dnstest.Changed(func(m *miekg.Msg) { m.Answer = nil }), "10.0.0.1:7946 10.0.0.2:7946", ""},
 		"NXDOMAIN":                        {"", code(miekg.RcodeNameError), "", ""},
 		"SERVFAIL":                        {"", code(miekg.RcodeServerFailure), "", "192.0.2.53:53: SERVFAIL"},
@@ -101,10 +101,10 @@ func TestEveryKindOfAnswerIsToldApart(t *testing.T) {
 		"many bytes":                      {"", dnstest.Bytes(make([]byte, 3000)), "", "no response"},
 		"cut within a record":             {"A", dnstest.Cut(40), "[fd00::1]:7946", "malformed"},
 		"fewer records than announced":    {"A", lying, "[fd00::1]:7946", "malformed"},
-		"a server that asks nobody":       {"", lame, "", "knows nothing of this name"},
+		"a server that asks nobody":       {"", lame, "", "is not authoritative for this name"},
 		"a bad record among good ones":    {"A", withBad(net.IPv4zero), everybody, "record"},
-		"a multicast address":             {"A", withBad(net.IPv4(224, 0, 0, 1)), everybody, "nobody can be dialled"},
-		"the broadcast address":           {"A", withBad(net.IPv4bcast), everybody, "nobody can be dialled"},
+		"a multicast address":             {"A", withBad(net.IPv4(224, 0, 0, 1)), everybody, "no peer can be dialled"},
+		"the broadcast address":           {"A", withBad(net.IPv4bcast), everybody, "no peer can be dialled"},
 		"truncated, whole over TCP":       {"A", dnstest.Truncated(1, nil), everybody, ""},
 		"truncated, TCP is refused":       {"", dnstest.Truncated(1, dnstest.Drop), "10.0.0.1:7946 [fd00::1]:7946", "truncated"},
 		"truncated, TCP hangs":            {"", dnstest.Truncated(1, dnstest.Hang), "10.0.0.1:7946 [fd00::1]:7946", "truncated"},
@@ -306,7 +306,7 @@ func TestSRVRecordsTellPortsAndNames(t *testing.T) {
 		check(t, ask(t, s, "_g._tcp.orders.test."), "10.0.0.1:7946", "orders-1.orders.test. A")
 		s.Fault("orders-1"+pod, "", dnstest.Code(miekg.RcodeNameError))
 		check(t, ask(t, s, "_g._tcp.orders.test."), "10.0.0.1:7946", "target orders-1.orders.test. has no address")
-		s.Mend()
+		s.ClearFaults()
 		check(t, ask(t, s, "_g._tcp.orders.test:9"), "10.0.0.1:9 10.0.0.2:9", "")
 
 		before := len(s.Asked())
@@ -360,7 +360,7 @@ func TestSRVRecordsThatNobodyCanBeDialledByAreLeftOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, s *dnstest.Server) {
 				s.Records("_g._tcp.test. 5 SRV 0 0 1 a.test.", "_g._tcp.test. 5 SRV "+bad, "a.test. 5 A 10.0.0.1")
-				check(t, ask(t, s, "_g._tcp.test."), "10.0.0.1:1", "nobody can be dialled")
+				check(t, ask(t, s, "_g._tcp.test."), "10.0.0.1:1", "no peer can be dialled")
 			})
 		})
 	}

@@ -22,12 +22,12 @@ const (
 // subject is something to ask for. Two that are equal find the same peers.
 type subject struct {
 	kind  lookupKind
-	name  string // in lower case; a final dot says that it is complete, with no search name to be tried
+	name  string // in lower case; a final dot marks it as complete, with no search name to be tried
 	port  uint16 // of the peers; 0 means that of the SRV record
 	podID bool   // the first label of an SRV target is the ID, as that of a pod; else the whole target is
 }
 
-// prefixes say what a name is asked for, as Thanos writes it.
+// prefixes select what a name is asked for, as Thanos writes it.
 var prefixes = map[string]lookupKind{"dns+": addresses, "dnssrv+": services, "dnssrvnoa+": serviceTargets}
 
 // parseName reads an entry of Names; port is for a name of addresses that has none.

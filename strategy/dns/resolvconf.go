@@ -4,21 +4,17 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"net"
 	"net/netip"
-	"os"
 	"strings"
-	"time"
 
+	"github.com/goconvoke/convoke/internal/reread"
 	"github.com/miekg/dns"
 )
 
 const (
 	maxResolvConf = 64 << 10 // bytes
 	maxSearch     = 32
-	settledAfter  = 2 * time.Second
 )
 
 // setup is whom to ask, and for what besides the name itself.
@@ -32,59 +28,32 @@ type setup struct {
 type resolvConf struct {
 	path string
 
-	info  fs.FileInfo // of the file as last read, nil if it never was
-	at    time.Time   // when that was
+	file  reread.File
+	known bool // setup was read once
 	setup setup
-	stale error // why the file could not be read the last time
+	bad   error // why the content as last read is not used
+	stale error // why setup is that of an earlier content
 }
 
-// current returns what the file says. When it cannot be read any more, what it said last holds, and stale says why.
+// current returns the content of the file. When it cannot be read any more, its last content holds, and stale is the reason.
 func (r *resolvConf) current() (setup, error) {
-	info, err := os.Stat(r.path)
-	switch {
-	case err != nil:
-	case r.unchanged(info):
-	case !info.Mode().IsRegular(): // to open a pipe would wait
-		err = fmt.Errorf("%s is not a regular file", r.path)
-	default:
-		err = r.read()
+	r.file.Most = maxResolvConf
+	data, changed, err := r.file.Read(r.path)
+	if changed {
+		var s setup
+		if s, r.bad = parseResolvConf(data); r.bad == nil {
+			r.setup, r.known = s, true
+		} else {
+			r.bad = fmt.Errorf("%s: %w", r.path, r.bad)
+		}
 	}
-	if r.stale = err; err != nil && r.info == nil {
+	if err == nil {
+		err = r.bad
+	}
+	if r.stale = err; err != nil && !r.known {
 		return setup{}, fmt.Errorf("find the DNS servers: %w; set servers to do without the file", err)
 	}
 	return r.setup, nil
-}
-
-// unchanged reports whether the last reading still holds. A file read soon after it was written may
-// have been written again within one tick of its clock.
-func (r *resolvConf) unchanged(now fs.FileInfo) bool {
-	return r.info != nil && os.SameFile(r.info, now) && r.info.Size() == now.Size() &&
-		r.info.ModTime().Equal(now.ModTime()) && r.at.Sub(now.ModTime()) > settledAfter
-}
-
-func (r *resolvConf) read() error {
-	f, err := os.Open(r.path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }() // nothing was written
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxResolvConf+1))
-	if err != nil {
-		return err
-	}
-	if len(data) > maxResolvConf {
-		return fmt.Errorf("%s is larger than %d bytes", r.path, maxResolvConf)
-	}
-	s, err := parseResolvConf(data)
-	if err != nil {
-		return fmt.Errorf("%s: %w", r.path, err)
-	}
-	r.info, r.at, r.setup = info, time.Now(), s
-	return nil
 }
 
 // parseResolvConf reads the text of a resolv.conf. Without a nameserver line it means a server on this machine.

@@ -27,10 +27,7 @@ func runs(t *testing.T, s *dnstest.Server, change func(*Config)) *strategytest.S
 	if change != nil {
 		change(&c)
 	}
-	st, err := inMemory(s).dns(c, strategy.Env{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	st := strategytest.New(t, Kind, c, strategy.Env{Dial: s.Dial})
 	return start(t, st)
 }
 
@@ -86,7 +83,7 @@ func TestNoFailureShrinksTheAnswer(t *testing.T) {
 				if got := after(sink, 5*time.Minute); got != tc.want {
 					t.Errorf("told %s, want %s", got, tc.want)
 				}
-				s.Mend()
+				s.ClearFaults()
 				after(sink, time.Minute)
 				if got := after(sink, time.Minute); got != whole {
 					t.Errorf("told %s afterwards, want %s", got, whole)
@@ -171,7 +168,7 @@ func TestSampledAnswersAreUnited(t *testing.T) {
 		if got, want := after(sink, time.Minute), "Set(10.0.0.1:7946 10.0.0.2:7946 10.0.0.3:7946)"; got != want {
 			t.Errorf("told %s, want %s and nothing else", got, want)
 		}
-		s.Mend() // now it is 10.0.0.1 each time
+		s.ClearFaults() // now it is 10.0.0.1 each time
 		after(sink, 5*time.Minute)
 		if got, want := after(sink, time.Minute), "Set(10.0.0.1:7946)"; got != want {
 			t.Errorf("told %s, want %s: the others should have been named ten times since", got, want)
@@ -181,7 +178,7 @@ func TestSampledAnswersAreUnited(t *testing.T) {
 		if got := after(sink, 5*time.Minute); got != "Fail" {
 			t.Errorf("told %s of a server that fails, want Fail", got)
 		}
-		s.Mend()
+		s.ClearFaults()
 		s.Records()
 		after(sink, 4*time.Minute)
 		if got := after(sink, time.Minute); got != "Set()" {
@@ -220,47 +217,11 @@ func TestAPanicOfTheHostEndsTheRunWithAnError(t *testing.T) {
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
 		c := DefaultConfig()
 		c.Names, c.Port, c.Servers = []string{"peers.test"}, 1, []string{s.Addr()}
-		st, err := inMemory(s).dns(c, strategy.Env{Self: func() []peer.Peer { panic("told to panic") }})
-		if err != nil {
-			t.Fatal(err)
-		}
+		st := strategytest.New(t, Kind, c, strategy.Env{Dial: s.Dial, Self: func() []peer.Peer { panic("told to panic") }})
 		if err := st.Run(t.Context(), new(strategytest.Sink)); err == nil || !strings.Contains(err.Error(), "told to panic") {
 			t.Errorf("Run = %v, want the panic", err)
 		}
 	})
-}
-
-func TestOwnAddressDecidesTheFamily(t *testing.T) {
-	self := func(addrs ...string) func() []peer.Peer {
-		return func() []peer.Peer {
-			var all []peer.Peer
-			for _, a := range addrs {
-				all = append(all, peer.Peer{Addr: a})
-			}
-			return all
-		}
-	}
-	for _, tc := range []struct {
-		self  func() []peer.Peer
-		podIP string
-		want  bool
-	}{
-		{nil, "", false},
-		{nil, "fd00::1", true},
-		{nil, "10.0.0.1", false},
-		{self("[fd00::1]:1", "10.0.0.1:1"), "10.0.0.1", true},
-		{self("10.0.0.1:1", "[fd00::1]:1"), "fd00::1", false},
-		{self("0.0.0.0:1"), "fd00::1", true},
-		{self("node.test:1", "[fd00::1]:1"), "", true},
-		{self("[::ffff:10.0.0.1]:1"), "fd00::1", false},
-	} {
-		f := &finder{env: strategy.Env{Self: tc.self}, system: system{getenv: func(name string) string {
-			return map[string]string{"POD_IP": tc.podIP}[name]
-		}}}
-		if got := f.prefersIPv6(); got != tc.want {
-			t.Errorf("prefersIPv6 = %v, want %v: %+v", got, tc.want, tc)
-		}
-	}
 }
 
 func TestAskedNamesAreComplete(t *testing.T) {

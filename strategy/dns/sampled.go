@@ -15,7 +15,11 @@ const (
 	patience = 10
 )
 
-// union is a sink for answers that are samples. It passes on which peers were named recently: within the window, and
+// union is a sink for answers that are samples: a server that returns at most so many records of a name, each time others, as
+// service registries and cloud DNS do. No single answer is complete, so a peer is taken to be gone when it was not named for so
+// long that chance does not explain it.
+//
+// It passes on which peers were named recently: within the window, and
 // within so many lookups that each live one should have been named [patience] times. Once that time has passed without
 // a failure, what it knows is a complete answer; before, and after each failure, it is an incomplete one. It belongs to one Run.
 type union struct {

@@ -34,7 +34,7 @@ func (l *lookup) targets(ctx context.Context, a answer) (map[string][]netip.Addr
 		errs = append(errs, fmt.Errorf("%d targets came without their addresses, of which %d are asked for", n, maxTargets))
 	}
 	answers := make([]answer, len(names))
-	together(len(names), func(i int) { answers[i] = l.addresses(ctx, names[i]) })
+	parallel(len(names), func(i int) { answers[i] = l.addresses(ctx, names[i]) })
 	for i, name := range names {
 		known := slices.Concat(a.glue[name], answers[i].addrs)
 		all[name] = l.choose(known, true)

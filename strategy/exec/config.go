@@ -9,7 +9,7 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// Config says what to run.
+// Config is the program to run and how.
 type Config struct {
 	// Command is the program with its arguments. No shell reads it: each entry is one argument as it stands.
 	// A program without a slash is searched in the PATH of this process.
@@ -47,7 +47,7 @@ func (c Config) Validate() error {
 	case c.Command[0] == "":
 		bad("command[0]", "name the program")
 	case len(c.Command) == 1 && strings.ContainsAny(c.Command[0], " \t|;$") && !strings.ContainsAny(c.Command[0], `/\`):
-		bad("command[0]", "%q is no program; no shell reads it, so write [program, argument, …] or [sh, -c, …]", c.Command[0])
+		bad("command[0]", "%q is not a program; no shell reads it, so write [program, argument, …] or [sh, -c, …]", c.Command[0])
 	}
 	for i, arg := range c.Command {
 		if strings.ContainsRune(arg, 0) {
@@ -60,7 +60,7 @@ func (c Config) Validate() error {
 	for name, value := range c.Env {
 		switch {
 		case name == "" || strings.ContainsAny(name, "=\x00"):
-			bad("env", "%q is no name of a variable", name)
+			bad("env", "%q is not a valid variable name", name)
 		case strings.ContainsRune(string(value), 0):
 			bad("env."+name, "the value holds a zero byte")
 		}

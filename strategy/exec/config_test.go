@@ -17,10 +17,10 @@ func TestValidateNamesTheKeyOfAMistake(t *testing.T) {
 	}{
 		{"command: name the program", func(c *Config) { c.Command = nil }},
 		{"command[0]: name the program", func(c *Config) { c.Command = []string{""} }},
-		{"command[0]: \"peers --all\" is no program", func(c *Config) { c.Command = []string{"peers --all"} }},
+		{"command[0]: \"peers --all\" is not a program", func(c *Config) { c.Command = []string{"peers --all"} }},
 		{"command[1]: the argument holds a zero byte", func(c *Config) { c.Command = []string{"peers", "\x00"} }},
 		{"dir: the path", func(c *Config) { c.Dir = "\x00" }},
-		{`env: "A=B" is no name`, func(c *Config) { c.Env = map[string]strategy.Secret{"A=B": ""} }},
+		{`env: "A=B" is not a valid`, func(c *Config) { c.Env = map[string]strategy.Secret{"A=B": ""} }},
 		{"env.A: the value", func(c *Config) { c.Env = map[string]strategy.Secret{"A": "\x00"} }},
 		{"port: 65536", func(c *Config) { c.Port = 65536 }},
 		{"interval: 1ms", func(c *Config) { c.Interval = time.Millisecond }},
@@ -31,8 +31,8 @@ func TestValidateNamesTheKeyOfAMistake(t *testing.T) {
 		if err := config.Validate(); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%v, want %q", err, c.says)
 		}
-		if _, err := New(config, strategy.Env{}); err == nil {
-			t.Errorf("New takes it: %q", c.says)
+		if _, err := Kind.Configure(config); err == nil {
+			t.Errorf("Configure takes it: %q", c.says)
 		}
 	}
 }

@@ -17,7 +17,9 @@ import (
 func TestContract(t *testing.T) {
 	var current *script // of the rule that runs
 	kind := Kind
-	kind.New = func(c Config, env strategy.Env) (strategy.Strategy, error) { return newStrategy(c, env, current.run) }
+	kind.New = func(c Config, env strategy.Env) (strategy.Strategy, error) {
+		return strategyOf(c, env, current.run), nil
+	}
 	strategytest.Run(t, strategytest.Subject{
 		Kind: kind,
 		Setup: func(testing.TB) *strategytest.Source {
@@ -27,7 +29,7 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// script is a program that does as it is told.
+// script is a program that follows a script.
 type script struct {
 	mu sync.Mutex
 	do func(ctx context.Context) (string, error)

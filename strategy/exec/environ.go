@@ -11,7 +11,7 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// inherited are the variables that a program gets from this process. They say where things are and
+// inherited are the variables that a program gets from this process. They hold where things are and
 // in which language to speak; anything else may be a secret of the application and is left out.
 var inherited = []string{
 	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "TZ", "TMPDIR",

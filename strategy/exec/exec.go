@@ -15,20 +15,19 @@ var Kind = strategy.Kind[Config]{
 	Name:    "exec",
 	Doc:     "a program of yours that prints one host:port a line, or JSON",
 	Default: DefaultConfig(),
-	New:     New,
+	New:     newStrategy,
 }
 
-// New makes the strategy. It runs the program every interval, never twice at a time. What the program prints
+// newStrategy makes the strategy. It runs the program every interval, never twice at a time. What the program prints
 // counts when it ends with exit code 0.
-func New(c Config, env strategy.Env) (strategy.Strategy, error) { return newStrategy(c, env, run) }
+func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
+	return strategyOf(c, env, run), nil
+}
 
 // runner runs a program and returns what it printed. ctx has a deadline.
 type runner func(ctx context.Context, p program) ([]byte, error)
 
-func newStrategy(c Config, env strategy.Env, run runner) (strategy.Strategy, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
+func strategyOf(c Config, env strategy.Env, run runner) strategy.Strategy {
 	lookup := func(ctx context.Context) ([]peer.Peer, error) {
 		output, err := run(ctx, program{argv: c.Command, dir: c.Dir, env: environ(c.Env, env)})
 		if err != nil {
@@ -42,5 +41,5 @@ func newStrategy(c Config, env strategy.Env, run runner) (strategy.Strategy, err
 		}
 		return peers, nil
 	}
-	return strategy.Poll(c.Filter(lookup, env), c.PollConfig, env), nil
+	return strategy.Poll(c.Filter(lookup, env), c.PollConfig, env)
 }

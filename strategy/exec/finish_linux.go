@@ -8,8 +8,8 @@ import (
 )
 
 // finish waits until the program has ended, kills it when ctx is done before, and then kills what is left of its
-// group. As long as nobody has collected the exit status the number of the process is not used again, so the
-// signal reaches nobody else.
+// group. Until the exit status is collected the exit status the number of the process is not used again, so the
+// signal reaches no other process.
 func finish(ctx context.Context, cmd *exec.Cmd) error {
 	pid := cmd.Process.Pid
 	ended := make(chan struct{})
@@ -41,7 +41,7 @@ func awaitExit(pid int) {
 	}
 }
 
-// adopt collects the exit status of those who were killed in a group and became our own children: so it is
+// adopt collects the exit status of processes that were killed in a group and became children of this one: so it is
 // when this process is the first of its container, where orphans go to. Otherwise there are none.
 func adopt(group int) {
 	for {

@@ -12,7 +12,7 @@ func finish(ctx context.Context, cmd *exec.Cmd) error {
 	ended := make(chan error, 1)
 	go func() {
 		err := cmd.Wait()
-		killGroup(cmd) // those who are left keep the number of the group from being used again
+		killGroup(cmd) // the remaining processes keep the number of the group from being used again
 		ended <- err
 	}()
 	select {

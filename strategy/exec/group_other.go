@@ -9,5 +9,5 @@ func ownGroup(*exec.Cmd) {}
 
 // killGroup kills the program alone.
 func killGroup(cmd *exec.Cmd) {
-	_ = cmd.Process.Kill() // an error says that it is gone
+	_ = cmd.Process.Kill() // an error means that it is gone
 }

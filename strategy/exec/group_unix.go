@@ -14,5 +14,5 @@ func ownGroup(cmd *exec.Cmd) {
 
 // killGroup kills the program and everything that it started, unless that left the group.
 func killGroup(cmd *exec.Cmd) {
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // an error says that nobody is left
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // an error means that none is left
 }

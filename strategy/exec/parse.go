@@ -23,7 +23,7 @@ var byteOrderMark = []byte("\ufeff")
 
 // Parse reads what a program printed: JSON as [targets.JSON] takes it, or one host or host:port a line. Blank
 // lines are skipped, and so is what follows a '#'. A host without a port gets the given one, unless that is 0.
-// Nothing at all is an answer, and says that there are no peers.
+// No output at all is an answer: there are no peers.
 //
 // With mistakes Parse returns the good peers, none perhaps, and an error that names the line of each, the
 // first ten of them.
@@ -44,7 +44,7 @@ func Parse(output []byte, port int, o targets.Options) ([]peer.Peer, error) {
 	return l.peers, errors.Join(l.errs...)
 }
 
-// isJSON tells a list in JSON from lines, of which the first may begin with an IPv6 address in brackets.
+// isJSON distinguishes a list in JSON from lines, of which the first may begin with an IPv6 address in brackets.
 func isJSON(output []byte) bool {
 	text := bytes.TrimLeft(output, " \t\r\n")
 	if len(text) == 0 || text[0] == '{' {
@@ -86,7 +86,7 @@ func parseLine(raw []byte, port int) (string, error) {
 		return "", fmt.Errorf("the line is longer than %d bytes", maxLine)
 	}
 	if !utf8.Valid(raw) {
-		return "", errors.New("the line is no text in UTF-8")
+		return "", errors.New("the line is not UTF-8 text")
 	}
 	line, _, _ := strings.Cut(string(raw), "#")
 	line = strings.TrimSpace(line)

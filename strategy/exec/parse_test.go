@@ -49,7 +49,7 @@ func TestParseKeepsGoodLinesBesideBadOnes(t *testing.T) {
 	}{
 		{"a:1\nnot a host\nb:1", "a:1 b:1", `line 2: "not a host" is not one host`},
 		{"a:1\nb\n", "a:1", `line 2: "b" has no port`},
-		{"a:1\n\xff:1\n", "a:1", "line 2: the line is no text in UTF-8"},
+		{"a:1\n\xff:1\n", "a:1", "line 2: the line is not UTF-8 text"},
 		{"a:1\n" + strings.Repeat("x", 2000), "a:1", "line 2: the line is longer than 1024 bytes"},
 		{"a:99999\n", "", `port "99999" is not a number in 1..65535`},
 		{`[{"targets":["a:1","b"]}]`, "a:1", "group 1, target 2"},

@@ -48,7 +48,7 @@ func run(ctx context.Context, p program) ([]byte, error) {
 	switch {
 	case out.over:
 		return nil, errTooMuch
-	case err == nil || errors.Is(err, exec.ErrWaitDelay): // what a process out of reach may still print is no part of the answer
+	case err == nil || errors.Is(err, exec.ErrWaitDelay): // what a detached process may still print is not a part of the answer
 		return out.kept.Bytes(), nil
 	case errors.Is(ctx.Err(), context.Canceled):
 		return nil, ctx.Err()

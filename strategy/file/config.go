@@ -48,7 +48,7 @@ func (c Config) Validate() error {
 			errs = append(errs, strategy.At(key, errors.New("is empty")))
 		}
 		if _, err := filepath.Match(p, ""); err != nil {
-			errs = append(errs, strategy.At(key, fmt.Errorf("%q is no pattern: %w", p, err)))
+			errs = append(errs, strategy.At(key, fmt.Errorf("%q is not a pattern: %w", p, err)))
 		}
 		if dir := filepath.Dir(p); strings.ContainsAny(dir, meta) {
 			errs = append(errs, strategy.At(key, fmt.Errorf("%q holds a pattern for directories; only the name of the file may be one", p)))

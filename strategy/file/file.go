@@ -28,17 +28,14 @@ var Kind = strategy.Kind[Config]{
 	Name:    "file",
 	Doc:     "files in JSON or YAML that list targets and labels, read again when they change",
 	Default: DefaultConfig(),
-	New:     New,
+	New:     newStrategy,
 }
 
-// New makes the strategy. It looks at the files every interval and reads those whose inode, size or modification time
-// differs. The files count each by itself: what the good ones say is added while others are bad.
-func New(c Config, env strategy.Env) (strategy.Strategy, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
+// newStrategy makes the strategy. It looks at the files every interval and reads those whose inode, size or modification time
+// differs. The files count each by itself: what the good ones hold is added while others are bad.
+func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	poll := c.PollConfig
-	poll.MaxBackoff = max(poll.Interval, time.Second) // looking at files costs nobody anything
+	poll.MaxBackoff = max(poll.Interval, time.Second) // looking at files costs nothing
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
 		r := &reader{config: c, files: map[string]*seen{}}
 		return strategy.Poll(c.Filter(r.lookup, env), poll, env).Run(ctx, out)
@@ -100,7 +97,7 @@ func (r *reader) lookup(ctx context.Context) ([]peer.Peer, error) {
 }
 
 // paths returns the files that there are; with an error, those that are known. A pattern that matches nothing
-// says that nobody is there; a plain name says so only by an empty list inside of the file.
+// means that there is no peer; for a plain name only an empty list in the file means that.
 func (r *reader) paths() ([]string, error) {
 	var all []string
 	var errs []error
@@ -121,7 +118,7 @@ func (r *reader) paths() ([]string, error) {
 	return all, errors.Join(errs...)
 }
 
-// look returns what a file says, read anew if it may have changed.
+// look returns the content of a file, which is read again if it may have changed.
 func (r *reader) look(path string) ([]peer.Peer, error) {
 	s := r.files[path]
 	if s == nil {

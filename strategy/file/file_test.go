@@ -24,8 +24,7 @@ func follow(t *testing.T, paths ...string) *strategytest.Sink {
 	t.Helper()
 	c := file.DefaultConfig()
 	c.Paths, c.IDLabel, c.ZoneLabel, c.VersionLabel = paths, "id", "zone", "version"
-	st, err := file.New(c, strategy.Env{})
-	must(t, err)
+	st := strategytest.New(t, file.Kind, c, strategy.Env{})
 	ctx, cancel := context.WithCancel(context.Background())
 	sink := new(strategytest.Sink)
 	done := make(chan struct{})
@@ -139,7 +138,7 @@ func TestMistakesOfAConfigurationArePlaced(t *testing.T) {
 	for config, want := range map[string]string{
 		"{}":                              "paths: name the files",
 		"{paths: [a.json, b.txt]}":        `t.yaml:1:18: paths[1]: "b.txt" ends in none of .json, .yml, .yaml`,
-		"{paths: ['[.json']}":             "is no pattern",
+		"{paths: ['[.json']}":             "is not a pattern",
 		"{paths: ['']}":                   "is empty",
 		"{paths: ['*.d/a.json']}":         "only the name of the file may be one",
 		"{paths: [a.json], interval: 0s}": "interval",

@@ -19,18 +19,15 @@ var Kind = strategy.Kind[Config]{
 
 	FormerNames: []string{"erlang_hosts"},
 
-	New: New,
+	New: newStrategy,
 }
 
-// New makes the strategy. It looks at the file every interval and reads it when its inode, size or
+// newStrategy makes the strategy. It looks at the file every interval and reads it when its inode, size or
 // modification time differs, so that a rename over it and the symlink swap of a ConfigMap are seen.
-// Names are passed on as they are: who dials resolves them.
-func New(c Config, env strategy.Env) (strategy.Strategy, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
+// Names are passed on as they are: the connector resolves them.
+func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	poll := c.PollConfig
-	poll.MaxBackoff = max(poll.Interval, time.Second) // looking at a file costs nobody anything
+	poll.MaxBackoff = max(poll.Interval, time.Second) // looking at a file costs nothing
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
 		r := &reader{config: c}
 		return strategy.Poll(r.lookup, poll, env).Run(ctx, out)

@@ -19,10 +19,7 @@ import (
 // follow runs the strategy on a file until the test ends.
 func follow(t *testing.T, c hostsfile.Config) *strategytest.Sink {
 	t.Helper()
-	st, err := hostsfile.New(c, strategy.Env{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	st := strategytest.New(t, hostsfile.Kind, c, strategy.Env{})
 	ctx, cancel := context.WithCancel(context.Background())
 	sink := new(strategytest.Sink)
 	done := make(chan struct{})
@@ -199,7 +196,7 @@ func TestConfigurationMistakes(t *testing.T) {
 		"everything": {hostsfile.Config{Port: -1}, []string{"path", "port", "interval", "timeout"}},
 		"port":       {hostsfile.Config{Path: "h", Port: 65536, PollConfig: strategy.DefaultPoll()}, []string{"65536"}},
 	} {
-		_, err := hostsfile.New(tc.config, strategy.Env{})
+		_, err := hostsfile.Kind.Configure(tc.config)
 		if err == nil {
 			t.Errorf("%s: no error", name)
 			continue

@@ -4,16 +4,14 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
+	"github.com/goconvoke/convoke/internal/bounded"
 	"github.com/goconvoke/convoke/internal/conntrack"
 )
 
@@ -68,7 +66,7 @@ func (c *clients) read() (files [3][]byte, err error) {
 		if f.path == "" {
 			continue
 		}
-		if files[i], err = readFile(f.path, maxPEM); err != nil {
+		if files[i], err = bounded.ReadFile(f.path, maxPEM); err != nil {
 			return files, fmt.Errorf("%s: %w", f.key, err)
 		}
 	}
@@ -144,7 +142,7 @@ func hostPort(u *url.URL) string {
 
 // readToken reads the token of a file as it is at this moment; tokens that expire are replaced there.
 func readToken(path string) (string, error) {
-	data, err := readFile(path, maxToken)
+	data, err := bounded.ReadFile(path, maxToken)
 	if err != nil {
 		return "", fmt.Errorf("token_file: %w", err)
 	}
@@ -156,27 +154,4 @@ func readToken(path string) (string, error) {
 		return "", fmt.Errorf("token_file: %s holds more than a token: a line break or another control character", path)
 	}
 	return token, nil
-}
-
-// readFile reads a regular file of at most max bytes.
-func readFile(path string, most int64) ([]byte, error) {
-	info, err := os.Stat(path) // a named pipe would hold up who opens it
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > most {
-		return nil, fmt.Errorf("%s is larger than %d bytes", path, most)
-	}
-	return data, nil
 }

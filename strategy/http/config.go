@@ -12,7 +12,7 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// Config says whom to ask and how.
+// Config is the server to ask and how.
 type Config struct {
 	URL string `yaml:"url"` // required; http or https
 
@@ -22,7 +22,7 @@ type Config struct {
 	TokenFile string                     `yaml:"token_file"` // instead of token; read for every request, at most 64 KiB
 
 	// The files are in PEM, at most 1 MiB each, and looked at before every request.
-	CAFile     string `yaml:"ca_file"`     // who may have signed the server's certificate; "" means the authorities of the system
+	CAFile     string `yaml:"ca_file"`     // authorities that may have signed the server's certificate; "" means the authorities of the system
 	CertFile   string `yaml:"cert_file"`   // of this client; goes with KeyFile
 	KeyFile    string `yaml:"key_file"`    // of this client; goes with CertFile
 	ServerName string `yaml:"server_name"` // in the server's certificate; "" means the host of URL
@@ -57,13 +57,13 @@ type complaint func(key, format string, args ...any)
 
 func (c Config) validateURL(bad complaint) {
 	if c.URL == "" {
-		bad("url", "say whom to ask, such as https://inventory.internal/peers.json")
+		bad("url", "set the address of the list, such as https://inventory.internal/peers.json")
 		return
 	}
 	u, err := url.Parse(c.URL)
 	switch {
 	case err != nil: // it would quote the URL, with what it may hide
-		bad("url", "this is no URL, such as https://inventory.internal/peers.json")
+		bad("url", "this is not a URL, such as https://inventory.internal/peers.json")
 	case u.Scheme != "http" && u.Scheme != "https":
 		bad("url", "the scheme %q is not http or https", u.Scheme)
 	case u.User != nil:
@@ -75,8 +75,8 @@ func (c Config) validateURL(bad complaint) {
 	}
 }
 
-// ours are the headers that the strategy sets itself.
-var ours = []string{"Accept", "Accept-Encoding", "Connection", "Content-Length", "If-Modified-Since", "If-None-Match", "Range",
+// reservedHeaders are the headers that the strategy sets itself.
+var reservedHeaders = []string{"Accept", "Accept-Encoding", "Connection", "Content-Length", "If-Modified-Since", "If-None-Match", "Range",
 	"Te", "Trailer", "Transfer-Encoding", "Upgrade", "User-Agent"}
 
 func (c Config) validateHeaders(bad complaint) {
@@ -85,20 +85,20 @@ func (c Config) validateHeaders(bad complaint) {
 		key, canonical := "headers."+name, textproto.CanonicalMIMEHeaderKey(name)
 		switch other, twice := first[canonical]; {
 		case !isToken(name):
-			bad(key, "%q is no name of a header", name)
+			bad(key, "%q is not a valid header name", name)
 		case twice:
 			bad(key, "this header is there as %q already", other)
-		case slices.Contains(ours, canonical):
+		case slices.Contains(reservedHeaders, canonical):
 			bad(key, "this header is not for you to set: the strategy does")
 		case canonical == "Authorization" && (c.Token != "" || c.TokenFile != ""):
-			bad(key, "the token is sent in this header; leave one of the two out")
+			bad(key, "token and the header Authorization are mutually exclusive")
 		case !isHeaderValue(string(value)):
 			bad(key, "the value holds a line break or another control character")
 		}
 		first[canonical] = name
 	}
 	if c.Token != "" && c.TokenFile != "" {
-		bad("token_file", "there is a token already; leave one of the two out")
+		bad("token_file", "token and token_file are mutually exclusive")
 	}
 	if !isHeaderValue(string(c.Token)) {
 		bad("token", "it holds a line break or another control character")

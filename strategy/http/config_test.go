@@ -21,20 +21,20 @@ func TestValidateNamesTheKeyOfAMistake(t *testing.T) {
 		says   string
 		change func(*Config)
 	}{
-		{"url: say whom to ask", url("")},
-		{"url: this is no URL", url("http://secret:%zz")},
+		{"url: set the address", url("")},
+		{"url: this is not a URL", url("http://secret:%zz")},
 		{`url: the scheme "ftp" is not`, url("ftp://peers.test")},
 		{`url: the scheme "" is not`, url("peers.test/list")},
 		{"url: a URL is printed", url("https://me:secret@peers.test")},
 		{"url: the host is missing", url("https:///list")},
 		{"url: the host is missing", url("https://:443/list")},
 		{"url: what follows the #", url("https://peers.test/#x")},
-		{`headers.a b: "a b" is no name`, headers("a b", "")},
+		{`headers.a b: "a b" is not a valid`, headers("a b", "")},
 		{"headers.if-none-match: this header is not for you", headers("if-none-match", "")},
 		{"headers.X: the value holds", headers("X", "secret\r\nY: 1")},
-		{"headers.authorization: the token is sent", func(c *Config) { c.Token = "secret"; headers("authorization", "secret")(c) }},
+		{"headers.authorization: token and the header", func(c *Config) { c.Token = "secret"; headers("authorization", "secret")(c) }},
 		{"is there as", func(c *Config) { c.Headers = map[string]strategy.Secret{"x-a": "", "X-A": ""} }},
-		{"token_file: there is a token already", func(c *Config) { c.Token, c.TokenFile = "secret", "file" }},
+		{"token_file: token and token_file are", func(c *Config) { c.Token, c.TokenFile = "secret", "file" }},
 		{"token: it holds", func(c *Config) { c.Token = "secret\n" }},
 		{"key_file: a certificate and its key", func(c *Config) { c.CertFile = "file" }},
 		{"cert_file: a certificate and its key", func(c *Config) { c.KeyFile = "file" }},
@@ -52,8 +52,8 @@ func TestValidateNamesTheKeyOfAMistake(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "secret") {
 			t.Errorf("%v shows a secret", err)
 		}
-		if _, err := New(config, strategy.Env{}); err == nil {
-			t.Errorf("New takes it: %q", c.says)
+		if _, err := Kind.Configure(config); err == nil {
+			t.Errorf("Configure takes it: %q", c.says)
 		}
 	}
 }

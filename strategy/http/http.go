@@ -11,9 +11,10 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/goconvoke/convoke/internal/bounded"
 	"github.com/goconvoke/convoke/internal/conntrack"
+	"github.com/goconvoke/convoke/internal/safetext"
 	"github.com/goconvoke/convoke/internal/targets"
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
@@ -31,19 +32,12 @@ var Kind = strategy.Kind[Config]{
 	Name:    "http",
 	Doc:     "a web server that answers with JSON, as Prometheus' HTTP service discovery does",
 	Default: DefaultConfig(),
-	New:     New,
+	New:     newStrategy,
 }
 
-// New makes the strategy. It asks every interval; a server that gives an ETag is told what is known already
+// newStrategy makes the strategy. It asks every interval; a server that gives an ETag is sent it with the next request,
 // and need not repeat it.
-func New(c Config, env strategy.Env) (strategy.Strategy, error) {
-	return newStrategy(c, env, (&net.Dialer{}).DialContext)
-}
-
-func newStrategy(c Config, env strategy.Env, dial conntrack.DialFunc) (strategy.Strategy, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
+func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	target, err := url.Parse(c.URL)
 	if err != nil {
 		return nil, fmt.Errorf("url: %w", err)
@@ -52,7 +46,7 @@ func newStrategy(c Config, env strategy.Env, dial conntrack.DialFunc) (strategy.
 		env.Log.Warn("the token is sent without encryption", "addr", target.Host)
 	}
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
-		conns := conntrack.New(dial)
+		conns := conntrack.New(env.Dial)
 		defer conns.Close()
 		a := &asker{config: c, place: place(target), clients: clients{config: c, conns: conns}}
 		defer a.clients.close()
@@ -99,7 +93,7 @@ func (a *asker) ask(ctx context.Context) ([]peer.Peer, error) {
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return nil, bare(err)
+		return nil, unwrapURLError(err)
 	}
 	defer func() { _ = res.Body.Close() }() // all that matters was read
 	switch {
@@ -111,8 +105,8 @@ func (a *asker) ask(ctx context.Context) ([]peer.Peer, error) {
 	return a.answer(res)
 }
 
-// bare strips what net/http puts around an error: the URL with its query.
-func bare(err error) error {
+// unwrapURLError strips what net/http puts around an error: the URL with its query.
+func unwrapURLError(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		return u.Err
@@ -124,7 +118,7 @@ func bare(err error) error {
 func (a *asker) request(ctx context.Context) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.config.URL, nil)
 	if err != nil {
-		return nil, bare(err)
+		return nil, unwrapURLError(err)
 	}
 	for name, value := range a.config.Headers {
 		req.Header.Set(name, string(value))
@@ -152,12 +146,11 @@ func (a *asker) request(ctx context.Context) (*http.Request, error) {
 // answer reads the body of a good response. Only a faultless answer is remembered.
 func (a *asker) answer(res *http.Response) ([]peer.Peer, error) {
 	a.etag, a.peers = "", nil
-	data, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
-	if err != nil {
+	data, err := bounded.ReadAll(res.Body, maxBody)
+	if large := (*bounded.TooLargeError)(nil); errors.As(err, &large) {
+		return nil, fmt.Errorf("the answer is %w", err)
+	} else if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
-	}
-	if len(data) > maxBody {
-		return nil, fmt.Errorf("the answer is larger than %d bytes", maxBody)
 	}
 	peers, err := targets.JSON(data, targets.Options{
 		IDLabel: a.config.IDLabel, ZoneLabel: a.config.ZoneLabel, VersionLabel: a.config.VersionLabel,
@@ -183,12 +176,12 @@ func isJSON(h http.Header) bool {
 
 func typeOf(h http.Header) string {
 	if kind := h.Get("Content-Type"); kind != "" {
-		return quote([]byte(kind))
+		return safetext.Quote(kind, maxQuote)
 	}
 	return "without a content type"
 }
 
-// refusal returns the error for a status that is no answer, with the beginning of what the server says.
+// refusal returns the error for a status that is not an answer, with the beginning of its body.
 func refusal(res *http.Response) error {
 	status := fmt.Sprintf("%d %s", res.StatusCode, http.StatusText(res.StatusCode))
 	hint := ""
@@ -200,19 +193,7 @@ func refusal(res *http.Response) error {
 	}
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxQuote+1))
 	if text := strings.TrimSpace(string(data)); err == nil && text != "" {
-		return fmt.Errorf("the server answers %s%s: %s", status, hint, quote([]byte(text)))
+		return fmt.Errorf("the server answers %s%s: %s", status, hint, safetext.Quote(text, maxQuote))
 	}
 	return fmt.Errorf("the server answers %s%s", status, hint)
-}
-
-// quote returns the beginning of a foreign text so that it can do no harm in a log.
-func quote(text []byte) string {
-	if len(text) <= maxQuote {
-		return fmt.Sprintf("%q", text)
-	}
-	end := maxQuote
-	for end > maxQuote-utf8.UTFMax && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return fmt.Sprintf("%q…", text[:end])
 }

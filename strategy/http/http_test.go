@@ -15,7 +15,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/goconvoke/convoke/internal/conntrack"
-	"github.com/goconvoke/convoke/internal/pipenet"
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/strategytest"
@@ -24,12 +23,12 @@ import (
 // asking returns an asker of a fake server that is there already.
 func asking(t testing.TB, f *fake, change func(*Config)) *asker {
 	t.Helper()
-	p := pipenet.Listen("memory")
+	p := strategytest.Listen("memory")
 	f.serve(t, p)
 	return askerOn(t, p.Dial, change)
 }
 
-func askerOn(t testing.TB, dial conntrack.DialFunc, change func(*Config)) *asker {
+func askerOn(t testing.TB, dial strategy.DialFunc, change func(*Config)) *asker {
 	t.Helper()
 	c := DefaultConfig()
 	c.URL = "http://peers.test/list?key=secret"
@@ -222,7 +221,7 @@ func TestHeadersAndTokensAreSent(t *testing.T) {
 	if err := lookup(); err != nil {
 		t.Fatal(err)
 	}
-	for what, content := range map[string]string{"is empty": "\n", "holds more than a token": "a\nb", "is larger than": strings.Repeat("x", 1<<17)} {
+	for what, content := range map[string]string{"is empty": "\n", "holds more than a token": "a\nb", "larger than": strings.Repeat("x", 1<<17)} {
 		write(t, file, content)
 		if err := lookup(); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%v, want a token that %s", err, what)
@@ -231,7 +230,7 @@ func TestHeadersAndTokensAreSent(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	if err := lookup(); err == nil || !strings.Contains(err.Error(), "token_file: stat ") {
+	if err := lookup(); err == nil || !strings.Contains(err.Error(), "token_file: open ") {
 		t.Errorf("%v, want a missing file", err)
 	}
 	requests := f.asked()
@@ -254,7 +253,7 @@ func TestHeadersAndTokensAreSent(t *testing.T) {
 }
 
 func TestOneConnectionServesManyLookups(t *testing.T) {
-	f, p, dials := new(fake), pipenet.Listen("memory"), 0
+	f, p, dials := new(fake), strategytest.Listen("memory"), 0
 	f.says("[]")
 	f.serve(t, p)
 	a := askerOn(t, func(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -7,13 +7,11 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/goconvoke/convoke/internal/pipenet"
 	"github.com/goconvoke/convoke/peer"
-	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
-// fake is a web server that does as it is told, and keeps count.
+// fake is a web server that follows a script, and keeps count.
 type fake struct {
 	mu       sync.Mutex
 	do       http.HandlerFunc
@@ -46,7 +44,7 @@ func (f *fake) asked() []*http.Request {
 }
 
 // serve serves on p until the test ends.
-func (f *fake) serve(tb testing.TB, p *pipenet.Listener) {
+func (f *fake) serve(tb testing.TB, p *strategytest.Listener) {
 	tb.Helper()
 	s := &http.Server{Handler: f}
 	done := make(chan struct{})
@@ -68,17 +66,16 @@ func TestContract(t *testing.T) { testContract(t, false) }
 func TestContractWithETags(t *testing.T) { testContract(t, true) }
 
 func testContract(t *testing.T, etags bool) {
-	var current *pipenet.Listener // of the rule that runs
-	kind := Kind
-	kind.New = func(c Config, env strategy.Env) (strategy.Strategy, error) { return newStrategy(c, env, current.Dial) }
 	strategytest.Run(t, strategytest.Subject{
-		Kind: kind,
+		Kind: Kind,
 		Setup: func(tb testing.TB) *strategytest.Source {
-			current = pipenet.Listen("memory")
+			pipe := strategytest.Listen("memory")
 			f := new(fake)
 			f.says("[]")
-			f.serve(tb, current)
-			return f.source(etags)
+			f.serve(tb, pipe)
+			src := f.source(etags)
+			src.Env.Dial = pipe.Dial
+			return src
 		},
 	})
 }

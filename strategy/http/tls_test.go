@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/goconvoke/convoke/internal/bounded"
 )
 
 // authority signs certificates.
@@ -135,7 +137,7 @@ func TestCertificatesAreReadAgainWhenTheyChange(t *testing.T) {
 	write(t, key, "")
 	ask("an empty key", "cert_file "+cert+" with key_file "+key+": tls: ")
 	must(t, os.Remove(key))
-	ask("no key", "key_file: stat ")
+	ask("no key", "key_file: open ")
 	put([]byte("junk"), ours, "node1")
 	ask("no authority", "holds no certificate in PEM")
 	put(ours.pem, ours, "node1")
@@ -164,9 +166,9 @@ func TestFilesThatAreNoneAreErrors(t *testing.T) {
 	large := filepath.Join(dir, "large")
 	write(t, large, strings.Repeat("x", maxPEM+1))
 	for path, want := range map[string]string{
-		dir: "is not a regular file", large: "is larger than", filepath.Join(dir, "missing"): "no such file",
+		dir: "not a regular file", large: "larger than", filepath.Join(dir, "missing"): "no such file",
 	} {
-		if _, err := readFile(path, maxPEM); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := bounded.ReadFile(path, maxPEM); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}

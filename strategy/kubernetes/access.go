@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
+	"github.com/goconvoke/convoke/internal/bounded"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 )
@@ -67,7 +69,7 @@ subjects:
 `, name, g.Namespace, g.Group, g.Resource, strings.Join(g.Verbs, ", "), account, accountNamespace)
 }
 
-// GrantName is the name of a Role and its RoleBinding where nobody chose one.
+// GrantName is the name of a Role and its RoleBinding where none was chosen.
 const GrantName = "convoke-peers"
 
 // account is a service account.
@@ -84,10 +86,10 @@ func accountIn(text string) (account, bool) {
 	return account{name: m[2], namespace: m[1]}, true
 }
 
-// accountOf returns the service account of a token, as the token itself says, else the one that pods have without asking for another.
+// accountOf returns the service account of a token, as the token itself names it, else the one that pods have without asking for another.
 func accountOf(cfg *rest.Config, namespace string) account {
 	token := cfg.BearerToken
-	if data, err := readFile(cfg.BearerTokenFile); cfg.BearerTokenFile != "" && err == nil {
+	if data, err := bounded.ReadFile(cfg.BearerTokenFile, maxFile); cfg.BearerTokenFile != "" && err == nil {
 		token = string(data)
 	}
 	if parts := strings.Split(strings.TrimSpace(token), "."); len(parts) == 3 {
@@ -107,7 +109,7 @@ func accountOf(cfg *rest.Config, namespace string) account {
 	return account{name: "default", namespace: namespace}
 }
 
-// explain says what a refused request needs, and logs the manifest to apply once for each namespace.
+// explain adds what a refused request needs, and logs the manifest to apply once for each namespace.
 func (a *api) explain(err error, namespace string) error {
 	forbidden, unauthorized := apierrors.IsForbidden(err), apierrors.IsUnauthorized(err)
 	if !forbidden && !unauthorized {
@@ -117,22 +119,22 @@ func (a *api) explain(err error, namespace string) error {
 	c.Namespaces = []string{namespace}
 	g := c.Grants("")[0]
 	a.mu.Lock()
-	who := a.account
+	account := a.account
 	a.mu.Unlock()
 	if named, ok := accountIn(err.Error()); ok {
-		who = named
+		account = named
 	}
-	if a.once(fmt.Sprintf("refused %t %s", forbidden, namespace)) {
+	if a.logged.Allow(fmt.Sprintf("refused %t %s", forbidden, namespace), time.Now()) {
 		what := "the API server forbids to find the peers; apply this, a restart is not needed"
 		if unauthorized {
 			what = "the API server does not accept the token; once it does, this is needed"
 		}
 		a.env.Log.Error(what, "verbs", strings.Join(g.Verbs, ","), "resource", g.Resource, "namespace", namespace,
-			"service_account", who.namespace+"/"+who.name, "manifest", g.Manifest(GrantName, who.name, who.namespace))
+			"service_account", account.namespace+"/"+account.name, "manifest", g.Manifest(GrantName, account.name, account.namespace))
 	}
 	if unauthorized {
-		return fmt.Errorf("the token of service account %s/%s is not accepted; is it of this cluster, and is it mounted? %w", who.namespace, who.name, err)
+		return fmt.Errorf("the token of service account %s/%s is not accepted; is it of this cluster, and is it mounted? %w", account.namespace, account.name, err)
 	}
 	return fmt.Errorf("allow service account %s/%s to %s %s in namespace %s: %w",
-		who.namespace, who.name, strings.Join(g.Verbs, " and "), g.Resource, namespace, err)
+		account.namespace, account.name, strings.Join(g.Verbs, " and "), g.Resource, namespace, err)
 }

@@ -85,8 +85,8 @@ func TestUnauthorizedFailsAndANewTokenMendsIt(t *testing.T) {
 
 func TestFilesOfTheServiceAccountThatAreMissingAreNamed(t *testing.T) {
 	for _, c := range []struct{ file, want string }{
-		{"ca.crt", "CA of the API server: stat "},
-		{"token", "token of the service account: stat "},
+		{"ca.crt", "CA of the API server: open "},
+		{"token", "token of the service account: open "},
 		{"namespace", "own namespace: set namespaces, or POD_NAMESPACE"},
 	} {
 		for _, mode := range []string{"watch: true", "watch: false"} {
@@ -153,7 +153,7 @@ func TestOutsideOfAClusterIsSaid(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	c := DefaultConfig()
 	c.Service = "orders"
-	_, _, err := newAPI(c, strategy.Env{Log: quietLog}, nil).connect()
+	_, _, err := newAPI(c, strategy.Env{Log: quietLog}).connect()
 	if err == nil || !strings.Contains(err.Error(), "set kubeconfig, or api") {
 		t.Errorf("error = %v, want what to set", err)
 	}
@@ -165,7 +165,7 @@ func TestTheAPIServerIsFoundByTheEnvironment(t *testing.T) {
 		t.Setenv("KUBERNETES_SERVICE_PORT", "6443")
 		c := DefaultConfig()
 		c.Service, c.ServiceAccount = "orders", l.dir
-		cfg, ns, _, err := newAPI(c, strategy.Env{Log: quietLog}, nil).inCluster()
+		cfg, ns, _, err := newAPI(c, strategy.Env{Log: quietLog}).inCluster()
 		if err != nil || cfg.Host != "https://[fd00::1]:6443" || ns != "shop" {
 			t.Errorf("inCluster() = %v, %q, %v", cfg, ns, err)
 		}
@@ -185,7 +185,7 @@ func TestKubeconfigWithAContext(t *testing.T) {
 		path := filepath.Join(l.dir, "kubeconfig")
 		l.run("kubeconfig: " + path)
 		calls := l.after(soon, "Fail")
-		if err := calls[0].Err.Error(); !strings.Contains(err, "kubeconfig: stat "+path) {
+		if err := calls[0].Err.Error(); !strings.Contains(err, "kubeconfig: open "+path) {
 			t.Errorf("error = %q, want the file that is missing", err)
 		}
 		write(t, path, kubeconfig(l.URL(), "ca.crt", "token: "+kubernetestest.Token))
@@ -249,7 +249,7 @@ func TestWarningsAndClientGoSpeakThroughTheLogger(t *testing.T) {
 			t.Errorf("the warning is logged %d times, want once:\n%s", n, l.logs)
 		}
 		l.Fault(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Query().Has("watch") { // an event of no kind, then one that is no JSON
+			if r.URL.Query().Has("watch") { // an event of no kind, then one that is not JSON
 				w.Header().Set("Content-Type", "application/json")
 				_, _ = io.WriteString(w, `{"type": "MODIFIED", "object": {"kind": "EndpointSlice", "apiVersion": "discovery.k8s.io/v1", "metadata": 7}}`+"\n{]\n")
 				return

@@ -17,8 +17,11 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/goconvoke/convoke/internal/bounded"
 	"github.com/goconvoke/convoke/internal/conntrack"
+	"github.com/goconvoke/convoke/internal/ratelog"
 	"github.com/goconvoke/convoke/strategy"
+	"github.com/goconvoke/convoke/strategy/internal/podenv"
 )
 
 const (
@@ -26,6 +29,7 @@ const (
 	tlsTimeout  = 10 * time.Second
 	pingAfter   = 30 * time.Second // a silent HTTP/2 connection is asked for a sign of life
 	pingTimeout = 15 * time.Second // and closed without one: a half-open watch ends after both
+	maxFile     = 1 << 20          // bytes of a token, a CA bundle, a kubeconfig, a resolv.conf
 )
 
 // api is the API server. The files that lead to it are read again at each connect, so that a CA, a
@@ -40,15 +44,13 @@ type api struct {
 	transport *http.Transport
 	made      string // what client was made of
 	account   account
-	retryAt   time.Time       // the server wants no request before
-	said      map[string]bool // what was logged once
+	retryAt   time.Time // the server wants no request before
+
+	logged ratelog.Limiter // each message once
 }
 
-func newAPI(c Config, env strategy.Env, dial conntrack.DialFunc) *api {
-	if dial == nil {
-		dial = (&net.Dialer{Timeout: tlsTimeout, KeepAlive: 30 * time.Second}).DialContext
-	}
-	return &api{config: c, env: env, conns: conntrack.New(dial), said: make(map[string]bool)}
+func newAPI(c Config, env strategy.Env) *api {
+	return &api{config: c, env: env, conns: conntrack.New(env.Dial)}
 }
 
 // close ends all connections. No request is made any more.
@@ -85,13 +87,13 @@ func (a *api) connect() (*dynamic.DynamicClient, string, error) {
 }
 
 // inCluster finds the API server as a pod does: by the environment and the files of the service
-// account. made tells one outcome from another.
+// account. made differs for each outcome.
 func (a *api) inCluster() (cfg *rest.Config, namespace, made string, err error) {
 	host := a.config.API
 	if host == "" {
 		h, p := os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT")
 		if h == "" || p == "" {
-			return nil, "", "", errors.New("this is no pod: KUBERNETES_SERVICE_HOST is not set; set kubeconfig, or api")
+			return nil, "", "", errors.New("this is not a pod: KUBERNETES_SERVICE_HOST is not set; set kubeconfig, or api")
 		}
 		host = "https://" + net.JoinHostPort(h, p)
 	}
@@ -99,12 +101,12 @@ func (a *api) inCluster() (cfg *rest.Config, namespace, made string, err error) 
 	cfg = &rest.Config{Host: host, BearerTokenFile: filepath.Join(dir, "token")}
 	if a.config.Insecure {
 		cfg.TLSClientConfig.Insecure = true
-	} else if cfg.TLSClientConfig.CAData, err = readFile(filepath.Join(dir, "ca.crt")); err != nil {
+	} else if cfg.TLSClientConfig.CAData, err = bounded.ReadFile(filepath.Join(dir, "ca.crt"), maxFile); err != nil {
 		return nil, "", "", fmt.Errorf("CA of the API server: %w", err)
 	}
 	if len(a.config.Namespaces) == 0 {
-		if namespace, err = ownNamespace(dir); err != nil {
-			return nil, "", "", err
+		if namespace, err = podenv.Namespace(dir); err != nil {
+			return nil, "", "", fmt.Errorf("own namespace: set namespaces, or POD_NAMESPACE from the downward API: %w", err)
 		}
 	}
 	return cfg, namespace, host + "\n" + string(cfg.TLSClientConfig.CAData), nil
@@ -112,7 +114,7 @@ func (a *api) inCluster() (cfg *rest.Config, namespace, made string, err error) 
 
 func (a *api) fromKubeconfig() (cfg *rest.Config, namespace, made string, err error) {
 	path := a.config.Kubeconfig
-	data, err := readFile(path)
+	data, err := bounded.ReadFile(path, maxFile)
 	if err != nil {
 		return nil, "", "", fmt.Errorf("kubeconfig: %w", err)
 	}
@@ -131,7 +133,7 @@ func (a *api) fromKubeconfig() (cfg *rest.Config, namespace, made string, err er
 		return nil, "", "", fmt.Errorf("kubeconfig %s: %w", path, err)
 	}
 	if ca := cfg.TLSClientConfig.CAFile; ca != "" {
-		if cfg.TLSClientConfig.CAData, err = readFile(ca); err != nil {
+		if cfg.TLSClientConfig.CAData, err = bounded.ReadFile(ca, maxFile); err != nil {
 			return nil, "", "", fmt.Errorf("CA of the API server: %w", err)
 		}
 		cfg.TLSClientConfig.CAFile = ""
@@ -185,30 +187,15 @@ func (a *api) newClient(cfg *rest.Config) (*dynamic.DynamicClient, *http.Transpo
 
 // HandleWarningHeaderWithContext logs a warning of the API server, each text once.
 func (a *api) HandleWarningHeaderWithContext(_ context.Context, code int, _, text string) {
-	if code == 299 && text != "" && a.once("warning "+text[:min(len(text), maxWarning)]) {
+	if code == 299 && text != "" && a.logged.Allow("warning "+text[:min(len(text), maxWarning)], time.Now()) {
 		a.env.Log.Warn("warning of the API server", "text", text)
 	}
 }
 
-// The texts of warnings come from the server, so what is remembered of them is bounded: their number, with what
-// else is said once, and their length in bytes.
-const (
-	maxSaid    = 1000
-	maxWarning = 200
-)
+// maxWarning bounds what is remembered of the text of a warning, which comes from the server, in bytes.
+const maxWarning = 200
 
-// once reports whether it is asked for the first time.
-func (a *api) once(what string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.said[what] || len(a.said) >= maxSaid {
-		return false
-	}
-	a.said[what] = true
-	return true
-}
-
-// pause returns for how long the server wants to be left alone.
+// pause returns for how long the server asks for a pause.
 func (a *api) pause() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()

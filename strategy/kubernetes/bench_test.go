@@ -19,7 +19,7 @@ func BenchmarkSlicesToPeers(b *testing.B) {
 		list := slicesOf(b, n)
 		c := DefaultConfig()
 		c.Service = "orders"
-		f := &finder{config: c, warned: make(map[string]bool),
+		f := &resolver{config: c,
 			env: strategy.Env{Log: quietLog, Self: func() []peer.Peer { return nil }}}
 		s := newStore(c, func(bool) {})
 		answer := func() {

@@ -12,14 +12,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goconvoke/convoke/internal/conntrack"
+	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/kubernetes/kubernetestest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
 // cable is a network that can be cut without a word: what is sent on connections of before is lost.
 type cable struct {
-	dial conntrack.DialFunc
+	dial strategy.DialFunc
 
 	mu  sync.Mutex
 	cut chan struct{} // closed when the connections so far are cut

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/goconvoke/convoke/strategy"
+	"github.com/goconvoke/convoke/strategy/internal/podenv"
 )
 
 // Source names the objects that peers are read from.
@@ -19,11 +20,11 @@ type Source string
 
 // The sources.
 const (
-	EndpointSlices Source = "endpointslices" // of a Service; tells addresses, ports and zones
+	EndpointSlices Source = "endpointslices" // of a Service; they hold addresses, ports and zones
 	Pods           Source = "pods"           // without a Service; needs the right to read whole pods
 )
 
-// Mode says what becomes the host of a peer's address.
+// Mode selects what becomes the host of a peer's address.
 type Mode string
 
 // The modes.
@@ -53,7 +54,7 @@ const (
 	IPv6       Family = "ipv6"
 )
 
-// Config says where the peers are found and how they are addressed.
+// Config is where the peers are found and how they are addressed.
 type Config struct {
 	Service       string `yaml:"service"`        // name of a Service; of source endpointslices
 	Selector      string `yaml:"selector"`       // label selector, of slices (they carry the labels of their Service) or pods
@@ -75,7 +76,7 @@ type Config struct {
 	strategy.VersionConfig `yaml:",inline"` // the label is one of the slice or pod
 
 	Watch  bool          `yaml:"watch"`  // false polls each interval
-	Relist time.Duration `yaml:"relist"` // a watch is begun anew after this, ±20 %; 1m to 24h
+	Relist time.Duration `yaml:"relist"` // a watch is started again after this, ±20 %; 1m to 24h
 
 	strategy.PollConfig `yaml:",inline"` // interval without watch; timeout of a list in either case
 
@@ -85,9 +86,6 @@ type Config struct {
 	ServiceAccount string `yaml:"service_account"` // directory with token, ca.crt and namespace
 	Insecure       bool   `yaml:"insecure"`        // does not verify the API server: whoever answers gets the token
 }
-
-// serviceAccount is where the kubelet puts the files of the service account.
-const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 // DefaultConfig watches slices, of pods ready or not, in the own namespace. It names no Service.
 func DefaultConfig() Config {
@@ -100,7 +98,7 @@ func DefaultConfig() Config {
 		Watch:          true,
 		Relist:         10 * time.Minute,
 		PollConfig:     strategy.PollConfig{Interval: 10 * time.Second, Timeout: 10 * time.Second},
-		ServiceAccount: serviceAccount,
+		ServiceAccount: podenv.ServiceAccount,
 	}
 }
 
@@ -117,7 +115,7 @@ func (c Config) Validate() error {
 		oneOf(bad, fmt.Sprintf("include[%d]", i), s, Ready, NotReady, Terminating)
 	}
 	if len(c.Include) == 0 {
-		bad("include", "nobody would be found; want some of %s, %s, %s", Ready, NotReady, Terminating)
+		bad("include", "no peer would be found; want some of %s, %s, %s", Ready, NotReady, Terminating)
 	}
 	if c.Port < 0 || c.Port > 65535 {
 		bad("port", "%d is not in 1..65535, nor 0 for that of the slice or container", c.Port)
@@ -152,7 +150,7 @@ func (c Config) validateSelection(bad complaint) {
 	case c.Source == Pods && c.Service != "":
 		bad("service", "pods are found by their labels: set selector, or source: %s", EndpointSlices)
 	case c.Source == Pods && c.Selector == "" && c.FieldSelector == "":
-		bad("selector", "say which pods, such as app=orders")
+		bad("selector", "name the pods, such as app=orders")
 	case c.Source == EndpointSlices && c.Service == "" && c.Selector == "":
 		bad("service", "name the Service whose endpoints are the peers (or set selector)")
 	}
@@ -160,7 +158,7 @@ func (c Config) validateSelection(bad complaint) {
 		bad("field_selector", "slices have no fields to select by; it is for source: %s", Pods)
 	}
 	if c.Source == EndpointSlices && c.Container != "" {
-		bad("container", "slices tell nothing of containers; it is for source: %s", Pods)
+		bad("container", "slices do not name containers; it is for source: %s", Pods)
 	}
 	if _, err := labels.Parse(c.Selector); err != nil {
 		bad("selector", "%w", err)
@@ -175,13 +173,13 @@ var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
 func (c Config) validateNames(bad complaint) {
 	if c.Service != "" && !dnsLabel.MatchString(c.Service) {
-		bad("service", "%q is no name of a Service", c.Service)
+		bad("service", "%q is not a valid Service name", c.Service)
 	}
 	for i, ns := range c.Namespaces {
 		key := fmt.Sprintf("namespaces[%d]", i)
 		switch {
 		case !dnsLabel.MatchString(ns):
-			bad(key, "%q is no name of a namespace", ns)
+			bad(key, "%q is not a valid namespace name", ns)
 		case slices.Contains(c.Namespaces[:i], ns):
 			bad(key, "%q is listed twice", ns)
 		}
@@ -189,7 +187,7 @@ func (c Config) validateNames(bad complaint) {
 	if c.Domain != "" {
 		for part := range strings.SplitSeq(strings.TrimSuffix(c.Domain, "."), ".") {
 			if !dnsLabel.MatchString(part) {
-				bad("domain", "%q is no domain, such as cluster.local", c.Domain)
+				bad("domain", "%q is not a domain, such as cluster.local", c.Domain)
 				break
 			}
 		}
@@ -201,7 +199,7 @@ func (c Config) validateAccess(bad complaint) {
 		bad("context", "a context stands in a kubeconfig; name that too")
 	}
 	if c.Kubeconfig != "" && c.API != "" {
-		bad("api", "the kubeconfig says where the API server is")
+		bad("api", "the kubeconfig names the API server already")
 	}
 	if c.API != "" && !apiURL.MatchString(c.API) {
 		bad("api", "%q is not https://host:port", c.API)

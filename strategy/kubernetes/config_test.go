@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,17 +37,17 @@ func TestConfigurations(t *testing.T) {
 		{"{service: orders, version: same, version_label: release, own_version: blue}", ""},
 		{"{service: orders, api: 'https://10.0.0.1:6443', domain: corp.example.}", ""},
 		{"{}", "t.yaml:1:1: service: name the Service"},
-		{"service: Orders", `t.yaml:1:10: service: "Orders" is no name of a Service`},
+		{"service: Orders", `t.yaml:1:10: service: "Orders" is not a valid Service name`},
 		{"source: endpoints", `source: "endpoints" is unknown; want endpointslices, pods`},
 		{"{source: pods, service: orders}", "service: pods are found by their labels"},
-		{"source: pods", "selector: say which pods"},
+		{"source: pods", "selector: name the pods"},
 		{"{service: orders, selector: 'a=b=c'}", "selector: "},
 		{"{source: pods, selector: a=b, field_selector: 'a~b'}", "field_selector: "},
 		{"{service: orders, field_selector: a=b}", "field_selector: slices have no fields"},
-		{"{service: orders, container: app}", "container: slices tell nothing"},
-		{"{service: orders, namespaces: [shop, Shop, shop]}", `t.yaml:1:38: namespaces[1]: "Shop" is no name`},
+		{"{service: orders, container: app}", "container: slices do not name"},
+		{"{service: orders, namespaces: [shop, Shop, shop]}", `t.yaml:1:38: namespaces[1]: "Shop" is not a valid`},
 		{"{service: orders, namespaces: [shop, shop]}", `"shop" is listed twice`},
-		{"{service: orders, include: []}", "include: nobody would be found"},
+		{"{service: orders, include: []}", "include: no peer would be found"},
 		{"{service: orders, include: [alive]}", `include[0]: "alive" is unknown`},
 		{"{service: orders, mode: srv}", `mode: "srv" is unknown`},
 		{"{service: orders, family: ip4}", `family: "ip4" is unknown`},
@@ -56,12 +57,12 @@ func TestConfigurations(t *testing.T) {
 		{"{service: orders, name: '{pod}'}", "name: {pod} is unknown; want some of {name}"},
 		{"{service: orders, name: 'a{name'}", "name: a { without its }"},
 		{"{service: orders, name: 'a}'}", "name: a } without its {"},
-		{"{service: orders, domain: 'a..b'}", `domain: "a..b" is no domain`},
+		{"{service: orders, domain: 'a..b'}", `domain: "a..b" is not a domain`},
 		{"{service: orders, version: same}", "version_label: version: same needs the label"},
 		{"{service: orders, version: same, version_label: a}", "own_version: version: same needs this node's own"},
 		{"{service: orders, context: lab}", "context: a context stands in a kubeconfig"},
 		{"{service: orders, api: 'http://10.0.0.1'}", `api: "http://10.0.0.1" is not https://host:port`},
-		{"{service: orders, api: 'https://a:1', kubeconfig: x}", "api: the kubeconfig says"},
+		{"{service: orders, api: 'https://a:1', kubeconfig: x}", "api: the kubeconfig names"},
 		{"{service: orders, service_account: ''}", "service_account: name the directory"},
 		{"{service: orders, selctor: a}", `unknown key "selctor"`},
 	} {
@@ -72,26 +73,16 @@ func TestConfigurations(t *testing.T) {
 	}
 }
 
-func TestTheDomainIsFound(t *testing.T) {
-	dir := t.TempDir()
-	for _, c := range []struct{ env, resolv, want string }{
-		{"", "", "cluster.local"},
-		{"corp.example.", "search svc.other\n", "corp.example"},
-		{"", "nameserver 10.96.0.10\nsearch shop.svc.lab.example svc.lab.example lab.example\n", "lab.example"},
-		{"", "search svc.\n", "cluster.local"},
-		{"", "search eu-west-1.compute.internal\n", "cluster.local"},
-	} {
-		t.Setenv("CLUSTER_DOMAIN", c.env)
-		path := filepath.Join(dir, "resolv.conf")
-		if err := os.WriteFile(path, []byte(c.resolv), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if got := clusterDomain(path); got != c.want {
-			t.Errorf("clusterDomain(%q) with CLUSTER_DOMAIN=%q = %q, want %q", c.resolv, c.env, got, c.want)
-		}
+func TestSearchNamesAreReadFromResolvConf(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "resolv.conf")
+	if got := searchNames(path); got != nil {
+		t.Errorf("searchNames of no file = %q, want none", got)
 	}
-	t.Setenv("CLUSTER_DOMAIN", "")
-	if got := clusterDomain(filepath.Join(dir, "none")); got != "cluster.local" {
-		t.Errorf("clusterDomain without a file = %q, want cluster.local", got)
+	text := "nameserver 10.96.0.10\nsearch shop.svc.lab.example svc.lab.example\n\noptions ndots:5\nsearch lab.example"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := searchNames(path), []string{"shop.svc.lab.example", "svc.lab.example", "lab.example"}; !slices.Equal(got, want) {
+		t.Errorf("searchNames = %q, want %q", got, want)
 	}
 }

@@ -7,9 +7,7 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/goconvoke/convoke/internal/pipenet"
 	"github.com/goconvoke/convoke/peer"
-	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/kubernetes/kubernetestest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
@@ -19,14 +17,13 @@ func TestContractOfWatch(t *testing.T) { testContract(t, "") }
 func TestContractOfPoll(t *testing.T) { testContract(t, "watch: false\n") }
 
 func testContract(t *testing.T, more string) {
-	current := pipenet.Listen("127.0.0.1:6443") // of the rule that runs
-	kind := Kind
-	kind.New = func(c Config, env strategy.Env) (strategy.Strategy, error) { return newStrategy(c, env, current.Dial) }
 	strategytest.Run(t, strategytest.Subject{
-		Kind: kind,
+		Kind: Kind,
 		Setup: func(tb testing.TB) *strategytest.Source {
-			current = pipenet.Listen("127.0.0.1:6443")
-			return scripted(tb, kubernetestest.New(tb, current), more)
+			pipe := strategytest.Listen("127.0.0.1:6443")
+			src := scripted(tb, kubernetestest.New(tb, pipe), more)
+			src.Env.Dial = pipe.Dial
+			return src
 		},
 	})
 }

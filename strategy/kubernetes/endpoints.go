@@ -53,7 +53,7 @@ func (c Config) fromSlice(s sliceObject) ([]*candidate, error) {
 		}
 		one.addr, _ = netip.ParseAddr(one.ip)
 		if one.addr.IsValid() == (s.AddressType == "FQDN") {
-			bad = fmt.Errorf("endpointslice %s: %q is no address of type %s", s.Metadata.key(), one.ip, s.AddressType)
+			bad = fmt.Errorf("endpointslice %s: %q is not an address of type %s", s.Metadata.key(), one.ip, s.AddressType)
 			continue
 		}
 		all = append(all, one)
@@ -71,7 +71,7 @@ func (e endpoint) state() State {
 	switch {
 	case e.Conditions.Terminating != nil && *e.Conditions.Terminating:
 		return Terminating
-	case e.Conditions.Ready == nil || *e.Conditions.Ready: // unknown counts as ready, says the API
+	case e.Conditions.Ready == nil || *e.Conditions.Ready: // by the API, unknown counts as ready
 		return Ready
 	default:
 		return NotReady
@@ -118,7 +118,7 @@ func (c Config) fromPod(p podObject) ([]*candidate, error) {
 	for _, a := range addrs {
 		addr, err := netip.ParseAddr(a.IP)
 		if err != nil {
-			bad = fmt.Errorf("pod %s: %q is no address", p.Metadata.key(), a.IP)
+			bad = fmt.Errorf("pod %s: %q is not an address", p.Metadata.key(), a.IP)
 			continue
 		}
 		all = append(all, &candidate{

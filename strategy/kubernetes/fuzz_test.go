@@ -43,9 +43,9 @@ func fuzz(f *testing.F, c Config) {
 				t.Fatal(err)
 			}
 			candidates, _ := s.content()
-			finder := &finder{config: c, warned: make(map[string]bool),
+			resolver := &resolver{config: c,
 				env: strategy.Env{Log: quietLog, Self: func() []peer.Peer { return nil }}}
-			peers, _ := finder.peers(candidates, true)
+			peers, _ := resolver.peers(candidates, true)
 			for _, p := range peers {
 				if canonical, err := peer.Addr(p.Addr); err != nil || canonical != p.Addr {
 					t.Errorf("mode %s: address %q, want it in its canonical form, %q (%v)", mode, p.Addr, canonical, err)

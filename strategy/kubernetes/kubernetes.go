@@ -7,7 +7,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/goconvoke/convoke/internal/conntrack"
+	"github.com/goconvoke/convoke/internal/ratelog"
 	"github.com/goconvoke/convoke/strategy"
 )
 
@@ -30,50 +30,39 @@ var Kind = strategy.Kind[Config]{
 		"kubernetes_use_cached_resources": "leave it out; lists are always served from the cache of the API server",
 	},
 
-	New: New,
+	New: newStrategy,
 }
 
 const (
-	repeat   = 30 * time.Second       // an answer that holds is given again after this
 	debounce = 200 * time.Millisecond // changes closer together than this make one answer,
 	maxDelay = time.Second            // but none waits longer than this
 )
 
-// New makes the strategy. It reads no file and asks nobody before Run.
-func New(c Config, env strategy.Env) (strategy.Strategy, error) {
-	return newStrategy(c, env, nil)
-}
-
-// newStrategy makes a strategy that reaches the API server through dial; nil means the network.
-func newStrategy(c Config, env strategy.Env, dial conntrack.DialFunc) (strategy.Strategy, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
+// newStrategy makes the strategy. It reads no file and sends nothing before Run.
+func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
-		a := newAPI(c, env, dial)
+		a := newAPI(c, env)
 		defer a.close()
-		f := &finder{config: c, env: env, api: a, warned: make(map[string]bool)}
+		f := &resolver{config: c, env: env, api: a}
 		if c.Watch {
-			return f.watch(ctx, out)
+			return strategy.Watch(f.watch, strategy.WatchConfig{FirstAnswer: c.Timeout + minBackoff}, env).Run(ctx, out)
 		}
 		return strategy.Poll(f.lookup, c.PollConfig, env).Run(ctx, out)
 	}), nil
 }
 
-// finder makes answers of what the API server says. It belongs to the goroutine of one Run, or to the
+// resolver makes answers of what the API server returns. It belongs to the goroutine of one Run, or to the
 // lookups of one, which never overlap.
-type finder struct {
+type resolver struct {
 	config Config
 	env    strategy.Env
 	api    *api
-	warned map[string]bool // what was warned of already
+	logged ratelog.Limiter // what lasts is logged once
 }
 
-// warnOnce warns of something that lasts, a single time.
-func (f *finder) warnOnce(what string, pairs ...any) {
-	if f.warned[what] {
-		return
+// warnOnce logs a warning of something that lasts, a single time.
+func (r *resolver) warnOnce(what string, pairs ...any) {
+	if r.logged.Allow(what, time.Now()) {
+		r.env.Log.Warn(what, pairs...)
 	}
-	f.warned[what] = true
-	f.env.Log.Warn(what, pairs...)
 }

@@ -5,7 +5,7 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// logSink gives to hclog what client-go logs. Most of that is told through the sink of the strategy too,
+// logSink gives to hclog what client-go logs. Most of that is reported through the sink of the strategy too,
 // so it is debugging here.
 type logSink struct{ log hclog.Logger }
 

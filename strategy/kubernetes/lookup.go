@@ -13,6 +13,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/goconvoke/convoke/peer"
+	"github.com/goconvoke/convoke/strategy/internal/podenv"
 )
 
 const (
@@ -21,15 +22,15 @@ const (
 )
 
 // lookup lists all namespaces once, for watch: false.
-func (f *finder) lookup(ctx context.Context) ([]peer.Peer, error) {
-	if d := f.api.pause(); d > 0 {
-		return nil, fmt.Errorf("the API server wants to be left alone for %v more", d.Round(time.Second))
+func (r *resolver) lookup(ctx context.Context) ([]peer.Peer, error) {
+	if d := r.api.pause(); d > 0 {
+		return nil, fmt.Errorf("the API server asked for a pause, which lasts %v more", d.Round(time.Second))
 	}
-	client, own, err := f.api.connect()
+	client, own, err := r.api.connect()
 	if err != nil {
 		return nil, err
 	}
-	namespaces := f.config.Namespaces
+	namespaces := r.config.Namespaces
 	if len(namespaces) == 0 {
 		namespaces = []string{own}
 	}
@@ -39,11 +40,11 @@ func (f *finder) lookup(ctx context.Context) ([]peer.Peer, error) {
 	for i, ns := range namespaces {
 		wg.Go(func() {
 			defer func() {
-				if r := recover(); r != nil {
-					errs[i] = fmt.Errorf("list %s in namespace %s: panic: %v", f.config.Source, ns, r)
+				if v := recover(); v != nil {
+					errs[i] = fmt.Errorf("list %s in namespace %s: panic: %v", r.config.Source, ns, v)
 				}
 			}()
-			found[i], errs[i] = f.list(ctx, client, ns)
+			found[i], errs[i] = r.list(ctx, client, ns)
 		})
 	}
 	wg.Wait()
@@ -52,24 +53,24 @@ func (f *finder) lookup(ctx context.Context) ([]peer.Peer, error) {
 		all = append(all, some...)
 	}
 	err = errors.Join(errs...)
-	peers, bad := f.peers(all, err == nil)
+	peers, bad := r.peers(all, err == nil)
 	return peers, errors.Join(err, bad)
 }
 
 // list reads a namespace page by page. With an error it returns what came before.
-func (f *finder) list(ctx context.Context, client *dynamic.DynamicClient, ns string) ([]*candidate, error) {
-	ctx, cancel := abortable(klog.NewContext(ctx, f.logger()))
+func (r *resolver) list(ctx context.Context, client *dynamic.DynamicClient, ns string) ([]*candidate, error) {
+	ctx, cancel := abortable(klog.NewContext(ctx, r.logger()))
 	defer cancel(nil)
 	var all []*candidate
 	var bad []error
-	options := f.options(metav1.ListOptions{ResourceVersion: "0", Limit: pageSize})
+	options := r.options(metav1.ListOptions{ResourceVersion: "0", Limit: pageSize})
 	for page := 1; ; page++ {
-		list, err := client.Resource(resources[f.config.Source]).Namespace(ns).List(ctx, options)
+		list, err := client.Resource(resources[r.config.Source]).Namespace(ns).List(ctx, options)
 		if err != nil {
-			return f.config.certain(all), f.api.failed("list", ns, causeOf(ctx, err))
+			return r.config.certain(all), r.api.failed("list", ns, causeOf(ctx, err))
 		}
 		for i := range list.Items {
-			it := f.config.read(&list.Items[i])
+			it := r.config.read(&list.Items[i])
 			all = append(all, it.candidates...)
 			if it.err != nil {
 				bad = append(bad, it.err)
@@ -79,19 +80,19 @@ func (f *finder) list(ctx context.Context, client *dynamic.DynamicClient, ns str
 			return all, firstOf(bad)
 		}
 		if page == maxPages {
-			return f.config.certain(all), f.api.failed("list", ns, errTooMany)
+			return r.config.certain(all), r.api.failed("list", ns, errTooMany)
 		}
 		options.ResourceVersion = "" // a continuation carries its own
 	}
 }
 
 // options adds what to select by.
-func (f *finder) options(o metav1.ListOptions) metav1.ListOptions {
-	o.LabelSelector, o.FieldSelector = f.config.labelSelector(), f.config.FieldSelector
+func (r *resolver) options(o metav1.ListOptions) metav1.ListOptions {
+	o.LabelSelector, o.FieldSelector = r.config.labelSelector(), r.config.FieldSelector
 	return o
 }
 
-// failed says which request failed and, if it was refused, what it needs.
+// failed adds which request failed and, if it was refused, what it needs.
 func (a *api) failed(verb, ns string, err error) error {
 	return fmt.Errorf("%s %s in namespace %s: %w", verb, a.config.Source, ns, a.explain(withoutURL(err), ns))
 }
@@ -104,32 +105,32 @@ func causeOf(ctx context.Context, err error) error {
 	return err
 }
 
-// peers makes the answer of all that was found. all says that nothing is missing.
-func (f *finder) peers(found []*candidate, all bool) ([]peer.Peer, error) {
-	m := &maker{config: f.config, ipv6: f.prefersIPv6()}
-	name := f.config.Name
+// peers makes the answer of all that was found. all means that nothing is missing.
+func (r *resolver) peers(found []*candidate, all bool) ([]peer.Peer, error) {
+	m := &builder{config: r.config, ipv6: r.prefersIPv6()}
+	name := r.config.Name
 	if name == "" {
 		name = "{name}"
-		if len(f.config.Namespaces) > 1 {
+		if len(r.config.Namespaces) > 1 {
 			name = "{name}.{namespace}"
 		}
 	}
 	m.name, _ = parseTemplate(name) // Validate has parsed it
-	if f.config.Mode != IP {
-		if m.domain = f.config.Domain; m.domain == "" {
-			m.domain = clusterDomain(resolvConf)
+	if r.config.Mode != IP {
+		if m.domain = r.config.Domain; m.domain == "" {
+			m.domain, _ = podenv.ClusterDomain(searchNames(resolvConf))
 		}
 	}
-	found, undecided := f.withPorts(found)
+	found, undecided := r.withPorts(found)
 	peers, bad := m.peers(found)
 	bad = errors.Join(undecided, bad)
 	if m.nameless > 0 {
-		f.warnOnce("endpoints without a name of this mode are left out; mode: ip finds them",
-			"mode", string(f.config.Mode), "count", m.nameless)
+		r.warnOnce("endpoints without a name of this mode are left out; mode: ip finds them",
+			"mode", string(r.config.Mode), "count", m.nameless)
 	}
 	if all && bad == nil && len(peers) == 0 {
-		f.warnOnce("nobody is found; compare with what kubectl shows", "source", string(f.config.Source),
-			"selector", f.config.labelSelector(), "fields", f.config.FieldSelector, "candidates", len(found), "of_other_version", m.other)
+		r.warnOnce("no peer is found; compare with what kubectl shows", "source", string(r.config.Source),
+			"selector", r.config.labelSelector(), "fields", r.config.FieldSelector, "candidates", len(found), "of_other_version", m.other)
 	}
 	return peers, bad
 }

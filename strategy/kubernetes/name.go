@@ -7,10 +7,10 @@ import (
 
 // template makes the ID of a peer. Its placeholders are few and its own: text/template calls methods by
 // name, which keeps every method of a program from being left out by the linker.
-type template []piece
+type template []segment
 
-// piece is literal text, or a placeholder.
-type piece struct {
+// segment is literal text, or a placeholder.
+type segment struct {
 	text  string
 	field string // "" for literal text
 	label string // of field "label"
@@ -26,7 +26,7 @@ func parseTemplate(s string) (template, error) {
 			return nil, fmt.Errorf("a } without its {")
 		}
 		if text != "" {
-			t = append(t, piece{text: text})
+			t = append(t, segment{text: text})
 		}
 		if !found {
 			break
@@ -44,20 +44,20 @@ func parseTemplate(s string) (template, error) {
 	return t, nil
 }
 
-func placeholder(s string) (piece, error) {
+func placeholder(s string) (segment, error) {
 	if key, ok := strings.CutPrefix(s, "label:"); ok && key != "" {
-		return piece{field: "label", label: key}, nil
+		return segment{field: "label", label: key}, nil
 	}
 	for _, known := range placeholders[:len(placeholders)-1] {
 		if s == known {
-			return piece{field: s}, nil
+			return segment{field: s}, nil
 		}
 	}
-	return piece{}, fmt.Errorf("{%s} is unknown; want some of {%s}", s, strings.Join(placeholders, "}, {"))
+	return segment{}, fmt.Errorf("{%s} is unknown; want some of {%s}", s, strings.Join(placeholders, "}, {"))
 }
 
 // expand returns the text for a candidate, "" if one of the placeholders has no value: what is left
-// would not tell the peers apart.
+// would not be unique.
 func (t template) expand(c *candidate) string {
 	var b strings.Builder
 	for _, p := range t {
@@ -74,7 +74,7 @@ func (t template) expand(c *candidate) string {
 	return b.String()
 }
 
-func (c *candidate) value(p piece) string {
+func (c *candidate) value(p segment) string {
 	switch p.field {
 	case "name":
 		return c.name

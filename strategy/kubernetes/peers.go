@@ -12,8 +12,8 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-// maker makes peers of candidates.
-type maker struct {
+// builder makes peers of candidates.
+type builder struct {
 	config   Config
 	name     template
 	domain   string // of the cluster, without dots at its ends
@@ -24,25 +24,25 @@ type maker struct {
 
 // peers makes one peer of each endpoint: candidates of one pod are addresses of it in several
 // slices or families. Peers are sorted by address. What cannot become a peer is in the error.
-func (m *maker) peers(all []*candidate) ([]peer.Peer, error) {
+func (b *builder) peers(all []*candidate) ([]peer.Peer, error) {
 	made := make([]peer.Peer, 0, len(all))
 	var bad []error
-	for _, c := range m.best(all) {
-		if !m.config.Meets(c.version) {
-			m.other++
+	for _, c := range b.best(all) {
+		if !b.config.Meets(c.version) {
+			b.other++
 			continue
 		}
-		host := m.host(c)
+		host := b.host(c)
 		if host == "" {
-			m.nameless++
+			b.nameless++
 			continue
 		}
 		addr, err := peer.Addr(net.JoinHostPort(host, strconv.Itoa(c.port)))
 		if err != nil {
-			bad = append(bad, fmt.Errorf("%s %s/%s: %w", m.config.Source, c.namespace, c.name, err))
+			bad = append(bad, fmt.Errorf("%s %s/%s: %w", b.config.Source, c.namespace, c.name, err))
 			continue
 		}
-		made = append(made, peer.Peer{Addr: addr, ID: m.name.expand(c), Zone: c.zone, Version: c.version})
+		made = append(made, peer.Peer{Addr: addr, ID: b.name.expand(c), Zone: c.zone, Version: c.version})
 	}
 	slices.SortFunc(made, func(a, b peer.Peer) int {
 		if a.Addr != b.Addr {
@@ -55,12 +55,15 @@ func (m *maker) peers(all []*candidate) ([]peer.Peer, error) {
 	return made, firstOf(bad)
 }
 
-// best returns the best candidate of each endpoint.
-func (m *maker) best(all []*candidate) map[identity]*candidate {
+// best returns the best candidate of each endpoint. An endpoint has several while Kubernetes moves it from one slice to another
+// (it is in both, or in the old one only, for a moment), on a dual-stack Service (a slice for each family) and where several
+// Services select the same pod. They are one peer, and the order is total, so that all nodes and all answers choose the same
+// address.
+func (b *builder) best(all []*candidate) map[identity]*candidate {
 	chosen := make(map[identity]*candidate, len(all))
 	for _, c := range all {
 		id := c.identity()
-		if old := chosen[id]; old == nil || m.order(c, old) < 0 {
+		if old := chosen[id]; old == nil || b.order(c, old) < 0 {
 			chosen[id] = c
 		}
 	}
@@ -84,20 +87,20 @@ func (c *candidate) identity() identity {
 
 // order puts the best candidate of an endpoint first: the preferred family, then the healthiest
 // state (while an endpoint moves it is in two slices, one of them old), then any fixed order.
-func (m *maker) order(a, b *candidate) int {
+func (b *builder) order(x, y *candidate) int {
 	return cmp.Or(
-		cmp.Compare(m.foreign(a), m.foreign(b)),
-		cmp.Compare(rank(a.state), rank(b.state)),
-		a.addr.Compare(b.addr),
-		cmp.Compare(a.ip, b.ip),
-		cmp.Compare(a.port, b.port),
-		cmp.Compare(a.name, b.name),
+		cmp.Compare(b.foreign(x), b.foreign(y)),
+		cmp.Compare(rank(x.state), rank(y.state)),
+		x.addr.Compare(y.addr),
+		cmp.Compare(x.ip, y.ip),
+		cmp.Compare(x.port, y.port),
+		cmp.Compare(x.name, y.name),
 	)
 }
 
 // foreign is 1 for an address of the family that is not preferred, else 0.
-func (m *maker) foreign(c *candidate) int {
-	if c.addr.IsValid() && c.addr.Unmap().Is6() != m.ipv6 {
+func (b *builder) foreign(c *candidate) int {
+	if c.addr.IsValid() && c.addr.Unmap().Is6() != b.ipv6 {
 		return 1
 	}
 	return 0
@@ -106,18 +109,18 @@ func (m *maker) foreign(c *candidate) int {
 func rank(s State) int { return slices.Index([]State{Ready, NotReady, Terminating}, s) }
 
 // host returns the host part of the address, "" if the candidate has none in this mode.
-func (m *maker) host(c *candidate) string {
-	switch m.config.Mode {
+func (b *builder) host(c *candidate) string {
+	switch b.config.Mode {
 	case Hostname:
 		if c.hostname == "" || c.service == "" {
 			return ""
 		}
-		return c.hostname + "." + c.service + "." + c.namespace + ".svc." + m.domain
+		return c.hostname + "." + c.service + "." + c.namespace + ".svc." + b.domain
 	case DNS:
 		if !c.addr.IsValid() {
 			return ""
 		}
-		return dashed(c.addr) + "." + c.namespace + ".pod." + m.domain
+		return dashed(c.addr) + "." + c.namespace + ".pod." + b.domain
 	default:
 		return c.ip
 	}

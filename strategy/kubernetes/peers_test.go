@@ -22,7 +22,7 @@ func found(t *testing.T, c Config, env strategy.Env, objects ...string) (string,
 	if env.Log == nil {
 		env.Log = quietLog
 	}
-	f := &finder{config: c, env: env, warned: make(map[string]bool)}
+	f := &resolver{config: c, env: env}
 	s := newStore(c, func(bool) {})
 	for i, text := range objects {
 		var o map[string]any
@@ -123,7 +123,7 @@ func TestPeersOfSlices(t *testing.T) {
 			want:    "c 0--1.shop.pod.cluster.local:7946\na 10-0-0-1.shop.pod.cluster.local:7946\nb fd00--7.shop.pod.cluster.local:7946"},
 		{name: "names in place of addresses", objects: []string{sliceJSON("FQDN", `{"addresses": ["db.example"]}`)}, want: "db.example:7946"},
 		{name: "no address: the others stay", objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", ``), e("b", "ten", ``))},
-			want: "a 10.0.0.1:7946", err: `"ten" is no address`},
+			want: "a 10.0.0.1:7946", err: `"ten" is not an address`},
 		{name: "zone and version", set: func(c *Config) { c.VersionLabel = "release" },
 			objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", `, "zone": "eu-1a"`))}, want: "a 10.0.0.1:7946 eu-1a blue"},
 		{name: "version: same keeps a rollout apart", set: func(c *Config) { c.VersionLabel, c.Version, c.OwnVersion = "release", strategy.SameVersion, "green" },
@@ -216,7 +216,7 @@ func TestPeersOfPods(t *testing.T) {
 			object: podJSON("a", `{`+running+`, "containerStatuses": [{"name": "proxy", "state": {"waiting": {}}}]}`)},
 		{name: "another version", set: func(c *Config) { c.Version, c.OwnVersion = strategy.SameVersion, "77f" }, object: podJSON("a", `{`+running+`}`)},
 		{name: "null everywhere", object: `{"kind": "Pod", "metadata": {"labels": null}, "spec": null, "status": null}`},
-		{name: "no address", object: podJSON("a", `{"phase": "Running", "podIP": "x"}`), err: `pod shop/a: "x" is no address`},
+		{name: "no address", object: podJSON("a", `{"phase": "Running", "podIP": "x"}`), err: `pod shop/a: "x" is not an address`},
 		{name: "no port", set: func(c *Config) { c.Container = "proxy" }, object: podJSON("a", `{`+running+`}`), err: "pod shop/a leaves the port open"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // slicePorts are the ports of one slice. Which of them the peers listen on depends on the slices of the other
-// Services, so it is chosen when all are known: see [finder.withPorts].
+// Services, so it is chosen when all are known: see [resolver.withPorts].
 type slicePorts struct {
 	of      string // the slice, as errors name it
 	service serviceKey
@@ -72,7 +73,7 @@ func (c Config) certain(some []*candidate) []*candidate {
 //
 // A slice that lacks the port that other slices of its Service have is a mistake. Candidates that the error is about
 // are left out.
-func (f *finder) withPorts(found []*candidate) ([]*candidate, error) {
+func (r *resolver) withPorts(found []*candidate) ([]*candidate, error) {
 	services := make(map[serviceKey][]*slicePorts)
 	seen := make(map[*slicePorts]bool)
 	for _, c := range found {
@@ -81,7 +82,7 @@ func (f *finder) withPorts(found []*candidate) ([]*candidate, error) {
 			services[c.ports.service] = append(services[c.ports.service], c.ports)
 		}
 	}
-	chosen, bad := f.choosePorts(services)
+	chosen, bad := r.choosePorts(services)
 	kept := make([]*candidate, 0, len(found))
 	for _, c := range found {
 		if c.ports == nil {
@@ -98,7 +99,7 @@ func (f *finder) withPorts(found []*candidate) ([]*candidate, error) {
 }
 
 // choosePorts chooses the port of every slice. Slices that are left out, or for which there is an error, have none.
-func (f *finder) choosePorts(services map[serviceKey][]*slicePorts) (map[*slicePorts]int, error) {
+func (r *resolver) choosePorts(services map[serviceKey][]*slicePorts) (map[*slicePorts]int, error) {
 	byNamespace := make(map[string][]serviceKey)
 	for key := range services {
 		byNamespace[key.namespace] = append(byNamespace[key.namespace], key)
@@ -107,13 +108,13 @@ func (f *finder) choosePorts(services map[serviceKey][]*slicePorts) (map[*sliceP
 	var bad []error
 	for namespace, keys := range byNamespace {
 		slices.SortFunc(keys, func(a, b serviceKey) int { return cmp.Compare(a.name, b.name) })
-		if f.config.dependsOnAll() && differ(keys, services) {
+		if r.config.dependsOnAll() && differ(keys, services) {
 			bad = append(bad, undecided(namespace, keys, services))
 			continue
 		}
-		for _, key := range f.withPortName(keys, services) {
+		for _, key := range r.withPortName(keys, services) {
 			for _, p := range services[key] {
-				port, err := f.config.choosePort(p.of, p.names, p.numbers)
+				port, err := r.config.choosePort(p.of, p.names, p.numbers)
 				if err != nil {
 					bad = append(bad, err)
 					continue
@@ -128,9 +129,9 @@ func (f *finder) choosePorts(services map[serviceKey][]*slicePorts) (map[*sliceP
 
 // withPortName returns the Services of a namespace that have the port named in the configuration: all of them when none has, because
 // then the name is the mistake.
-func (f *finder) withPortName(keys []serviceKey, services map[serviceKey][]*slicePorts) []serviceKey {
-	name := f.config.PortName
-	if f.config.Service != "" || f.config.Port != 0 || name == "" {
+func (r *resolver) withPortName(keys []serviceKey, services map[serviceKey][]*slicePorts) []serviceKey {
+	name := r.config.PortName
+	if r.config.Service != "" || r.config.Port != 0 || name == "" {
 		return keys
 	}
 	var with, without []serviceKey
@@ -145,17 +146,16 @@ func (f *finder) withPortName(keys []serviceKey, services map[serviceKey][]*slic
 		return keys
 	}
 	for _, key := range without {
-		f.logLeftOut(key, services[key][0])
+		r.logLeftOut(key, services[key][0])
 	}
 	return with
 }
 
 // logLeftOut logs once that a Service is not the one of the peers.
-func (f *finder) logLeftOut(key serviceKey, has *slicePorts) {
+func (r *resolver) logLeftOut(key serviceKey, has *slicePorts) {
 	const phrase = "service left out: it has no port of this name"
-	if id := phrase + key.namespace + "/" + key.name; !f.warned[id] {
-		f.warned[id] = true
-		f.env.Log.Info(phrase, "service", key.name, "namespace", key.namespace, "port_name", f.config.PortName, "ports", has.String())
+	if r.logged.Allow(phrase+key.namespace+"/"+key.name, time.Now()) {
+		r.env.Log.Info(phrase, "service", key.name, "namespace", key.namespace, "port_name", r.config.PortName, "ports", has.String())
 	}
 }
 

@@ -17,8 +17,6 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/goconvoke/convoke/internal/conntrack"
-	"github.com/goconvoke/convoke/internal/pipenet"
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/kubernetes/kubernetestest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
@@ -29,9 +27,9 @@ type lab struct {
 	*kubernetestest.Server
 	*strategytest.Sink
 	t     *testing.T
-	pipe  *pipenet.Listener
-	dial  atomic.Pointer[conntrack.DialFunc] // to the pipe, unless a test says otherwise
-	dir   string                             // of the service account
+	pipe  *strategytest.Listener
+	dial  atomic.Pointer[strategy.DialFunc] // to the pipe, unless a test says otherwise
+	dir   string                            // of the service account
 	logs  *logs
 	since int // calls that were looked at
 }
@@ -58,7 +56,7 @@ func (l *logs) String() string {
 func bubble(t *testing.T, test func(l *lab)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		pipe := pipenet.Listen("127.0.0.1:6443")
+		pipe := strategytest.Listen("127.0.0.1:6443")
 		l := &lab{Server: kubernetestest.New(t, pipe), Sink: new(strategytest.Sink), t: t, pipe: pipe, logs: new(logs)}
 		l.dialBy(pipe.Dial)
 		l.dir = l.ServiceAccount("shop")
@@ -67,7 +65,7 @@ func bubble(t *testing.T, test func(l *lab)) {
 }
 
 // dialBy makes the strategy dial in this way.
-func (l *lab) dialBy(f conntrack.DialFunc) { l.dial.Store(&f) }
+func (l *lab) dialBy(f strategy.DialFunc) { l.dial.Store(&f) }
 
 // run starts the strategy with further configuration; without a selector it looks for the Service orders.
 func (l *lab) run(more ...string) {
@@ -83,20 +81,12 @@ func (l *lab) run(more ...string) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	reg, err := strategy.NewRegistry(strategy.Kind[Config]{Name: "k", Default: configured.Config.(Config),
-		New: func(c Config, env strategy.Env) (strategy.Strategy, error) {
-			return newStrategy(c, env, func(ctx context.Context, network, addr string) (net.Conn, error) {
-				return (*l.dial.Load())(ctx, network, addr)
-			})
-		}})
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	made, err := reg.Configure("k", nil, strategy.Source{})
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	s, err := made.New(strategy.Env{Log: hclog.New(&hclog.LoggerOptions{Output: l.logs, Level: hclog.Debug})})
+	s, err := configured.New(strategy.Env{
+		Log: hclog.New(&hclog.LoggerOptions{Output: l.logs, Level: hclog.Debug}),
+		Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return (*l.dial.Load())(ctx, network, addr)
+		},
+	})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -425,7 +415,7 @@ func TestNobodyFoundIsAnAnswerWithAHint(t *testing.T) {
 	bubble(t, func(l *lab) {
 		l.run()
 		l.after(time.Hour, "Set()")
-		if n := strings.Count(l.logs.String(), "nobody is found"); n != 1 || !strings.Contains(l.logs.String(), "kubernetes.io/service-name=orders") {
+		if n := strings.Count(l.logs.String(), "no peer is found"); n != 1 || !strings.Contains(l.logs.String(), "kubernetes.io/service-name=orders") {
 			t.Errorf("%d hints, want one that names the selector:\n%s", n, l.logs)
 		}
 	})

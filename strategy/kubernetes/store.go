@@ -108,7 +108,7 @@ func (s *store) content() ([]*candidate, error) {
 
 func keyOf(u *unstructured.Unstructured) string { return u.GetNamespace() + "/" + u.GetName() }
 
-// maxErrors bounds how many errors of one kind are told at a time.
+// maxErrors bounds how many errors of one kind are reported at a time.
 const maxErrors = 5
 
 // firstOf joins the first errors and counts the others.

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/goconvoke/convoke/internal/bounded"
 )
 
 const (
@@ -27,7 +29,7 @@ type bearer struct {
 
 // RoundTrip sends a request with the token.
 func (b *bearer) RoundTrip(req *http.Request) (*http.Response, error) {
-	token, err := readFile(b.path)
+	token, err := bounded.ReadFile(b.path, maxFile)
 	if err == nil && len(strings.TrimSpace(string(token))) == 0 {
 		err = errors.New("the file is empty")
 	}
@@ -41,14 +43,14 @@ func (b *bearer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return b.base.RoundTrip(req)
 }
 
-// observer sees each request. client-go would repeat a failed one ten times before it says a word;
+// observer sees each request. client-go would repeat a failed one ten times before it reports anything;
 // here a failure ends the round at once, and the backoff between rounds decides on the next.
 type observer struct {
 	base http.RoundTripper
 	api  *api
 }
 
-// RoundTrip sends a request and notes when the server wants to be left alone.
+// RoundTrip sends a request and notes when the server asks for a pause.
 func (o *observer) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := o.base.RoundTrip(req)
 	if err != nil {
@@ -58,7 +60,7 @@ func (o *observer) RoundTrip(req *http.Request) (*http.Response, error) {
 	if after := res.Header.Get("Retry-After"); after != "" {
 		res.Header.Del("Retry-After")
 		if s, err := strconv.Atoi(after); err == nil && s > 0 {
-			o.api.leaveAlone(time.Duration(min(s, int(maxPause/time.Second))) * time.Second)
+			o.api.setRetryAfter(time.Duration(min(s, int(maxPause/time.Second))) * time.Second)
 		}
 	}
 	switch {
@@ -70,8 +72,8 @@ func (o *observer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// leaveAlone remembers not to ask the server for a while.
-func (a *api) leaveAlone(d time.Duration) {
+// setRetryAfter remembers not to ask the server for a while.
+func (a *api) setRetryAfter(d time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if at := time.Now().Add(d); at.After(a.retryAt) {

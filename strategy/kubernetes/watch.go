@@ -16,6 +16,8 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
+
+	"github.com/goconvoke/convoke/internal/backoff"
 )
 
 const (
@@ -25,18 +27,18 @@ const (
 )
 
 // logger returns the logger of client-go.
-func (f *finder) logger() klog.Logger { return klog.New(logSink{f.env.Log}) }
+func (r *resolver) logger() klog.Logger { return klog.New(logSink{r.env.Log}) }
 
 // watcher keeps the store of one namespace like the API server's. It works in rounds: a list, then a watch
-// (with bookmarks, opened again where it ended) until something fails or it is time to begin anew, for
+// (with bookmarks, opened again where it ended) until something fails or it is time to start again, for
 // a watch may fall silent without an error.
 type watcher struct {
-	finder    *finder
+	resolver  *resolver
 	namespace string // "" means the own one
 	rand      *rand.Rand
 	store     *store
-	tell      func(news) // blocks until the news is taken, or Run ends
-	opened    time.Time  // when the last watch was
+	send      func(update) // blocks until the news is taken, or Run ends
+	opened    time.Time    // when the last watch was
 
 	// listing is held during a list: the reflector does not wait for those it asked for, a round does.
 	listing sync.Mutex
@@ -44,17 +46,17 @@ type watcher struct {
 	actual  string    // namespace of this round
 	until   time.Time // deadline of the list at hand
 	pages   int
-	some    []any // objects of the pages so far
+	some    []any // objects of the pages so far, of a list that is not complete
 }
 
-func newWatcher(f *finder, ns string, r *rand.Rand, tell func(news)) *watcher {
-	w := &watcher{finder: f, namespace: ns, rand: r, tell: tell}
-	w.store = newStore(f.config, func(complete bool) {
+func newWatcher(from *resolver, ns string, r *rand.Rand, send func(update)) *watcher {
+	w := &watcher{resolver: from, namespace: ns, rand: r, send: send}
+	w.store = newStore(from.config, func(complete bool) {
 		what := changed
 		if complete {
 			what = listed
 		}
-		tell(news{from: w, what: what})
+		send(update{from: w, what: what})
 	})
 	return w
 }
@@ -66,14 +68,15 @@ func (w *watcher) run(ctx context.Context) (crash error) {
 			crash = fmt.Errorf("watch panicked: %v\n%s", r, debug.Stack())
 		}
 	}()
-	logger := w.finder.logger()
+	logger := w.resolver.logger()
 	ctx = klog.NewContext(ctx, logger)
 	r := cache.NewReflectorWithOptions(w, nil, w.store, cache.ReflectorOptions{
-		Logger: &logger, Name: w.finder.env.Topology, TypeDescription: string(w.finder.config.Source),
+		Logger: &logger, Name: w.resolver.env.Topology, TypeDescription: string(w.resolver.config.Source),
 	})
 	r.WatchListPageSize = pageSize
 	for failures := 0; ; {
 		began := time.Now()
+		w.some = nil
 		err := w.round(ctx, r)
 		if ctx.Err() != nil {
 			return nil
@@ -82,10 +85,10 @@ func (w *watcher) run(ctx context.Context) (crash error) {
 			failures = 0
 		}
 		if err != nil {
-			w.tell(news{from: w, what: failed, err: err})
+			w.send(update{from: w, what: failed, err: err, some: w.some})
 			failures++
 		}
-		if sleep(ctx, w.wait(failures)) != nil {
+		if backoff.Sleep(ctx, w.wait(failures)) != nil {
 			return nil
 		}
 	}
@@ -93,24 +96,20 @@ func (w *watcher) run(ctx context.Context) (crash error) {
 
 // wait returns the time until the next round after so many failed ones in a row.
 func (w *watcher) wait(failures int) time.Duration {
-	d := minBackoff
-	for i := 1; i < failures && d < maxBackoff; i++ {
-		d *= 2
-	}
-	d = min(d, maxBackoff)
-	d += time.Duration(w.rand.Float64() * float64(d) / 2) // watches that ended together do not begin together
-	return max(d, w.finder.api.pause())
+	d := backoff.Doubling(minBackoff, maxBackoff, failures)
+	// Only longer, never shorter: watches that ended together do not begin together.
+	d += time.Duration(w.rand.Float64() * float64(d) / 2)
+	return max(d, w.resolver.api.pause())
 }
 
-// round lists and watches until the watch is to be begun anew (nil) or something fails.
+// round lists and watches until the watch is to be started again (nil) or something fails.
 func (w *watcher) round(ctx context.Context, r *cache.Reflector) error {
-	client, own, err := w.finder.api.connect()
+	client, own, err := w.resolver.api.connect()
 	if err != nil {
 		return err
 	}
 	w.aim(client, own)
-	relist := w.finder.config.Relist
-	relist += time.Duration((2*w.rand.Float64() - 1) * 0.2 * float64(relist))
+	relist := backoff.Jitter(w.rand, w.resolver.config.Relist, 0.2)
 	limited, cancel := context.WithTimeout(ctx, relist)
 	defer cancel()
 	aborted, end := abortable(limited)
@@ -139,20 +138,20 @@ func (w *watcher) aim(client *dynamic.DynamicClient, own string) {
 	}
 }
 
-// failedIn adds where an error that does not say so happened.
+// failedIn adds where an error happened that does not name it.
 func (w *watcher) failedIn(err error) error {
-	var said *roundError
+	var named *roundError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &said):
-		return said.err
+	case errors.As(err, &named):
+		return named.err
 	default:
-		return w.finder.api.failed("list and watch", w.actual, err)
+		return w.resolver.api.failed("list and watch", w.actual, err)
 	}
 }
 
-// roundError is an error that says which request failed.
+// roundError is an error that names which request failed.
 type roundError struct{ err error }
 
 func (e *roundError) Error() string { return e.err.Error() }
@@ -180,11 +179,11 @@ func (w *watcher) ListWithContext(ctx context.Context, o metav1.ListOptions) (ru
 		return nil, ctx.Err() // the round is over
 	}
 	if o.Continue == "" {
-		w.until, w.pages, w.some = time.Now().Add(w.finder.config.Timeout), 0, nil
+		w.until, w.pages, w.some = time.Now().Add(w.resolver.config.Timeout), 0, nil
 	}
 	limited, cancel := context.WithDeadline(ctx, w.until)
 	defer cancel()
-	list, err := w.client.Resource(resources[w.finder.config.Source]).Namespace(w.actual).List(limited, w.finder.options(o))
+	list, err := w.client.Resource(resources[w.resolver.config.Source]).Namespace(w.actual).List(limited, w.resolver.options(o))
 	if w.pages++; err == nil && w.pages > maxPages {
 		err = errTooMany
 	}
@@ -195,26 +194,25 @@ func (w *watcher) ListWithContext(ctx context.Context, o metav1.ListOptions) (ru
 		return list, nil
 	}
 	if limited.Err() != nil && ctx.Err() == nil {
-		err = fmt.Errorf("no answer within %v: %w", w.finder.config.Timeout, err)
+		err = fmt.Errorf("no answer within %v: %w", w.resolver.config.Timeout, err)
 	}
-	if len(w.some) > 0 && !expired(err) {
-		w.tell(news{from: w, what: partial, some: w.some})
+	if expired(err) {
+		w.some = nil
 	}
-	w.some = nil
-	return nil, &roundError{w.finder.api.failed("list", w.actual, causeOf(ctx, err))}
+	return nil, &roundError{w.resolver.api.failed("list", w.actual, causeOf(ctx, err))}
 }
 
 // WatchWithContext opens a watch. One that is not answered in time ends the round: a proxy may hold it back.
 func (w *watcher) WatchWithContext(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-	if err := sleep(ctx, minBackoff-time.Since(w.opened)); err != nil { // a server may end each as soon as it is open
+	if err := backoff.Sleep(ctx, minBackoff-time.Since(w.opened)); err != nil { // a server may end each as soon as it is open
 		return nil, err
 	}
 	w.opened = time.Now()
-	late := time.AfterFunc(w.finder.config.Timeout, func() {
+	late := time.AfterFunc(w.resolver.config.Timeout, func() {
 		abort(ctx, &roundError{fmt.Errorf("watch %s in namespace %s: no answer within %v; a proxy that breaks streams needs watch: false",
-			w.finder.config.Source, w.actual, w.finder.config.Timeout)})
+			w.resolver.config.Source, w.actual, w.resolver.config.Timeout)})
 	})
-	opened, err := w.client.Resource(resources[w.finder.config.Source]).Namespace(w.actual).Watch(ctx, w.finder.options(o))
+	opened, err := w.client.Resource(resources[w.resolver.config.Source]).Namespace(w.actual).Watch(ctx, w.resolver.options(o))
 	if !late.Stop() && err == nil {
 		opened.Stop()
 		err = ctx.Err()
@@ -223,18 +221,18 @@ func (w *watcher) WatchWithContext(ctx context.Context, o metav1.ListOptions) (w
 		return nil, err
 	}
 	if err != nil {
-		err = &roundError{w.finder.api.failed("watch", w.actual, causeOf(ctx, err))}
+		err = &roundError{w.resolver.api.failed("watch", w.actual, causeOf(ctx, err))}
 		abort(ctx, err) // the reflector would go on asking where it is refused
 		return nil, err
 	}
-	w.tell(news{from: w, what: watching})
-	return &openWatch{Interface: opened, closed: func() { w.tell(news{from: w, what: unwatched}) }}, nil
+	w.send(update{from: w, what: watching})
+	return &openWatch{Interface: opened, closed: func() { w.send(update{from: w, what: unwatched}) }}, nil
 }
 
-// expired reports whether the server has forgotten the version that was asked for: a list mends that.
+// expired reports whether the server has forgotten the version that was asked for: a list repairs that.
 func expired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
 
-// openWatch tells when it is closed.
+// openWatch calls closed when it is stopped.
 type openWatch struct {
 	watch.Interface
 	once   sync.Once
@@ -245,16 +243,4 @@ type openWatch struct {
 func (o *openWatch) Stop() {
 	o.Interface.Stop()
 	o.once.Do(o.closed)
-}
-
-// sleep waits for a while; its error is that of a context that ended.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

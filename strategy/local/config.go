@@ -6,7 +6,7 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// Config says where the nodes of this machine meet.
+// Config is where the nodes of this machine meet.
 type Config struct {
 	// Dir is the directory of registrations, made with mode 0700. "" means
 	// $XDG_RUNTIME_DIR/convoke, or convoke-<uid> in the directory for temporary files.

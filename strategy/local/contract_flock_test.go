@@ -20,7 +20,7 @@ func TestContract(t *testing.T) {
 type neighbours struct {
 	tb   testing.TB
 	root string
-	all  []*held
+	all  []*lockedFile
 }
 
 // source answers with registered neighbours of a node at 127.0.0.1:7000.
@@ -79,9 +79,9 @@ func (n *neighbours) register(peers []peer.Peer) {
 	}
 }
 
-func (n *neighbours) write(content []byte) *held {
+func (n *neighbours) write(content []byte) *lockedFile {
 	n.tb.Helper()
-	h, err := hold(n.dir(), content)
+	h, err := createLocked(n.dir(), content)
 	if err != nil {
 		n.tb.Fatal(err)
 	}

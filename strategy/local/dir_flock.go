@@ -34,7 +34,7 @@ func defaultDir() string {
 	return filepath.Join(os.TempDir(), "convoke-"+strconv.Itoa(os.Getuid()))
 }
 
-// private makes dir if it is missing, and refuses one in which somebody else could write: who
+// private makes dir if it is missing, and refuses one in which another user could write: whoever
 // can write there decides whom this node connects to.
 func private(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -52,7 +52,7 @@ func private(dir string) error {
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return errors.New("directory of registrations: the platform does not tell its owner")
+		return errors.New("directory of registrations: the platform does not report its owner")
 	}
 	if uid := os.Getuid(); int64(stat.Uid) != int64(uid) {
 		return refuse(fmt.Sprintf("belongs to user %d, not to %d", stat.Uid, uid))

@@ -17,16 +17,13 @@ var Kind = strategy.Kind[Config]{
 
 	FormerNames: []string{"local_epmd"},
 
-	New: New,
+	New: newStrategy,
 }
 
-// New makes the strategy. A node registers the addresses of env.Self as soon as they are
+// newStrategy makes the strategy. A node registers the addresses of env.Self as soon as they are
 // known and again when they change; it finds others meanwhile. A node is found under the first of its
 // addresses. Registrations that share an address with env.Self are this node's own.
-func New(c Config, env strategy.Env) (strategy.Strategy, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
+func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
 		return run(ctx, c, env, out)
 	}), nil

@@ -43,10 +43,7 @@ func join(t *testing.T, root, cluster string, s *self) (*strategytest.Sink, func
 	t.Helper()
 	c := DefaultConfig()
 	c.Dir = root
-	st, err := New(c, strategy.Env{ClusterID: cluster, Self: s.ask})
-	if err != nil {
-		t.Fatal(err)
-	}
+	st := strategytest.New(t, Kind, c, strategy.Env{ClusterID: cluster, Self: s.ask})
 	ctx, cancel := context.WithCancel(context.Background())
 	sink, done := new(strategytest.Sink), make(chan struct{})
 	go func() {
@@ -157,6 +154,23 @@ func TestANodeRegistersWhenItsAddressIsKnownAndWhenItChanges(t *testing.T) {
 		if n := len(files(t, root)); n != 2 {
 			t.Errorf("%d files of two nodes", n)
 		}
+	})
+}
+
+func TestANodeWhoseAddressChangesRegistersAtOnceWhenItIsNotified(t *testing.T) {
+	inBubble(t, func(t *testing.T, root string) {
+		c, self, changed := DefaultConfig(), at("127.0.0.1:1", "a"), make(chan struct{}, 1)
+		c.Dir, c.Interval = root, 40*time.Second
+		st := strategytest.New(t, Kind, c, strategy.Env{ClusterID: "orders", Self: self.ask, SelfChanged: changed})
+		done := make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { defer close(done); _ = st.Run(ctx, new(strategytest.Sink)) }()
+		defer func() { cancel(); <-done }()
+		other, _ := join(t, root, "orders", at("127.0.0.1:2", "b"))
+		time.Sleep(2 * time.Minute)
+		self.be(peer.Peer{Addr: "127.0.0.1:3", ID: "a"})
+		changed <- struct{}{}
+		expect(t, other, "Set(127.0.0.1:3)")
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/goconvoke/convoke/internal/bounded"
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -29,14 +30,11 @@ type registration struct {
 	Started time.Time `json:"started"`
 }
 
-// parse reads a registration that may have been written by anybody.
+// parse reads a registration that any process may have written.
 func parse(r io.Reader) (registration, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	data, err := bounded.ReadAll(r, maxFile)
 	if err != nil {
 		return registration{}, err
-	}
-	if len(data) > maxFile {
-		return registration{}, fmt.Errorf("larger than %d bytes", maxFile)
 	}
 	var reg registration
 	d := json.NewDecoder(bytes.NewReader(data))

@@ -24,21 +24,16 @@ type node struct {
 	log     hclog.Logger
 	started time.Time
 
-	held  *held    // nil while not registered
-	name  string   // as registered
-	addrs []string // as registered
+	held  *lockedFile // nil while not registered
+	name  string      // as registered
+	addrs []string    // as registered
 }
 
 func run(ctx context.Context, c Config, env strategy.Env, out strategy.Sink) error {
 	n := &node{config: c, cluster: env.ClusterID, self: env.Self, log: env.Log, started: time.Now()}
-	if n.log == nil {
-		n.log = hclog.NewNullLogger()
-	}
-	if n.self == nil {
-		n.self = func() []peer.Peer { return nil }
-	}
 	poll := c.PollConfig
-	poll.MaxBackoff = max(poll.Interval, time.Second) // reading a directory costs nobody anything
+	poll.Wake = env.SelfChanged
+	poll.MaxBackoff = max(poll.Interval, time.Second) // reading a directory costs nothing
 	err := strategy.Poll(n.lookup, poll, env).Run(ctx, out)
 	return errors.Join(err, n.unregister())
 }
@@ -70,7 +65,7 @@ func (n *node) register(dir string) ([]string, error) {
 	if errNew != nil {
 		return addrs, errors.Join(err, errNew)
 	}
-	fresh, errNew := hold(dir, content)
+	fresh, errNew := createLocked(dir, content)
 	if errNew != nil {
 		return addrs, errors.Join(err, errNew)
 	}

@@ -32,7 +32,7 @@ func scan(dir, cluster string) ([]registration, error) {
 		path := filepath.Join(dir, name)
 		switch {
 		case tempName.MatchString(name):
-			err = sweep(path)
+			err = removeStale(path)
 		case strings.HasSuffix(name, ".json"):
 			var reg registration
 			var ok bool
@@ -40,7 +40,7 @@ func scan(dir, cluster string) ([]registration, error) {
 				alive = append(alive, reg)
 			}
 		default:
-			continue // not a registration and no concern of ours
+			continue // not a registration and left alone
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("registration %s: %w", path, err))
@@ -70,7 +70,7 @@ func list(dir string) ([]string, error) {
 
 // inspect reads one registration. It returns false without an error for one whose owner is dead, which it
 // removes, and for one that vanished meanwhile.
-func inspect(path string, ours bool) (reg registration, ok bool, err error) {
+func inspect(path string, named bool) (reg registration, ok bool, err error) {
 	f, free, err := probe(path)
 	if f == nil {
 		return registration{}, false, err
@@ -79,17 +79,17 @@ func inspect(path string, ours bool) (reg registration, ok bool, err error) {
 	switch {
 	case err != nil:
 		return registration{}, false, err
-	case free && !ours:
-		return registration{}, false, errors.New("nobody holds its lock and it does not have the name of a registration; remove it")
+	case free && !named:
+		return registration{}, false, errors.New("its lock is free and its name is not that of a registration; remove it")
 	case free:
-		return registration{}, false, bury(f, path)
+		return registration{}, false, removeIfSame(f, path)
 	}
 	reg, err = parse(f)
 	return reg, err == nil, err
 }
 
-// sweep removes a temporary file whose writer died before it was done.
-func sweep(path string) error {
+// removeStale removes a temporary file whose writer died before it was done.
+func removeStale(path string) error {
 	f, free, err := probe(path)
 	if f == nil {
 		return err
@@ -102,11 +102,11 @@ func sweep(path string) error {
 	if err != nil || time.Since(info.ModTime()) < tempAge {
 		return err
 	}
-	return bury(f, path)
+	return removeIfSame(f, path)
 }
 
 // probe opens a file and reports whether its lock is free; if so, it is held by f from now on,
-// shared with others who probe. The file is nil if there is none any more.
+// shared with other processes that probe. The file is nil if there is none any more.
 func probe(path string) (f *os.File, free bool, err error) {
 	f, err = os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -126,8 +126,8 @@ func probe(path string) (f *os.File, free bool, err error) {
 	return f, free, err
 }
 
-// bury removes the file of a dead owner, provided that the path still leads to it.
-func bury(f *os.File, path string) error {
+// removeIfSame removes the file of a dead owner, provided that the path still leads to it.
+func removeIfSame(f *os.File, path string) error {
 	opened, err := f.Stat()
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ func TestChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := hold(dir, content); err != nil {
+	if _, err := createLocked(dir, content); err != nil {
 		t.Fatal(err)
 	}
 	_, _ = os.Stdout.WriteString("registered\n")
@@ -81,7 +81,7 @@ func TestFilesThatAreNoRegistrationAreNamedAndLeftAlone(t *testing.T) {
 		want string // in the error; "" for a file that is no concern of ours
 	}{
 		"somebody's file": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o600) }, ""},
-		"somebody's JSON": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "x.json"), []byte("{}"), 0o600) }, "x.json: nobody holds its lock"},
+		"somebody's JSON": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "x.json"), []byte("{}"), 0o600) }, "x.json: its lock is free"},
 		"directory":       {func(dir string) error { return os.Mkdir(filepath.Join(dir, goodName), 0o700) }, "not a regular file"},
 		"named pipe":      {func(dir string) error { return syscall.Mkfifo(filepath.Join(dir, goodName), 0o600) }, "not a regular file"},
 		"link":            {func(dir string) error { return os.Symlink("/etc/passwd", filepath.Join(dir, goodName)) }, goodName},
@@ -118,11 +118,11 @@ func TestFilesThatAreNoRegistrationAreNamedAndLeftAlone(t *testing.T) {
 }
 
 // keep holds what locked made: closing a file would let go of its lock.
-var keep []*held
+var keep []*lockedFile
 
 func locked(content string) func(dir string) error {
 	return func(dir string) error {
-		h, err := hold(dir, []byte(content))
+		h, err := createLocked(dir, []byte(content))
 		keep = append(keep, h)
 		return err
 	}
@@ -157,7 +157,7 @@ func TestAFreshFileInThePlaceOfADeadOneIsNotRemoved(t *testing.T) {
 	if err := os.Rename(path+".new", path); err != nil {
 		t.Fatal(err)
 	}
-	if err := bury(f, path); err != nil {
+	if err := removeIfSame(f, path); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(path); err != nil || string(got) != "fresh" {
@@ -226,7 +226,7 @@ func TestARegistrationOfAnotherClusterIsNobodyHere(t *testing.T) {
 }
 
 func TestHoldReportsADirectoryThatIsGone(t *testing.T) {
-	if _, err := hold(filepath.Join(t.TempDir(), "gone"), nil); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := createLocked(filepath.Join(t.TempDir(), "gone"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("hold = %v, want that the directory is gone", err)
 	}
 }

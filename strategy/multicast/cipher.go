@@ -82,8 +82,8 @@ func (c *codec) header(b []byte, suite byte) []byte {
 	return append(b, c.cluster[:]...)
 }
 
-// glance judges a datagram by its size and header alone: a few comparisons, whatever it holds.
-func (c *codec) glance(b []byte) verdict {
+// precheck judges a datagram by its size and header alone: a few comparisons, whatever it holds.
+func (c *codec) precheck(b []byte) dropReason {
 	switch {
 	case len(b) == 0 || len(b) > MaxPacket:
 		return badSize
@@ -110,11 +110,11 @@ func (c *codec) glance(b []byte) verdict {
 	return badKey
 }
 
-// open returns the packet of a datagram that glance accepted. buf is scratch space.
-func (c *codec) open(buf, b []byte) (packet, verdict) {
+// open returns the packet of a datagram that precheck accepted. buf is scratch space.
+func (c *codec) open(buf, b []byte) (packet, dropReason) {
 	body := b[plainSize:]
 	if c.keyed() {
-		var v verdict
+		var v dropReason
 		if body, v = c.unseal(buf, b); v != accepted {
 			return packet{}, v
 		}
@@ -126,7 +126,7 @@ func (c *codec) open(buf, b []byte) (packet, verdict) {
 	return p, accepted
 }
 
-func (c *codec) unseal(buf, b []byte) ([]byte, verdict) {
+func (c *codec) unseal(buf, b []byte) ([]byte, dropReason) {
 	for i := range c.keys {
 		k := &c.keys[i]
 		if [4]byte(b[offHint:]) != k.hint {

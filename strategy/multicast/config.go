@@ -21,13 +21,13 @@ const (
 	maxSeeds = 64
 )
 
-// Config says where heartbeats are sent and how often. All nodes of a cluster need the same
+// Config is where heartbeats are sent and how often. All nodes of a cluster need the same
 // groups, port, broadcast and keys, and similar intervals.
 type Config struct {
 	// IPv4Group is the IPv4 multicast group; default 233.252.1.32, "" turns IPv4 off.
 	IPv4Group string `yaml:"ipv4_group"`
 	// IPv6Group is the IPv6 multicast group; default ff12::6c63 (link-local, transient), "" turns
-	// IPv6 off. A host without IPv6 is no error.
+	// IPv6 off. A host without IPv6 is not an error.
 	IPv6Group string `yaml:"ipv6_group"`
 	// Port is the UDP port to send to and to listen on, 1 to 65535; default 45892. Nodes on one host share it.
 	Port int `yaml:"port"`
@@ -47,7 +47,7 @@ type Config struct {
 	// stands in, it is at most a second.
 	Rescan time.Duration `yaml:"rescan"`
 	// Keys of 32 bytes, base64, at most 8. The first seals, all open, so that keys can be changed
-	// one by one; default none: packets are plain and anybody on the network can join.
+	// one by one; default none: packets are plain and every host on the network can join.
 	Keys []strategy.Key `yaml:"keys"`
 	// Seeds are hosts, with or without a port, that get every heartbeat by unicast as well, at most 64; default none.
 	Seeds []string `yaml:"seeds"`

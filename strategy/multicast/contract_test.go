@@ -16,7 +16,7 @@ func TestContract(t *testing.T) {
 	current := new(host) // the host of the rule that runs
 	kind := Kind
 	kind.New = func(c Config, env strategy.Env) (strategy.Strategy, error) {
-		s, err := New(c, env)
+		s, err := newStrategy(c, env)
 		if err == nil {
 			s.network = current
 		}

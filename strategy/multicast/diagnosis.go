@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// Diagnosis says what a run has sent and heard, to explain why nobody is found.
+// Diagnosis is what a run has sent and received, to explain why no peer is found.
 type Diagnosis struct {
 	Since      time.Time         // start of the run
 	At         time.Time         // of this snapshot
 	Interfaces []string          // in use now, "eth0 (ipv4)"
 	Targets    []string          // groups, broadcasts and seeds that heartbeats go to
 	Sent       uint64            // datagrams
-	Received   map[string]uint64 // datagrams by verdict: "accepted", or why they were dropped
+	Received   map[string]uint64 // datagrams by outcome: "accepted", or why they were dropped
 	Peers      int               // alive now
 	Announced  bool              // this node knew its own address and announced it
 }
@@ -25,7 +25,7 @@ type Diagnosis struct {
 func (d Diagnosis) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d peers heard in %v on %s, sending to %s: %d packets sent, %d accepted",
-		d.Peers, d.At.Sub(d.Since).Round(time.Second), list(d.Interfaces, "no interface"), list(d.Targets, "nobody"),
+		d.Peers, d.At.Sub(d.Since).Round(time.Second), list(d.Interfaces, "no interface"), list(d.Targets, "none"),
 		d.Sent, d.Received[accepted.String()])
 	if r := d.rejected(); r != "" {
 		b.WriteString(", dropped " + r)
@@ -54,10 +54,10 @@ func (d Diagnosis) rejected() string {
 	return strings.Join(parts, ", ")
 }
 
-// hints tell what a reason for dropping packets most likely means, the most telling first.
+// hints are what a reason for dropping packets most likely means, the most specific first.
 var hints = []struct {
-	verdict verdict
-	hint    string
+	dropReason dropReason
+	hint       string
 }{
 	{badKey, "others use another key: compare keys"},
 	{badPlain, "others send without a key: set the same keys on every node"},
@@ -93,7 +93,7 @@ func (d Diagnosis) Hint() string {
 // cause returns what the most telling reason for dropping packets means, "" if there was none.
 func (d Diagnosis) cause() string {
 	for _, h := range hints {
-		if d.Received[h.verdict.String()] > 0 {
+		if d.Received[h.dropReason.String()] > 0 {
 			return h.hint
 		}
 	}
@@ -106,8 +106,8 @@ func (s *Strategy) Diagnose() Diagnosis {
 	defer s.mu.Unlock()
 	d := s.latest
 	d.Interfaces, d.Targets = slices.Clone(d.Interfaces), slices.Clone(d.Targets)
-	if s.screen != nil {
-		d.Received = s.screen.tally()
+	if s.filter != nil {
+		d.Received = s.filter.tally()
 	}
 	return d
 }
@@ -124,12 +124,12 @@ func (r *runner) diagnosis(now time.Time) Diagnosis {
 		Since:     r.born,
 		At:        now,
 		Sent:      r.sender.sent,
-		Received:  r.station.screen.tally(),
+		Received:  r.sockets.filter.tally(),
 		Peers:     len(r.table.nodes),
 		Announced: r.sender.announced,
 	}
 	for f := range family(families) {
-		l := &r.station.links[f]
+		l := &r.sockets.links[f]
 		for _, name := range slices.Sorted(maps.Keys(l.joined)) {
 			d.Interfaces = append(d.Interfaces, fmt.Sprintf("%s (%v)", name, f))
 		}

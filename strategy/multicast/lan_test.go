@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
 // lan is a network in memory. Interfaces of one name are on one wire.
@@ -237,10 +239,7 @@ func (h *host) run(t testing.TB, c Config, node string, addrs ...string) *node {
 
 func (h *host) runEnv(t testing.TB, c Config, n *node) *node {
 	t.Helper()
-	s, err := New(c, n.env)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := strategytest.New(t, Kind, c, n.env).(*Strategy)
 	s.network = h
 	n.strategy = s
 	n.start(t)

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-
 	"github.com/goconvoke/convoke/strategy"
 )
 
@@ -28,31 +26,31 @@ type Heard struct {
 	Goodbye    bool
 }
 
-// Listen reports every datagram that arrives at the port, with the verdict that a node with this
+// Listen reports every datagram that arrives at the port, with the outcome that a node with this
 // configuration and cluster ID would reach, until ctx is done. It sends nothing. each is called by one
-// goroutine; while it runs, nothing is received. Sockets that fail are reopened; the error is that of ctx, or says that
+// goroutine; while it runs, nothing is received. Sockets that fail are reopened; the error is that of ctx, or that
 // nothing could be opened at all.
 func Listen(ctx context.Context, c Config, env strategy.Env, each func(Heard)) error {
 	if env.ClusterID == "" {
 		return errNoCluster
 	}
-	s, err := New(c, env)
+	configured, err := Kind.Configure(c)
 	if err != nil {
 		return err
 	}
-	return s.listen(ctx, each)
+	made, err := configured.New(env)
+	if err != nil {
+		return err
+	}
+	return made.(*Strategy).listen(ctx, each) //nolint:forcetypeassert // Kind makes no other
 }
 
 func (s *Strategy) listen(ctx context.Context, each func(Heard)) error {
-	log := s.env.Log
-	if log == nil {
-		log = hclog.NewNullLogger()
-	}
-	st := newStation(s.config, s.network, log, newScreen(s.config, s.codec, 0))
+	st := newSockets(s.config, s.network, s.env.Log, newFilter(s.config, s.codec, 0))
 	st.everything = true
 	defer st.close()
 	st.maintain(time.Now())
-	if errs, deaf := st.faults(); deaf {
+	if errs, unable := st.faults(); unable {
 		return errors.Join(errs...)
 	}
 	timer := time.NewTimer(time.Until(st.next()))
@@ -65,7 +63,7 @@ func (s *Strategy) listen(ctx context.Context, each func(Heard)) error {
 			each(st.describe(&a))
 		case b := <-st.broken:
 			if st.lose(b, time.Now()) {
-				log.Warn("socket lost", "error", b.err)
+				s.env.Log.Warn("socket lost", "error", b.err)
 			}
 		case <-timer.C:
 			st.maintain(time.Now())
@@ -74,7 +72,7 @@ func (s *Strategy) listen(ctx context.Context, each func(Heard)) error {
 	}
 }
 
-func (s *station) describe(a *arrival) Heard {
+func (s *sockets) describe(a *arrival) Heard {
 	p := &a.packet
 	return Heard{
 		At:         a.time,
@@ -82,15 +80,15 @@ func (s *station) describe(a *arrival) Heard {
 		Interface:  s.name(a.iface),
 		Family:     a.family.String(),
 		Size:       a.size,
-		Verdict:    a.verdict.String(),
-		Cluster:    slices.Contains(ofCluster, a.verdict),
+		Verdict:    a.dropReason.String(),
+		Cluster:    slices.Contains(ofCluster, a.dropReason),
 		Node:       p.Node,
 		Addrs:      p.Addrs,
 		Generation: p.Generation,
 		Seq:        p.Seq,
-		Goodbye:    p.goodbye(),
+		Goodbye:    p.leaves(),
 	}
 }
 
-// ofCluster are the verdicts that only a packet with the right cluster hash gets.
-var ofCluster = []verdict{accepted, own, badKey, badPlain, badReplay, badSkew, badRate, full, badDestination, malformed, stale}
+// ofCluster are the outcomes that only a packet with the right cluster hash gets.
+var ofCluster = []dropReason{accepted, own, badKey, badPlain, badReplay, badSkew, badRate, full, badDestination, malformed, stale}

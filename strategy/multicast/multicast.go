@@ -32,13 +32,13 @@ var Kind = strategy.Kind[Config]{
 		"if_addr":        "leave it out; it listens on all addresses, and interfaces chooses the networks",
 	},
 
-	New: func(c Config, env strategy.Env) (strategy.Strategy, error) { return New(c, env) },
+	New: func(c Config, env strategy.Env) (strategy.Strategy, error) { return newStrategy(c, env) },
 }
 
 var errNoCluster = errors.New("the cluster ID is empty; set `cluster:` so that clusters on one network stay apart")
 
 // Strategy announces this node and reports the nodes it hears. Its Run may be called again
-// after it returned; [Strategy.Diagnose] tells about the latest.
+// after it returned; [Strategy.Diagnose] reports on the latest.
 type Strategy struct {
 	config  Config
 	env     strategy.Env
@@ -47,15 +47,11 @@ type Strategy struct {
 
 	mu     sync.Mutex
 	latest Diagnosis
-	screen *screen
+	filter *filter
 }
 
-// New makes a strategy. It opens nothing. The fields of env that it uses (all but Topology) must be set; they
-// are when it is called through a registry.
-func New(c Config, env strategy.Env) (*Strategy, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
+// newStrategy makes a strategy. It opens nothing.
+func newStrategy(c Config, env strategy.Env) (*Strategy, error) {
 	codec, err := newCodec(env.ClusterID, c.Keys)
 	if err != nil {
 		return nil, err
@@ -63,15 +59,15 @@ func New(c Config, env strategy.Env) (*Strategy, error) {
 	return &Strategy{config: c, env: env, codec: codec, network: kernel{}}, nil
 }
 
-// Run announces and listens until ctx is done; then it says goodbye, which takes under a second.
+// Run announces and listens until ctx is done; then it announces that it leaves, which takes under a second.
 // It returns earlier, with a permanent error, only where the platform lacks multicast or the cluster ID is empty.
 func (s *Strategy) Run(ctx context.Context, out strategy.Sink) error {
 	if s.env.ClusterID == "" {
 		return strategy.Permanent(errNoCluster)
 	}
-	r := newRunner(s, rand.Uint64()|1) // 0 stands for nobody
+	r := newRunner(s, rand.Uint64()|1) // 0 stands for no instance
 	s.mu.Lock()
-	s.screen = r.station.screen
+	s.filter = r.sockets.filter
 	s.mu.Unlock()
 	return r.run(ctx, out)
 }

@@ -55,7 +55,7 @@ func (p *pace) restart(now time.Time) {
 }
 
 // greet makes a newcomer hear this node soon. All nodes greet at once, so the window in which they do grows with their
-// number; who has just sent a heartbeat waits for the second half of it.
+// number; a node that has just sent a heartbeat waits for the second half of it.
 func (p *pace) greet(now time.Time, nodes int) {
 	window := max(quickGap, time.Duration(nodes)*time.Second/quickRate)
 	half := window / 2

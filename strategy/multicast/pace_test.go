@@ -16,7 +16,7 @@ func TestTheIntervalOnTheWireIsTheSentOneOrLittleLonger(t *testing.T) {
 		if got := p.interval(); got < d || got > d*13/10 {
 			t.Errorf("interval of %v = %v, want it or up to 30 %% more", d, got)
 		}
-		if !p.hello() || p.goodbye() {
+		if !p.hello() || p.leaves() {
 			t.Errorf("flags %08b with interval %v, want hello alone", p.Flags, d)
 		}
 	}
@@ -110,8 +110,8 @@ func TestAGreetingComesWithinAWindowThatGrowsWithTheNodes(t *testing.T) {
 
 func TestPacketsOfKnownSendersAreNotCountedAgainstTheirAddress(t *testing.T) {
 	codec := testCodec(t, "orders")
-	s := newScreen(DefaultConfig(), codec, 1)
-	send := func(instance, seq uint64) verdict {
+	s := newFilter(DefaultConfig(), codec, 1)
+	send := func(instance, seq uint64) dropReason {
 		b := codec.encode(nil, &packet{Instance: instance, Seq: seq, Node: "x"})
 		_, v := s.check(datagram{data: b, from: stranger}, epoch)
 		return v

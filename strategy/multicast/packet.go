@@ -45,8 +45,8 @@ const (
 
 // Flags of a packet. Unknown ones are ignored, so that later versions may add some.
 const (
-	flagGoodbye = 1 << iota // the sender leaves
-	flagHello               // please answer to the source of this datagram
+	flagLeave = 1 << iota // the sender leaves
+	flagHello             // please answer to the source of this datagram
 
 	// The interval of the sender stands among the flags, where versions that do not know of it ignore it: 0 if
 	// it is absent, else the number of a step of intervalStep.
@@ -79,8 +79,8 @@ type packet struct {
 	Addrs      []string // canonical host:port, the preferred first, at most 8; an unspecified host stands for the source
 }
 
-func (p *packet) goodbye() bool { return p.Flags&flagGoodbye != 0 }
-func (p *packet) hello() bool   { return p.Flags&flagHello != 0 }
+func (p *packet) leaves() bool { return p.Flags&flagLeave != 0 }
+func (p *packet) hello() bool  { return p.Flags&flagHello != 0 }
 
 // interval returns the longest time between two heartbeats that the sender plans with, before its jitter; 0 if the packet does not
 // carry it.

@@ -27,9 +27,9 @@ func testCodec(t testing.TB, cluster string, keys ...strategy.Key) *codec {
 	return c
 }
 
-// decode judges and opens a datagram as a screen does.
-func (c *codec) decode(b []byte) (packet, verdict) {
-	if v := c.glance(b); v != accepted {
+// decode judges and opens a datagram as a filter does.
+func (c *codec) decode(b []byte) (packet, dropReason) {
+	if v := c.precheck(b); v != accepted {
 		return packet{}, v
 	}
 	return c.open(make([]byte, 0, MaxPacket), b)
@@ -57,7 +57,7 @@ func TestEveryKeyOpensAndTheFirstSeals(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		from, to *codec
-		want     verdict
+		want     dropReason
 	}{
 		{"old to both", older, both, accepted},
 		{"new to both", newer, both, accepted},
@@ -125,7 +125,7 @@ func TestTheLargestPacketFits(t *testing.T) {
 func FuzzPacket(f *testing.F) {
 	plain, sealed := testCodec(f, "orders"), testCodec(f, "orders", testKey(1), testKey(2))
 	goodbye := samplePacket()
-	goodbye.Flags, goodbye.Addrs = flagGoodbye, nil
+	goodbye.Flags, goodbye.Addrs = flagLeave, nil
 	for _, p := range []*packet{samplePacket(), goodbye, {}} {
 		for _, c := range []*codec{plain, sealed} {
 			b := c.encode(nil, p)
@@ -177,7 +177,7 @@ func BenchmarkReceive(b *testing.B) {
 		{"too long", make([]byte, MaxPacket+1)},
 	} {
 		b.Run("junk/"+c.name, func(b *testing.B) {
-			s := newScreen(keyed, codec, 1)
+			s := newFilter(keyed, codec, 1)
 			d := datagram{data: c.data, from: stranger, to: to}
 			now := time.Now()
 			b.ReportAllocs()

@@ -11,7 +11,11 @@ const (
 	maxSources = 1024 // addresses counted apart within a second; the others share one account of maxSources packets
 )
 
-// rates counts packets by source address, second by second.
+// rates counts packets by source address in windows of one second, so that a flood from one address costs a comparison for each
+// packet and leaves the other addresses their share. Counting comes before decryption, because that is what a flood could make
+// expensive. The address of a UDP packet can be forged, so the table is bounded: addresses beyond maxSources share one count.
+// Packets of senders that passed the replay check are refunded up to an allowance of their own, because many nodes may
+// send from one address.
 type rates struct {
 	second time.Time
 	count  map[netip.Addr]int

@@ -92,7 +92,7 @@ func TestBroadcastsReplaceTheGroup(t *testing.T) {
 func TestBroadcastsAndOtherGroupsAreDroppedByWhoUsesAGroup(t *testing.T) {
 	c := DefaultConfig()
 	codec := testCodec(t, "orders")
-	s := newScreen(c, codec, 1)
+	s := newFilter(c, codec, 1)
 	eth0 := iface("eth0", 1, 1, true)
 	s.serve([families][]Interface{{eth0}, {eth0}}, []Interface{eth0, iface("eth1", 2, 1, true)})
 	seq := uint64(0)
@@ -100,7 +100,7 @@ func TestBroadcastsAndOtherGroupsAreDroppedByWhoUsesAGroup(t *testing.T) {
 		name  string
 		to    string
 		iface int
-		want  verdict
+		want  dropReason
 	}{
 		{"our group", "233.252.1.32", 1, accepted},
 		{"our group by another interface", "233.252.1.32", 2, badDestination},
@@ -123,10 +123,7 @@ func TestBroadcastsAndOtherGroupsAreDroppedByWhoUsesAGroup(t *testing.T) {
 func TestListenReportsEveryDatagramAndSendsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
 		h := l.host(1)
-		s, err := New(DefaultConfig(), strategy.Env{ClusterID: "orders"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := strategytest.New(t, Kind, DefaultConfig(), strategy.Env{ClusterID: "orders"}).(*Strategy)
 		s.network = h
 		ctx, cancel := context.WithCancel(t.Context())
 		var got []Heard
@@ -134,7 +131,7 @@ func TestListenReportsEveryDatagramAndSendsNothing(t *testing.T) {
 		go func() { done <- s.listen(ctx, func(h Heard) { got = append(got, h) }) }()
 		synctest.Wait()
 		hello := packet{Instance: 7, Generation: 3, Seq: 1, Node: "x", Addrs: []string{"10.0.1.9:1"}}
-		bye := packet{Instance: 7, Generation: 3, Seq: 2, Flags: flagGoodbye, Node: "x"}
+		bye := packet{Instance: 7, Generation: 3, Seq: 2, Flags: flagLeave, Node: "x"}
 		for _, b := range [][]byte{
 			testCodec(t, "orders").encode(nil, &hello), testCodec(t, "orders").encode(nil, &bye),
 			testCodec(t, "stock").encode(nil, &hello), []byte("heartbeat::x"), []byte("junk"), make([]byte, 2000),
@@ -182,7 +179,7 @@ func TestSilenceIsExplainedOnceAndItsEndToo(t *testing.T) {
 		if n := strings.Count(text, "[WARN]"); n != 1 {
 			t.Errorf("%d warnings in 5 minutes of silence, want 1:\n%s", n, text)
 		}
-		for _, want := range []string{"nobody heard", "eth0 (ipv4)", "233.252.1.32", "sent=", " key", "compare keys"} {
+		for _, want := range []string{"no peer heard", "eth0 (ipv4)", "233.252.1.32", "sent=", " key", "compare keys"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the log lacks %q:\n%s", want, text)
 			}

@@ -21,7 +21,7 @@ func TestTheReadmeListsEverySettingAndReason(t *testing.T) {
 			t.Errorf("no row about the setting %s", key)
 		}
 	}
-	for v := own; v < verdicts; v++ {
+	for v := own; v < dropReasons; v++ {
 		if !strings.Contains(string(text), "`"+v.String()+"`") {
 			t.Errorf("no word about the reason %s", v)
 		}

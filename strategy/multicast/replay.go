@@ -7,11 +7,14 @@ const (
 	maxSkew    = 5 * time.Minute
 )
 
-// window remembers which of the last 64 packets of one sender were heard.
+// window is the replay protection for one sender, the sliding window of IPsec (RFC 4303, section 3.4.3): it accepts each sequence
+// number once, in any order within the last 64, and rejects everything older. Sequence numbers start at 1 with each run, whose
+// random instance is in the packet, so no state has to survive a restart. What a window forgets after keep is rejected by the
+// time in the packet instead, which may differ by maxSkew at most.
 type window struct {
 	last   uint64 // highest sequence number heard
 	seen   uint64 // bit i: last-i was heard
-	gone   bool   // a goodbye was heard: nothing else comes after it
+	gone   bool   // the node announced that it leaves: nothing else comes after it
 	active time.Time
 	keep   time.Duration // after active
 	known  allowance     // of packets after the first
@@ -41,11 +44,11 @@ func (w *window) admit(seq uint64) bool {
 
 // windows holds the replay windows of all senders, at most maxWindows. A window is kept for keep
 // after its last packet, longer if its sender has a long interval. With keys that is as long as a recorded packet would still pass the check of
-// its time, so that nobody can bring a node back from the dead.
+// its time, so that a replay cannot make a node that left appear again.
 type windows struct {
 	keep  time.Duration
 	of    map[uint64]*window // by instance
-	swept time.Time
+	swept time.Time          // when removeSilent last looked
 }
 
 func newWindows(keep time.Duration) *windows {
@@ -54,27 +57,27 @@ func newWindows(keep time.Duration) *windows {
 
 // admit judges a packet by its sender and sequence number. free reports that it need not be counted against the address it came
 // from: it is one of the few a second of a sender that is known.
-func (ws *windows) admit(p *packet, now time.Time) (v verdict, free bool) {
+func (ws *windows) admit(p *packet, now time.Time) (v dropReason, free bool) {
 	w := ws.of[p.Instance]
 	known := w != nil
 	if !known {
-		ws.sweep(now)
+		ws.removeSilent(now)
 		if len(ws.of) >= maxWindows {
 			return full, false
 		}
 		w = &window{}
 		ws.of[p.Instance] = w
 	}
-	if w.gone && !p.goodbye() || !w.admit(p.Seq) {
+	if w.gone && !p.leaves() || !w.admit(p.Seq) {
 		return badReplay, false
 	}
-	w.active, w.gone = now, p.goodbye()
+	w.active, w.gone = now, p.leaves()
 	w.keep = max(ws.keep, (missed+1)*p.interval())
 	return accepted, known && w.known.take(now)
 }
 
-// sweep forgets silent senders, at most once a second.
-func (ws *windows) sweep(now time.Time) {
+// removeSilent drops the windows of silent senders, at most once a second.
+func (ws *windows) removeSilent(now time.Time) {
 	if now.Sub(ws.swept) < time.Second {
 		return
 	}

@@ -52,10 +52,10 @@ func TestNothingIsAdmittedAfterAGoodbye(t *testing.T) {
 	ws, now := newWindows(time.Minute), time.Unix(1000, 0)
 	for i, c := range []struct {
 		p    packet
-		want verdict
+		want dropReason
 	}{
 		{packet{Instance: 1, Seq: 5}, accepted},
-		{packet{Instance: 1, Seq: 9, Flags: flagGoodbye}, accepted},
+		{packet{Instance: 1, Seq: 9, Flags: flagLeave}, accepted},
 		{packet{Instance: 1, Seq: 8}, badReplay},
 		{packet{Instance: 1, Seq: 10}, badReplay},
 		{packet{Instance: 2, Seq: 1}, accepted},

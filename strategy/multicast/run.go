@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	goodbyes   = 3
-	goodbyeGap = 20 * time.Millisecond
+	leavePackets = 3
+	leaveGap     = 20 * time.Millisecond
 
 	repeatAtMost = 30 * time.Second       // an answer that holds is repeated at least this often
 	expiryBatch  = 200 * time.Millisecond // peers that fall silent so close together make one answer
@@ -28,7 +28,7 @@ type runner struct {
 	config   Config
 	log      hclog.Logger
 	out      strategy.Sink
-	station  *station
+	sockets  *sockets
 	table    *table
 	sender   sender
 	seeds    chan seedsAnswer
@@ -45,21 +45,21 @@ type runner struct {
 }
 
 func newRunner(s *Strategy, instance uint64) *runner {
-	screen := newScreen(s.config, s.codec, instance)
+	filter := newFilter(s.config, s.codec, instance)
 	now := time.Now()
 	r := &runner{
 		strategy: s,
 		config:   s.config,
 		log:      s.env.Log,
-		station:  newStation(s.config, s.network, s.env.Log, screen),
+		sockets:  newSockets(s.config, s.network, s.env.Log, filter),
 		seeds:    make(chan seedsAnswer),
 		born:     now,
 		sound:    now,
 		reportAt: now,
 		pace:     newPace(s.config.Interval, s.env.Rand, now),
 	}
-	r.sender = sender{strategy: s, station: r.station, instance: instance, generation: now.UnixNano(), interval: s.config.Interval}
-	r.table = newTable(s.config, r.station.sourceIsLocal)
+	r.sender = sender{strategy: s, sockets: r.sockets, instance: instance, generation: now.UnixNano(), interval: s.config.Interval}
+	r.table = newTable(s.config, r.sockets.sourceIsLocal)
 	r.watch = newWatch(now)
 	return r
 }
@@ -68,7 +68,7 @@ func (r *runner) run(ctx context.Context, out strategy.Sink) error {
 	r.out = out
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	defer r.station.close()
+	defer r.sockets.close()
 	limited, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if len(r.config.Seeds) > 0 {
@@ -84,16 +84,18 @@ func (r *runner) run(ctx context.Context, out strategy.Sink) error {
 		fired := false
 		select {
 		case <-ctx.Done():
-			r.goodbye()
+			r.announceLeave()
 			return ctx.Err()
-		case a := <-r.station.arrivals:
+		case a := <-r.sockets.arrivals:
 			r.hear(&a)
-		case b := <-r.station.broken:
-			if r.station.lose(b, time.Now()) {
+		case b := <-r.sockets.broken:
+			if r.sockets.lose(b, time.Now()) {
 				out.Fail(b.err)
 			}
 		case a := <-r.seeds:
 			r.learn(a)
+		case <-r.strategy.env.SelfChanged:
+			r.pace.restart(time.Now())
 		case <-timer.C:
 			fired = true
 			if err := r.work(time.Now()); err != nil {
@@ -118,7 +120,7 @@ func (r *runner) learn(a seedsAnswer) {
 
 // next returns when work has something to do.
 func (r *runner) next() time.Time {
-	at := r.station.next()
+	at := r.sockets.next()
 	for _, t := range []time.Time{r.pace.next, r.reportAt, r.watch.nextLook()} {
 		if t.Before(at) {
 			at = t
@@ -134,10 +136,10 @@ func (r *runner) next() time.Time {
 
 // work does everything that is due.
 func (r *runner) work(now time.Time) error {
-	if r.station.maintain(now) {
+	if r.sockets.maintain(now) {
 		r.pace.restart(now)
 	}
-	if err := r.station.unsupported(); err != nil {
+	if err := r.sockets.unsupported(); err != nil {
 		return strategy.Permanent(err)
 	}
 	if !now.Before(r.pace.next) {
@@ -184,19 +186,19 @@ func (r *runner) beat(now time.Time) {
 // hear takes an accepted packet.
 func (r *runner) hear(a *arrival) {
 	if r.sender.isSelf(a) {
-		r.station.screen.recount(own)
+		r.sockets.filter.recount(own)
 		return
 	}
-	iface := r.station.name(a.iface)
+	iface := r.sockets.name(a.iface)
 	n := r.table.hear(&a.packet, &a.datagram, iface, a.time)
-	if n.verdict != accepted {
-		r.station.screen.recount(n.verdict)
-		if n.verdict == stale {
+	if n.dropReason != accepted {
+		r.sockets.filter.recount(n.dropReason)
+		if n.dropReason == stale {
 			r.watch.namesake(r.log, a)
 		}
 		return
 	}
-	r.station.heard(iface)
+	r.sockets.heard(iface)
 	r.watch.heard(r.log, a.time)
 	if n.fresh {
 		r.log.Debug("peer heard", "peer", a.packet.Node, "addr", a.from.String(), "generation", a.packet.Generation)
@@ -253,20 +255,20 @@ func (r *runner) takeFresh() []peer.Peer {
 // report gives the answer: a complete one when every peer had the time to be heard since anything
 // was broken by which one could have been heard. It plans the next report.
 func (r *runner) report(now time.Time) {
-	faults, deaf := r.station.faults()
+	faults, unable := r.sockets.faults()
 	faults = append(faults, r.sender.faults()...)
 	live := r.table.live(now)
 	r.takeFresh() // they are among the live ones
 	r.noteSilent(now)
-	if len(faults) > 0 || r.station.shaken || r.station.standIn {
-		r.sound, r.station.shaken = now, false
+	if len(faults) > 0 || r.sockets.shaken || r.sockets.standIn {
+		r.sound, r.sockets.shaken = now, false
 	}
 	interval := r.interval()
 	ripe := now.Sub(r.sound) >= interval+r.config.expiryOf(interval)
 	switch {
 	case ripe:
 		r.out.Set(live)
-	case len(live) > 0 && !deaf, len(faults) == 0:
+	case len(live) > 0 && !unable, len(faults) == 0:
 		r.out.Add(live) // no peer so far: still a sign of life
 	}
 	if len(faults) > 0 {
@@ -297,21 +299,21 @@ func (r *runner) noteSilent(now time.Time) {
 	r.table.silent = r.table.silent[:0]
 }
 
-// goodbye announces that this node leaves, three times because a packet may be lost.
-func (r *runner) goodbye() {
+// announceLeave announces that this node leaves, three times because a packet may be lost.
+func (r *runner) announceLeave() {
 	if !r.sender.announced {
 		return
 	}
-	for i := range goodbyes {
+	for i := range leavePackets {
 		if i > 0 {
-			time.Sleep(goodbyeGap)
+			time.Sleep(leaveGap)
 		}
-		r.sender.goodbye(time.Now())
+		r.sender.leave(time.Now())
 	}
 }
 
 // sourceIsLocal reports whether an address is one of this host.
-func (s *station) sourceIsLocal(a netip.Addr) bool {
+func (s *sockets) sourceIsLocal(a netip.Addr) bool {
 	a = a.WithZone("")
 	return slices.ContainsFunc(s.all, func(i Interface) bool {
 		return slices.ContainsFunc(i.Addrs, func(p netip.Prefix) bool { return p.Addr() == a })

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/goconvoke/convoke/internal/backoff"
 	"github.com/goconvoke/convoke/strategy"
 )
 
@@ -49,9 +50,7 @@ func resolveSeeds(ctx context.Context, c Config, r strategy.Resolver, out chan<-
 		case <-ctx.Done():
 			return
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if backoff.Sleep(ctx, wait) != nil {
 			return
 		}
 	}

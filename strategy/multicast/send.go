@@ -12,19 +12,19 @@ import (
 
 const (
 	answerGap  = time.Second // least time between two answers to one address
-	maxAnswers = 256         // addresses remembered for that; when full nobody new is answered for a while
+	maxAnswers = 256         // addresses remembered for that; when full no new one is answered for a while
 )
 
 // sender sends heartbeats. It belongs to the goroutine of the runner.
 type sender struct {
 	strategy   *Strategy
-	station    *station
+	sockets    *sockets
 	instance   uint64
 	generation int64
 	interval   time.Duration // that heartbeats announce
 	seq        uint64
 	sent       uint64 // datagrams
-	announced  bool   // somebody may know us
+	announced  bool   // a heartbeat was sent, so peers may know this node
 
 	node    string   // as sent last
 	addrs   []string // as sent last
@@ -36,7 +36,7 @@ type sender struct {
 	answered map[netip.AddrPort]time.Time
 }
 
-// identify asks who this node is. It reports false while that is unknown.
+// identify finds out the name and addresses of this node. It reports false while that is unknown.
 func (s *sender) identify() bool {
 	s.node, s.addrs, s.selfErr = "", nil, nil
 	for _, p := range s.strategy.env.Self() {
@@ -91,12 +91,12 @@ func (s *sender) beat(now time.Time, interval time.Duration) bool {
 	return true
 }
 
-// goodbye tells everybody that this node leaves.
-func (s *sender) goodbye(now time.Time) { s.everywhere(flagGoodbye, now) }
+// leave announces to all targets that this node leaves.
+func (s *sender) leave(now time.Time) { s.everywhere(flagLeave, now) }
 
 func (s *sender) everywhere(flags byte, now time.Time) {
 	for f := range family(families) {
-		l := &s.station.links[f]
+		l := &s.sockets.links[f]
 		if l.socket == nil {
 			continue
 		}
@@ -105,7 +105,7 @@ func (s *sender) everywhere(flags byte, now time.Time) {
 			s.byInterface(f, i, flags, now)
 		}
 	}
-	if flags&flagGoodbye == 0 {
+	if flags&flagLeave == 0 {
 		flags |= flagHello
 	}
 	s.toSeeds(flags, now)
@@ -130,7 +130,7 @@ func (s *sender) toSeeds(flags byte, now time.Time) {
 
 // byInterface sends to the group, or as broadcasts to the networks of an interface.
 func (s *sender) byInterface(f family, i Interface, flags byte, now time.Time) {
-	c := s.station.config
+	c := s.sockets.config
 	targets := []netip.Addr{c.groups()[f]}
 	if c.Broadcast && f == v4 {
 		if targets = i.broadcasts(); len(targets) == 0 {
@@ -143,8 +143,8 @@ func (s *sender) byInterface(f family, i Interface, flags byte, now time.Time) {
 		}
 		err := s.send(f, i, netip.AddrPortFrom(t, uint16(c.Port)), s.packet(flags, now))
 		if err != nil {
-			s.station.links[f].sendErr[i.Name] = fmt.Errorf("send to %v by %s: %w", t, i.Name, err)
-			s.station.hurry(now)
+			s.sockets.links[f].sendErr[i.Name] = fmt.Errorf("send to %v by %s: %w", t, i.Name, err)
+			s.sockets.hurry(now)
 		}
 	}
 }
@@ -152,7 +152,7 @@ func (s *sender) byInterface(f family, i Interface, flags byte, now time.Time) {
 // to sends to one address.
 func (s *sender) to(addr netip.AddrPort, flags byte, now time.Time) error {
 	f := familyOf(addr.Addr())
-	if s.station.links[f].socket == nil {
+	if s.sockets.links[f].socket == nil {
 		return fmt.Errorf("no %v socket is open", f)
 	}
 	return s.send(f, Interface{}, addr, s.packet(flags, now))
@@ -160,14 +160,14 @@ func (s *sender) to(addr netip.AddrPort, flags byte, now time.Time) error {
 
 func (s *sender) send(f family, i Interface, to netip.AddrPort, p *packet) error {
 	b := s.strategy.codec.encode(make([]byte, 0, MaxPacket), p)
-	if err := s.station.links[f].socket.Send(b, i, to); err != nil {
+	if err := s.sockets.links[f].socket.Send(b, i, to); err != nil {
 		return err
 	}
 	s.sent++
 	return nil
 }
 
-// answer sends a heartbeat to who asked for one, at most one a second to each.
+// answer sends a heartbeat to a node that asked for one, at most one a second to each.
 func (s *sender) answer(to netip.AddrPort, now time.Time) {
 	for addr, at := range s.answered {
 		if now.Sub(at) >= answerGap {
@@ -182,14 +182,14 @@ func (s *sender) answer(to netip.AddrPort, now time.Time) {
 	}
 	s.answered[to] = now
 	s.announced = true
-	_ = s.to(to, 0, now) // who does not get it asks again
+	_ = s.to(to, 0, now) // a node that does not get it asks again
 }
 
 // isSelf reports whether a packet is of this very node though of another run: when a reload hands
 // over, two runs overlap, and after a crash the last packets of the run before may still arrive.
 func (s *sender) isSelf(a *arrival) bool {
 	p := &a.packet
-	return len(p.Addrs) > 0 && p.Node == s.node && slices.Equal(p.Addrs, s.addrs) && s.station.sourceIsLocal(a.from.Addr())
+	return len(p.Addrs) > 0 && p.Node == s.node && slices.Equal(p.Addrs, s.addrs) && s.sockets.sourceIsLocal(a.from.Addr())
 }
 
 // faults returns what keeps this node from reaching all that it should.
@@ -204,7 +204,7 @@ func (s *sender) faults() []error {
 }
 
 // hurry brings the next look at the interfaces forward: one of them does not work.
-func (s *station) hurry(now time.Time) {
+func (s *sockets) hurry(now time.Time) {
 	if soon := now.Add(eagerRescan); soon.Before(s.scanAt) {
 		s.scanAt = soon
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
+	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
 // call is one call of a sink.
@@ -122,10 +123,7 @@ func netAddrPort(c Config) netip.AddrPort {
 // startReal runs a strategy over the kernel's sockets; the function returned stops it and waits.
 func startReal(ctx context.Context, t *testing.T, c Config, node, addr string) (*notes, func()) {
 	t.Helper()
-	s, err := New(c, testEnv(node, addr))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := strategytest.New(t, Kind, c, testEnv(node, addr))
 	ctx, cancel := context.WithCancel(ctx)
 	out, done := newNotes(), make(chan struct{})
 	go func() {

@@ -87,12 +87,12 @@ func (kernel) Listen(f family, c Config) (socket, error) {
 
 // socket4 is a socket of IPv4.
 type socket4 struct {
-	conn  *net.UDPConn
-	p     *ipv4.PacketConn
-	group net.Addr
-	oob   [oobSize]byte
-	cm    ipv4.ControlMessage
-	tells bool // the platform tells the destination and interface of each datagram
+	conn    *net.UDPConn
+	p       *ipv4.PacketConn
+	group   net.Addr
+	oob     [oobSize]byte
+	cm      ipv4.ControlMessage
+	reports bool // the platform reports the destination and interface of each datagram
 }
 
 func newSocket4(conn *net.UDPConn, group netip.Addr, ttl int) (*socket4, error) {
@@ -103,7 +103,7 @@ func newSocket4(conn *net.UDPConn, group netip.Addr, ttl int) (*socket4, error) 
 	}
 	// Where the platform lacks these two, the filter of destinations is lost, or nodes
 	// of one host do not hear each other: better than nothing.
-	s.tells = s.p.SetControlMessage(ipv4.FlagDst|ipv4.FlagInterface, true) == nil
+	s.reports = s.p.SetControlMessage(ipv4.FlagDst|ipv4.FlagInterface, true) == nil
 	_ = s.p.SetMulticastLoopback(true)
 	return s, nil
 }
@@ -127,7 +127,7 @@ func (s *socket4) Receive(buf []byte) (datagram, error) {
 			to, _ := netip.AddrFromSlice(s.cm.Dst)
 			d.to, d.iface = to.Unmap(), s.cm.IfIndex
 		}
-		if s.tells && d.iface == 0 {
+		if s.reports && d.iface == 0 {
 			continue // it came before the socket was set up
 		}
 		return d, nil
@@ -152,12 +152,12 @@ func (s *socket4) Close() error { return s.conn.Close() }
 
 // socket6 is a socket of IPv6.
 type socket6 struct {
-	conn  *net.UDPConn
-	p     *ipv6.PacketConn
-	group net.Addr
-	oob   [oobSize]byte
-	cm    ipv6.ControlMessage
-	tells bool // the platform tells the destination and interface of each datagram
+	conn    *net.UDPConn
+	p       *ipv6.PacketConn
+	group   net.Addr
+	oob     [oobSize]byte
+	cm      ipv6.ControlMessage
+	reports bool // the platform reports the destination and interface of each datagram
 }
 
 func newSocket6(conn *net.UDPConn, group netip.Addr, hops int) (*socket6, error) {
@@ -166,7 +166,7 @@ func newSocket6(conn *net.UDPConn, group netip.Addr, hops int) (*socket6, error)
 		conn.Close()
 		return nil, fmt.Errorf("set multicast hop limit %d: %w", hops, err)
 	}
-	s.tells = s.p.SetControlMessage(ipv6.FlagDst|ipv6.FlagInterface, true) == nil // see newSocket4
+	s.reports = s.p.SetControlMessage(ipv6.FlagDst|ipv6.FlagInterface, true) == nil // see newSocket4
 	_ = s.p.SetMulticastLoopback(true)
 	return s, nil
 }
@@ -190,7 +190,7 @@ func (s *socket6) Receive(buf []byte) (datagram, error) {
 			d.to, _ = netip.AddrFromSlice(s.cm.Dst)
 			d.iface = s.cm.IfIndex
 		}
-		if s.tells && d.iface == 0 {
+		if s.reports && d.iface == 0 {
 			continue // it came before the socket was set up
 		}
 		return d, nil

@@ -37,7 +37,7 @@ type entry struct {
 	heard      time.Time
 	first      time.Time
 	paths      [families]path
-	reported   peer.Peer // zero until it was told
+	reported   peer.Peer // zero until it was reported
 }
 
 // path is how a node is reached by the family that it was heard on.
@@ -48,17 +48,17 @@ type path struct {
 
 // news is what a packet changed.
 type news struct {
-	verdict verdict
-	fresh   bool        // a node, or a new life of one, that was not known
-	report  []peer.Peer // new, or at a new address
-	gone    bool        // a node that was known leaves
+	dropReason dropReason
+	fresh      bool        // a node, or a new life of one, that was not known
+	report     []peer.Peer // new, or at a new address
+	gone       bool        // a node that was known leaves
 }
 
 func newTable(c Config, local func(netip.Addr) bool) *table {
 	return &table{config: c, local: local, nodes: make(map[string]*entry)}
 }
 
-// hear takes a packet that passed the screen. zone names the interface it came in by.
+// hear takes a packet that passed the filter. zone names the interface it came in by.
 func (t *table) hear(p *packet, d *datagram, zone string, now time.Time) news {
 	key := nodeKey(p)
 	e := t.nodes[key]
@@ -68,13 +68,13 @@ func (t *table) hear(p *packet, d *datagram, zone string, now time.Time) news {
 	}
 	switch {
 	case e != nil && e.instance != p.Instance && !p.newer(e.generation, e.instance):
-		return news{verdict: stale}
-	case p.goodbye():
+		return news{dropReason: stale}
+	case p.leaves():
 		delete(t.nodes, key)
 		return news{gone: e != nil}
 	case e == nil && len(t.nodes) >= maxPeers:
 		if t.purge(now); len(t.nodes) >= maxPeers {
-			return news{verdict: full}
+			return news{dropReason: full}
 		}
 	}
 	fresh := e == nil || e.instance != p.Instance
@@ -95,7 +95,7 @@ func (t *table) hear(p *packet, d *datagram, zone string, now time.Time) news {
 	return n
 }
 
-// nodeKey tells nodes apart; the zero byte keeps instances from meeting names.
+// nodeKey identifies a node; the zero byte keeps instances from meeting names.
 func nodeKey(p *packet) string {
 	if p.Node != "" {
 		return p.Node
@@ -124,7 +124,7 @@ func (e *entry) hear(p *packet, d *datagram, zone string, now time.Time, c Confi
 	e.paths[d.family] = next
 }
 
-// reach returns the first announced address that is usable by who heard it from this source.
+// reach returns the first announced address that is usable by a node that received it from this source.
 func reach(addrs []string, from netip.Addr, zone string) path {
 	f := familyOf(from)
 	var other, linkLocal string

@@ -133,16 +133,16 @@ func TestTheReportedAddressIsUsableAndStable(t *testing.T) {
 func TestLivesOfANodeReplaceOneAnother(t *testing.T) {
 	a1, a2 := []string{"10.0.0.1:1"}, []string{"10.0.0.2:1"}
 	for _, c := range []struct {
-		name    string
-		heard   []hearing
-		verdict verdict
-		want    []string
+		name       string
+		heard      []hearing
+		dropReason dropReason
+		want       []string
 	}{
 		{"a newer life", []hearing{{from: "10.0.0.1", gen: 1, addrs: a1}, {from: "10.0.0.2", gen: 2, addrs: a2}}, accepted, a2},
 		{"an older life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 1, addrs: a1}}, stale, a2},
-		{"goodbye", []hearing{{from: "10.0.0.1", gen: 1, addrs: a1}, {from: "10.0.0.1", gen: 1, flags: flagGoodbye}}, accepted, nil},
-		{"goodbye of an older life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 1, flags: flagGoodbye}}, stale, a2},
-		{"goodbye of a newer life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 3, flags: flagGoodbye}}, accepted, nil},
+		{"goodbye", []hearing{{from: "10.0.0.1", gen: 1, addrs: a1}, {from: "10.0.0.1", gen: 1, flags: flagLeave}}, accepted, nil},
+		{"goodbye of an older life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 1, flags: flagLeave}}, stale, a2},
+		{"goodbye of a newer life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 3, flags: flagLeave}}, accepted, nil},
 		{
 			"a clock set back at a restart counts once the newer life is silent",
 			[]hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {after: tableExpiry, from: "10.0.0.1", gen: 1, addrs: a1}},
@@ -155,8 +155,8 @@ func TestLivesOfANodeReplaceOneAnother(t *testing.T) {
 		for _, h := range c.heard {
 			last, at = h.into(tb), h.after
 		}
-		if last.verdict != c.verdict {
-			t.Errorf("%s: %v, want %v", c.name, last.verdict, c.verdict)
+		if last.dropReason != c.dropReason {
+			t.Errorf("%s: %v, want %v", c.name, last.dropReason, c.dropReason)
 		}
 		var got []string
 		for _, p := range tb.live(epoch.Add(at)) {
@@ -170,9 +170,9 @@ func TestLivesOfANodeReplaceOneAnother(t *testing.T) {
 
 func TestTheTableIsBounded(t *testing.T) {
 	tb := newTable(DefaultConfig(), elsewhere)
-	hear := func(i int, at time.Time) verdict {
+	hear := func(i int, at time.Time) dropReason {
 		p := &packet{Instance: uint64(i), Seq: 1, Node: fmt.Sprint(i), Addrs: []string{"10.0.0.1:1"}}
-		return tb.hear(p, &datagram{from: stranger}, "", at).verdict
+		return tb.hear(p, &datagram{from: stranger}, "", at).dropReason
 	}
 	for i := range maxPeers {
 		if v := hear(i, epoch); v != accepted {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goconvoke/convoke/internal/ratelog"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -26,9 +27,8 @@ type watch struct {
 
 	stale     time.Time // a packet of an older life was dropped: the first of an unbroken series,
 	staleLast time.Time // and the last
-	nameTold  time.Time
-	refused   uint64 // packets of this cluster that were refused, as told last
-	refusedAt time.Time
+	refused   uint64    // packets of this cluster that were refused, as logged last
+	warnings  *ratelog.Limiter
 
 	came, left, lost changes   // of the peers, since the last summary
 	summaryAt        time.Time // when the next summary is due; zero: nothing has changed
@@ -58,7 +58,9 @@ func nameOf(node string) string {
 	return node
 }
 
-func newWatch(now time.Time) watch { return watch{next: now.Add(silence), last: now} }
+func newWatch(now time.Time) watch {
+	return watch{next: now.Add(silence), last: now, warnings: &ratelog.Limiter{Every: warnEvery}}
+}
 
 // heard notes a packet of a peer.
 func (w *watch) heard(log hclog.Logger, now time.Time) {
@@ -72,7 +74,7 @@ func (w *watch) heard(log hclog.Logger, now time.Time) {
 	}
 }
 
-// look warns if nobody was heard for a while, and plans the next look.
+// look warns if no peer was heard for a while, and plans the next look.
 func (w *watch) look(log hclog.Logger, d Diagnosis, now time.Time) {
 	if quiet := now.Sub(w.last); quiet < silence {
 		w.next = w.last.Add(silence)
@@ -80,7 +82,7 @@ func (w *watch) look(log hclog.Logger, d Diagnosis, now time.Time) {
 	}
 	w.warned = true
 	w.next = now.Add(warnEvery)
-	log.Warn("nobody heard", "elapsed", now.Sub(w.last).Round(time.Second), "interfaces", d.Interfaces,
+	log.Warn("no peer heard", "elapsed", now.Sub(w.last).Round(time.Second), "interfaces", d.Interfaces,
 		"targets", d.Targets, "sent", d.Sent, "rejected", d.rejected(), "hint", d.Hint())
 }
 
@@ -120,26 +122,27 @@ func (w *watch) summarize(log hclog.Logger, peers int, now time.Time) {
 }
 
 // namesake takes note of a packet from an older life of a node. After a restart few of those
-// arrive; who keeps sending them is another node of the same name.
+// arrive; a node that keeps sending them is another one of the same name.
 func (w *watch) namesake(log hclog.Logger, a *arrival) {
 	if a.time.Sub(w.staleLast) > namesakes/2 {
 		w.stale = a.time
 	}
 	w.staleLast = a.time
-	if a.time.Sub(w.stale) < namesakes || a.time.Sub(w.nameTold) < warnEvery {
+	const phrase = "two nodes use one name, only the one started last is reported"
+	if a.time.Sub(w.stale) < namesakes || !w.warnings.Allow(phrase, a.time) {
 		return
 	}
-	w.nameTold = a.time
-	log.Warn("two nodes use one name, only the one started last is reported", "peer", a.packet.Node, "addr", a.from.String())
+	log.Warn(phrase, "peer", a.packet.Node, "addr", a.from.String())
 }
 
 // refusals warns of packets of this cluster that could not be accepted while others are: some nodes have
 // other keys, or a clock that is off.
 func (w *watch) refusals(log hclog.Logger, d Diagnosis, now time.Time) {
 	n := d.Received[badKey.String()] + d.Received[badPlain.String()] + d.Received[badSkew.String()]
-	if d.Peers == 0 || n == w.refused || now.Sub(w.refusedAt) < warnEvery {
+	const phrase = "packets of this cluster were dropped"
+	if d.Peers == 0 || n == w.refused || !w.warnings.Allow(phrase, now) {
 		return
 	}
-	w.refused, w.refusedAt = n, now
-	log.Warn("packets of this cluster were dropped", "rejected", d.rejected(), "hint", d.cause())
+	w.refused = n
+	log.Warn(phrase, "rejected", d.rejected(), "hint", d.cause())
 }

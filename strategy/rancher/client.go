@@ -10,6 +10,10 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"github.com/goconvoke/convoke/internal/bounded"
+	"github.com/goconvoke/convoke/internal/safetext"
+	"github.com/goconvoke/convoke/strategy"
 )
 
 const (
@@ -18,12 +22,10 @@ const (
 	framing   = 64 << 10 // bytes between the chunks of a body
 )
 
-type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
-
 // client asks the metadata server. Every question has a connection of its own, which ends with it: the
 // server is on the same host, and nothing is left when a Run ends.
 type client struct {
-	dial dialFunc
+	dial strategy.DialFunc
 	base string // URL without a slash at the end
 }
 
@@ -34,14 +36,14 @@ type statusError struct {
 	message  string
 }
 
-// Error returns the status with what the server says of it.
+// Error returns the status with the message of the server.
 func (e *statusError) Error() string {
 	text := fmt.Sprintf("the server answers %d %s", e.code, http.StatusText(e.code))
 	if e.location != "" {
-		return text + ", a redirect to " + quote(e.location) + ", which is not followed; set url to the metadata server itself"
+		return text + ", a redirect to " + safetext.Quote(e.location, maxQuote) + ", which is not followed; set url to the metadata server itself"
 	}
 	if e.message != "" {
-		text += ": " + quote(e.message)
+		text += ": " + safetext.Quote(e.message, maxQuote)
 	}
 	return text
 }
@@ -53,7 +55,7 @@ func (c client) get(ctx context.Context, path string) ([]byte, error) {
 	switch {
 	case err == nil:
 		return body, nil
-	case ctx.Err() != nil: // the errors of a connection that was taken away say nothing
+	case ctx.Err() != nil: // the errors of a connection that was taken away have no meaning
 		err = fmt.Errorf("no answer: %w", context.Cause(ctx))
 	}
 	return nil, fmt.Errorf("ask %s: %w", target, err)
@@ -88,7 +90,7 @@ func closeWith(ctx context.Context, conn net.Conn) (end func()) {
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(closed)
-		_ = conn.Close() // who reads from it sees the end
+		_ = conn.Close() // its reader sees the end
 	})
 	return func() {
 		if stop() {
@@ -107,14 +109,15 @@ func read(conn io.Reader, req *http.Request) ([]byte, error) {
 		if limited.N <= 0 {
 			return nil, fmt.Errorf("the headers of the answer are larger than %d bytes", maxHeader)
 		}
-		return nil, fmt.Errorf("read the answer: %w", clip(cutShort(err)))
+		return nil, fmt.Errorf("read the answer: %w", safetext.Error(cutShort(err), maxQuote))
 	}
 	limited.N += maxBody + framing
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	body, err := bounded.ReadAll(res.Body, maxBody)
+	large := (*bounded.TooLargeError)(nil)
 	switch {
 	case res.StatusCode != http.StatusOK:
 		return nil, refusal(res, body)
-	case len(body) > maxBody || limited.N <= 0:
+	case limited.N <= 0 || errors.As(err, &large):
 		return nil, fmt.Errorf("the answer is larger than %d bytes", maxBody)
 	case err != nil:
 		return nil, fmt.Errorf("read the answer: %w", cutShort(err))
@@ -137,11 +140,11 @@ func refusal(res *http.Response, body []byte) error {
 	if res.StatusCode >= 300 && res.StatusCode < 400 {
 		e.location = res.Header.Get("Location")
 	}
-	var told struct {
+	var refusal struct {
 		Message string `json:"message"`
 	}
-	if json.Unmarshal(body, &told) == nil && told.Message != "" {
-		e.message = told.Message
+	if json.Unmarshal(body, &refusal) == nil && refusal.Message != "" {
+		e.message = refusal.Message
 	}
 	return e
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// Config says which containers are peers and whom to ask for them.
+// Config is which containers are peers and the server to ask for them.
 type Config struct {
 	Port int `yaml:"port"` // required, 1..65535; the metadata does not know where the peers listen
 
@@ -43,11 +43,11 @@ const (
 )
 
 // DefaultConfig asks for the containers of the own service that run or start and are not known to be
-// ill: every 5 s, with 10 s for an answer, and at once when the server tells of a change. It has no port.
+// ill: every 5 s, with 10 s for an answer, and at once when the server reports a change. It has no port.
 func DefaultConfig() Config {
 	return Config{
 		States: []string{"running", "starting"},
-		// Rancher says initializing where others say starting.
+		// Rancher has initializing where others have starting.
 		HealthStates:  []string{"healthy", "none", "starting", "initializing", "reinitializing"},
 		URL:           "http://rancher-metadata/2016-07-29",
 		Wait:          30 * time.Second,
@@ -64,7 +64,7 @@ func (c Config) Validate() error {
 	}
 	switch {
 	case c.Port == 0:
-		bad("port", "say on which port the peers listen")
+		bad("port", "set the port on which the peers listen")
 	case c.Port < 0 || c.Port > 65535:
 		bad("port", "%d is not in 1..65535", c.Port)
 	}
@@ -73,7 +73,7 @@ func (c Config) Validate() error {
 	}
 	for key, name := range map[string]string{"service": c.Service, "stack": c.Stack} {
 		if len(name) > maxName || strings.Trim(name, namesAll) != "" || strings.Trim(name, ".") == "" && name != "" {
-			bad(key, "%q is no name of a %s: letters, digits, '-', '_' and '.'", name, key)
+			bad(key, "%q is not a valid %s name: letters, digits, '-', '_' and '.'", name, key)
 		}
 	}
 	checkStates(bad, "states", c.States, "running")
@@ -94,7 +94,7 @@ func checkStates(bad func(key, format string, args ...any), key string, states [
 	}
 	for i, s := range states {
 		if s == "" || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz-") != "" {
-			bad(fmt.Sprintf("%s[%d]", key, i), "%q is no state; they are in lower case, such as %s", s, example)
+			bad(fmt.Sprintf("%s[%d]", key, i), "%q is not a state; they are in lower case, such as %s", s, example)
 		}
 	}
 }

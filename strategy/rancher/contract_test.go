@@ -5,9 +5,7 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/goconvoke/convoke/internal/pipenet"
 	"github.com/goconvoke/convoke/peer"
-	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/rancher/ranchertest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
@@ -19,16 +17,14 @@ func TestContractOfANamedServiceWithoutWaiting(t *testing.T) {
 }
 
 func testContract(t *testing.T, more string) {
-	current := pipenet.Listen("rancher-metadata") // of the rule that runs
-	kind := Kind
-	kind.New = func(c Config, env strategy.Env) (strategy.Strategy, error) { return newStrategy(c, env, current.Dial) }
 	strategytest.Run(t, strategytest.Subject{
-		Kind: kind,
+		Kind: Kind,
 		Setup: func(tb testing.TB) *strategytest.Source {
-			current = pipenet.Listen("rancher-metadata")
-			s := ranchertest.New(tb, current)
+			pipe := strategytest.Listen("rancher-metadata")
+			s := ranchertest.New(tb, pipe)
 			src := scripted(tb, s)
 			src.Config += more
+			src.Env.Dial = pipe.Dial
 			if more == "" {
 				src.Empty = nil // who asks is a container of the service
 			}

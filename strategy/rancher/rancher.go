@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -25,28 +24,18 @@ var Kind = strategy.Kind[Config]{
 	FormerKeys: map[string]string{
 		"polling_interval": "interval",
 		"poll_interval":    "interval",
-		"node_basename":    "leave it out; a peer is an address, and port says where it listens",
+		"node_basename":    "leave it out; a peer is an address, and port is where it listens",
 	},
 
-	New: New,
+	New: newStrategy,
 }
 
-// New makes the strategy. It asks the metadata server for the service every interval, and at once
-// when the server says that anything has changed.
-func New(c Config, env strategy.Env) (strategy.Strategy, error) {
-	return newStrategy(c, env, new(net.Dialer).DialContext)
-}
-
-func newStrategy(c Config, env strategy.Env, dial dialFunc) (strategy.Strategy, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	if env.Log == nil {
-		env.Log = hclog.NewNullLogger()
-	}
+// newStrategy makes the strategy. It asks the metadata server for the service every interval, and at once
+// when the server reports that anything has changed.
+func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	base := strings.TrimRight(c.URL, "/")
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
-		s := client{dial: dial, base: base}
+		s := client{dial: env.Dial, base: base}
 		l := &lookup{config: c, client: s, log: env.Log}
 		poll := c.PollConfig
 		if c.Wait > 0 {
@@ -69,7 +58,7 @@ type lookup struct {
 	config Config
 	client client
 	log    hclog.Logger
-	told   string // why nobody is a peer, as last said
+	logged string // why no container is a peer, as last logged
 }
 
 func (l *lookup) peers(ctx context.Context) ([]peer.Peer, error) {
@@ -121,14 +110,14 @@ func (l *lookup) hint(err error) error {
 	return fmt.Errorf("%w; check stack and service", err)
 }
 
-// explain says once why no container of a service that has some is a peer.
+// explain logs once why no container of a service that has some is a peer.
 func (l *lookup) explain(out filtered) {
 	why := out.String()
 	if out.kept > 0 || out.total == 0 {
 		why = ""
 	}
-	if why != "" && why != l.told {
+	if why != "" && why != l.logged {
 		l.log.Warn("the service has containers but none is a peer", "service", servicePath(l.config), "containers", why)
 	}
-	l.told = why
+	l.logged = why
 }

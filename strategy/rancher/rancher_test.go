@@ -12,7 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/goconvoke/convoke/internal/pipenet"
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/rancher/ranchertest"
@@ -27,12 +26,9 @@ func cart(s *ranchertest.Server) Config {
 }
 
 // follow runs the strategy until the test ends.
-func follow(t *testing.T, c Config, dial dialFunc) *strategytest.Sink {
+func follow(t *testing.T, c Config, dial strategy.DialFunc) *strategytest.Sink {
 	t.Helper()
-	st, err := newStrategy(c, strategy.Env{}, dial)
-	if err != nil {
-		t.Fatal(err)
-	}
+	st := strategytest.New(t, Kind, c, strategy.Env{Dial: dial})
 	ctx, cancel := context.WithCancel(context.Background())
 	sink, done := new(strategytest.Sink), make(chan struct{})
 	go func() {
@@ -47,7 +43,7 @@ func follow(t *testing.T, c Config, dial dialFunc) *strategytest.Sink {
 func told(t *testing.T, f http.HandlerFunc, change func(*Config)) (last string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		pipe := pipenet.Listen("rancher-metadata")
+		pipe := strategytest.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		s.Fault(f)
 		c := cart(s)
@@ -97,17 +93,17 @@ func TestOneServiceInEveryShape(t *testing.T) {
 		"no list":                   {`{"name":"cart","stack_name":"shop"}`, "it has no list of containers"},
 		"an empty object":           {`{}`, "it has no list of containers"},
 		"null":                      {`null`, "it has no list of containers"},
-		"a list":                    {`[]`, "the answer is no service in JSON"},
-		"text":                      {`cart/`, "the answer is no service in JSON"},
+		"a list":                    {`[]`, "the answer is not a service in JSON"},
+		"text":                      {`cart/`, "the answer is not a service in JSON"},
 		"nothing":                   {``, "the answer is empty"},
-		"two answers":               {head + `[]}{}`, "the answer is no service in JSON"},
+		"two answers":               {head + `[]}{}`, "the answer is not a service in JSON"},
 		"containers is an object":   {head + `{}}`, "its containers are no list"},
 		"names, as in 2015-07-25":   {head + `["shop-cart-1"]}`, "set the version in url to 2015-12-19 or later"},
 		"another service":           {strings.Replace(one(``), `"cart"`, `"till"`, 1), `answers with the service "till" of the stack "shop"`},
 		"another stack":             {strings.Replace(one(``), `"shop"`, `"quay"`, 1), `of the stack "quay"`},
 		"a container that is null":  {head + `[null]}`, "container 1: want an object"},
-		"an address that is none":   {one(`"name":"x","state":"running","primary_ip":"10.0.0"`), `container "x": "10.0.0" is no IP address`},
-		"an address with a port":    {one(`"name":"x","state":"running","primary_ip":"10.0.0.2:80"`), "is no IP address"},
+		"an address that is none":   {one(`"name":"x","state":"running","primary_ip":"10.0.0"`), `container "x": "10.0.0" is not an IP address`},
+		"an address with a port":    {one(`"name":"x","state":"running","primary_ip":"10.0.0.2:80"`), "is not an IP address"},
 		"a container of other type": {one(`"state":7`), "container 2: json: cannot unmarshal number"},
 		"too many": {head + "[" + strings.TrimSuffix(strings.Repeat("{},", maxContainers+1), ",") + "]}",
 			"more than 10000 containers"},
@@ -191,7 +187,7 @@ func raw(w http.ResponseWriter, answer string) {
 
 func TestAServerThatCannotBeReachedIsAFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := ranchertest.New(t, pipenet.Listen("rancher-metadata"))
+		s := ranchertest.New(t, strategytest.Listen("rancher-metadata"))
 		c := cart(s)
 		c.Wait = 30 * time.Second
 		sink := follow(t, c, func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no such host") })
@@ -205,7 +201,7 @@ func TestAServerThatCannotBeReachedIsAFail(t *testing.T) {
 
 func TestAHangIsReportedInTimeAndTheLastAnswerStands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := pipenet.Listen("rancher-metadata")
+		pipe := strategytest.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		s.Put("shop", "cart", ranchertest.Container("c1", "10.0.0.1"))
 		sink := follow(t, cart(s), pipe.Dial)
@@ -222,7 +218,7 @@ func TestAHangIsReportedInTimeAndTheLastAnswerStands(t *testing.T) {
 
 func TestThePeersAreInOrderThoughTheServerKeepsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := pipenet.Listen("rancher-metadata")
+		pipe := strategytest.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		var all []any
 		for i := range 300 { // more than fits into one chunk
@@ -246,7 +242,7 @@ func TestThePeersAreInOrderThoughTheServerKeepsNone(t *testing.T) {
 
 func TestLabelsBecomeZoneAndVersion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := pipenet.Listen("rancher-metadata")
+		pipe := strategytest.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		one := ranchertest.Container("C1", "10.0.0.1")
 		one["labels"] = ranchertest.Object{"zone": "a", "app.version": "7"}
@@ -266,7 +262,7 @@ func TestLabelsBecomeZoneAndVersion(t *testing.T) {
 
 func TestANeighbourInTheOwnStackIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := pipenet.Listen("rancher-metadata")
+		pipe := strategytest.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		s.Client("10.0.0.1")
 		s.Put("Shop", "Cart", ranchertest.Container("c1", "10.0.0.1"))
@@ -284,7 +280,7 @@ func TestANeighbourInTheOwnStackIsFound(t *testing.T) {
 
 func TestANameThatIsANumberIsNoPlaceInTheList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := pipenet.Listen("rancher-metadata")
+		pipe := strategytest.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		s.Put("shop", "till", ranchertest.Container("t1", "10.0.0.2"))
 		c := cart(s)
@@ -330,14 +326,14 @@ func TestConfigurationMistakes(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		"no port":            {func(c *Config) { c.Port = 0 }, "port: say on which port"},
+		"no port":            {func(c *Config) { c.Port = 0 }, "port: set the port"},
 		"port":               {func(c *Config) { c.Port = 65536 }, "65536 is not in 1..65535"},
 		"stack alone":        {func(c *Config) { c.Stack = "shop" }, `service: name the service of the stack "shop"`},
-		"path in a name":     {func(c *Config) { c.Service = "a/../b" }, "is no name of a service"},
-		"dots":               {func(c *Config) { c.Service = ".." }, "is no name of a service"},
-		"query in a name":    {func(c *Config) { c.Service, c.Stack = "a", "b?c" }, "is no name of a stack"},
+		"path in a name":     {func(c *Config) { c.Service = "a/../b" }, "is not a valid service name"},
+		"dots":               {func(c *Config) { c.Service = ".." }, "is not a valid service name"},
+		"query in a name":    {func(c *Config) { c.Service, c.Stack = "a", "b?c" }, "is not a valid stack name"},
 		"no state":           {func(c *Config) { c.States = nil }, "states: name at least one"},
-		"state":              {func(c *Config) { c.States = []string{"running", "Up"} }, `states[1]: "Up" is no state`},
+		"state":              {func(c *Config) { c.States = []string{"running", "Up"} }, `states[1]: "Up" is not a state`},
 		"health state":       {func(c *Config) { c.HealthStates = []string{""} }, "health_states[0]"},
 		"wait":               {func(c *Config) { c.Wait = time.Hour }, "wait: 1h0m0s is not in 1s..2m0s"},
 		"interval":           {func(c *Config) { c.Interval = 0 }, "interval"},
@@ -351,7 +347,7 @@ func TestConfigurationMistakes(t *testing.T) {
 		c := DefaultConfig()
 		c.Port = 7946
 		tc.change(&c)
-		if _, err := New(c, strategy.Env{}); err == nil || !strings.Contains(err.Error(), tc.want) {
+		if _, err := Kind.Configure(c); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v, want %q", name, err, tc.want)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/goconvoke/convoke/internal/safetext"
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -21,7 +22,7 @@ const (
 	maxQuote      = 200    // bytes of a foreign text that an error or a log quotes
 )
 
-// service is what the metadata say of a service. Whatever it does not name is skipped, also its token.
+// service is what the metadata hold of a service. Whatever it does not name is skipped, also its token.
 type service struct {
 	Name       string     `json:"name"`
 	StackName  string     `json:"stack_name"`
@@ -35,7 +36,7 @@ type containers struct {
 	errs  []error // of those that cannot be read
 }
 
-// container is what the metadata say of a container. Text that is null is "".
+// container is what the metadata hold of a container. Text that is null is "".
 type container struct {
 	Name        string         `json:"name"`
 	PrimaryIP   string         `json:"primary_ip"`
@@ -48,10 +49,10 @@ type container struct {
 func readService(body []byte) (*service, error) {
 	var s service
 	if err := json.Unmarshal(body, &s); err != nil {
-		return nil, fmt.Errorf("the answer is no service in JSON: %w", clip(err))
+		return nil, fmt.Errorf("the answer is not a service in JSON: %w", safetext.Error(err, maxQuote))
 	}
 	if !s.Containers.given {
-		return nil, errors.New("the answer is no service: it has no list of containers")
+		return nil, errors.New("the answer is not a service: it has no list of containers")
 	}
 	return &s, nil
 }
@@ -59,7 +60,7 @@ func readService(body []byte) (*service, error) {
 // isOf reports a service other than the one asked for: to the server a name that is a number is a place in a list.
 func (s *service) isOf(c Config) error {
 	if c.Service != "" && !strings.EqualFold(s.Name, c.Service) || c.Stack != "" && !strings.EqualFold(s.StackName, c.Stack) {
-		return fmt.Errorf("the server answers with the service %s of the stack %s", quote(s.Name), quote(s.StackName))
+		return fmt.Errorf("the server answers with the service %s of the stack %s", safetext.Quote(s.Name, maxQuote), safetext.Quote(s.StackName, maxQuote))
 	}
 	return nil
 }
@@ -92,7 +93,7 @@ func (c *containers) UnmarshalJSON(raw []byte) error {
 		case one[0] != '{':
 			c.mistake(n, errors.New("want an object"))
 		case err != nil:
-			c.mistake(n, clip(err))
+			c.mistake(n, safetext.Error(err, maxQuote))
 		default:
 			c.all = append(c.all, read)
 		}
@@ -126,7 +127,7 @@ func (c *containers) peers(config Config) ([]peer.Peer, filtered, error) {
 		case err == nil:
 			found = append(found, p)
 		case len(errs) < maxMistakes:
-			errs = append(errs, fmt.Errorf("container %s: %w", quote(one.Name), clip(err)))
+			errs = append(errs, fmt.Errorf("container %s: %w", safetext.Quote(one.Name, maxQuote), safetext.Error(err, maxQuote)))
 		}
 	}
 	slices.SortFunc(found, func(a, b peer.Peer) int { return cmp.Or(cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.ID, b.ID)) })
@@ -150,7 +151,7 @@ func (c *container) ip() string {
 
 func (c *container) peer(ip string, config Config) (peer.Peer, error) {
 	if net.ParseIP(ip) == nil {
-		return peer.Peer{}, fmt.Errorf("%s is no IP address", quote(ip))
+		return peer.Peer{}, fmt.Errorf("%s is not an IP address", safetext.Quote(ip, maxQuote))
 	}
 	addr, err := peer.Addr(net.JoinHostPort(ip, strconv.Itoa(config.Port)))
 	if err != nil {
@@ -192,28 +193,12 @@ func (f *filtered) drop(c container, ip string) {
 	}
 }
 
-// String tells the reasons: "2 running/unhealthy, 1 stopped/none".
+// String lists the reasons: "2 running/unhealthy, 1 stopped/none".
 func (f *filtered) String() string {
 	var all []string
 	for _, why := range slices.Sorted(maps.Keys(f.by)) {
 		all = append(all, fmt.Sprintf("%d %s", f.by[why], why))
 	}
 	text := strings.Join(all, ", ")
-	return strings.ToValidUTF8(text[:min(len(text), maxQuote)], "")
-}
-
-// quote returns the beginning of a foreign text so that it can do no harm in a log.
-func quote(text string) string {
-	if len(text) > maxQuote {
-		return fmt.Sprintf("%q…", strings.ToValidUTF8(text[:maxQuote], ""))
-	}
-	return fmt.Sprintf("%q", text)
-}
-
-// clip limits an error that may quote a foreign text.
-func clip(err error) error {
-	if text := err.Error(); len(text) > maxQuote {
-		return errors.New(strings.ToValidUTF8(text[:maxQuote], "") + "…")
-	}
-	return err
+	return safetext.Clip(text, maxQuote)
 }

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/goconvoke/convoke/internal/backoff"
+	"github.com/goconvoke/convoke/internal/safetext"
 )
 
 const (
@@ -18,7 +21,7 @@ const (
 	maxSerial = 256             // bytes of a version
 )
 
-// watch has the server say when the metadata change: it asks for the version of all the metadata
+// watch has the server report when the metadata change: it asks for the version of all the metadata
 // (not of their form) and the server answers when that has become another. A server that
 // does not offer this is asked again from time to time; the lookups do without.
 type watch struct {
@@ -28,10 +31,10 @@ type watch struct {
 	changed chan<- struct{} // holds one
 }
 
-// run tells of changes until ctx is done.
+// run reports changes until ctx is done.
 func (w *watch) run(ctx context.Context) {
 	serial, rest := "", time.Duration(0)
-	for sleep(ctx, rest) {
+	for backoff.Sleep(ctx, rest) == nil {
 		if serial == "" {
 			serial, rest = w.first(ctx)
 			continue
@@ -44,26 +47,26 @@ func (w *watch) run(ctx context.Context) {
 func (w *watch) first(ctx context.Context) (string, time.Duration) {
 	serial, err := w.serial(ctx, "version", w.config.Timeout)
 	if err != nil {
-		w.log.Debug("the server does not tell of changes", "error", err)
+		w.log.Debug("the server does not report changes", "error", err)
 		return "", givenUp
 	}
 	return serial, pause
 }
 
-// next waits for another version and tells of it.
+// next waits for another version and reports it.
 func (w *watch) next(ctx context.Context, old string) (string, time.Duration) {
 	asked := time.Now()
 	serial, err := w.serial(ctx, waitPath(old, w.config.Wait), w.config.Wait+slack+w.config.Timeout)
 	switch {
 	case err != nil:
-		w.log.Debug("the server does not tell of changes", "error", err)
-		w.tell() // what happened meanwhile is unknown
+		w.log.Debug("the server does not report changes", "error", err)
+		w.notify() // what happened meanwhile is unknown
 		return "", givenUp
 	case serial == old && time.Since(asked) < min(pause, w.config.Wait/2):
 		w.log.Debug("the server answers at once instead of waiting for a change")
 		return "", givenUp
 	case serial != old:
-		w.tell()
+		w.notify()
 	}
 	return serial, pause
 }
@@ -84,7 +87,7 @@ func (w *watch) serial(ctx context.Context, path string, within time.Duration) (
 	}
 	var value any
 	if err := json.Unmarshal(body, &value); err != nil {
-		return "", fmt.Errorf("the version is no JSON: %w", clip(err))
+		return "", fmt.Errorf("the version is not JSON: %w", safetext.Error(err, maxQuote))
 	}
 	switch value.(type) {
 	case string, float64:
@@ -98,22 +101,10 @@ func (w *watch) serial(ctx context.Context, path string, within time.Duration) (
 	return text, nil
 }
 
-// tell has the service looked up, once for all that was told since the last lookup.
-func (w *watch) tell() {
+// notify has the service looked up, once for all changes since the last lookup.
+func (w *watch) notify() {
 	select {
 	case w.changed <- struct{}{}:
 	default:
-	}
-}
-
-// sleep reports false when ctx ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/goconvoke/convoke/internal/pipenet"
 	"github.com/goconvoke/convoke/strategy/rancher/ranchertest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
@@ -33,7 +32,7 @@ func asked(s *ranchertest.Server, part string) (n int) {
 
 func TestAChangeIsKnownWithinASecondOrTwo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := pipenet.Listen("rancher-metadata")
+		pipe := strategytest.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		s.Put("shop", "cart", ranchertest.Container("c1", "10.0.0.1"))
 		sink := follow(t, slow(s), pipe.Dial)
@@ -57,7 +56,7 @@ func TestAChangeIsKnownWithinASecondOrTwo(t *testing.T) {
 
 func TestAServerThatChangesWithoutEndIsAskedOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := pipenet.Listen("rancher-metadata")
+		pipe := strategytest.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		var n atomic.Int64
 		s.Fault(func(w http.ResponseWriter, r *http.Request) {
@@ -95,7 +94,7 @@ func TestAServerThatDoesNotWaitIsLeftAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				pipe := pipenet.Listen("rancher-metadata")
+				pipe := strategytest.Listen("rancher-metadata")
 				s := ranchertest.New(t, pipe)
 				s.Fault(func(w http.ResponseWriter, r *http.Request) {
 					if strings.HasSuffix(r.URL.Path, "/version") {
@@ -120,7 +119,7 @@ func TestAServerThatDoesNotWaitIsLeftAlone(t *testing.T) {
 
 func TestAQuestionThatIsKeptTooLongIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pipe := pipenet.Listen("rancher-metadata")
+		pipe := strategytest.Listen("rancher-metadata")
 		s := ranchertest.New(t, pipe)
 		var kept atomic.Int64
 		s.Fault(func(w http.ResponseWriter, r *http.Request) {

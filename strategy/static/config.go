@@ -24,7 +24,7 @@ func DefaultConfig() Config {
 	return Config{PollConfig: strategy.PollConfig{Interval: 30 * time.Second, Timeout: 5 * time.Second}}
 }
 
-// Validate reports every host that is no host:port or is listed twice.
+// Validate reports every host that is not host:port or is listed twice.
 func (c Config) Validate() error {
 	errs := []error{c.PollConfig.Validate()}
 	if len(c.Hosts) == 0 {

@@ -26,16 +26,13 @@ var Kind = strategy.Kind[Config]{
 
 	FormerNames: []string{"epmd"},
 
-	New: New,
+	New: newStrategy,
 }
 
-// New makes the strategy. A literal address is a peer as it stands. A name gives one peer for
+// newStrategy makes the strategy. A literal address is a peer as it stands. A name gives one peer for
 // each of its addresses; where there is exactly one, the peer's ID is the configured host:port,
 // so that a changed address shows as a move.
-func New(c Config, env strategy.Env) (strategy.Strategy, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
+func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	entries := make([]entry, 0, len(c.Hosts))
 	for _, host := range c.Hosts {
 		e, err := parseEntry(host)

@@ -24,10 +24,7 @@ func first(t *testing.T, r strategy.Resolver, hosts ...string) []strategytest.Ca
 	t.Helper()
 	c := static.DefaultConfig()
 	c.Hosts = hosts
-	st, err := static.New(c, strategy.Env{Resolver: r})
-	if err != nil {
-		t.Fatal(err)
-	}
+	st := strategytest.New(t, static.Kind, c, strategy.Env{Resolver: r})
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	sink := new(strategytest.Sink)
@@ -203,8 +200,8 @@ func TestConfigurationMistakes(t *testing.T) {
 	}
 }
 
-func TestNewRefusesABadConfigurationMadeInGo(t *testing.T) {
-	if _, err := static.New(static.Config{Hosts: []string{"a"}}, strategy.Env{}); err == nil {
+func TestABadConfigurationMadeInGoIsRefused(t *testing.T) {
+	if _, err := static.Kind.Configure(static.Config{Hosts: []string{"a"}}); err == nil {
 		t.Error("no error")
 	}
 }

@@ -146,7 +146,7 @@ var brokenAnswers = []broken{
 			err = errors.New("nobody there")
 		}
 		return p, err
-	}), "a Set of nobody"},
+	}), "a Set without a peer"},
 	{"empty is an error too", checkEmpty, filtered(filter{set: func(out strategy.Sink, all []peer.Peer) {
 		out.Fail(errors.New("nobody there"))
 		out.Set(all)
@@ -203,7 +203,7 @@ var brokenFailures = []broken{
 	{"fails and adds nobody", checkBroken, filtered(filter{fail: func(out strategy.Sink, err error) {
 		out.Fail(err)
 		out.Add(nil)
-	}}), "an Add of nobody"},
+	}}), "an Add without a peer"},
 	{"fails without an error", checkBroken, filtered(filter{fail: func(out strategy.Sink, err error) {
 		out.Fail(nil)
 	}}), "without an error"},
@@ -234,7 +234,7 @@ var brokenFailures = []broken{
 			}
 			out.Set(append([]peer.Peer{}, p...))
 		})
-	}).maker(), "a Set after the source was mended"},
+	}).maker(), "a Set after the source was repaired"},
 	{"waits for ever", checkHang, run(func(ctx context.Context, m *memory, out strategy.Sink) error {
 		return loop(ctx, func() {
 			if p, err := m.ask(ctx); err == nil {

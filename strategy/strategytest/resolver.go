@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// Resolver is a [github.com/goconvoke/convoke/strategy.Resolver] that does as it is told. The
-// zero Resolver is ready for use; a name that it was told nothing about does not exist.
+// Resolver is a [github.com/goconvoke/convoke/strategy.Resolver] that follows a script. The
+// zero Resolver is ready for use; a name without a script does not exist.
 type Resolver struct {
 	mu      sync.Mutex
 	scripts map[string]func(context.Context) ([]netip.Addr, error)
@@ -44,7 +44,7 @@ func (r *Resolver) Hang(host string) {
 
 // Panic makes a lookup panic.
 func (r *Resolver) Panic(host string) {
-	r.script(host, func(context.Context) ([]netip.Addr, error) { panic("resolver told to panic") })
+	r.script(host, func(context.Context) ([]netip.Addr, error) { panic("scripted panic of the resolver") })
 }
 
 // Lookups returns how many lookups there were.
@@ -54,7 +54,7 @@ func (r *Resolver) Lookups() int {
 	return r.lookups
 }
 
-// LookupNetIP does what was told last about the host. The network selects the family: "ip", "ip4", "ip6".
+// LookupNetIP does what was scripted last for the host. The network selects the family: "ip", "ip4", "ip6".
 func (r *Resolver) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
 	r.mu.Lock()
 	r.lookups++

@@ -64,7 +64,7 @@ func checkEmpty(tb testing.TB, s Subject) {
 	}
 	src.Empty()
 	r := s.start(tb, src)
-	calls := r.within(s.deadline(), "a Set of nobody", Has(Set))
+	calls := r.within(s.deadline(), "a Set without a peer", Has(Set))
 	if last := calls[len(calls)-1]; last.Method != Set || len(last.Peers) > 0 {
 		tb.Errorf("%v for a source without peers, want Set()", last)
 	}

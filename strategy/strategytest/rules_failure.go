@@ -61,7 +61,7 @@ func failsInTime(tb testing.TB, s Subject, src *Source, while string) *running {
 	return r
 }
 
-// noSet reports a Set, and an Add of nobody, among calls that came without a complete answer.
+// noSet reports a Set, and an Add without a peer, among calls that came without a complete answer.
 func noSet(tb testing.TB, calls []Call, while string) {
 	tb.Helper()
 	for _, c := range calls {
@@ -69,7 +69,7 @@ func noSet(tb testing.TB, calls []Call, while string) {
 		case c.Method == Set:
 			tb.Fatalf("%v while %s; no answer is not an answer", c, while)
 		case c.Method == Add && len(c.Peers) == 0:
-			tb.Fatalf("an Add of nobody while %s", while)
+			tb.Fatalf("an Add without a peer while %s", while)
 		}
 	}
 }
@@ -89,7 +89,7 @@ func checkKeeps(tb testing.TB, s Subject) {
 	noSet(tb, r.Calls()[since:], "the source was broken")
 	since = len(r.Calls())
 	src.Answer(src.Peers[1:])
-	r.within(s.recovery(), "a Set after the source was mended", func(calls []Call) bool {
+	r.within(s.recovery(), "a Set after the source was repaired", func(calls []Call) bool {
 		return setOf(src.Peers[1:])(calls[since:])
 	})
 }

@@ -31,7 +31,7 @@ func checkEnded(tb testing.TB, s Subject) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = st.Run(ctx, new(Sink)) // what it returns after the end of its context is nobody's concern
+		_ = st.Run(ctx, new(Sink)) // what it returns after the end of its context does not matter
 	}()
 	select {
 	case <-done:

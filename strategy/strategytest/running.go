@@ -15,6 +15,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/goconvoke/convoke/internal/backoff"
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 )
@@ -122,8 +123,7 @@ func (s Subject) start(tb testing.TB, src *Source) *running {
 
 // supervise runs strategies one after the other until ctx is done or an error is permanent.
 func (r *running) supervise(ctx context.Context, c *strategy.Configured, env strategy.Env) {
-	backoff := minRestart
-	for {
+	for failures := 1; ; failures++ {
 		began := time.Now()
 		err := r.once(ctx, c, env)
 		if ctx.Err() != nil {
@@ -134,13 +134,10 @@ func (r *running) supervise(ctx context.Context, c *strategy.Configured, env str
 			return
 		}
 		if time.Since(began) >= restartReset {
-			backoff = minRestart
+			failures = 1
 		}
-		select {
-		case <-ctx.Done():
+		if backoff.Sleep(ctx, backoff.Doubling(minRestart, maxRestart, failures)) != nil {
 			return
-		case <-time.After(backoff):
-			backoff = min(2*backoff, maxRestart)
 		}
 	}
 }
@@ -211,7 +208,7 @@ func (r *running) within(d time.Duration, what string, cond func([]Call) bool) [
 	return calls
 }
 
-// pass lets fake time pass and everybody act.
+// pass lets fake time pass and all goroutines act.
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()

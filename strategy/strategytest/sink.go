@@ -57,7 +57,7 @@ type Sink struct {
 	mu      sync.Mutex
 	calls   []Call
 	given   [][]peer.Peer
-	changed chan struct{} // closed at the next call; nil while nobody waits
+	changed chan struct{} // closed at the next call; nil while no goroutine waits
 }
 
 // Set records a complete answer.

@@ -1,5 +1,5 @@
 // Package strategytest checks that a strategy keeps the contract of package strategy, and lends
-// working fakes to its tests: a [Sink] that records and a [Resolver] that does as it is told.
+// working fakes to its tests: a [Sink] that records and a [Resolver] that follows a script.
 //
 // One call checks a strategy:
 //
@@ -11,7 +11,7 @@
 //	}
 //
 // Every rule runs as a subtest in a bubble of its own (testing/synctest), where time is fake and passes
-// only while everybody waits. The source must therefore be part of the bubble: a fake in memory, or files, whose
+// only while all goroutines wait. The source must therefore be part of the bubble: a fake in memory, or files, whose
 // system calls return at once. A real socket stops the clock. A rule about something that the source
 // cannot do is skipped with a message.
 //
@@ -62,8 +62,23 @@ type Source struct {
 	Partial func(some []peer.Peer, cause error) // these are known, the rest is not
 	Break   func(cause error)                   // no answer
 	Hang    func()                              // no answer and no error either, until the context ends
-	Garbage func()                              // something that is no answer
+	Garbage func()                              // something that is not an answer
 	Panic   func()                              // the source panics in the hands of the strategy
+}
+
+// New makes a strategy of a kind as a topology does: the configuration is validated and the Env filled in. A configuration
+// that is refused fails the test.
+func New[C any](tb testing.TB, kind strategy.Kind[C], config C, env strategy.Env) strategy.Strategy {
+	tb.Helper()
+	configured, err := kind.Configure(config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s, err := configured.New(env)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
 }
 
 const (
@@ -73,7 +88,7 @@ const (
 	repeatedWithin  = time.Minute
 )
 
-var errScripted = errors.New("strategytest: the source is told to be broken")
+var errScripted = errors.New("strategytest: the source was set to fail")
 
 // Run checks every rule of the contract.
 func Run(t *testing.T, s Subject) {
@@ -117,7 +132,7 @@ var rules = []rule{
 	{"gives the complete answer in time", checkAnswers},
 	{"repeats the answer at least once a minute", checkRepeats},
 	{"follows a change of the answer", checkFollows},
-	{"calls nobody a complete answer when there is nobody", checkEmpty},
+	{"gives an empty complete answer when there is no peer", checkEmpty},
 	{"adds what it knows and fails when a part is missing", checkPartial},
 	{"fails in time when the source is broken from the start", checkBroken},
 	{"keeps the answer when the source breaks, and recovers", checkKeeps},
@@ -126,7 +141,7 @@ var rules = []rule{
 	{"contains a panic or returns it", checkPanic},
 	{"returns soon after its context ends", checkReturns},
 	{"returns when its context ended before", checkEnded},
-	{"leaves no goroutine behind and calls nobody after it returned", checkLeavesNothing},
+	{"leaves no goroutine behind and does not call the sink after it returned", checkLeavesNothing},
 	{"gives its slices away", checkSlices},
 	{"two runs of one configuration do not disturb each other", checkOverlap},
 }

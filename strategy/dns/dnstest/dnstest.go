@@ -1,4 +1,4 @@
-// Package dnstest is a DNS server for tests: it answers from records that the test gives it, and misbehaves as it is told. It
+// Package dnstest is a DNS server for tests: it answers from records that the test gives it, and fails as it is set to. It
 // listens on real sockets of the loopback interface, or in memory, where a testing/synctest bubble keeps its clock.
 package dnstest
 
@@ -51,7 +51,7 @@ func Listen(tb testing.TB) *Server {
 			_ = w.Close() // of TCP; a UDP socket is the server's and stays open
 		}
 		for _, m := range messages {
-			_, _ = w.Write(m) // who asked may be gone
+			_, _ = w.Write(m) // the client may be gone
 		}
 	})
 	servers := []*dns.Server{{PacketConn: udp, Handler: handler}, {Listener: tcp, Handler: handler}}
@@ -106,7 +106,7 @@ func start(tb testing.TB) *Server {
 func (s *Server) Addr() string { return s.addr }
 
 // Dial connects to the server in memory; network is "udp" or "tcp". Another address is that of a server that
-// nobody runs: there connecting succeeds over UDP, and nothing ever answers.
+// no server runs: there connecting succeeds over UDP, and nothing ever answers.
 func (s *Server) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -185,7 +185,7 @@ func (s *Server) Records(records ...string) {
 }
 
 // Fault makes the server misbehave when it is asked for a name and type ("A", "SRV"; "" means every one), until
-// [Server.Mend]. The fault that was told last counts.
+// [Server.ClearFaults]. The fault that was set last counts.
 func (s *Server) Fault(name, typ string, f Fault) {
 	if name != "" {
 		name = dns.Fqdn(strings.ToLower(name))
@@ -195,8 +195,8 @@ func (s *Server) Fault(name, typ string, f Fault) {
 	s.faults = append(s.faults, scripted{name, dns.StringToType[typ], f})
 }
 
-// Mend ends all faults.
-func (s *Server) Mend() {
+// ClearFaults ends all faults.
+func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = nil

@@ -69,7 +69,7 @@ func Slow(d time.Duration) Fault {
 	}
 }
 
-// Truncated answers over UDP with the first n records and the mark that there are more, and over TCP as tcp says; nil
+// Truncated answers over UDP with the first n records and the mark that there are more, and over TCP those of tcp; nil
 // means the good answer.
 func Truncated(n int, tcp Fault) Fault {
 	return func(q Query) [][]byte {
@@ -101,7 +101,7 @@ func Changed(change func(*dns.Msg)) Fault {
 // WrongID answers with the ID of another query.
 func WrongID(q Query) [][]byte { return Changed(func(m *dns.Msg) { m.Id++ })(q) }
 
-// WrongQuestion answers a question that nobody asked.
+// WrongQuestion answers another question than the one asked.
 func WrongQuestion(q Query) [][]byte {
 	return Changed(func(m *dns.Msg) { m.Question[0].Name = "other.test." })(q)
 }

@@ -1,6 +1,6 @@
 // Package kubernetestest is a working API server for tests, in this process: it keeps EndpointSlices and
-// pods, lists them in pages, watches them with bookmarks, checks tokens and permissions, and fails as it is
-// told. It knows nothing else of Kubernetes.
+// pods, lists them in pages, watches them with bookmarks, checks tokens and permissions, and fails on
+// demand. It has no other part of Kubernetes.
 package kubernetestest
 
 import (
@@ -120,7 +120,7 @@ func (s *Server) Put(resource, namespace, name string, o Object) {
 	s.version++
 	o = s.completed(k, o)
 	s.objects[k] = o
-	s.tellLocked(change{k, s.version, kind, o})
+	s.notifyLocked(change{k, s.version, kind, o})
 }
 
 // Delete removes an object.
@@ -146,7 +146,7 @@ func (s *Server) deleteLocked(k id) {
 	}
 	s.version++
 	delete(s.objects, k)
-	s.tellLocked(change{k, s.version, "DELETED", s.completed(k, o)})
+	s.notifyLocked(change{k, s.version, "DELETED", s.completed(k, o)})
 }
 
 // completed returns a copy of an object with the metadata that a server sets.
@@ -167,8 +167,8 @@ func (s *Server) completed(k id, o Object) Object {
 	return o
 }
 
-// tellLocked tells the watches of a change.
-func (s *Server) tellLocked(c change) {
+// notifyLocked sends a change to the watches.
+func (s *Server) notifyLocked(c change) {
 	s.history = append(s.history, c)
 	s.moveLocked()
 }

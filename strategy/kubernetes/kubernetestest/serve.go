@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// account is who every accepted token belongs to.
+// account is the one that every accepted token belongs to.
 const account = "system:serviceaccount:shop:cart"
 
 var quiet = log.New(io.Discard, "", 0)
@@ -207,7 +207,7 @@ func (s *Server) since(seen int, resource, namespace string, query url.Values) (
 }
 
 // selected reports whether an object has the labels that a query wants: a=b, joined by commas, is all
-// that the selectors of this server may say. Fields are known by status.phase and metadata.name alone.
+// that the selectors of this server may use. Fields are known by status.phase and metadata.name alone.
 func selected(o Object, query url.Values) bool {
 	meta, _ := o["metadata"].(Object)
 	labels, _ := meta["labels"].(Object)

@@ -1,7 +1,7 @@
 // Package ranchertest is a working metadata server of Rancher 1.x for tests, in this process. It answers as
 // the real one does, in the form of version 2016-07-29: JSON called text, lists that are null when they are
 // empty, self by the address it is asked from, and questions that wait for a change. It knows stacks, services
-// and containers, and fails as it is told.
+// and containers, and fails as it is set to.
 package ranchertest
 
 import (
@@ -85,7 +85,7 @@ func (s *Server) Remove(stack, name string) {
 	})
 }
 
-// Client says which address the connections come from that have none, as those of a pipe.
+// Client sets the address of connections that have none, as those of a pipe.
 func (s *Server) Client(ip string) { s.change(func() { s.client = ip }) }
 
 // Fault answers every question with f from now on, nil as it should be.
@@ -234,7 +234,7 @@ func (s *Server) stack(name string) Object {
 	return Object{"metadata_kind": "stack", "name": name, "environment_name": "Default", "services": services}
 }
 
-// self returns what the client is part of, nothing if it is no container of a service.
+// self returns what the client is part of, nothing if it is not a container of a service.
 func (s *Server) self(r *http.Request) Object {
 	ip, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
+	"github.com/goconvoke/convoke/internal/ratelog"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -20,16 +20,9 @@ const (
 // Damper writes to a log and holds back what repeats: other nodes must not be able to flood
 // it. It is the io.Writer behind the logger of memberlist and serf.
 type Damper struct {
-	log hclog.Logger
-	std io.Writer // infers levels
-
-	mu    sync.Mutex
-	kinds map[string]*kind
-}
-
-type kind struct {
-	last time.Time // when a line of it was written
-	held int       // lines since then
+	log   hclog.Logger
+	std   io.Writer // infers levels
+	lines ratelog.Limiter
 }
 
 // NewDamper makes a damper before a log.
@@ -37,13 +30,13 @@ func NewDamper(log hclog.Logger) *Damper {
 	return &Damper{
 		log:   log,
 		std:   log.StandardWriter(&hclog.StandardLoggerOptions{InferLevels: true}),
-		kinds: make(map[string]*kind),
+		lines: ratelog.Limiter{Every: quiet, Most: maxKinds},
 	}
 }
 
 // Warn logs a handled mishap, at most once in a while for each message.
 func (d *Damper) Warn(msg string, pairs ...any) {
-	if held, ok := d.allow(msg); ok {
+	if held, ok := d.lines.AllowCount(msg, time.Now()); ok {
 		if held > 0 {
 			pairs = append(pairs, "held_back", held)
 		}
@@ -53,7 +46,7 @@ func (d *Damper) Warn(msg string, pairs ...any) {
 
 // Clash logs that two nodes carry one name, at most once in a while for each pair.
 func (d *Damper) Clash(name, one, other string) {
-	if _, ok := d.allow("clash " + name + " " + one + " " + other); ok {
+	if _, ok := d.lines.AllowCount("clash "+name+" "+one+" "+other, time.Now()); ok {
 		d.log.Error("two nodes carry the same name, give each its own",
 			"member", name, "addr", one, "other_addr", other)
 	}
@@ -70,7 +63,7 @@ func (d *Damper) Write(p []byte) (int, error) {
 	case strings.Contains(line, "Conflicting address for"):
 		return len(p), nil // clash says it better
 	default:
-		held, ok := d.allow(kindOf(line))
+		held, ok := d.lines.AllowCount(kindOf(line), time.Now())
 		if !ok {
 			return len(p), nil
 		}
@@ -80,40 +73,6 @@ func (d *Damper) Write(p []byte) (int, error) {
 	}
 	_, err := io.WriteString(d.std, line)
 	return len(p), err
-}
-
-// allow reports whether a line of this kind may be written, and how many were held back before it.
-func (d *Damper) allow(name string) (held int, ok bool) {
-	now := time.Now()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	k := d.kinds[name]
-	if k == nil && len(d.kinds) >= maxKinds {
-		d.purgeLocked(now)
-		if len(d.kinds) >= maxKinds {
-			name = "" // all further kinds share one
-			k = d.kinds[name]
-		}
-	}
-	if k == nil {
-		d.kinds[name] = &kind{last: now}
-		return 0, true
-	}
-	if now.Sub(k.last) < quiet {
-		k.held++
-		return 0, false
-	}
-	held = k.held
-	*k = kind{last: now}
-	return held, true
-}
-
-func (d *Damper) purgeLocked(now time.Time) {
-	for name, k := range d.kinds {
-		if now.Sub(k.last) >= quiet {
-			delete(d.kinds, name)
-		}
-	}
 }
 
 // clean makes a line of theirs fit for our log: one line, bounded, without the prefix

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/hashicorp/memberlist"
 
+	"github.com/goconvoke/convoke/internal/backoff"
 	"github.com/goconvoke/convoke/internal/hostaddr"
 )
 
@@ -96,24 +96,15 @@ func (n *Node) bindUntil(ctx context.Context) (*session, error) {
 		n.mu.Lock()
 		n.why = err
 		n.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(n.wait(attempt)):
+		if err := backoff.Sleep(ctx, n.wait(attempt)); err != nil {
+			return nil, err
 		}
 	}
 }
 
-// wait returns how long to wait after so many binds that failed.
+// wait returns how long to wait after so many binds that failed in a row.
 func (n *Node) wait(failures int) time.Duration {
-	d := n.First
-	for range failures - 1 {
-		if d = 2 * d; d >= longestWait {
-			d = longestWait
-			break
-		}
-	}
-	return min(longestWait, d+time.Duration((0.4*rand.Float64()-0.2)*float64(d)))
+	return min(longestWait, backoff.Jitter(nil, backoff.Doubling(n.First, longestWait, failures), 0.2))
 }
 
 // bind listens and starts what runs underneath.

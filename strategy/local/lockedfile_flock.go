@@ -21,14 +21,14 @@ var (
 	tempName = regexp.MustCompile(`^\.node-[0-9]+-[A-Z2-7]{26}\.tmp$`)
 )
 
-// held is a registration that is in the directory as long as it is held.
-type held struct {
+// lockedFile is a registration that is in the directory as long as it is held.
+type lockedFile struct {
 	file *os.File // locked
 	path string
 }
 
-// hold writes a registration and takes its lock.
-func hold(dir string, content []byte) (*held, error) {
+// createLocked writes a registration and takes its lock.
+func createLocked(dir string, content []byte) (*lockedFile, error) {
 	name := "node-" + strconv.Itoa(os.Getpid()) + "-" + rand.Text()
 	temp, path := filepath.Join(dir, "."+name+".tmp"), filepath.Join(dir, name+".json")
 	f, err := os.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
@@ -38,10 +38,10 @@ func hold(dir string, content []byte) (*held, error) {
 	if err := publish(f, temp, path, content); err != nil {
 		return nil, errors.Join(fmt.Errorf("register: %w", err), f.Close(), removed(temp))
 	}
-	return &held{file: f, path: path}, nil
+	return &lockedFile{file: f, path: path}, nil
 }
 
-// publish locks the file before anybody can see it under its final name.
+// publish locks the file before it can be seen under its final name.
 func publish(f *os.File, temp, path string, content []byte) error {
 	if ok, err := lock(f, syscall.LOCK_EX); err != nil || !ok {
 		return errors.Join(fmt.Errorf("lock %s", temp), err)
@@ -53,7 +53,7 @@ func publish(f *os.File, temp, path string, content []byte) error {
 }
 
 // inPlace reports whether the file can still be found under its name.
-func (h *held) inPlace() bool {
+func (h *lockedFile) inPlace() bool {
 	own, err := h.file.Stat()
 	if err != nil {
 		return false
@@ -63,11 +63,11 @@ func (h *held) inPlace() bool {
 }
 
 // release removes the registration, then lets go of its lock.
-func (h *held) release() error {
+func (h *lockedFile) release() error {
 	return errors.Join(removed(h.path), h.file.Close())
 }
 
-// lock tries to take a lock and reports whether it did; a lock that somebody else holds is no error.
+// lock tries to take a lock and reports whether it did; a lock that another process holds is not an error.
 func lock(f *os.File, how int) (bool, error) {
 	for {
 		err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)

@@ -1,5 +1,5 @@
 //go:build !unix
 
-package reread
+package bounded
 
 const nonblocking = 0

@@ -11,17 +11,17 @@ type datagram struct {
 	data   []byte
 	family family
 	from   netip.AddrPort // unmapped
-	to     netip.Addr     // unmapped; invalid where the platform does not tell
-	iface  int            // index of the interface it came in by, 0 where the platform does not tell
+	to     netip.Addr     // unmapped; invalid where the platform does not report it
+	iface  int            // index of the interface it came in by, 0 where the platform does not report it
 }
 
-// screen decides which datagrams are heard. It is safe for use by all receivers at once and
+// filter decides which datagrams are heard. It is safe for use by all receivers at once and
 // spends a bounded effort on whatever arrives.
-type screen struct {
+type filter struct {
 	codec     *codec
 	groups    [families]netip.Addr // invalid: the family is off
 	broadcast bool
-	instance  uint64 // our own packets carry it; 0 for who only listens
+	instance  uint64 // our own packets carry it; 0 for a run that only listens
 
 	mu      sync.Mutex
 	rates   *rates
@@ -29,16 +29,16 @@ type screen struct {
 	own     allowance // of our own packets, which come back
 	ifaces  [families]map[int]bool
 	casts   map[netip.Addr]bool // broadcast addresses of our networks
-	counts  [verdicts]uint64
+	counts  [dropReasons]uint64
 	scratch [MaxPacket]byte
 }
 
-func newScreen(c Config, codec *codec, instance uint64) *screen {
+func newFilter(c Config, codec *codec, instance uint64) *filter {
 	keep := c.expiry() + c.Interval
 	if codec.keyed() {
 		keep = 2 * maxSkew // packets from both sides of the allowed skew
 	}
-	s := &screen{
+	s := &filter{
 		codec:     codec,
 		broadcast: c.Broadcast,
 		instance:  instance,
@@ -49,8 +49,8 @@ func newScreen(c Config, codec *codec, instance uint64) *screen {
 	return s
 }
 
-// serve tells by which interfaces multicasts are welcome and which addresses are broadcasts.
-func (s *screen) serve(chosen [families][]Interface, all []Interface) {
+// serve sets the interfaces by which multicasts are accepted and the addresses that are broadcasts.
+func (s *filter) serve(chosen [families][]Interface, all []Interface) {
 	casts := map[netip.Addr]bool{limitedBroadcast: true}
 	for _, i := range all {
 		for _, a := range i.broadcasts() {
@@ -68,8 +68,8 @@ func (s *screen) serve(chosen [families][]Interface, all []Interface) {
 	}
 }
 
-// check judges a datagram, counts the verdict, and returns the packet as far as it could be read.
-func (s *screen) check(d datagram, now time.Time) (packet, verdict) {
+// check judges a datagram, counts the outcome, and returns the packet as far as it could be read.
+func (s *filter) check(d datagram, now time.Time) (packet, dropReason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, v := s.checkLocked(d, now)
@@ -77,8 +77,8 @@ func (s *screen) check(d datagram, now time.Time) (packet, verdict) {
 	return p, v
 }
 
-func (s *screen) checkLocked(d datagram, now time.Time) (packet, verdict) {
-	if v := s.codec.glance(d.data); v != accepted {
+func (s *filter) checkLocked(d datagram, now time.Time) (packet, dropReason) {
+	if v := s.codec.precheck(d.data); v != accepted {
 		return packet{}, v
 	}
 	if !s.welcomeLocked(&d) {
@@ -109,7 +109,7 @@ func (s *screen) checkLocked(d datagram, now time.Time) (packet, verdict) {
 
 // welcomeLocked reports whether the destination is our group, a broadcast when we use those,
 // or this node alone. A socket also receives what others on this host have joined.
-func (s *screen) welcomeLocked(d *datagram) bool {
+func (s *filter) welcomeLocked(d *datagram) bool {
 	switch {
 	case !d.to.IsValid():
 		return true
@@ -125,7 +125,7 @@ func (s *screen) welcomeLocked(d *datagram) bool {
 }
 
 // recount moves a packet that was accepted here and refused later to the reason for that.
-func (s *screen) recount(v verdict) {
+func (s *filter) recount(v dropReason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts[accepted]--
@@ -133,14 +133,14 @@ func (s *screen) recount(v verdict) {
 }
 
 // tally returns how many datagrams met each fate, those that none met left out.
-func (s *screen) tally() map[string]uint64 {
+func (s *filter) tally() map[string]uint64 {
 	s.mu.Lock()
 	counts := s.counts
 	s.mu.Unlock()
 	named := make(map[string]uint64)
 	for v, n := range counts {
 		if n > 0 {
-			named[verdict(v).String()] = n
+			named[dropReason(v).String()] = n
 		}
 	}
 	return named

@@ -1,6 +1,6 @@
 //go:build unix
 
-package reread
+package bounded
 
 import "syscall"
 

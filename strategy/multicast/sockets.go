@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/goconvoke/convoke/internal/backoff"
 )
 
 const (
@@ -25,13 +27,13 @@ const (
 	lostMemory = 5 * time.Minute
 )
 
-// station holds the sockets, one for each family, and keeps them joined to the group on the
+// sockets holds the sockets, one for each family, and keeps them joined to the group on the
 // right interfaces. Its methods belong to one goroutine, except receive.
-type station struct {
+type sockets struct {
 	config  Config
 	network network
 	log     hclog.Logger
-	screen  *screen
+	filter  *filter
 
 	links    [families]link
 	all      []Interface // as of the last scan
@@ -43,34 +45,34 @@ type station struct {
 	shaken   bool // a membership by which peers were heard ended, or a socket broke, since this was last cleared
 
 	arrivals   chan arrival // accepted ones, or all if everything is set
-	broken     chan breakage
+	broken     chan socketError
 	everything bool
-	done       chan struct{} // closed by close: nobody reads the channels any more
+	done       chan struct{} // closed by close: the channels are not read any more
 	wg         sync.WaitGroup
 }
 
 // arrival is a datagram that was judged.
 type arrival struct {
 	datagram
-	size    int
-	packet  packet
-	verdict verdict
-	time    time.Time
+	size       int
+	packet     packet
+	dropReason dropReason
+	time       time.Time
 }
 
-// breakage is the end of a socket.
-type breakage struct {
+// socketError is the end of a socket.
+type socketError struct {
 	socket socket
 	err    error
 }
 
 // link is the socket of one family with its memberships.
 type link struct {
-	socket  socket // nil while closed
-	since   time.Time
-	err     error // why it is closed
-	retryAt time.Time
-	backoff time.Duration
+	socket   socket // nil while closed
+	since    time.Time
+	err      error // why it is closed
+	retryAt  time.Time
+	failures int // in a row
 
 	chosen  []Interface
 	joined  map[string]Interface
@@ -78,23 +80,23 @@ type link struct {
 	sendErr map[string]error // by interface, of the last round
 }
 
-func newStation(c Config, n network, log hclog.Logger, s *screen) *station {
-	return &station{
+func newSockets(c Config, n network, log hclog.Logger, s *filter) *sockets {
+	return &sockets{
 		config:   c,
 		network:  n,
 		log:      log,
-		screen:   s,
+		filter:   s,
 		lost:     make(map[string]time.Time),
 		heardVia: make(map[string]bool),
 		arrivals: make(chan arrival, arrivalsAtOnce),
-		broken:   make(chan breakage),
+		broken:   make(chan socketError),
 		done:     make(chan struct{}),
 	}
 }
 
 // maintain does what is due: it looks at the interfaces, opens sockets, joins and leaves. It reports
 // whether more can be heard than before.
-func (s *station) maintain(now time.Time) (better bool) {
+func (s *sockets) maintain(now time.Time) (better bool) {
 	if !now.Before(s.scanAt) {
 		s.scan(now)
 	}
@@ -111,7 +113,7 @@ func (s *station) maintain(now time.Time) (better bool) {
 }
 
 // next returns when maintain has something to do.
-func (s *station) next() time.Time {
+func (s *sockets) next() time.Time {
 	at := s.scanAt
 	for f := range family(families) {
 		if l := &s.links[f]; l.socket == nil && s.wants(f) && l.retryAt.Before(at) {
@@ -122,12 +124,12 @@ func (s *station) next() time.Time {
 }
 
 // wants reports whether a family needs a socket: for an interface, or for seeds.
-func (s *station) wants(f family) bool {
+func (s *sockets) wants(f family) bool {
 	return s.config.uses(f) && (len(s.links[f].chosen) > 0 || len(s.config.Seeds) > 0)
 }
 
 // scan looks at the interfaces. A failed look leaves everything as it is.
-func (s *station) scan(now time.Time) {
+func (s *sockets) scan(now time.Time) {
 	all, err := s.network.Interfaces()
 	s.scanErr = err
 	if err == nil {
@@ -138,7 +140,7 @@ func (s *station) scan(now time.Time) {
 			s.links[f].chosen = chosen[f]
 		}
 		s.remember(now)
-		s.screen.serve(chosen, all)
+		s.filter.serve(chosen, all)
 	}
 	wait := s.config.Rescan
 	switch {
@@ -153,13 +155,13 @@ func (s *station) scan(now time.Time) {
 
 // loopbackIn reports whether loopback is used for a family because no other interface can be, and not because the configuration
 // names it.
-func (s *station) loopbackIn(f family) bool {
+func (s *sockets) loopbackIn(f family) bool {
 	chosen := s.links[f].chosen
 	return len(s.config.Interfaces) == 0 && len(chosen) > 0 && chosen[0].loopback()
 }
 
 // standsIn reports whether loopback is all there is: nodes of other hosts cannot be heard, so no answer is complete.
-func (s *station) standsIn() bool {
+func (s *sockets) standsIn() bool {
 	for f := range family(families) {
 		if len(s.links[f].chosen) > 0 && !s.loopbackIn(f) {
 			return false
@@ -169,7 +171,7 @@ func (s *station) standsIn() bool {
 }
 
 // noteStandIn takes note of whether loopback stands in, and logs when it begins to.
-func (s *station) noteStandIn() {
+func (s *sockets) noteStandIn() {
 	was := s.standIn
 	if s.standIn = s.standsIn(); s.standIn && !was {
 		s.log.Info("only loopback is up: nodes of this host alone are found until an interface comes up",
@@ -178,7 +180,7 @@ func (s *station) noteStandIn() {
 }
 
 // remember keeps track of interfaces that are gone and had carried packets of peers.
-func (s *station) remember(now time.Time) {
+func (s *sockets) remember(now time.Time) {
 	for name := range s.heardVia {
 		_, known := s.lost[name]
 		switch present := s.serves(name); {
@@ -194,7 +196,7 @@ func (s *station) remember(now time.Time) {
 	}
 }
 
-func (s *station) serves(name string) bool {
+func (s *sockets) serves(name string) bool {
 	for f := range s.links {
 		if slices.ContainsFunc(s.links[f].chosen, func(i Interface) bool { return i.Name == name }) {
 			return true
@@ -204,7 +206,7 @@ func (s *station) serves(name string) bool {
 }
 
 // open opens the socket of a family and starts its receiver.
-func (s *station) open(f family, now time.Time) {
+func (s *sockets) open(f family, now time.Time) {
 	l := &s.links[f]
 	sock, err := s.network.Listen(f, s.config)
 	if err != nil {
@@ -219,17 +221,17 @@ func (s *station) open(f family, now time.Time) {
 // fail records that a socket could not be opened or broke.
 func (l *link) fail(err error, now time.Time) {
 	if l.socket != nil && now.Sub(l.since) >= maxBackoff {
-		l.backoff = 0 // it had worked
+		l.failures = 0 // it had worked
 	}
 	l.socket, l.err = nil, err
 	l.joined = nil
-	l.backoff = min(max(2*l.backoff, minBackoff), maxBackoff)
-	l.retryAt = now.Add(l.backoff)
+	l.failures++
+	l.retryAt = now.Add(backoff.Doubling(minBackoff, maxBackoff, l.failures))
 }
 
 // join brings the memberships of a socket in line with the chosen interfaces. A membership does
 // not survive a new index or address, and a switch may have forgotten it while the link was down.
-func (s *station) join(f family) (better bool) {
+func (s *sockets) join(f family) (better bool) {
 	l := &s.links[f]
 	for name, old := range l.joined {
 		if !slices.ContainsFunc(l.chosen, func(i Interface) bool { return i.Name == name && i.same(old) }) {
@@ -267,7 +269,7 @@ func (s *station) join(f family) (better bool) {
 	return better
 }
 
-func (s *station) leave(l *link, f family, i Interface) {
+func (s *sockets) leave(l *link, f family, i Interface) {
 	if !s.config.Broadcast || f == v6 {
 		_ = l.socket.Leave(i) // the interface may be gone, and the membership with it
 	}
@@ -278,7 +280,7 @@ func (s *station) leave(l *link, f family, i Interface) {
 }
 
 // lose takes note of a socket that broke. It reports false for one that was replaced already.
-func (s *station) lose(b breakage, now time.Time) bool {
+func (s *sockets) lose(b socketError, now time.Time) bool {
 	for f := range s.links {
 		if l := &s.links[f]; l.socket == b.socket {
 			_ = b.socket.Close()
@@ -291,21 +293,21 @@ func (s *station) lose(b breakage, now time.Time) bool {
 }
 
 // receive judges what a socket receives until that is closed or breaks.
-func (s *station) receive(sock socket) {
+func (s *sockets) receive(sock socket) {
 	err := s.receiveAll(sock)
 	select {
-	case s.broken <- breakage{sock, err}:
+	case s.broken <- socketError{sock, err}:
 	case <-s.done:
 	}
 }
 
-func (s *station) receiveAll(sock socket) (err error) {
+func (s *sockets) receiveAll(sock socket) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("receiver panicked: %v\n%s", r, debug.Stack())
 		}
 	}()
-	buf := make([]byte, MaxPacket+1) // one more, to tell what is too long
+	buf := make([]byte, MaxPacket+1) // one more, to detect what is too long
 	var lull lull
 	for {
 		began := time.Now()
@@ -317,11 +319,11 @@ func (s *station) receiveAll(sock socket) (err error) {
 		if lull.due(began, now) && !s.everything && !s.rest(napping) {
 			return nil
 		}
-		p, v := s.screen.check(d, now)
+		p, v := s.filter.check(d, now)
 		if v != accepted && !s.everything {
 			continue
 		}
-		a := arrival{datagram: d, size: len(d.data), packet: p, verdict: v, time: now}
+		a := arrival{datagram: d, size: len(d.data), packet: p, dropReason: v, time: now}
 		a.data = nil
 		select {
 		case s.arrivals <- a:
@@ -331,8 +333,8 @@ func (s *station) receiveAll(sock socket) (err error) {
 	}
 }
 
-// rest waits. It reports false when the station was closed meanwhile.
-func (s *station) rest(d time.Duration) bool {
+// rest waits. It reports false when the sockets were closed meanwhile.
+func (s *sockets) rest(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -344,7 +346,7 @@ func (s *station) rest(d time.Duration) bool {
 }
 
 // name returns the name of an interface of the last scan, "" if unknown.
-func (s *station) name(index int) string {
+func (s *sockets) name(index int) string {
 	for _, i := range s.all {
 		if i.Index == index && index != 0 {
 			return i.Name
@@ -354,20 +356,20 @@ func (s *station) name(index int) string {
 }
 
 // heard notes that a peer was heard by an interface that is in use; unicasts come in by others too.
-func (s *station) heard(iface string) {
+func (s *sockets) heard(iface string) {
 	if s.serves(iface) {
 		s.heardVia[iface] = true
 	}
 }
 
-// faults returns what keeps an answer from being complete. deaf says that nothing can be heard at all.
-// A family for which the host has no interface is no fault as long as the other has one.
-func (s *station) faults() (errs []error, deaf bool) {
-	deaf = true
+// faults returns what keeps an answer from being complete. unable means that nothing can be received at all.
+// A family for which the host has no interface is not a fault as long as the other has one.
+func (s *sockets) faults() (errs []error, unable bool) {
+	unable = true
 	for f := range family(families) {
 		l := &s.links[f]
 		if l.socket != nil && (len(l.joined) > 0 || len(s.config.Seeds) > 0) {
-			deaf = false
+			unable = false
 		}
 		if l.err != nil && l.socket == nil && len(l.chosen) > 0 {
 			errs = append(errs, l.err)
@@ -389,15 +391,15 @@ func (s *station) faults() (errs []error, deaf bool) {
 	if s.scanErr != nil {
 		errs = append(errs, s.scanErr)
 	}
-	if deaf && len(errs) == 0 {
-		errs = append(errs, s.deafness())
+	if unable && len(errs) == 0 {
+		errs = append(errs, s.idleReason())
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errs, deaf
+	return errs, unable
 }
 
-// deafness says why nothing can be heard though nothing failed.
-func (s *station) deafness() error {
+// idleReason returns why nothing can be received though nothing failed.
+func (s *sockets) idleReason() error {
 	for f := range s.links {
 		if err := s.links[f].err; err != nil {
 			return err
@@ -408,7 +410,7 @@ func (s *station) deafness() error {
 }
 
 // unsupported returns the error of a platform on which no family can ever be opened, else nil.
-func (s *station) unsupported() error {
+func (s *sockets) unsupported() error {
 	var errs []error
 	for f := range family(families) {
 		if !s.config.uses(f) {
@@ -424,7 +426,7 @@ func (s *station) unsupported() error {
 }
 
 // close closes all sockets and waits for the receivers.
-func (s *station) close() {
+func (s *sockets) close() {
 	close(s.done)
 	for f := range s.links {
 		if sock := s.links[f].socket; sock != nil {
