@@ -53,6 +53,9 @@ var table = []rule{
 	{pkg: "gossip/gossiptest", ours: []string{"gossip/core"}},
 	{pkg: "ring", ours: []string{"gossip"}},
 
+	{pkg: "quorum", ours: []string{"gossip", "quorum/internal/*"}},
+	{pkg: "quorum/internal/plan"},
+
 	{pkg: "cmd/*", ours: []string{"*"}, third: []string{hclog, yaml, memberlist, "github.com/spf13/cobra"}},
 	{pkg: "examples", ours: []string{"*"}, third: []string{hclog, yaml, memberlist}},
 	{pkg: "examples/*", ours: []string{"*"}, third: []string{hclog, yaml, memberlist}},
@@ -66,7 +69,7 @@ const (
 
 // pure lists the packages that are deterministic: they take the time and the chance as
 // arguments, start no goroutine and touch no system.
-var pure = []string{"cluster/internal/reconcile", "gossip/core"}
+var pure = []string{"cluster/internal/reconcile", "gossip/core", "quorum/internal/plan"}
 
 // impure lists what a pure package may not import, and impureCalls what it may not call.
 var (

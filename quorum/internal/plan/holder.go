@@ -101,18 +101,24 @@ func (h *holding) run() int32 {
 	return none
 }
 
-// follow visits the members of a shard, and returns that with the highest score of those that hold less than their quota.
+// follow visits the members of a shard, and returns one that holds less than its quota: one that stood by already before a new one, and the
+// one with the highest score of these.
 func (h *holding) follow(s step) int32 {
-	end := none
-	for _, m := range h.row(int(s.shard)) {
+	shard := int(s.shard)
+	end, endKept := none, false
+	for i, m := range h.row(shard) {
 		if h.visited[m] == h.search {
 			continue
 		}
 		h.visited[m] = h.search
 		h.via[m] = s
 		h.queue = append(h.queue, m)
-		if h.held[m] < h.quota[m] && (end == none || h.score(int(s.shard), m) > h.score(int(s.shard), end)) {
-			end = m
+		if h.held[m] >= h.quota[m] {
+			continue
+		}
+		kept := h.kept[shard*h.copies+i]
+		if end == none || kept && !endKept || kept == endKept && h.score(shard, m) > h.score(shard, end) {
+			end, endKept = m, kept
 		}
 	}
 	return end

@@ -74,3 +74,12 @@ func (p *pool) perZone(copies int) int {
 		}
 	}
 }
+
+// members returns all members.
+func (p *pool) members() []int32 {
+	all := make([]int32, p.len())
+	for m := range all {
+		all[m] = int32(m)
+	}
+	return all
+}

@@ -22,9 +22,9 @@ type paths struct {
 // step is a shard that leaves a member for another one; by is none for the shard that lacks a copy.
 type step struct{ shard, by int32 }
 
-func newPaths(t *table) *paths {
+func newPaths(t *table, lists [][]int32) *paths {
 	return &paths{
-		table: t, lists: t.byMember(), via: make([]step, t.len()),
+		table: t, lists: lists, via: make([]step, t.len()),
 		unseen: make([][]int32, len(t.sizes)), visited: make([]int32, t.shards),
 	}
 }
@@ -49,16 +49,35 @@ func (p *paths) find(shard int32) int32 {
 	if m := p.follow(step{shard, none}); m != none {
 		return m
 	}
+	return p.run()
+}
+
+// relieve moves one copy of a member on the cheapest path to one with room, and reports whether there is such a path.
+func (p *paths) relieve(m int32) bool {
+	p.begin()
+	i := slices.Index(p.unseen[p.zones[m]], m)
+	p.unseen[p.zones[m]] = slices.Delete(p.unseen[p.zones[m]], i, i+1)
+	p.via[m] = step{none, none}
+	p.near = append(p.near, m)
+	end := p.run()
+	if end == none {
+		return false
+	}
+	p.apply(end)
+	return true
+}
+
+// run searches from the members in near, of which all cost the same. Each goes on to far once its new copies were followed, as to follow
+// its kept copies costs 1 more.
+func (p *paths) run() int32 {
 	for len(p.near)+len(p.far) > 0 {
-		// In near, members at the present cost; each goes on to far, as following its kept copies costs 1 more.
-		if len(p.near) > 0 {
+		for len(p.near) > 0 {
 			m := p.near[0]
 			p.near = p.near[1:]
 			p.far = append(p.far, m)
 			if end := p.followAll(m, false); end != none {
 				return end
 			}
-			continue
 		}
 		dear := p.far
 		p.far = nil
@@ -116,17 +135,6 @@ func (p *paths) follow(s step) int32 {
 	return end
 }
 
-// inZone returns how many copies of a shard are in a zone.
-func (p *paths) inZone(shard, zone int) int {
-	n := 0
-	for _, m := range p.row(shard) {
-		if p.zones[m] == zone {
-			n++
-		}
-	}
-	return n
-}
-
 // visit visits the members of a zone that do not have the shard, and returns the better of best and the best one with room.
 func (p *paths) visit(s step, zone int, best int32) int32 {
 	left := p.unseen[zone][:0]
@@ -149,15 +157,15 @@ func (p *paths) visit(s step, zone int, best int32) int32 {
 func (p *paths) apply(m int32) {
 	for {
 		s := p.via[m]
+		if s.shard == none { // the member that was relieved
+			return
+		}
 		p.lists[m] = append(p.lists[m], s.shard)
 		if s.by == none {
 			p.add(int(s.shard), m)
 			return
 		}
 		p.replace(int(s.shard), s.by, m)
-		if p.holders[s.shard] == s.by {
-			p.holders[s.shard] = none
-		}
 		m = s.by
 	}
 }

@@ -36,8 +36,8 @@ func newTable(p *pool, old [][]uint64, copies int) *table {
 			if !known || !t.admits(shard, m) {
 				continue
 			}
-			t.kept[shard*copies+t.counts[shard]] = true
 			t.add(shard, m)
+			t.kept[shard*copies+t.counts[shard]-1] = true
 			if i == 0 {
 				t.holders[shard] = m
 			}
@@ -58,16 +58,26 @@ func (t *table) has(shard int, m int32) bool { return slices.Contains(t.row(shar
 
 // admits reports whether a shard may get a copy at a member, by the members and zones that it has. Room is another matter.
 func (t *table) admits(shard int, m int32) bool {
-	same := 0
-	for _, other := range t.row(shard) {
-		if other == m {
-			return false
-		}
-		if t.zones[other] == t.zones[m] {
-			same++
+	return !t.has(shard, m) && t.inZone(shard, t.zones[m]) < t.perZone
+}
+
+// canReplace reports whether a shard may have its copy at one member at another instead.
+func (t *table) canReplace(shard int, from, to int32) bool {
+	if t.has(shard, to) {
+		return false
+	}
+	return t.zones[from] == t.zones[to] || t.inZone(shard, t.zones[to]) < t.perZone
+}
+
+// inZone returns how many copies of a shard are in a zone.
+func (t *table) inZone(shard, zone int) int {
+	n := 0
+	for _, m := range t.row(shard) {
+		if t.zones[m] == zone {
+			n++
 		}
 	}
-	return same < t.perZone
+	return n
 }
 
 // hasRoom reports whether a member has fewer copies than it should have.
@@ -75,7 +85,8 @@ func (t *table) hasRoom(m int32) bool { return t.loads[m] < t.quota[m] }
 
 // add gives a shard a copy at a member.
 func (t *table) add(shard int, m int32) {
-	t.slots[shard*t.copies+t.counts[shard]] = m
+	i := shard*t.copies + t.counts[shard]
+	t.slots[i], t.kept[i] = m, false
 	t.counts[shard]++
 	t.loads[m]++
 }
@@ -86,9 +97,16 @@ func (t *table) remove(shard int, m int32) {
 	i := at + slices.Index(t.row(shard), m)
 	copy(t.slots[i:last], t.slots[i+1:last+1])
 	copy(t.kept[i:last], t.kept[i+1:last+1])
-	t.kept[last] = false
 	t.counts[shard]--
 	t.loads[m]--
+	t.release(shard, m)
+}
+
+// release leaves a shard without a holder if the member held it.
+func (t *table) release(shard int, m int32) {
+	if t.holders[shard] == m {
+		t.holders[shard] = none
+	}
 }
 
 // replace gives the copy of a shard that one member has to another.
@@ -97,6 +115,7 @@ func (t *table) replace(shard int, from, to int32) {
 	t.slots[i], t.kept[i] = to, false
 	t.loads[from]--
 	t.loads[to]++
+	t.release(shard, from)
 }
 
 // byMember returns the shards of each member, in ascending order.
