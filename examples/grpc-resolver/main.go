@@ -2,7 +2,7 @@
 // lines over cluster.Follow. It needs no connector and no member of its own.
 //
 //	cd examples/grpc-resolver
-//	SERVERS_FILE=servers.json GOWORK=off go run . topology.yaml convoke:///orders
+//	SERVERS_FILE=servers.json go run . topology.yaml convoke:///orders
 //
 // It asks each server for its health once a second and prints which one answered. Change the file meanwhile.
 package main

@@ -65,6 +65,9 @@ var table = []rule{
 	{pkg: "gossip/gossiptest", ours: []string{"gossip/core"}},
 	{pkg: "ring", ours: []string{"gossip"}},
 
+	{pkg: "quorum", ours: []string{"gossip", "quorum/internal/*"}},
+	{pkg: "quorum/internal/plan"},
+
 	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "peer", "strategy"}, third: []string{hclog}},
 	{pkg: "cmd/*", ours: []string{"connector/gossip", "internal/command"}},
 	{pkg: "examples", ours: []string{"*"}, third: []string{hclog, yaml}},
@@ -79,7 +82,7 @@ const (
 
 // pure lists the packages that are deterministic: they take the time and the chance as
 // arguments, start no goroutine and touch no system.
-var pure = []string{"cluster/internal/reconcile", "gossip/core"}
+var pure = []string{"cluster/internal/reconcile", "gossip/core", "quorum/internal/plan"}
 
 // impure lists what a pure package may not import, and impureCalls what it may not call.
 var (

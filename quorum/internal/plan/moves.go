@@ -1,0 +1,118 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+)
+
+// DefaultAtOnce is how many hand-overs are in flight at a time unless a setting says otherwise.
+const DefaultAtOnce = 32
+
+// Churn returns how many shards of a group may move for balance alone within a minute: 5 %, at least 1. It is the
+// budget that Slicer gives to its balancer (Adya et al., OSDI 2016).
+func Churn(shards int) int { return max(1, shards/20) }
+
+// Reason is why a shard moves.
+type Reason uint8
+
+// The reasons, the most urgent first.
+const (
+	Vacant  Reason = iota // no live member holds the shard
+	Missing               // it lacks a copy; the members that it has stay
+	Drain                 // a draining member has it
+	Balance               // only the shares of the members become fairer
+)
+
+// String returns the reason as a word, such as "drain".
+func (r Reason) String() string {
+	names := [...]string{"vacant", "missing", "drain", "balance"}
+	if int(r) >= len(names) {
+		return fmt.Sprintf("Reason(%d)", uint8(r))
+	}
+	return names[r]
+}
+
+// Move is a shard that should now go from its row of the current table to that of the target.
+type Move struct {
+	Shard  int
+	Reason Reason
+}
+
+// Limits bound the moves that take something from a live member.
+type Limits struct {
+	InFlight []int // shards whose hand-over has begun and not ended, in any order; none of them is returned
+	AtOnce   int   // most hand-overs in flight, those of InFlight included; see DefaultAtOnce
+	Balance  int   // what is left of Churn in this minute; 0 while the membership is not quiet
+}
+
+// Moves returns which shards should move now from the current table to the target, the most urgent first and those of one reason in the
+// order of the shards. Moves for the reasons Vacant and Missing take a shard from no live holder and are all returned. Those for Drain and
+// Balance share what AtOnce leaves over, Drain first, and Balance has its own limit besides. A limit below 0 counts as 0.
+//
+// members are the live ones, draining ones included; whoever is in a row and not among them counts as gone. The order of the
+// standbys in a row does not matter. A current row beyond the end of its table counts as empty; rows beyond the end of
+// the target are left alone.
+func Moves(current, target [][]uint64, members []Member, limits Limits) []Move {
+	live := make(map[uint64]bool, len(members))  // true if it drains
+	for _, m := range slices.Backward(members) { // of two with one ID the first counts, as in Plan
+		live[m.ID] = m.Drain
+	}
+	inFlight := make(map[int]bool, len(limits.InFlight))
+	for _, shard := range limits.InFlight {
+		inFlight[shard] = true
+	}
+	var byReason [Balance + 1][]Move
+	for shard, to := range target {
+		if inFlight[shard] {
+			continue
+		}
+		if reason, moves := reasonOf(rowOf(current, shard), to, live); moves {
+			byReason[reason] = append(byReason[reason], Move{shard, reason})
+		}
+	}
+	atOnce := max(0, limits.AtOnce-len(inFlight))
+	drain := byReason[Drain][:min(atOnce, len(byReason[Drain]))]
+	balance := byReason[Balance][:min(atOnce-len(drain), max(0, limits.Balance), len(byReason[Balance]))]
+	return slices.Concat(byReason[Vacant], byReason[Missing], drain, balance)
+}
+
+// rowOf returns a row of a table, nil beyond its end.
+func rowOf(table [][]uint64, shard int) []uint64 {
+	if shard < len(table) {
+		return table[shard]
+	}
+	return nil
+}
+
+// reasonOf returns why a shard should go from one row to another; false if there is nothing to do. live has the live members, with true
+// for those that drain.
+func reasonOf(from, to []uint64, live map[uint64]bool) (Reason, bool) {
+	isLive := func(id uint64) bool { _, ok := live[id]; return ok }
+	if same(from, to) {
+		return 0, false
+	}
+	if len(from) == 0 || !isLive(from[0]) {
+		return Vacant, true
+	}
+	taken, drains := len(to) == 0 || from[0] != to[0], false // taken: a live member loses the shard or holds it no longer
+	for _, id := range from {
+		if isLive(id) && !slices.Contains(to, id) {
+			taken, drains = true, drains || live[id]
+		}
+	}
+	switch {
+	case !taken:
+		return Missing, true
+	case drains:
+		return Drain, true
+	}
+	return Balance, true
+}
+
+// same reports whether two rows have the same holder and the same standbys in any order.
+func same(a, b []uint64) bool {
+	if len(a) != len(b) || len(a) > 0 && a[0] != b[0] {
+		return false
+	}
+	return !slices.ContainsFunc(a, func(id uint64) bool { return !slices.Contains(b, id) })
+}
