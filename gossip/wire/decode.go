@@ -49,6 +49,26 @@ func (f *field) string(most int) (string, error) {
 	return string(f.bytes), nil
 }
 
+// roomFor returns an empty list with room for all messages of a field: at most as many as there are bytes to decode, and maxItems. A
+// frame that is malformed further on gets less.
+func roomFor[T any](b []byte, number protowire.Number) []T {
+	n := 0
+	for len(b) > 0 && n < maxItems {
+		num, _, size := protowire.ConsumeField(b)
+		if size < 0 {
+			break
+		}
+		if num == number {
+			n++
+		}
+		b = b[size:]
+	}
+	if n == 0 {
+		return nil
+	}
+	return make([]T, 0, n)
+}
+
 // message decodes the value as a message.
 func message[T any](f *field, into *T, set func(*T, *field) error) error {
 	if f.kind != protowire.BytesType {
@@ -59,13 +79,14 @@ func message[T any](f *field, into *T, set func(*T, *field) error) error {
 
 // fields calls set for each field of a message.
 func fields[T any](b []byte, into *T, set func(*T, *field) error) error {
+	var f field // one for all: it escapes to the heap
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)
 		if n < 0 {
 			return protowire.ParseError(n)
 		}
 		b = b[n:]
-		f := field{number: number, kind: kind}
+		f = field{number: number, kind: kind}
 		switch kind {
 		case protowire.VarintType:
 			f.value, n = protowire.ConsumeVarint(b)
@@ -200,9 +221,8 @@ func digestField(d *core.Digest, f *field) (err error) {
 		if len(d.Entries) >= maxItems {
 			return fmt.Errorf("more than %d records", maxItems)
 		}
-		var e core.DigestEntry
-		err = message(f, &e, digestEntryField)
-		d.Entries = append(d.Entries, e)
+		d.Entries = append(d.Entries, core.DigestEntry{})
+		err = message(f, &d.Entries[len(d.Entries)-1], digestEntryField)
 	}
 	return err
 }
@@ -236,9 +256,9 @@ func deltaField(d *core.Delta, f *field, entries *int) error {
 	if len(d.Records) >= maxItems {
 		return fmt.Errorf("more than %d records", maxItems)
 	}
-	var r core.RecordDelta
-	err := message(f, &r, recordField)
-	d.Records = append(d.Records, r)
+	d.Records = append(d.Records, core.RecordDelta{})
+	r := &d.Records[len(d.Records)-1]
+	err := message(f, r, recordField)
 	if *entries += len(r.Links) + len(r.Entries); err == nil && *entries > maxItems {
 		err = fmt.Errorf("more than %d entries", maxItems)
 	}
@@ -270,19 +290,25 @@ func recordField(r *core.RecordDelta, f *field) (err error) {
 	case recordLinks:
 		err = linksField(r, f)
 	case recordEntry:
-		var e core.Entry
-		if err = message(f, &e, entryField); err == nil && len(r.Links)+len(r.Entries) >= core.MaxEntries {
-			err = fmt.Errorf("a record of more than %d entries", core.MaxEntries)
+		if len(r.Links)+len(r.Entries) >= core.MaxEntries {
+			return fmt.Errorf("a record of more than %d entries", core.MaxEntries)
 		}
-		r.Entries = append(r.Entries, e)
+		r.Entries = append(r.Entries, core.Entry{})
+		err = message(f, &r.Entries[len(r.Entries)-1], entryField)
 	}
 	return err
 }
+
+// minLink is the least size of a link, in bytes.
+const minLink = 9
 
 // linksField adds the links of a record, see appendLinks.
 func linksField(r *core.RecordDelta, f *field) error {
 	if f.kind != protowire.BytesType {
 		return fmt.Errorf("links are not bytes")
+	}
+	if r.Links == nil {
+		r.Links = make([]core.LinkEntry, 0, min(len(f.bytes)/minLink, core.MaxEntries))
 	}
 	var last uint64
 	for b := f.bytes; len(b) > 0; b = b[8:] {

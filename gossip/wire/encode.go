@@ -90,11 +90,19 @@ func appendString(b []byte, field protowire.Number, s string) []byte {
 	return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), s)
 }
 
-// appendMessage appends a message inside a message, behind its length.
+// appendMessage appends a message inside a message, behind its length. It is encoded in place and moved by the size of the length,
+// which costs less than a buffer for each.
 func appendMessage(b []byte, field protowire.Number, fill func([]byte) []byte) []byte {
 	b = protowire.AppendTag(b, field, protowire.BytesType)
-	inner := fill(nil)
-	return protowire.AppendBytes(b, inner)
+	start := len(b)
+	b = fill(b)
+	inner := len(b) - start
+	var length [binary.MaxVarintLen64]byte
+	n := binary.PutUvarint(length[:], uint64(inner))
+	b = append(b, length[:n]...)
+	copy(b[start+n:], b[start:start+inner])
+	copy(b[start:], length[:n])
+	return b
 }
 
 func appendHello(b []byte, f *core.Hello) []byte {
@@ -194,12 +202,13 @@ func appendLinks(b []byte, links []core.LinkEntry) []byte {
 	if len(links) == 0 {
 		return b
 	}
-	out := make([]byte, 0, 10*len(links))
-	var last uint64
-	for _, l := range links {
-		out = protowire.AppendVarint(out, l.Mark-last<<1)
-		out = binary.BigEndian.AppendUint64(out, uint64(l.Node))
-		last = l.Version()
-	}
-	return protowire.AppendBytes(protowire.AppendTag(b, recordLinks, protowire.BytesType), out)
+	return appendMessage(b, recordLinks, func(b []byte) []byte {
+		var last uint64
+		for _, l := range links {
+			b = protowire.AppendVarint(b, l.Mark-last<<1)
+			b = binary.BigEndian.AppendUint64(b, uint64(l.Node))
+			last = l.Version()
+		}
+		return b
+	})
 }

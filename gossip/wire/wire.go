@@ -113,10 +113,10 @@ func Decode(body []byte) (core.Frame, error) {
 	case typeBuckets:
 		return decodeBuckets(fields)
 	case typeDigest:
-		return decode(fields, "digest", new(core.Digest), digestField)
+		return decode(fields, "digest", &core.Digest{Entries: roomFor[core.DigestEntry](fields, digestEntry)}, digestField)
 	case typeDelta:
-		entries := 0
-		return decode(fields, "delta", new(core.Delta), func(d *core.Delta, f *field) error { return deltaField(d, f, &entries) })
+		entries, d := 0, &core.Delta{Records: roomFor[core.RecordDelta](fields, deltaRecord)}
+		return decode(fields, "delta", d, func(d *core.Delta, f *field) error { return deltaField(d, f, &entries) })
 	case typeSharedBuckets:
 		return decodeSharedBuckets(fields)
 	case typeSharedDigest:
