@@ -22,7 +22,8 @@ type flood struct {
 type item struct {
 	slot   *slot
 	prev   uint64
-	urgent bool
+	urgent bool     // here
+	told   bool     // its writer takes it for urgent
 	has    []LinkID // links whose peer has the present version
 }
 
@@ -37,7 +38,7 @@ func (f *flood) due() time.Duration {
 }
 
 // mark notes that a record changed from version prev on, heard from link from (0: by ourselves).
-func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) {
+func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) *item {
 	f := &c.flood
 	if f.items == nil {
 		f.items = map[*slot]*item{}
@@ -55,10 +56,11 @@ func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) {
 	}
 	it.urgent = it.urgent || urgent
 	if it.urgent {
-		soonest(&f.urgentAt, c.now()+c.cfg.Coalesce)
+		soonest(&f.urgentAt, c.now()+c.patiently(c.cfg.Coalesce))
 	} else {
-		soonest(&f.relaxAt, c.now()+c.jitter(c.cfg.Relax))
+		soonest(&f.relaxAt, c.now()+c.patiently(c.jitter(c.cfg.Relax)))
 	}
+	return it
 }
 
 // has notes that the peer of a link has the present version of a record.
@@ -72,7 +74,7 @@ func (f *flood) has(t *slot, l LinkID) {
 func (c *Core) hurry() {
 	for _, it := range c.flood.order {
 		it.urgent = true
-		soonest(&c.flood.urgentAt, c.now())
+		soonest(&c.flood.urgentAt, c.now()+c.patiently(0))
 	}
 }
 
@@ -80,7 +82,8 @@ func (c *Core) flushDue() {
 	f, now := &c.flood, c.now()
 	if f.urgentAt != 0 && now >= f.urgentAt {
 		f.urgentAt = 0
-		c.push(f.take(true), false)
+		items := f.take(true)
+		c.push(items, c.load.lag > lagBulk)
 	}
 	if f.relaxAt != 0 && now >= f.relaxAt {
 		f.relaxAt = 0
@@ -110,12 +113,12 @@ func (c *Core) push(items []*item, inBulk bool) {
 		return
 	}
 	if inBulk {
-		c.graftOne()
+		c.graftSome()
 	}
 	parts := make([][]RecordDelta, len(items))
 	for i, it := range items {
 		d := it.slot.since(it.prev, it.prev)
-		d.Urgent, d.Seen = it.urgent, c.seenOf(it.slot)
+		d.Urgent, d.Seen = it.told || it.urgent && c.load.lag == 0, c.seenOf(it.slot)
 		parts[i] = d.split()
 	}
 	for _, l := range c.links.list {
@@ -133,17 +136,36 @@ func (c *Core) push(items []*item, inBulk bool) {
 	}
 }
 
-// graftOne makes one link eager if none is.
-func (c *Core) graftOne() {
+// graftSome makes a link eager if none is, and a second one if this node is behind, see mayPrune.
+func (c *Core) graftSome() {
+	want := 1
+	if c.load.lag > 0 {
+		want = 2
+	}
+	want -= c.eagerLinks()
 	for _, l := range c.links.list {
-		if l.eager {
+		if want <= 0 {
 			return
 		}
-	}
-	if len(c.links.list) > 0 {
-		c.setEager(c.links.list[0], true)
+		if !l.eager {
+			c.setEager(l, true)
+			want--
+		}
 	}
 }
+
+func (c *Core) eagerLinks() (n int) {
+	for _, l := range c.links.list {
+		if l.eager {
+			n++
+		}
+	}
+	return n
+}
+
+// mayPrune reports whether a link that brings what is known may leave the tree. Nodes that are behind see the same changes in many
+// orders, prune all their links in turn and fall apart into a forest, and repair costs more than a copy: they keep some.
+func (c *Core) mayPrune() bool { return c.load.lag == 0 || c.eagerLinks() > 3 }
 
 // sendDelta sends records in frames of at most about maxFrame.
 func (c *Core) sendDelta(l *link, records []RecordDelta) { c.sendRecords(l, records, false) }
@@ -189,7 +211,7 @@ func (c *Core) onDelta(l *link, d *Delta) {
 	if d.Last {
 		c.records.onLast(l)
 	}
-	if l.eager && len(d.Records) > bulk && 2*news < len(d.Records) {
+	if l.eager && len(d.Records) > bulk && 2*news < len(d.Records) && c.mayPrune() {
 		c.setEager(l, false)
 	}
 }
@@ -231,6 +253,7 @@ func (c *Core) learn(ch change, l *link, urgent bool) {
 	if ch.fresh {
 		c.rememberMember(t)
 	}
+	told := urgent
 	urgent = urgent || ch.fresh || !t.reached()
 	lost := ch.prev == 0
 	for i := range ch.delta.Entries {
@@ -245,6 +268,7 @@ func (c *Core) learn(ch change, l *link, urgent bool) {
 			urgent = true
 		}
 	}
-	c.mark(t, ch.prev, l.id, urgent)
+	it := c.mark(t, ch.prev, l.id, urgent)
+	it.told = it.told || told
 	c.relink(t, lost)
 }

@@ -1,11 +1,14 @@
 package core
 
+import "time"
+
 // received takes a frame from a neighbour.
 func (c *Core) received(in Received) {
 	l := c.links.byID[in.Link]
 	if l == nil {
 		return
 	}
+	c.load.note(in.Waited, c.now())
 	l.detector.hear(c.now(), c.cfg.Heartbeat)
 	if l.drainUntil != 0 {
 		c.drain(l, in.Frame)
@@ -50,6 +53,7 @@ func (c *Core) take(l *link, f Frame) {
 func (c *Core) onBeat(l *link, b *Beat) {
 	first := l.good == 0
 	l.peerWants, l.eager = b.Wanted, b.Eager
+	l.lag = min(time.Duration(b.Lag)*time.Millisecond, lagCap)
 	c.hearTime(l, b.Clock)
 	if l.good++; l.ready() && !l.offered {
 		c.linkReady(l)

@@ -20,6 +20,7 @@ type slot struct {
 	wantedAt time.Duration // when want became what it is
 	call     *target       // dialling it; nil before the first time
 	flaps    flaps
+	touched  string // the name by which it is in store.touched; "" if it is not
 }
 
 // store holds the records of all nodes. Its hash is the sum of the hashes of the records, so it costs the same however many
@@ -42,8 +43,8 @@ func newStore(l Limits) store {
 
 // touch notes that a view may show a member in another way than the last one.
 func (s *store) touch(t *slot) {
-	if t.rec != nil {
-		s.touched[t.rec.id] = t.node
+	if t.rec != nil && t.touched != t.rec.id {
+		s.touched[t.rec.id], t.touched = t.node, t.rec.id
 	}
 }
 

@@ -8,6 +8,7 @@ import "time"
 type verdict struct {
 	up      int // members that are up, we included
 	dueAt   time.Duration
+	last    time.Duration // when it was last worked out
 	held    time.Duration // since when a verdict is held back; 0: none is
 	reached int           // members that could be reached when that was last worked out
 	queue   []*slot       // scratch
@@ -24,7 +25,7 @@ func (v *verdict) reset(self *slot) {
 func (c *Core) relink(t *slot, lost bool) {
 	c.stale = true
 	if lost {
-		soonest(&c.judge.dueAt, c.now()+c.cfg.Coalesce)
+		soonest(&c.judge.dueAt, max(c.now()+c.patiently(c.cfg.Coalesce), c.judge.last+8*c.load.lag))
 	}
 	for _, p := range t.peers {
 		if p.up != t.up {
@@ -81,7 +82,7 @@ func (c *Core) judgeDue() {
 	if v.dueAt == 0 || now < v.dueAt {
 		return
 	}
-	v.dueAt = 0
+	v.dueAt, v.last = 0, now
 	n := c.reach()
 	if 2*n < v.up {
 		if v.held == 0 {

@@ -216,6 +216,9 @@ func (c *Core) renewMembers() roster {
 	}
 	var changed []renewal
 	for name, node := range c.store.touched {
+		if t := c.store.byNode[node]; t != nil {
+			t.touched = ""
+		}
 		if old, now, ok := c.renewMember(name, node); ok {
 			changed = append(changed, renewal{old, now})
 		}

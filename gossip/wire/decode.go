@@ -168,6 +168,10 @@ func beatField(b *core.Beat, f *field) (err error) {
 		b.Shared, err = f.uint(64)
 	case beatClock:
 		b.Clock, err = f.int63()
+	case beatLag:
+		var v uint64
+		v, err = f.uint(32)
+		b.Lag = uint32(v)
 	}
 	return err
 }

@@ -27,6 +27,7 @@ const (
 	beatEager  = 4
 	beatShared = 5
 	beatClock  = 6
+	beatLag    = 7
 
 	bucketsHashes = 1
 	bucketsFloor  = 2
@@ -127,7 +128,8 @@ func appendBeat(b []byte, f *core.Beat) []byte {
 	b = appendBool(b, beatWanted, f.Wanted)
 	b = appendBool(b, beatEager, f.Eager)
 	b = appendFixed(b, beatShared, f.Shared)
-	return appendVarint(b, beatClock, uint64(f.Clock))
+	b = appendVarint(b, beatClock, uint64(f.Clock))
+	return appendVarint(b, beatLag, uint64(f.Lag))
 }
 
 func appendBuckets(b []byte, f *core.Buckets) []byte { return appendHashes(b, &f.Hashes) }
