@@ -104,6 +104,9 @@ func (f *flood) take(urgent bool) []*item {
 		}
 	}
 	f.order = rest
+	if len(rest) == 0 {
+		f.items = nil // after a storm, it is large
+	}
 	return out
 }
 

@@ -42,10 +42,10 @@ type Member struct {
 	Generation uint64
 	Version    uint64
 	Status     Status
-	Links      int // links that both ends publish
+	live       int32 // keys without tombstones
+	Links      int   // links that both ends publish
 
 	keys    *entryMap // tombstones included; nil: no keys
-	live    int       // keys without tombstones
 	content uint64    // of the keys, see record.content
 }
 
@@ -75,7 +75,7 @@ func (m *Member) KeysFrom(first string) iter.Seq2[string, string] {
 }
 
 // NumKeys returns the number of keys that the member publishes.
-func (m *Member) NumKeys() int { return m.live }
+func (m *Member) NumKeys() int { return int(m.live) }
 
 // SameKeys reports whether two members publish the same keys with the same values. It compares hashes of them, and costs the same
 // however many there are.
@@ -215,18 +215,17 @@ func (c *Core) renewMembers() roster {
 		}
 	}
 	var changed []renewal
-	for name, node := range c.store.touched {
-		if t := c.store.byNode[node]; t != nil {
-			t.touched = ""
+	for _, m := range c.store.touched {
+		if t := c.store.byNode[m.node]; t != nil {
+			t.touched = false
 		}
-		if old, now, ok := c.renewMember(name, node); ok {
+		if old, now, ok := c.renewMember(m.name, m.node); ok {
 			changed = append(changed, renewal{old, now})
 		}
 	}
-	if len(c.store.touched) > maxRenewals {
-		c.store.touched = map[string]NodeID{} // to clear one that was large costs as much each time
+	if c.store.touched = c.store.touched[:0]; cap(c.store.touched) > maxRenewals {
+		c.store.touched = nil
 	}
-	clear(c.store.touched)
 	if len(changed) == 0 {
 		return w.last
 	}
@@ -270,7 +269,7 @@ func (c *Core) fullLinks() int { return min(2*c.cfg.Rings, c.judge.up-1) }
 func (c *Core) member(t *slot) Member {
 	r := t.rec
 	m := Member{ID: r.id, Addr: t.addr, Generation: r.generation, Version: r.version, Status: Down, Links: len(t.peers),
-		keys: r.keys(), live: r.live, content: r.content}
+		keys: r.keys(), live: int32(r.live), content: r.content}
 	switch {
 	case t.left:
 		m.Status = Left
