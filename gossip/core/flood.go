@@ -22,9 +22,36 @@ type flood struct {
 type item struct {
 	slot   *slot
 	prev   uint64
-	urgent bool     // here
-	told   bool     // its writer takes it for urgent
-	has    []LinkID // links whose peer has the present version
+	urgent bool          // here
+	told   bool          // its writer takes it for urgent
+	has    []linkVersion // links whose peers have it at some version of this generation above prev, or may be given only what is above
+}
+
+// linkVersion is the version of a record that the peer of a link has.
+type linkVersion struct {
+	link    LinkID
+	version uint64
+}
+
+// note notes that the peer of a link has the record at a version.
+func (it *item) note(l LinkID, version uint64) {
+	for i := range it.has {
+		if h := &it.has[i]; h.link == l {
+			h.version = max(h.version, version)
+			return
+		}
+	}
+	it.has = append(it.has, linkVersion{l, version})
+}
+
+// from returns the version above which the peer of a link lacks the record, as far as is known here.
+func (it *item) from(l LinkID) uint64 {
+	for _, h := range it.has {
+		if h.link == l {
+			return max(h.version, it.prev)
+		}
+	}
+	return it.prev
 }
 
 // bulk is the number of relaxed records that make a push a bulk one.
@@ -49,10 +76,12 @@ func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) *item {
 		f.items[t] = it
 		f.order = append(f.order, it)
 	}
+	if prev == 0 { // the record was replaced
+		it.has = it.has[:0]
+	}
 	it.prev = min(it.prev, prev)
-	it.has = it.has[:0]
 	if from != 0 {
-		it.has = append(it.has, from)
+		it.note(from, t.rec.version)
 	}
 	it.urgent = it.urgent || urgent
 	if it.urgent {
@@ -65,8 +94,8 @@ func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) *item {
 
 // has notes that the peer of a link has the present version of a record.
 func (f *flood) has(t *slot, l LinkID) {
-	if it := f.items[t]; it != nil && !slices.Contains(it.has, l) {
-		it.has = append(it.has, l)
+	if it := f.items[t]; it != nil {
+		it.note(l, t.rec.version)
 	}
 }
 
@@ -115,48 +144,72 @@ func (c *Core) push(items []*item, inBulk bool) {
 	if len(items) == 0 {
 		return
 	}
+	links := c.links.list
 	if inBulk {
-		c.graftSome()
+		links = c.bulkLinks()
 	}
-	parts := make([][]RecordDelta, len(items))
-	for i, it := range items {
-		d := it.slot.since(it.prev, it.prev)
-		d.Urgent, d.Seen = it.told || it.urgent && c.load.lag == 0, c.seenOf(it.slot)
-		parts[i] = d.split()
-	}
-	for _, l := range c.links.list {
-		if inBulk && !l.eager {
-			continue
-		}
+	parts := make([]partsSince, len(items))
+	for _, l := range links {
 		var out []RecordDelta
 		for i, it := range items {
 			own := it.slot == l.peer && l.generation == it.slot.rec.generation // a namesake, though, must hear of it
-			if !own && !slices.Contains(it.has, l.id) {
-				out = append(out, parts[i]...)
+			if from := it.from(l.id); !own && from < it.slot.rec.version {
+				out = append(out, parts[i].get(c, it, from)...)
 			}
 		}
 		c.sendDelta(l, out)
 	}
 }
 
-// graftSome makes a link eager if none is, and a second one if this node is behind, see mayPrune.
-func (c *Core) graftSome() {
+// partsSince are the parts of a record that peers lack which stand at one of a few versions.
+type partsSince []struct {
+	from  uint64
+	parts []RecordDelta
+}
+
+// get returns what a peer lacks that stands at a version.
+func (p *partsSince) get(c *Core, it *item, from uint64) []RecordDelta {
+	for _, s := range *p {
+		if s.from == from {
+			return s.parts
+		}
+	}
+	d := it.slot.since(from, from)
+	d.Urgent, d.Seen = it.told || it.urgent && c.load.lag == 0, c.seenOf(it.slot)
+	parts := d.split()
+	*p = append(*p, struct {
+		from  uint64
+		parts []RecordDelta
+	}{from, parts})
+	return parts
+}
+
+// bulkLinks returns the links over which bulk leaves: those whose peers take it, or one at least.
+func (c *Core) bulkLinks() []*link {
+	all := c.links.list
+	taking := slices.DeleteFunc(slices.Clone(all), func(l *link) bool { return !l.takes })
+	if len(taking) == 0 {
+		return all[:min(1, len(all))]
+	}
+	return taking
+}
+
+// graft makes this node take bulk over a link if there is none over which it does, and over a second one if it is behind, see mayPrune.
+func (c *Core) graft() {
 	want := 1
 	if c.load.lag > 0 {
 		want = 2
 	}
 	want -= c.eagerLinks()
 	for _, l := range c.links.list {
-		if want <= 0 {
-			return
-		}
-		if !l.eager {
+		if want > 0 && !l.eager {
 			c.setEager(l, true)
 			want--
 		}
 	}
 }
 
+// eagerLinks returns the number of links over which this node takes bulk.
 func (c *Core) eagerLinks() (n int) {
 	for _, l := range c.links.list {
 		if l.eager {
@@ -168,7 +221,13 @@ func (c *Core) eagerLinks() (n int) {
 
 // mayPrune reports whether a link that brings what is known may leave the tree. Nodes that are behind see the same changes in many
 // orders, prune all their links in turn and fall apart into a forest, and repair costs more than a copy: they keep some.
-func (c *Core) mayPrune() bool { return c.load.lag == 0 || c.eagerLinks() > 3 }
+func (c *Core) mayPrune() bool {
+	keep := 1
+	if c.load.lag > 0 {
+		keep = 2
+	}
+	return c.eagerLinks() > keep
+}
 
 // sendDelta sends records in frames of at most about maxFrame.
 func (c *Core) sendDelta(l *link, records []RecordDelta) { c.sendRecords(l, records, false) }
@@ -213,6 +272,9 @@ func (c *Core) onDelta(l *link, d *Delta) {
 	c.records.fillGaps(l, gaps)
 	if d.Last {
 		c.records.onLast(l)
+	}
+	if d.Last && news > 0 { // it did not come along the tree
+		c.setEager(l, true)
 	}
 	if l.eager && len(d.Records) > bulk && 2*news < len(d.Records) && c.mayPrune() {
 		c.setEager(l, false)

@@ -23,7 +23,8 @@ type link struct {
 	wanted    bool // it is on one of our rings
 	peerWants bool
 	idleSince time.Duration // when both ceased to want it; 0: not so
-	eager     bool          // takes bulk
+	eager     bool          // this node takes bulk over it
+	takes     bool          // the peer does
 	need      int           // heartbeats to receive before it is published
 	good      int           // heartbeats received
 	offered   bool          // its publication was asked for
@@ -129,7 +130,7 @@ func (c *Core) linkUp(in LinkUp) {
 	now := c.now()
 	l := &link{id: in.Link, name: in.ID, peer: t, from: from, generation: in.Generation, ours: in.Dialled, since: now,
 		detector: newDetector(now, c.cfg.Heartbeat), need: t.flaps.need, wanted: true, peerWants: true,
-		eager: !t.up, clockIn: clockEvery - 1}
+		eager: !t.up, takes: !t.up, clockIn: clockEvery - 1}
 	l.records.sameAt, l.shared.sameAt = now, now
 	l.records.same, l.shared.same = true, true
 	l.hearClock(in.Clock, now)
@@ -290,6 +291,7 @@ func (c *Core) tendLinks() {
 			c.tend(l)
 		}
 	}
+	c.graft()
 	c.endDraining()
 	c.sweep()
 }

@@ -52,7 +52,7 @@ func (c *Core) take(l *link, f Frame) {
 // onBeat takes a heartbeat: the flags of the link, the clock of the peer, and what its hashes show.
 func (c *Core) onBeat(l *link, b *Beat) {
 	first := l.good == 0
-	l.peerWants, l.eager = b.Wanted, b.Eager
+	l.peerWants, l.takes = b.Wanted, b.Eager
 	l.lag = min(time.Duration(b.Lag)*time.Millisecond, lagCap)
 	c.hearTime(l, b.Clock)
 	if l.good++; l.ready() && !l.offered {

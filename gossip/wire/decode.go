@@ -181,6 +181,12 @@ func (f *field) int63() (int64, error) {
 	return int64(v), err
 }
 
+// zigzag returns a difference, to be added.
+func (f *field) zigzag() (uint64, error) {
+	v, err := f.uint(64)
+	return uint64(protowire.DecodeZigZag(v)), err
+}
+
 func (f *field) bool() (bool, error) {
 	v, err := f.uint(64)
 	return v != 0, err
@@ -215,7 +221,8 @@ func decodeHashes(b []byte, out *[core.NumBuckets]uint64) error {
 	return err
 }
 
-func digestField(d *core.Digest, f *field) (err error) {
+// digestField knows the generation of the entry before.
+func digestField(d *core.Digest, f *field, last *uint64) (err error) {
 	switch f.number {
 	case digestMask:
 		d.Mask, err = f.uint(64)
@@ -226,7 +233,10 @@ func digestField(d *core.Digest, f *field) (err error) {
 			return fmt.Errorf("more than %d records", maxItems)
 		}
 		d.Entries = append(d.Entries, core.DigestEntry{})
-		err = message(f, &d.Entries[len(d.Entries)-1], digestEntryField)
+		e := &d.Entries[len(d.Entries)-1]
+		err = message(f, e, digestEntryField)
+		e.Generation += *last
+		*last = e.Generation
 	}
 	return err
 }
@@ -238,7 +248,7 @@ func digestEntryField(e *core.DigestEntry, f *field) (err error) {
 		v, err = f.uint(64)
 		e.Node = core.NodeID(v)
 	case entryGeneration:
-		e.Generation, err = f.uint(64)
+		e.Generation, err = f.zigzag()
 	case entryVersion:
 		e.Version, err = f.uint(64)
 	case entryFloor:
@@ -247,8 +257,13 @@ func digestEntryField(e *core.DigestEntry, f *field) (err error) {
 	return err
 }
 
-// deltaField counts the entries of all records.
-func deltaField(d *core.Delta, f *field, entries *int) error {
+// deltaState is what decoding a delta keeps from record to record.
+type deltaState struct {
+	entries    int    // of all records
+	generation uint64 // of the record before
+}
+
+func deltaField(d *core.Delta, f *field, s *deltaState) error {
 	if f.number == deltaLast {
 		var err error
 		d.Last, err = f.bool()
@@ -263,7 +278,12 @@ func deltaField(d *core.Delta, f *field, entries *int) error {
 	d.Records = append(d.Records, core.RecordDelta{})
 	r := &d.Records[len(d.Records)-1]
 	err := message(f, r, recordField)
-	if *entries += len(r.Links) + len(r.Entries); err == nil && *entries > maxItems {
+	r.Generation += s.generation
+	s.generation = r.Generation
+	if r.Node == 0 && r.ID != "" {
+		r.Node = core.HashID(r.ID)
+	}
+	if s.entries += len(r.Links) + len(r.Entries); err == nil && s.entries > maxItems {
 		err = fmt.Errorf("more than %d entries", maxItems)
 	}
 	return err
@@ -278,7 +298,7 @@ func recordField(r *core.RecordDelta, f *field) (err error) {
 	case recordID:
 		r.ID, err = f.string(core.MaxID)
 	case recordGeneration:
-		r.Generation, err = f.uint(64)
+		r.Generation, err = f.zigzag()
 	case recordFrom:
 		r.From, err = f.uint(64)
 	case recordTo:
@@ -293,12 +313,16 @@ func recordField(r *core.RecordDelta, f *field) (err error) {
 		r.Seen = core.Moment(v)
 	case recordLinks:
 		err = linksField(r, f)
-	case recordEntry:
+	case recordEntry, recordAddr:
 		if len(r.Links)+len(r.Entries) >= core.MaxEntries {
 			return fmt.Errorf("a record of more than %d entries", core.MaxEntries)
 		}
 		r.Entries = append(r.Entries, core.Entry{})
-		err = message(f, &r.Entries[len(r.Entries)-1], entryField)
+		if e := &r.Entries[len(r.Entries)-1]; f.number == recordAddr {
+			err = addrField(e, f)
+		} else {
+			err = message(f, e, entryField)
+		}
 	}
 	return err
 }
@@ -327,6 +351,19 @@ func linksField(r *core.RecordDelta, f *field) error {
 		last += v >> 1
 		r.Links = append(r.Links, core.Link(core.NodeID(binary.BigEndian.Uint64(b)), last, v&1 == 1))
 	}
+	return nil
+}
+
+// addrField sets the entry of an address, see appendAddr.
+func addrField(e *core.Entry, f *field) error {
+	if f.kind != protowire.BytesType {
+		return fmt.Errorf("an address is not bytes")
+	}
+	v, n := protowire.ConsumeVarint(f.bytes)
+	if n < 0 || len(f.bytes)-n > core.MaxValue {
+		return fmt.Errorf("an address breaks the format")
+	}
+	*e = core.Entry{Kind: core.KindMeta, Key: core.MetaAddr, Value: string(f.bytes[n:]), Version: v}
 	return nil
 }
 

@@ -37,7 +37,7 @@ const (
 	digestReply = 3
 
 	entryNode       = 1
-	entryGeneration = 2
+	entryGeneration = 2 // see appendGeneration
 	entryVersion    = 3
 	entryFloor      = 4
 
@@ -46,7 +46,7 @@ const (
 
 	recordNode       = 1
 	recordID         = 2
-	recordGeneration = 3
+	recordGeneration = 3 // see appendGeneration
 	recordFrom       = 4
 	recordTo         = 5
 	recordFloor      = 6
@@ -54,6 +54,7 @@ const (
 	recordEntry      = 8
 	recordLinks      = 9
 	recordSeen       = 10
+	recordAddr       = 11 // see appendAddr
 
 	keyKind    = 1
 	keyKey     = 2
@@ -150,11 +151,12 @@ func appendHashes(b []byte, hashes *[core.NumBuckets]uint64) []byte {
 func appendDigest(b []byte, f *core.Digest) []byte {
 	b = appendFixed(b, digestMask, f.Mask)
 	b = appendBool(b, digestReply, f.Reply)
+	var last uint64
 	for i := range f.Entries {
 		e := &f.Entries[i]
 		b = appendMessage(b, digestEntry, func(m []byte) []byte {
 			m = appendFixed(m, entryNode, uint64(e.Node))
-			m = appendVarint(m, entryGeneration, e.Generation)
+			m = appendGeneration(m, entryGeneration, e.Generation, &last)
 			m = appendVarint(m, entryVersion, e.Version)
 			return appendVarint(m, entryFloor, e.Floor)
 		})
@@ -163,16 +165,28 @@ func appendDigest(b []byte, f *core.Digest) []byte {
 }
 
 func appendDelta(b []byte, f *core.Delta) []byte {
+	var last uint64
 	for i := range f.Records {
-		b = appendMessage(b, deltaRecord, func(m []byte) []byte { return appendRecord(m, &f.Records[i]) })
+		b = appendMessage(b, deltaRecord, func(m []byte) []byte { return appendRecord(m, &f.Records[i], &last) })
 	}
 	return appendBool(b, deltaLast, f.Last)
 }
 
-func appendRecord(b []byte, r *core.RecordDelta) []byte {
-	b = appendFixed(b, recordNode, uint64(r.Node))
+// appendGeneration appends what a generation is above the one before in the frame, zigzag: the members of a cluster that starts have
+// nearly the same.
+func appendGeneration(b []byte, field protowire.Number, generation uint64, last *uint64) []byte {
+	b = appendVarint(b, field, protowire.EncodeZigZag(int64(generation-*last)))
+	*last = generation
+	return b
+}
+
+// appendRecord appends a record; its node only if that does not follow from the name.
+func appendRecord(b []byte, r *core.RecordDelta, last *uint64) []byte {
+	if r.ID == "" || r.Node != core.HashID(r.ID) {
+		b = appendFixed(b, recordNode, uint64(r.Node))
+	}
 	b = appendString(b, recordID, r.ID)
-	b = appendVarint(b, recordGeneration, r.Generation)
+	b = appendGeneration(b, recordGeneration, r.Generation, last)
 	b = appendVarint(b, recordFrom, r.From)
 	b = appendVarint(b, recordTo, r.To)
 	b = appendVarint(b, recordFloor, r.Floor)
@@ -181,6 +195,10 @@ func appendRecord(b []byte, r *core.RecordDelta) []byte {
 	b = appendLinks(b, r.Links)
 	for i := range r.Entries {
 		e := &r.Entries[i]
+		if e.Kind == core.KindMeta && e.Key == core.MetaAddr && !e.Deleted {
+			b = appendAddr(b, e)
+			continue
+		}
 		b = appendMessage(b, recordEntry, func(m []byte) []byte {
 			m = appendVarint(m, keyKind, uint64(e.Kind))
 			m = appendString(m, keyKey, e.Key)
@@ -190,6 +208,13 @@ func appendRecord(b []byte, r *core.RecordDelta) []byte {
 		})
 	}
 	return b
+}
+
+// appendAddr appends the entry that every record has: its version as a varint, and the address.
+func appendAddr(b []byte, e *core.Entry) []byte {
+	return appendMessage(b, recordAddr, func(b []byte) []byte {
+		return append(protowire.AppendVarint(b, e.Version), e.Value...)
+	})
 }
 
 func appendBye(b []byte, f *core.Bye) []byte { return appendVarint(b, byeReason, uint64(f.Reason)) }
