@@ -66,8 +66,9 @@ func (n *Node) receive(raw net.Conn) {
 		n.countFailure(host, err)
 		return
 	}
+	left := sync.OnceFunc(func() { n.handshakes.leave(place) })
+	defer left()
 	s, hello, first, err := n.acceptHandshake(ctx, raw)
-	n.handshakes.leave(place)
 	if err != nil {
 		n.countFailure(host, err)
 		return
@@ -85,10 +86,11 @@ func (n *Node) receive(raw net.Conn) {
 	}
 	defer n.streams.release()
 	if ask, ok := first.(*core.Ask); ok {
+		left()
 		n.answerAsk(s, ask)
 		return
 	}
-	n.adopt(s, hello, 0, first)
+	n.adopt(s, hello, 0, first, left)
 }
 
 var (

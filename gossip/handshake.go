@@ -110,7 +110,7 @@ func (n *Node) dial(d core.Dial) {
 	if n.isSelf(hello) {
 		n.countRejected(self, d.Addr, nil)
 	}
-	n.adopt(s, hello, d.Attempt, nil)
+	n.adopt(s, hello, d.Attempt, nil, func() {})
 }
 
 // tcpAddr is a host:port as an address.
@@ -124,8 +124,9 @@ func (n *Node) newLink(s *stream, hello *core.Hello) *link {
 	return newLink(core.LinkID(n.lastLink.Add(1)), hello, s)
 }
 
-// adopt passes a stream whose handshake is over to the loop, and reads it until its end.
-func (n *Node) adopt(s *stream, hello *core.Hello, attempt uint64, first core.Frame) {
+// adopt passes a stream whose handshake is over to the loop, and reads it until its end. It calls taken when the loop has taken the
+// stream and its first frame, so that no more newcomers are let in than the loop can take.
+func (n *Node) adopt(s *stream, hello *core.Hello, attempt uint64, first core.Frame, taken func()) {
 	l := n.newLink(s, hello)
 	up := linkUp(l.number, hello)
 	up.Attempt, up.Dialled = attempt, attempt != 0
@@ -136,6 +137,7 @@ func (n *Node) adopt(s *stream, hello *core.Hello, attempt uint64, first core.Fr
 	if first != nil {
 		_ = n.tell(context.Background(), core.Received{Link: l.number, Frame: first}) // as in read
 	}
+	taken()
 	n.read(l)
 }
 
@@ -160,6 +162,6 @@ func (n *Node) read(l *link) {
 			_ = n.tell(context.Background(), core.LinkDown{Link: l.number}) // an error means that the loop has ended
 			return
 		}
-		_ = n.tell(context.Background(), core.Received{Link: l.number, Frame: f})
+		_ = n.tellEvent(context.Background(), event{in: core.Received{Link: l.number, Frame: f}, since: time.Now()})
 	}
 }

@@ -86,7 +86,7 @@ func (n *Node) carryOut(out core.Output) (end bool) {
 		}
 	case core.Changed:
 		if n.viewAt.IsZero() {
-			n.viewAt = n.viewed.Add(viewGap)
+			n.viewAt = n.viewed.Add(n.viewGap + 4*n.core.Lag())
 		}
 	case core.Renewed:
 		n.generation.Store(out.Generation)
@@ -114,11 +114,13 @@ func (n *Node) carryOut(out core.Output) (end bool) {
 
 // publish makes what the core knows now the view.
 func (n *Node) publish() {
-	n.viewAt, n.viewed = time.Time{}, n.now()
-	v := n.viewer.renew(n.viewed)
+	start := n.now()
+	v := n.viewer.renew(start)
 	v.Hash, v.Shared, v.Isolated, v.Pending = n.core.Hash(), n.core.SharedHash(), n.core.Isolated(), n.core.Pending()
 	n.view.Store(&v)
 	n.watch.wake()
+	n.viewAt, n.viewed = time.Time{}, n.now()
+	n.viewGap = min(max(viewGap, viewShare*n.viewed.Sub(start)), maxViewGap)
 }
 
 // noteRejected counts what a peer sent against the rules, and logs it once in a while.

@@ -35,6 +35,10 @@ const (
 	silenceFactor = 12
 	// viewGap is the least time between two views, so that a storm of changes costs few of them.
 	viewGap = 10 * time.Millisecond
+	// viewShare times what the last view took is the least time until the next one, up to maxViewGap: views take a small part of a loop
+	// that is busy with changes.
+	viewShare  = 50
+	maxViewGap = time.Second
 	// lastFramesTimeout is how long a node that ends by itself waits until its neighbours have taken its last frames.
 	lastFramesTimeout = time.Second
 	// diskTimeout is how long a node that ends waits for its disk, logTimeout for its log writer.
@@ -81,12 +85,13 @@ type Node struct {
 	lastLink      atomic.Uint64
 
 	// Owned by the loop.
-	core   *core.Core
-	viewer viewer
-	links  map[core.LinkID]*link
-	joins  map[string]*joinCall // by address: those whose stream is being opened
-	viewAt time.Time            // when a new view is due; zero: none is
-	viewed time.Time            // when the last view was made
+	core    *core.Core
+	viewer  viewer
+	links   map[core.LinkID]*link
+	joins   map[string]*joinCall // by address: those whose stream is being opened
+	viewAt  time.Time            // when a new view is due; zero: none is
+	viewed  time.Time            // when the last view was made
+	viewGap time.Duration        // least time until the next one
 }
 
 // Start listens and takes part. The node knows no other one before Join, but those that DataDir keeps.

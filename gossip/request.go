@@ -20,12 +20,22 @@ var ErrNotDurable = errors.New("gossip: done, but not on the disk of this node")
 // event is an input of the core, with what the loop needs besides.
 type event struct {
 	in     core.Input
+	since  time.Time    // when the frame of a Received arrived
 	link   *link        // that a LinkUp is about
 	join   *joinCall    // whose next step this is; see takeJoin
 	reply  chan error   // answers a request; holds one, so that the loop does not wait
 	done   *atomic.Bool // of a request: set when the core has taken the input
 	expect *core.Stamp  // of the shared key; nil: any
 	query  func()       // reads from the core, in place of an input; only with a reply
+}
+
+// input returns the input as the loop takes it: how long a frame has waited for that shows how far the node is behind.
+func (e *event) input() core.Input {
+	if in, ok := e.in.(core.Received); ok && !e.since.IsZero() {
+		in.Waited = time.Since(e.since)
+		return in
+	}
+	return e.in
 }
 
 // tell passes an input to the loop. It returns when that has taken it, the node has stopped, or ctx is done.
@@ -79,7 +89,7 @@ func (n *Node) take(e event) (end bool) {
 		if e.link != nil {
 			n.links[e.link.number] = e.link
 		}
-		return n.step(e.in)
+		return n.step(e.input())
 	}
 	if e.query != nil {
 		e.query()

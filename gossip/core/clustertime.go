@@ -50,6 +50,10 @@ func (l *link) hearClock(ms int64, now time.Duration) {
 	}
 }
 
+// maxClocks bounds the clocks of which the median is taken, the own one included: a member through which all others join has a link
+// to each of them for some seconds.
+const maxClocks = 33
+
 // clusterClock is the lower median of our clock and of those of our neighbours, so that one clock that is wrong, our own too,
 // decides nothing: what has expired, and which stamps are of the future. With two clocks the slower one is believed. It is worked
 // out once for each input.
@@ -71,7 +75,7 @@ func (k *clusterClock) now(own Moment, links []*link, at time.Duration) Moment {
 	}
 	k.clocks = append(k.clocks[:0], own)
 	for _, l := range links {
-		if l.clock.clock != 0 {
+		if l.clock.clock != 0 && len(k.clocks) < maxClocks {
 			k.clocks = append(k.clocks, l.clock.now(at))
 		}
 	}

@@ -213,21 +213,32 @@ func (c *Core) dialSeeds() {
 	}
 }
 
-// coveredAddrs returns whether a seed needs no dial: it is this node, or a member that is up, has left or is linked lives there.
+// coveredAddrs returns whether a seed needs no dial: it is this node, or a member that is up, has left or is linked lives there. The
+// addresses of the members are looked at only for a seed of which that does not follow from the node that was last there.
 func (c *Core) coveredAddrs() func(*target) bool {
-	up := map[string]bool{c.cfg.Addr: true}
+	var up map[string]bool
+	return func(t *target) bool {
+		s := t.slot
+		if s != nil && (s == c.self || s.rec != nil && (s.up || s.left) || c.links.byPeer[s] != nil) {
+			return true
+		}
+		if up == nil {
+			up = c.upAddrs()
+		}
+		return up[t.addr]
+	}
+}
+
+// upAddrs returns the addresses of the members that are up.
+func (c *Core) upAddrs() map[string]bool {
+	up := make(map[string]bool, c.judge.up)
+	up[c.cfg.Addr] = true
 	for _, s := range c.store.slots {
 		if s.up {
 			up[s.addr] = true
 		}
 	}
-	return func(t *target) bool {
-		if up[t.addr] {
-			return true
-		}
-		s := t.slot
-		return s != nil && (s == c.self || s.rec != nil && (s.up || s.left) || c.links.byPeer[s] != nil)
-	}
+	return up
 }
 
 // dial starts a dial unless one is in flight or it is too early.

@@ -33,6 +33,7 @@ type exchanger struct {
 	pulls     map[uint64]pull // items that are asked for, by ID
 	storms    bool            // all items may change at once, as when a cluster starts
 	begunAt   time.Duration   // when a comparison was last begun, over any link
+	digestAt  time.Duration   // when a digest of differing buckets was last sent, over any link
 	compareAt time.Duration   // when bucket hashes that wait are due to be compared; 0: none wait
 }
 
@@ -232,6 +233,10 @@ func (e *exchanger) compare(l *link, times uint8) {
 	if mask == 0 || !(e.leads(l) || long || times == 1) || !fresh && now-x.digestAt < x.wait {
 		return
 	}
+	if lag := e.load.lag; lag > 0 && e.digestAt != 0 && now-e.digestAt < e.cfg.Heartbeat+8*lag { // what one neighbour brings serves for all
+		return
+	}
+	e.digestAt = now
 	e.pause(x)
 	e.sendDigest(l, mask, false)
 }

@@ -22,8 +22,36 @@ type flood struct {
 type item struct {
 	slot   *slot
 	prev   uint64
-	urgent bool
-	has    []LinkID // links whose peer has the present version
+	urgent bool          // here
+	told   bool          // its writer takes it for urgent
+	has    []linkVersion // links whose peers have it at some version of this generation above prev, or may be given only what is above
+}
+
+// linkVersion is the version of a record that the peer of a link has.
+type linkVersion struct {
+	link    LinkID
+	version uint64
+}
+
+// note notes that the peer of a link has the record at a version.
+func (it *item) note(l LinkID, version uint64) {
+	for i := range it.has {
+		if h := &it.has[i]; h.link == l {
+			h.version = max(h.version, version)
+			return
+		}
+	}
+	it.has = append(it.has, linkVersion{l, version})
+}
+
+// from returns the version above which the peer of a link lacks the record, as far as is known here.
+func (it *item) from(l LinkID) uint64 {
+	for _, h := range it.has {
+		if h.link == l {
+			return max(h.version, it.prev)
+		}
+	}
+	return it.prev
 }
 
 // bulk is the number of relaxed records that make a push a bulk one.
@@ -37,7 +65,7 @@ func (f *flood) due() time.Duration {
 }
 
 // mark notes that a record changed from version prev on, heard from link from (0: by ourselves).
-func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) {
+func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) *item {
 	f := &c.flood
 	if f.items == nil {
 		f.items = map[*slot]*item{}
@@ -48,23 +76,26 @@ func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) {
 		f.items[t] = it
 		f.order = append(f.order, it)
 	}
+	if prev == 0 { // the record was replaced
+		it.has = it.has[:0]
+	}
 	it.prev = min(it.prev, prev)
-	it.has = it.has[:0]
 	if from != 0 {
-		it.has = append(it.has, from)
+		it.note(from, t.rec.version)
 	}
 	it.urgent = it.urgent || urgent
 	if it.urgent {
-		soonest(&f.urgentAt, c.now()+c.cfg.Coalesce)
+		soonest(&f.urgentAt, c.now()+c.patiently(c.cfg.Coalesce))
 	} else {
-		soonest(&f.relaxAt, c.now()+c.jitter(c.cfg.Relax))
+		soonest(&f.relaxAt, c.now()+c.patiently(c.jitter(c.cfg.Relax)))
 	}
+	return it
 }
 
 // has notes that the peer of a link has the present version of a record.
 func (f *flood) has(t *slot, l LinkID) {
-	if it := f.items[t]; it != nil && !slices.Contains(it.has, l) {
-		it.has = append(it.has, l)
+	if it := f.items[t]; it != nil {
+		it.note(l, t.rec.version)
 	}
 }
 
@@ -72,7 +103,7 @@ func (f *flood) has(t *slot, l LinkID) {
 func (c *Core) hurry() {
 	for _, it := range c.flood.order {
 		it.urgent = true
-		soonest(&c.flood.urgentAt, c.now())
+		soonest(&c.flood.urgentAt, c.now()+c.patiently(0))
 	}
 }
 
@@ -80,7 +111,8 @@ func (c *Core) flushDue() {
 	f, now := &c.flood, c.now()
 	if f.urgentAt != 0 && now >= f.urgentAt {
 		f.urgentAt = 0
-		c.push(f.take(true), false)
+		items := f.take(true)
+		c.push(items, c.load.lag > lagBulk)
 	}
 	if f.relaxAt != 0 && now >= f.relaxAt {
 		f.relaxAt = 0
@@ -101,6 +133,9 @@ func (f *flood) take(urgent bool) []*item {
 		}
 	}
 	f.order = rest
+	if len(rest) == 0 {
+		f.items = nil // after a storm, it is large
+	}
 	return out
 }
 
@@ -109,40 +144,89 @@ func (c *Core) push(items []*item, inBulk bool) {
 	if len(items) == 0 {
 		return
 	}
+	links := c.links.list
 	if inBulk {
-		c.graftOne()
+		links = c.bulkLinks()
 	}
-	parts := make([][]RecordDelta, len(items))
-	for i, it := range items {
-		d := it.slot.since(it.prev, it.prev)
-		d.Urgent, d.Seen = it.urgent, c.seenOf(it.slot)
-		parts[i] = d.split()
-	}
-	for _, l := range c.links.list {
-		if inBulk && !l.eager {
-			continue
-		}
+	parts := make([]partsSince, len(items))
+	for _, l := range links {
 		var out []RecordDelta
 		for i, it := range items {
 			own := it.slot == l.peer && l.generation == it.slot.rec.generation // a namesake, though, must hear of it
-			if !own && !slices.Contains(it.has, l.id) {
-				out = append(out, parts[i]...)
+			if from := it.from(l.id); !own && from < it.slot.rec.version {
+				out = append(out, parts[i].get(c, it, from)...)
 			}
 		}
 		c.sendDelta(l, out)
 	}
 }
 
-// graftOne makes one link eager if none is.
-func (c *Core) graftOne() {
-	for _, l := range c.links.list {
-		if l.eager {
-			return
+// partsSince are the parts of a record that peers lack which stand at one of a few versions.
+type partsSince []struct {
+	from  uint64
+	parts []RecordDelta
+}
+
+// get returns what a peer lacks that stands at a version.
+func (p *partsSince) get(c *Core, it *item, from uint64) []RecordDelta {
+	for _, s := range *p {
+		if s.from == from {
+			return s.parts
 		}
 	}
-	if len(c.links.list) > 0 {
-		c.setEager(c.links.list[0], true)
+	d := it.slot.since(from, from)
+	d.Urgent, d.Seen = it.told || it.urgent && c.load.lag == 0, c.seenOf(it.slot)
+	parts := d.split()
+	*p = append(*p, struct {
+		from  uint64
+		parts []RecordDelta
+	}{from, parts})
+	return parts
+}
+
+// bulkLinks returns the links over which bulk leaves: those whose peers take it, or one at least.
+func (c *Core) bulkLinks() []*link {
+	all := c.links.list
+	taking := slices.DeleteFunc(slices.Clone(all), func(l *link) bool { return !l.takes })
+	if len(taking) == 0 {
+		return all[:min(1, len(all))]
 	}
+	return taking
+}
+
+// graft makes this node take bulk over a link if there is none over which it does, and over a second one if it is behind, see mayPrune.
+func (c *Core) graft() {
+	want := 1
+	if c.load.lag > 0 {
+		want = 2
+	}
+	want -= c.eagerLinks()
+	for _, l := range c.links.list {
+		if want > 0 && !l.eager {
+			c.setEager(l, true)
+			want--
+		}
+	}
+}
+
+// eagerLinks returns the number of links over which this node takes bulk.
+func (c *Core) eagerLinks() (n int) {
+	for _, l := range c.links.list {
+		if l.eager {
+			n++
+		}
+	}
+	return n
+}
+
+// mayPrune reports whether a link that brings what is known may leave the tree. Nodes that are behind see the same changes in many
+// orders, prune all their links in turn and fall apart into a forest, and repair costs more than a copy: they keep some.
+func (c *Core) mayPrune() bool {
+	keep := 1
+	if c.load.lag > 0 {
+		keep = 2
+	}
+	return c.eagerLinks() > keep
 }
 
 // sendDelta sends records in frames of at most about maxFrame.
@@ -189,7 +273,10 @@ func (c *Core) onDelta(l *link, d *Delta) {
 	if d.Last {
 		c.records.onLast(l)
 	}
-	if l.eager && len(d.Records) > bulk && 2*news < len(d.Records) {
+	if d.Last && news > 0 { // it did not come along the tree
+		c.setEager(l, true)
+	}
+	if l.eager && len(d.Records) > bulk && 2*news < len(d.Records) && c.mayPrune() {
 		c.setEager(l, false)
 	}
 }
@@ -231,6 +318,7 @@ func (c *Core) learn(ch change, l *link, urgent bool) {
 	if ch.fresh {
 		c.rememberMember(t)
 	}
+	told := urgent
 	urgent = urgent || ch.fresh || !t.reached()
 	lost := ch.prev == 0
 	for i := range ch.delta.Entries {
@@ -245,6 +333,7 @@ func (c *Core) learn(ch change, l *link, urgent bool) {
 			urgent = true
 		}
 	}
-	c.mark(t, ch.prev, l.id, urgent)
+	it := c.mark(t, ch.prev, l.id, urgent)
+	it.told = it.told || told
 	c.relink(t, lost)
 }

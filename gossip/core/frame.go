@@ -33,6 +33,7 @@ type Beat struct {
 	Eager  bool   // the sender takes bulk on this link
 	Shared uint64 // hash of the sender's shared map
 	Clock  int64  // milliseconds since 1970 at the sender; 0: not in this beat
+	Lag    uint32 // milliseconds that what has arrived at the sender waits until the sender takes it; 0: it keeps up
 }
 
 // NumBuckets is the number of parts the records are divided into to find a difference; a record is in bucket NodeID % 64.

@@ -11,6 +11,7 @@ type host struct {
 	node  NodeID
 	rng   *rand.Rand
 	clock clock
+	load  load
 	out   []Output
 }
 

@@ -28,8 +28,9 @@ type (
 
 	// Received hands over a frame, in the order of the stream.
 	Received struct {
-		Link  LinkID
-		Frame Frame
+		Link   LinkID
+		Frame  Frame
+		Waited time.Duration // since it arrived: more than a moment means that this node is behind
 	}
 
 	// LinkDown reports the end of a stream. It needs not follow a Close.

@@ -46,7 +46,7 @@ func (r *record) keys() Keys {
 		return Keys{}
 	}
 	if r.shown == nil {
-		r.shown = r.user.Copy()
+		r.shown = r.index.user.Copy()
 	}
 	return Keys{r.shown, r.live, r.content}
 }

@@ -112,8 +112,7 @@ func (r *record) replacedBy(links []LinkEntry, entries []Entry) int {
 	n := 0
 	counted := make(map[*Entry]bool, len(entries)) // one of a later protocol may write a key twice
 	for i := range entries {
-		m, key := r.index(entries[i].Kind, entries[i].Key)
-		if e, ok := m.Get(key); ok && !counted[e] {
+		if e := r.index.get(entries[i].Kind, entries[i].Key); e != nil && !counted[e] {
 			counted[e] = true
 			n += e.cost()
 		}

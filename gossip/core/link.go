@@ -16,13 +16,15 @@ type link struct {
 	ours       bool // we dialled
 	since      time.Duration
 	beatAt     time.Duration // when the last heartbeat was sent
+	lag        time.Duration // of the peer, by its last heartbeat
 	clockIn    int           // heartbeats until the next one that carries our clock
 	detector   detector
 
 	wanted    bool // it is on one of our rings
 	peerWants bool
 	idleSince time.Duration // when both ceased to want it; 0: not so
-	eager     bool          // takes bulk
+	eager     bool          // this node takes bulk over it
+	takes     bool          // the peer does
 	need      int           // heartbeats to receive before it is published
 	good      int           // heartbeats received
 	offered   bool          // its publication was asked for
@@ -128,7 +130,7 @@ func (c *Core) linkUp(in LinkUp) {
 	now := c.now()
 	l := &link{id: in.Link, name: in.ID, peer: t, from: from, generation: in.Generation, ours: in.Dialled, since: now,
 		detector: newDetector(now, c.cfg.Heartbeat), need: t.flaps.need, wanted: true, peerWants: true,
-		eager: !t.up, clockIn: clockEvery - 1}
+		eager: !t.up, takes: !t.up, clockIn: clockEvery - 1}
 	l.records.sameAt, l.shared.sameAt = now, now
 	l.records.same, l.shared.same = true, true
 	l.hearClock(in.Clock, now)
@@ -194,12 +196,20 @@ func (c *Core) linkReady(l *link) {
 		c.publishNow()
 		return
 	}
-	soonest(&c.links.publishAt, max(c.now()+c.cfg.Relax, c.links.published+2*c.cfg.Relax))
+	c.publishSoon(2 * c.cfg.Relax)
+}
+
+// publishSoon has what nobody waits for published after Config.Relax, and so long after the last time.
+func (c *Core) publishSoon(gap time.Duration) {
+	if c.strain() > 0 {
+		gap = strainedGap * c.cfg.Relax
+	}
+	soonest(&c.links.publishAt, max(c.now()+c.cfg.Relax, c.links.published+c.patiently(gap)))
 }
 
 func (c *Core) publishNow() {
 	c.links.urgent = true
-	c.links.publishAt = max(1, c.now())
+	soonest(&c.links.publishAt, c.now()+c.patiently(0))
 }
 
 // linkDown notes the end of a stream that neither side announced. The redial precedes the verdict: a link stays published
@@ -248,7 +258,7 @@ func (c *Core) bye(l *link, why ByeReason) {
 		call.lost, call.next = c.self.publishes(l.peer), c.now()+c.cfg.DialTimeout
 		soonest(&c.dials.dueAt, call.next)
 	case ByeUnwanted:
-		soonest(&c.links.publishAt, c.now()+c.cfg.Relax)
+		c.publishSoon(0)
 	default: // it is gone, and we may have hung on it
 		c.publishNow()
 		c.ringSoon(true)
@@ -266,7 +276,7 @@ func (c *Core) tendLinks() {
 	c.links.tendAt = now + c.cfg.Heartbeat/4
 	for _, l := range slices.Clone(c.links.list) {
 		switch {
-		case now-l.detector.heard > l.detector.silence(c.cfg.Silence):
+		case now-l.detector.heard > l.detector.silence(c.cfg.Silence)+c.load.patience(l, c.cfg.Silence):
 			c.dropLink(l)
 			c.emit(Close{Link: l.id})
 			c.redialSoon(l, c.dials.target(l.peer))
@@ -276,11 +286,12 @@ func (c *Core) tendLinks() {
 			c.send(l, &Bye{Reason: ByeUnwanted})
 			c.emit(Close{Link: l.id, Graceful: true})
 			c.dropLink(l)
-			soonest(&c.links.publishAt, now+c.cfg.Relax)
+			c.publishSoon(0)
 		default:
 			c.tend(l)
 		}
 	}
+	c.graft()
 	c.endDraining()
 	c.sweep()
 }
@@ -340,6 +351,7 @@ func (c *Core) beat(l *link) {
 	if l.clockIn--; l.clockIn < 0 {
 		b.Clock, l.clockIn = c.clock.last.UnixMilli(), clockEvery-1
 	}
+	b.Lag = uint32(c.load.lag.Milliseconds())
 	l.beatAt = c.now()
 	c.noteHashes()
 	c.send(l, b)

@@ -71,10 +71,21 @@ func (r *record) putLink(l LinkEntry) {
 		r.accountLink(r.links[i], -1)
 		r.links[i] = l
 	} else {
-		r.links = slices.Insert(r.links, i, l)
+		r.links = insertAt(r.links, i, l)
 	}
 	r.accountLink(l, 1)
 }
+
+// insertAt is slices.Insert for lists of which a node has one for each member: they grow by a few, not to twice their size.
+func insertAt[T any](all []T, i int, x T) []T {
+	if n := len(all); n == cap(all) {
+		all = append(make([]T, 0, n+growBy+n/growPart), all...)
+	}
+	return slices.Insert(all, i, x)
+}
+
+// growBy and growPart bound the room for more, see insertAt.
+const growBy, growPart = 2, 4
 
 // putLinks is putLink for many links, ascending by version: inserting them one by one would move all that follow each time.
 func (r *record) putLinks(links []LinkEntry) {
@@ -93,6 +104,15 @@ func (r *record) putLinks(links []LinkEntry) {
 			r.accountLink(l, 1)
 		}
 	}
+	r.links = clip(r.links)
+}
+
+// clip gives back the room of a list that is much larger than what it holds.
+func clip[T any](all []T) []T {
+	if cap(all) <= len(all)+growBy+len(all)/growPart {
+		return all
+	}
+	return append(make([]T, 0, len(all)), all...)
 }
 
 // accountLink adds a link to what is kept about all of them, or with sign -1 takes it out.
@@ -126,7 +146,7 @@ func (s *slot) pair(p *slot, linked bool) {
 	i, found := s.findPeer(p.node)
 	switch {
 	case linked && !found:
-		s.peers = slices.Insert(s.peers, i, p)
+		s.peers = insertAt(s.peers, i, p)
 	case !linked && found:
 		s.peers = slices.Delete(s.peers, i, i+1)
 	}

@@ -78,17 +78,19 @@ func (c *Core) TakeChanged() []string {
 		}
 	}
 	names := make([]string, 0, len(c.store.touched))
-	for name := range c.store.touched {
-		names = append(names, name)
+	for _, m := range c.store.touched {
+		if t := c.store.byNode[m.node]; t != nil {
+			t.touched = false
+		}
+		names = append(names, m.name)
 	}
-	if len(names) > maxTouched {
-		c.store.touched = map[string]struct{}{} // to clear one that was large costs as much each time
+	if c.store.touched = c.store.touched[:0]; cap(c.store.touched) > maxTouched {
+		c.store.touched = nil
 	}
-	clear(c.store.touched)
 	return names
 }
 
-// maxTouched is the number of changed members up to which the map of them is kept.
+// maxTouched is the number of changed members up to which the list of them is kept.
 const maxTouched = 256
 
 // fullLinks is the number of links below half of which a member that is up is degraded: that of a member with all its neighbours.

@@ -1,11 +1,14 @@
 package core
 
+import "time"
+
 // received takes a frame from a neighbour.
 func (c *Core) received(in Received) {
 	l := c.links.byID[in.Link]
 	if l == nil {
 		return
 	}
+	c.load.note(in.Waited, c.now())
 	l.detector.hear(c.now(), c.cfg.Heartbeat)
 	if l.drainUntil != 0 {
 		c.drain(l, in.Frame)
@@ -49,7 +52,8 @@ func (c *Core) take(l *link, f Frame) {
 // onBeat takes a heartbeat: the flags of the link, the clock of the peer, and what its hashes show.
 func (c *Core) onBeat(l *link, b *Beat) {
 	first := l.good == 0
-	l.peerWants, l.eager = b.Wanted, b.Eager
+	l.peerWants, l.takes = b.Wanted, b.Eager
+	l.lag = min(time.Duration(b.Lag)*time.Millisecond, lagCap)
 	c.hearTime(l, b.Clock)
 	if l.good++; l.ready() && !l.offered {
 		c.linkReady(l)

@@ -10,9 +10,10 @@ const recentFor = 2 * time.Second
 // different moments do not take each other for different. The bounds are for some hundred changes a second; beyond, fewer
 // comparisons find a match and a difference is looked for in vain.
 type recentHashes struct {
-	whole   []pastHash // a ring of at most maxRecent
-	next    int        // where in it
-	last    uint64     // the present hash
+	whole   []pastHash    // a ring of at most maxRecent
+	next    int           // where in it
+	last    uint64        // the present hash
+	at      time.Duration // when it became that
 	buckets [NumBuckets]pastBucket
 }
 
@@ -37,8 +38,12 @@ const (
 // note records the present hashes.
 func (r *recentHashes) note(sum uint64, buckets *[NumBuckets]uint64, now time.Duration) {
 	if sum == r.last {
+		if now-r.at > recentKept && len(r.whole) > 0 {
+			r.forget()
+		}
 		return
 	}
+	r.at = now
 	r.whole, r.next = overwrite(r.whole, r.next, maxRecent, pastHash{r.last, now})
 	r.last = sum
 	for i := range buckets {
@@ -46,6 +51,18 @@ func (r *recentHashes) note(sum uint64, buckets *[NumBuckets]uint64, now time.Du
 			b.past, b.next = overwrite(b.past, b.next, maxRecentBucket, pastHash{b.last, now})
 			b.last = buckets[i]
 		}
+	}
+}
+
+// recentKept is how long after the last change the hashes are kept: longer than a heartbeat that shows one may be under way. A node
+// at rest needs no memory for them.
+const recentKept = 10 * time.Second
+
+// forget drops all but the present hashes.
+func (r *recentHashes) forget() {
+	r.whole, r.next = nil, 0
+	for i := range r.buckets {
+		r.buckets[i].past, r.buckets[i].next = nil, 0
 	}
 }
 

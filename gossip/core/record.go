@@ -50,8 +50,7 @@ type record struct {
 	links      []LinkEntry // ascending by node, tombstones included
 	log        []logged    // all other entries, ascending by version
 	holes      int         // of log
-	user       entryMap    // entries of KindUser by key, tombstones included
-	other      entryMap    // entries of other kinds by kind and key
+	index      entryIndex  // of log
 	size       int         // cost of links and entries, in bytes
 	body       uint64      // sum of the hashes of links and entries
 
@@ -94,19 +93,10 @@ func (e *Entry) contentHash() uint64 {
 // count returns the number of links and entries, tombstones included.
 func (r *record) count() int { return len(r.links) + len(r.log) - r.holes }
 
-// index returns the map that has an entry, and its key there.
-func (r *record) index(k Kind, key string) (*entryMap, string) {
-	if k == KindUser {
-		return &r.user, key
-	}
-	return &r.other, string([]byte{byte(k)}) + key
-}
-
 // put adds an entry newer than all others, in place of the one with its key.
 func (r *record) put(e Entry) {
-	m, key := r.index(e.Kind, e.Key)
 	own := &e
-	if old, replaced := m.Set(key, own); replaced {
+	if old := r.index.set(own); old != nil {
 		r.account(old, -1)
 		r.vacate(old.Version)
 	}
@@ -150,8 +140,7 @@ func (r *record) search(version uint64) int {
 
 // lookup returns the live entry with a key.
 func (r *record) lookup(k Kind, key string) (Entry, bool) {
-	m, key := r.index(k, key)
-	if e, ok := m.Get(key); ok {
+	if e := r.index.get(k, key); e != nil {
 		return *e, !e.Deleted
 	}
 	return Entry{}, false
@@ -169,13 +158,13 @@ func (r *record) raiseFloor(floor uint64) {
 		return
 	}
 	r.floor = floor
-	r.links = slices.DeleteFunc(r.links, func(l LinkEntry) bool {
+	r.links = clip(slices.DeleteFunc(r.links, func(l LinkEntry) bool {
 		gone := l.Deleted() && l.Version() <= floor
 		if gone {
 			r.accountLink(l, -1)
 		}
 		return gone
-	})
+	}))
 	r.holes = 0
 	r.log = slices.DeleteFunc(r.log, func(l logged) bool {
 		if l.entry == nil {
@@ -183,8 +172,7 @@ func (r *record) raiseFloor(floor uint64) {
 		}
 		gone := l.entry.Deleted && l.version <= floor
 		if gone {
-			m, key := r.index(l.entry.Kind, l.entry.Key)
-			m.Delete(key)
+			r.index.remove(l.entry)
 			r.account(l.entry, -1)
 		}
 		return gone

@@ -33,14 +33,15 @@ type rings struct {
 func (c *Core) ringSoon(lost bool) {
 	r, now := &c.ring, c.now()
 	if lost {
-		r.dueAt = max(1, now)
+		soonest(&r.dueAt, now+c.patiently(0))
 		return
 	}
+	lag := c.strain()
 	if r.first == 0 {
 		r.first = max(1, now)
 	}
 	if r.dueAt == 0 || r.dueAt > now { // do not put off what is due
-		r.dueAt = max(1, min(now+500*time.Millisecond, r.first+2*time.Second))
+		r.dueAt = max(1, min(now+500*time.Millisecond+4*lag, r.first+2*time.Second+8*lag))
 	}
 }
 

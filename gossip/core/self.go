@@ -32,7 +32,8 @@ func (c *Core) writeFirst() {
 // wrote spreads what was written to the own record above version prev.
 func (c *Core) wrote(prev uint64, urgent bool) {
 	c.stale = true
-	c.mark(c.self, prev, 0, urgent)
+	it := c.mark(c.self, prev, 0, urgent)
+	it.told = it.told || urgent
 }
 
 func (c *Core) setKey(in Set) {

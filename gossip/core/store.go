@@ -9,15 +9,16 @@ type slot struct {
 	node  NodeID
 	rec   *record
 	addr  string
-	left  bool
 	peers []*slot // to which both ends publish a link, ascending by node; kept up to date by store.published
 
+	left     bool
 	up       bool
+	touched  bool // it is in store.touched
+	want     want
+	wantedAt time.Duration // when want became what it is
 	risen    time.Duration // when it became up
 	missed   time.Duration // since when it is up though it cannot be reached, see Core.spares; 0: it is not so
 	seen     Moment        // when it was last up to anybody, as far as is known here; of no meaning while it is up
-	want     want
-	wantedAt time.Duration // when want became what it is
 	call     *target       // dialling it; nil before the first time
 	flaps    flaps
 }
@@ -33,17 +34,24 @@ type store struct {
 	buckets  [NumBuckets]uint64
 	size     int // of all records, in bytes
 	limits   Limits
-	touched  map[string]struct{} // names of members that may be other than TakeChanged last said
+	touched  []touched // members that may be other than TakeChanged last said
+}
+
+// touched is a member by its name and its place, which may be gone.
+type touched struct {
+	name string
+	node NodeID
 }
 
 func newStore(l Limits) store {
-	return store{byNode: map[NodeID]*slot{}, limits: l, touched: map[string]struct{}{}}
+	return store{byNode: map[NodeID]*slot{}, limits: l}
 }
 
 // touch notes that a member may be other than TakeChanged last said.
 func (s *store) touch(t *slot) {
-	if t.rec != nil {
-		s.touched[t.rec.id] = struct{}{}
+	if t.rec != nil && !t.touched {
+		t.touched = true
+		s.touched = append(s.touched, touched{t.rec.id, t.node})
 	}
 }
 
@@ -83,6 +91,9 @@ func (s *store) begin(t *slot, id string, generation uint64) {
 	s.unhash(t)
 	if t.rec == nil {
 		s.known++
+	}
+	if t.rec != nil && t.rec.id != id {
+		t.touched = false // the name before is in store.touched, and this one is not
 	}
 	s.unpair(t)
 	s.setLeft(t, false)

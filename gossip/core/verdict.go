@@ -9,6 +9,7 @@ type verdict struct {
 	up      int // members that are up, we included
 	dueAt   time.Duration
 	lostAt  time.Duration // when the first link was lost that no verdict has counted yet; 0: there is none
+	last    time.Duration // when it was last worked out
 	held    time.Duration // since when a verdict is held back; 0: none is
 	reached int           // members that could be reached when that was last worked out
 	queue   []*slot       // scratch
@@ -44,7 +45,7 @@ func (c *Core) judgeSoon() {
 	if v.lostAt == 0 {
 		v.lostAt = max(1, now)
 	}
-	soonest(&v.dueAt, now+c.cfg.Coalesce)
+	soonest(&v.dueAt, max(now+c.patiently(c.cfg.Coalesce), v.last+8*c.load.lag))
 }
 
 // isSure reports whether a member that is up was so by the last verdict, or nothing was lost since. When two parts of a cluster meet,
@@ -101,7 +102,7 @@ func (c *Core) judgeDue() {
 	if v.dueAt == 0 || now < v.dueAt {
 		return
 	}
-	v.dueAt = 0
+	v.dueAt, v.last = 0, now
 	n := c.reach()
 	if 2*n < v.up {
 		if v.held == 0 {

@@ -10,15 +10,15 @@ func size(f core.Frame) int {
 	case *core.Buckets:
 		return header + 8*core.NumBuckets
 	case *core.Digest:
-		n := header + 8
+		n, last := header+8, uint64(0)
 		for _, e := range f.Entries {
-			n += 8 + varint(e.Generation) + varint(e.Version) + varint(e.Floor)
+			n += 8 + generation(e.Generation, &last) + varint(e.Version) + varint(e.Floor)
 		}
 		return n
 	case *core.Delta:
-		n := header
+		n, last := header, uint64(0)
 		for i := range f.Records {
-			n += recordSize(&f.Records[i])
+			n += recordSize(&f.Records[i], &last)
 		}
 		return n
 	case *core.SharedBuckets:
@@ -48,8 +48,20 @@ func shared(hash uint64) int {
 // header is the length and the type of a frame.
 const header = 4
 
-func recordSize(d *core.RecordDelta) int {
-	n := 8 + str(d.ID) + varint(d.Generation) + varint(d.From) + varint(d.To-d.From) + varint(d.Floor) + 2
+// generation is the size of a generation: what it is above the one before in the frame.
+func generation(g uint64, last *uint64) int {
+	d := int64(g - *last)
+	*last = g
+	return varint(uint64(d<<1 ^ d>>63))
+}
+
+// recordSize is the size of a record. Its node is not sent if it follows from the name.
+func recordSize(d *core.RecordDelta, before *uint64) int {
+	n := 8
+	if d.ID != "" {
+		n = str(d.ID)
+	}
+	n += generation(d.Generation, before) + varint(d.From) + varint(d.To-d.From) + varint(d.Floor) + 2
 	last := d.From
 	for _, l := range d.Links {
 		n += 8 + varint((l.Version()-last)<<1)

@@ -49,6 +49,26 @@ func (f *field) string(most int) (string, error) {
 	return string(f.bytes), nil
 }
 
+// roomFor returns an empty list with room for all messages of a field: at most as many as there are bytes to decode, and maxItems. A
+// frame that is malformed further on gets less.
+func roomFor[T any](b []byte, number protowire.Number) []T {
+	n := 0
+	for len(b) > 0 && n < maxItems {
+		num, _, size := protowire.ConsumeField(b)
+		if size < 0 {
+			break
+		}
+		if num == number {
+			n++
+		}
+		b = b[size:]
+	}
+	if n == 0 {
+		return nil
+	}
+	return make([]T, 0, n)
+}
+
 // message decodes the value as a message.
 func message[T any](f *field, into *T, set func(*T, *field) error) error {
 	if f.kind != protowire.BytesType {
@@ -59,13 +79,14 @@ func message[T any](f *field, into *T, set func(*T, *field) error) error {
 
 // fields calls set for each field of a message.
 func fields[T any](b []byte, into *T, set func(*T, *field) error) error {
+	var f field // one for all: it escapes to the heap
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)
 		if n < 0 {
 			return protowire.ParseError(n)
 		}
 		b = b[n:]
-		f := field{number: number, kind: kind}
+		f = field{number: number, kind: kind}
 		switch kind {
 		case protowire.VarintType:
 			f.value, n = protowire.ConsumeVarint(b)
@@ -147,6 +168,10 @@ func beatField(b *core.Beat, f *field) (err error) {
 		b.Shared, err = f.uint(64)
 	case beatClock:
 		b.Clock, err = f.int63()
+	case beatLag:
+		var v uint64
+		v, err = f.uint(32)
+		b.Lag = uint32(v)
 	}
 	return err
 }
@@ -154,6 +179,12 @@ func beatField(b *core.Beat, f *field) (err error) {
 func (f *field) int63() (int64, error) {
 	v, err := f.uint(63)
 	return int64(v), err
+}
+
+// zigzag returns a difference, to be added.
+func (f *field) zigzag() (uint64, error) {
+	v, err := f.uint(64)
+	return uint64(protowire.DecodeZigZag(v)), err
 }
 
 func (f *field) bool() (bool, error) {
@@ -190,7 +221,8 @@ func decodeHashes(b []byte, out *[core.NumBuckets]uint64) error {
 	return err
 }
 
-func digestField(d *core.Digest, f *field) (err error) {
+// digestField knows the generation of the entry before.
+func digestField(d *core.Digest, f *field, last *uint64) (err error) {
 	switch f.number {
 	case digestMask:
 		d.Mask, err = f.uint(64)
@@ -200,9 +232,11 @@ func digestField(d *core.Digest, f *field) (err error) {
 		if len(d.Entries) >= maxItems {
 			return fmt.Errorf("more than %d records", maxItems)
 		}
-		var e core.DigestEntry
-		err = message(f, &e, digestEntryField)
-		d.Entries = append(d.Entries, e)
+		d.Entries = append(d.Entries, core.DigestEntry{})
+		e := &d.Entries[len(d.Entries)-1]
+		err = message(f, e, digestEntryField)
+		e.Generation += *last
+		*last = e.Generation
 	}
 	return err
 }
@@ -214,7 +248,7 @@ func digestEntryField(e *core.DigestEntry, f *field) (err error) {
 		v, err = f.uint(64)
 		e.Node = core.NodeID(v)
 	case entryGeneration:
-		e.Generation, err = f.uint(64)
+		e.Generation, err = f.zigzag()
 	case entryVersion:
 		e.Version, err = f.uint(64)
 	case entryFloor:
@@ -223,8 +257,13 @@ func digestEntryField(e *core.DigestEntry, f *field) (err error) {
 	return err
 }
 
-// deltaField counts the entries of all records.
-func deltaField(d *core.Delta, f *field, entries *int) error {
+// deltaState is what decoding a delta keeps from record to record.
+type deltaState struct {
+	entries    int    // of all records
+	generation uint64 // of the record before
+}
+
+func deltaField(d *core.Delta, f *field, s *deltaState) error {
 	if f.number == deltaLast {
 		var err error
 		d.Last, err = f.bool()
@@ -236,10 +275,15 @@ func deltaField(d *core.Delta, f *field, entries *int) error {
 	if len(d.Records) >= maxItems {
 		return fmt.Errorf("more than %d records", maxItems)
 	}
-	var r core.RecordDelta
-	err := message(f, &r, recordField)
-	d.Records = append(d.Records, r)
-	if *entries += len(r.Links) + len(r.Entries); err == nil && *entries > maxItems {
+	d.Records = append(d.Records, core.RecordDelta{})
+	r := &d.Records[len(d.Records)-1]
+	err := message(f, r, recordField)
+	r.Generation += s.generation
+	s.generation = r.Generation
+	if r.Node == 0 && r.ID != "" {
+		r.Node = core.HashID(r.ID)
+	}
+	if s.entries += len(r.Links) + len(r.Entries); err == nil && s.entries > maxItems {
 		err = fmt.Errorf("more than %d entries", maxItems)
 	}
 	return err
@@ -254,7 +298,7 @@ func recordField(r *core.RecordDelta, f *field) (err error) {
 	case recordID:
 		r.ID, err = f.string(core.MaxID)
 	case recordGeneration:
-		r.Generation, err = f.uint(64)
+		r.Generation, err = f.zigzag()
 	case recordFrom:
 		r.From, err = f.uint(64)
 	case recordTo:
@@ -269,20 +313,30 @@ func recordField(r *core.RecordDelta, f *field) (err error) {
 		r.Seen = core.Moment(v)
 	case recordLinks:
 		err = linksField(r, f)
-	case recordEntry:
-		var e core.Entry
-		if err = message(f, &e, entryField); err == nil && len(r.Links)+len(r.Entries) >= core.MaxEntries {
-			err = fmt.Errorf("a record of more than %d entries", core.MaxEntries)
+	case recordEntry, recordAddr:
+		if len(r.Links)+len(r.Entries) >= core.MaxEntries {
+			return fmt.Errorf("a record of more than %d entries", core.MaxEntries)
 		}
-		r.Entries = append(r.Entries, e)
+		r.Entries = append(r.Entries, core.Entry{})
+		if e := &r.Entries[len(r.Entries)-1]; f.number == recordAddr {
+			err = addrField(e, f)
+		} else {
+			err = message(f, e, entryField)
+		}
 	}
 	return err
 }
+
+// minLink is the least size of a link, in bytes.
+const minLink = 9
 
 // linksField adds the links of a record, see appendLinks.
 func linksField(r *core.RecordDelta, f *field) error {
 	if f.kind != protowire.BytesType {
 		return fmt.Errorf("links are not bytes")
+	}
+	if r.Links == nil {
+		r.Links = make([]core.LinkEntry, 0, min(len(f.bytes)/minLink, core.MaxEntries))
 	}
 	var last uint64
 	for b := f.bytes; len(b) > 0; b = b[8:] {
@@ -297,6 +351,19 @@ func linksField(r *core.RecordDelta, f *field) error {
 		last += v >> 1
 		r.Links = append(r.Links, core.Link(core.NodeID(binary.BigEndian.Uint64(b)), last, v&1 == 1))
 	}
+	return nil
+}
+
+// addrField sets the entry of an address, see appendAddr.
+func addrField(e *core.Entry, f *field) error {
+	if f.kind != protowire.BytesType {
+		return fmt.Errorf("an address is not bytes")
+	}
+	v, n := protowire.ConsumeVarint(f.bytes)
+	if n < 0 || len(f.bytes)-n > core.MaxValue {
+		return fmt.Errorf("an address breaks the format")
+	}
+	*e = core.Entry{Kind: core.KindMeta, Key: core.MetaAddr, Value: string(f.bytes[n:]), Version: v}
 	return nil
 }
 

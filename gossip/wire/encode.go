@@ -27,6 +27,7 @@ const (
 	beatEager  = 4
 	beatShared = 5
 	beatClock  = 6
+	beatLag    = 7
 
 	bucketsHashes = 1
 	bucketsFloor  = 2
@@ -36,7 +37,7 @@ const (
 	digestReply = 3
 
 	entryNode       = 1
-	entryGeneration = 2
+	entryGeneration = 2 // see appendGeneration
 	entryVersion    = 3
 	entryFloor      = 4
 
@@ -45,7 +46,7 @@ const (
 
 	recordNode       = 1
 	recordID         = 2
-	recordGeneration = 3
+	recordGeneration = 3 // see appendGeneration
 	recordFrom       = 4
 	recordTo         = 5
 	recordFloor      = 6
@@ -53,6 +54,7 @@ const (
 	recordEntry      = 8
 	recordLinks      = 9
 	recordSeen       = 10
+	recordAddr       = 11 // see appendAddr
 
 	keyKind    = 1
 	keyKey     = 2
@@ -94,11 +96,19 @@ func appendString(b []byte, field protowire.Number, s string) []byte {
 	return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), s)
 }
 
-// appendMessage appends a message inside a message, behind its length.
+// appendMessage appends a message inside a message, behind its length. It is encoded in place and moved by the size of the length,
+// which costs less than a buffer for each.
 func appendMessage(b []byte, field protowire.Number, fill func([]byte) []byte) []byte {
 	b = protowire.AppendTag(b, field, protowire.BytesType)
-	inner := fill(nil)
-	return protowire.AppendBytes(b, inner)
+	start := len(b)
+	b = fill(b)
+	inner := len(b) - start
+	var length [binary.MaxVarintLen64]byte
+	n := binary.PutUvarint(length[:], uint64(inner))
+	b = append(b, length[:n]...)
+	copy(b[start+n:], b[start:start+inner])
+	copy(b[start:], length[:n])
+	return b
 }
 
 func appendHello(b []byte, f *core.Hello) []byte {
@@ -123,7 +133,8 @@ func appendBeat(b []byte, f *core.Beat) []byte {
 	b = appendBool(b, beatWanted, f.Wanted)
 	b = appendBool(b, beatEager, f.Eager)
 	b = appendFixed(b, beatShared, f.Shared)
-	return appendVarint(b, beatClock, uint64(f.Clock))
+	b = appendVarint(b, beatClock, uint64(f.Clock))
+	return appendVarint(b, beatLag, uint64(f.Lag))
 }
 
 func appendBuckets(b []byte, f *core.Buckets) []byte { return appendHashes(b, &f.Hashes) }
@@ -144,11 +155,12 @@ func appendHashes(b []byte, hashes *[core.NumBuckets]uint64) []byte {
 func appendDigest(b []byte, f *core.Digest) []byte {
 	b = appendFixed(b, digestMask, f.Mask)
 	b = appendBool(b, digestReply, f.Reply)
+	var last uint64
 	for i := range f.Entries {
 		e := &f.Entries[i]
 		b = appendMessage(b, digestEntry, func(m []byte) []byte {
 			m = appendFixed(m, entryNode, uint64(e.Node))
-			m = appendVarint(m, entryGeneration, e.Generation)
+			m = appendGeneration(m, entryGeneration, e.Generation, &last)
 			m = appendVarint(m, entryVersion, e.Version)
 			return appendVarint(m, entryFloor, e.Floor)
 		})
@@ -157,16 +169,28 @@ func appendDigest(b []byte, f *core.Digest) []byte {
 }
 
 func appendDelta(b []byte, f *core.Delta) []byte {
+	var last uint64
 	for i := range f.Records {
-		b = appendMessage(b, deltaRecord, func(m []byte) []byte { return appendRecord(m, &f.Records[i]) })
+		b = appendMessage(b, deltaRecord, func(m []byte) []byte { return appendRecord(m, &f.Records[i], &last) })
 	}
 	return appendBool(b, deltaLast, f.Last)
 }
 
-func appendRecord(b []byte, r *core.RecordDelta) []byte {
-	b = appendFixed(b, recordNode, uint64(r.Node))
+// appendGeneration appends what a generation is above the one before in the frame, zigzag: the members of a cluster that starts have
+// nearly the same.
+func appendGeneration(b []byte, field protowire.Number, generation uint64, last *uint64) []byte {
+	b = appendVarint(b, field, protowire.EncodeZigZag(int64(generation-*last)))
+	*last = generation
+	return b
+}
+
+// appendRecord appends a record; its node only if that does not follow from the name.
+func appendRecord(b []byte, r *core.RecordDelta, last *uint64) []byte {
+	if r.ID == "" || r.Node != core.HashID(r.ID) {
+		b = appendFixed(b, recordNode, uint64(r.Node))
+	}
 	b = appendString(b, recordID, r.ID)
-	b = appendVarint(b, recordGeneration, r.Generation)
+	b = appendGeneration(b, recordGeneration, r.Generation, last)
 	b = appendVarint(b, recordFrom, r.From)
 	b = appendVarint(b, recordTo, r.To)
 	b = appendVarint(b, recordFloor, r.Floor)
@@ -175,6 +199,10 @@ func appendRecord(b []byte, r *core.RecordDelta) []byte {
 	b = appendLinks(b, r.Links)
 	for i := range r.Entries {
 		e := &r.Entries[i]
+		if e.Kind == core.KindMeta && e.Key == core.MetaAddr && !e.Deleted {
+			b = appendAddr(b, e)
+			continue
+		}
 		b = appendMessage(b, recordEntry, func(m []byte) []byte {
 			m = appendVarint(m, keyKind, uint64(e.Kind))
 			m = appendString(m, keyKey, e.Key)
@@ -184,6 +212,13 @@ func appendRecord(b []byte, r *core.RecordDelta) []byte {
 		})
 	}
 	return b
+}
+
+// appendAddr appends the entry that every record has: its version as a varint, and the address.
+func appendAddr(b []byte, e *core.Entry) []byte {
+	return appendMessage(b, recordAddr, func(b []byte) []byte {
+		return append(protowire.AppendVarint(b, e.Version), e.Value...)
+	})
 }
 
 func appendBye(b []byte, f *core.Bye) []byte { return appendVarint(b, byeReason, uint64(f.Reason)) }
@@ -198,12 +233,13 @@ func appendLinks(b []byte, links []core.LinkEntry) []byte {
 	if len(links) == 0 {
 		return b
 	}
-	out := make([]byte, 0, 10*len(links))
-	var last uint64
-	for _, l := range links {
-		out = protowire.AppendVarint(out, l.Mark-last<<1)
-		out = binary.BigEndian.AppendUint64(out, uint64(l.Node))
-		last = l.Version()
-	}
-	return protowire.AppendBytes(protowire.AppendTag(b, recordLinks, protowire.BytesType), out)
+	return appendMessage(b, recordLinks, func(b []byte) []byte {
+		var last uint64
+		for _, l := range links {
+			b = protowire.AppendVarint(b, l.Mark-last<<1)
+			b = binary.BigEndian.AppendUint64(b, uint64(l.Node))
+			last = l.Version()
+		}
+		return b
+	})
 }

@@ -119,10 +119,11 @@ func Decode(body []byte) (core.Frame, error) {
 	case typeBuckets:
 		return decodeBuckets(fields)
 	case typeDigest:
-		return decode(fields, "digest", new(core.Digest), digestField)
+		last, d := uint64(0), &core.Digest{Entries: roomFor[core.DigestEntry](fields, digestEntry)}
+		return decode(fields, "digest", d, func(d *core.Digest, f *field) error { return digestField(d, f, &last) })
 	case typeDelta:
-		entries := 0
-		return decode(fields, "delta", new(core.Delta), func(d *core.Delta, f *field) error { return deltaField(d, f, &entries) })
+		s, d := deltaState{}, &core.Delta{Records: roomFor[core.RecordDelta](fields, deltaRecord)}
+		return decode(fields, "delta", d, func(d *core.Delta, f *field) error { return deltaField(d, f, &s) })
 	case typeSharedBuckets:
 		return decodeSharedBuckets(fields)
 	case typeSharedDigest:

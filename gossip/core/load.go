@@ -1,0 +1,65 @@
+package core
+
+import "time"
+
+// load is how far a node is behind: for how long what has arrived waits until a step takes it. A node that is behind makes fewer and
+// larger steps of everything that can wait: pushes, publications, verdicts, rings, comparisons, and views. Otherwise being late makes
+// more changes, each with its work, which makes it later, and an overload outlives its cause (Bronson et al., "Metastable failures in
+// distributed systems", HotOS 2021). It also gives its neighbours more time before it takes them for silent: what they sent may be
+// waiting here.
+type load struct {
+	lag     time.Duration
+	notedAt time.Duration
+}
+
+const (
+	// lagFloor is the wait up to which a node is not behind: what a busy scheduler does to an idle node.
+	lagFloor = 5 * time.Millisecond
+	// lagCap bounds the lag, so that a node that was stopped for long is soon its old self.
+	lagCap = 2 * time.Second
+	// lagFade is how long a lag takes to fade to a third after what made it is gone.
+	lagFade = 500 * time.Millisecond
+	// lagDoubles is the lag that doubles the time after which a link counts as silent, and lagMost times it what is added at most.
+	lagDoubles = 50 * time.Millisecond
+	lagMost    = 4
+	// strainedGap times Config.Relax is the least time between two publications of links that can wait, while this node or a neighbour
+	// is behind: each costs every member of the cluster.
+	strainedGap = 8
+	// lagBulk is the lag from which on urgent changes that are many leave over the tree only, as others do.
+	lagBulk = 5 * time.Millisecond
+)
+
+// note takes the wait of one input: a longer one counts at once, shorter ones as time passes.
+func (l *load) note(waited, now time.Duration) {
+	waited = min(max(0, waited-lagFloor), lagCap)
+	passed := min(now-l.notedAt, lagFade)
+	l.notedAt = now
+	if waited >= l.lag {
+		l.lag = waited
+		return
+	}
+	l.lag -= time.Duration(float64(l.lag-waited) * float64(passed) / float64(lagFade))
+}
+
+// patience is how much longer than usual a link may stay silent: what its peer sent may be waiting here, and what it has to send,
+// there.
+func (l *load) patience(k *link, silence time.Duration) time.Duration {
+	return time.Duration(min(float64(max(l.lag, k.lag))/float64(lagDoubles), lagMost) * float64(silence))
+}
+
+// strain is the lag of this node or of a neighbour, whichever is more: while a neighbour is behind, there is more to come.
+func (c *Core) strain() time.Duration {
+	lag := c.load.lag
+	for _, l := range c.links.list[:min(len(c.links.list), maxClocks)] {
+		lag = max(lag, l.lag)
+	}
+	return lag
+}
+
+// Lag returns for how long what has arrived waits until a step takes it; 0 if this node keeps up. A shell makes fewer views the
+// larger it is, and admits newcomers more slowly.
+func (c *Core) Lag() time.Duration { return c.load.lag }
+
+// patiently is how long to wait for company where d suffices for a node that is not behind: while it is, so long that what takes
+// part in the wait arrives.
+func (c *Core) patiently(d time.Duration) time.Duration { return d + 2*c.load.lag }
