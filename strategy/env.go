@@ -29,7 +29,8 @@ type Env struct {
 	Self func() []peer.Peer
 
 	// SelfChanged receives when Self may return something else than before, so that a strategy that registers this node
-	// does so again at once. It belongs to the goroutine of Run and has a buffer of one; default: it never receives.
+	// does so again at once. It belongs to the goroutine of Run, has a buffer of one and is never closed; default: it never
+	// receives.
 	SelfChanged <-chan struct{}
 
 	Rand     *rand.Rand // belongs to the goroutine of Run; default: seeded at random

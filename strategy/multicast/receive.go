@@ -1,0 +1,92 @@
+package multicast
+
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+// arrival is a datagram that was judged.
+type arrival struct {
+	datagram
+	size       int
+	packet     packet
+	dropReason dropReason
+	time       time.Time
+}
+
+// socketError is the end of a socket.
+type socketError struct {
+	socket socket
+	err    error
+}
+
+// receive judges what a socket receives until that is closed or breaks.
+func (s *sockets) receive(sock socket) {
+	err := s.receiveAll(sock)
+	select {
+	case s.broken <- socketError{sock, err}:
+	case <-s.done:
+	}
+}
+
+func (s *sockets) receiveAll(sock socket) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("receiver panicked: %v\n%s", r, debug.Stack())
+		}
+	}()
+	buf := make([]byte, MaxPacket+1) // one more, to detect what is too long
+	var lull lull
+	for {
+		began := time.Now()
+		d, err := sock.Receive(buf)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		if lull.due(began, now) && !s.everything && !s.rest(napping) {
+			return nil
+		}
+		p, v := s.filter.check(d, now)
+		if v != accepted && !s.everything {
+			continue
+		}
+		a := arrival{datagram: d, size: len(d.data), packet: p, dropReason: v, time: now}
+		a.data = nil
+		select {
+		case s.arrivals <- a:
+		case <-s.done:
+			return nil
+		}
+	}
+}
+
+// rest waits. It reports false when the sockets were closed meanwhile.
+func (s *sockets) rest(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-s.done:
+		return false
+	}
+}
+
+// name returns the name of an interface of the last scan, "" if unknown.
+func (s *sockets) name(index int) string {
+	for _, i := range s.all {
+		if i.Index == index && index != 0 {
+			return i.Name
+		}
+	}
+	return ""
+}
+
+// heard notes that a peer was heard by an interface that is in use; unicasts come in by others too.
+func (s *sockets) heard(iface string) {
+	if s.serves(iface) {
+		s.heardVia[iface] = true
+	}
+}
