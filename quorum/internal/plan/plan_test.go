@@ -167,10 +167,12 @@ func distinct(members []Member) bool {
 }
 
 func TestAPlanKeepsItsPromisesForAnyTable(t *testing.T) {
-	for seed := range uint64(500) {
-		s := randomScene(rand.New(rand.NewPCG(seed, 1)))
-		if err := check(s); err != nil {
-			t.Fatalf("seed %d: %v\n%v", seed, err, s)
+	for _, most := range []int{8, 80} {
+		for seed := range uint64(500) {
+			s := randomScene(rand.New(rand.NewPCG(seed, 1)), most)
+			if err := check(s); err != nil {
+				t.Fatalf("seed %d, fewer than %d shards: %v\n%v", seed, most, err, s)
+			}
 		}
 	}
 }
