@@ -3,6 +3,8 @@ module github.com/goconvoke/convoke/bench
 go 1.26.0
 
 require (
+	github.com/buraksezer/consistent v0.10.0
+	github.com/dgryski/go-rendezvous v0.0.0-20200823014737-9f7001d12a5f
 	github.com/goconvoke/convoke v0.0.0
 	github.com/hashicorp/memberlist v0.7.0
 	github.com/hashicorp/serf v0.11.0

@@ -70,6 +70,25 @@ func arrivals(before, after [][]uint64) int {
 	return n
 }
 
+// Member 4 is above its quota, the newcomer 5 has room, but all that 4 has has a copy in the zone of 5 already.
+func TestACopyMakesWayForAnotherSoThatZonesStayDistinct(t *testing.T) {
+	s := scene{
+		old:    [][]uint64{{1, 4}, {1, 4}, {2, 3}, {2, 3}},
+		copies: 2,
+		members: []Member{
+			{ID: 1, Zone: "a", Weight: 1}, {ID: 2, Zone: "c", Weight: 1}, {ID: 3, Zone: "d", Weight: 1}, {ID: 4, Zone: "b", Weight: 1},
+			{ID: 5, Zone: "a", Weight: 1},
+		},
+	}
+	rows := s.plan()
+	if err := check(s); err != nil {
+		t.Errorf("%v: %v", rows, err)
+	}
+	if moved := added(s.old, rows); moved != 2 || loads(rows)[4] != 1 || loads(rows)[5] != 1 {
+		t.Errorf("%v: %d copies moved, want 2, so that 4 and 5 have one each", rows, moved)
+	}
+}
+
 func TestADrainingMemberGetsNothingAndTheOthersAllOfIt(t *testing.T) {
 	members := equal(5, 0)
 	before := Plan(make([][]uint64, 100), members, 1)

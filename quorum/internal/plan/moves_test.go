@@ -95,7 +95,7 @@ func TestMovesAcceptTablesOfAnyLength(t *testing.T) {
 func TestMovesInSmallStepsLeadToAPlanWithTheFewestMoves(t *testing.T) {
 	for seed := range uint64(400) {
 		r := rand.New(rand.NewPCG(seed, 2))
-		s := randomScene(r)
+		s := randomScene(r, 80)
 		s.copies = 1
 		current := make([][]uint64, len(s.old))
 		for i, row := range s.usable(1) {

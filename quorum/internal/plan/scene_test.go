@@ -31,10 +31,10 @@ func equal(n, zones int) []Member {
 	return members
 }
 
-// randomScene returns members of any kind and a table that may hold garbage, or be a plan for other members.
-func randomScene(r *rand.Rand) scene {
+// randomScene returns members of any kind and a table with fewer rows than most, which may hold garbage, or be a plan for other members.
+func randomScene(r *rand.Rand, most int) scene {
 	s := scene{copies: 1 + r.IntN(4), members: randomMembers(r, 1+r.IntN(12))}
-	shards := r.IntN(80)
+	shards := r.IntN(most)
 	switch r.IntN(4) {
 	case 0:
 		s.old = make([][]uint64, shards)
