@@ -292,8 +292,8 @@ func (c *Core) takeRecord(l *link, r *RecordDelta) outcome {
 	ch, out := c.store.apply(r)
 	switch out {
 	case applied:
-		if ch.fresh && ch.slot == l.peer {
-			l.generation = r.Generation // it took a higher one
+		if ch.fresh {
+			c.onNewLife(ch.slot, r.Generation)
 		}
 		c.flood.fresh = c.now()
 		c.sawMember(ch.slot, r.Seen)
@@ -309,6 +309,19 @@ func (c *Core) takeRecord(l *link, r *RecordDelta) outcome {
 		c.emit(Rejected{Link: l.id, Reason: ch.why})
 	}
 	return out
+}
+
+// onNewLife takes note of the first record of a life: of the peer of a link, which took a higher generation, or whose link waits for the
+// record to be published.
+func (c *Core) onNewLife(t *slot, generation uint64) {
+	l := c.links.byPeer[t]
+	if l == nil {
+		return
+	}
+	l.generation = max(l.generation, generation)
+	if l.offered && !c.self.publishes(t) {
+		c.publishNow()
+	}
 }
 
 // learn draws the consequences of a change heard from a link. A relayed change is urgent if its writer says so, and if it

@@ -12,7 +12,7 @@ import (
 // statement about a member travels that could reach members that are alive: a member that is up has no age. (Chitchat drops dead nodes in the
 // same way, by time since death that each node counts for itself; Cassandra needs a word, "removed", that spreads.)
 //
-// A node does not forget a member when those that ceased to be up together with it, within one tick, are as many as those that are up, it
+// A node does not forget a member when those that ceased to be up together with it, as by one cut, are as many as those that are up, it
 // included: then it may be the one that is cut off, and the addresses that it remembers are its way back. Who ceased together is seen
 // from what travels with the records and not from who is due at one tick, so that all nodes keep the same members. Members that left are
 // forgotten in any case.
@@ -63,7 +63,7 @@ func (c *Core) forgetDue() {
 	maps.DeleteFunc(c.forgotten, func(_ NodeID, f forgottenLife) bool { return now >= f.until })
 	due, down := c.agedMembers()
 	for _, t := range due {
-		if t.left || cutOffWith(down, t.seen, tick) < c.judge.up {
+		if t.left || cutOffWith(down, t.seen, c.cutTime()) < c.judge.up {
 			c.forgetLife(t, now+10*tick)
 		}
 	}
@@ -93,6 +93,10 @@ func cutOffWith(down []Moment, at Moment, within time.Duration) int {
 	end, _ := slices.BinarySearch(down, at.Add(within)+1)
 	return end - first
 }
+
+// cutTime is how far apart the moments are at most that different nodes note for the members on the other side of one cut: a link is
+// closed after three times Config.Silence at the latest. A tick at least.
+func (c *Core) cutTime() time.Duration { return max(c.forgetTick(), 4*c.cfg.Silence) }
 
 // forgetTick is how often members are looked at that may be forgotten.
 func (c *Core) forgetTick() time.Duration { return min(c.cfg.ForgetAfter/16, time.Minute) }

@@ -107,3 +107,25 @@ func TestAMemberThatRisesForAMomentIsNotReportedAsUp(t *testing.T) {
 		t.Errorf("x is up: %v, last seen at %v, want it up", x.up, l.seenOf(x))
 	}
 }
+
+// A process that starts again dials before its new record is here; the old one has links to members that went with it.
+func TestALinkToANewLifeIsNotPublishedBeforeItsRecordHasCome(t *testing.T) {
+	l := newLoner(nil)
+	gone := MomentAt(l.now.Add(-time.Hour))
+	l.meet(1, "b")
+	l.receive(1, &Delta{Records: []RecordDelta{recordOf("x", gone, l.cfg.ID, "y"), recordOf("y", gone, "x")}})
+	l.do(LinkUp{Link: 2, ID: "x", Generation: 2, Addr: "x:1", Clock: l.now.UnixMilli()})
+	l.receive(2, &Beat{Wanted: true})
+	l.pass(time.Second)
+	if l.IsUp(HashID("x")) || l.IsUp(HashID("y")) {
+		t.Fatal("members are up by the record of a life that is over")
+	}
+	now := recordOf("x", 0, l.cfg.ID)
+	now.Generation = 2
+	l.receive(2, &Delta{Records: []RecordDelta{now}})
+	l.pass(10 * time.Millisecond)
+	if !l.IsUp(HashID("x")) || l.IsUp(HashID("y")) || l.store.byNode[HashID("y")].seen != gone {
+		t.Errorf("with the record of the new life: x up %v, y up %v, last seen %v; want x alone, y last seen %v",
+			l.IsUp(HashID("x")), l.IsUp(HashID("y")), l.store.byNode[HashID("y")].seen, gone)
+	}
+}

@@ -47,6 +47,10 @@ func (l *link) ready() bool {
 	return l.good >= l.need || l.good > 0 && !l.peer.reached()
 }
 
+// awaitsRecord reports whether the record of the peer here is still that of an earlier life. The link is not published before the
+// present one has come: the links of the earlier life would make members rise that are long gone.
+func (l *link) awaitsRecord() bool { return l.peer.rec != nil && l.peer.rec.generation < l.generation }
+
 // links are all the streams of a node and what is published of them.
 type links struct {
 	list      []*link // ascending by ID of the peer: a fixed order makes runs repeat
@@ -385,7 +389,7 @@ func (c *Core) publishDue() {
 		}
 	}
 	for _, l := range ls.list {
-		if l.ready() && !c.self.publishes(l.peer) {
+		if l.ready() && !l.awaitsRecord() && !c.self.publishes(l.peer) {
 			urgent = urgent || !l.peer.reached()
 			c.store.writeLink(c.self, l.peer.node, false)
 		}
