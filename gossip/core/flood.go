@@ -293,7 +293,7 @@ func (c *Core) takeRecord(l *link, r *RecordDelta) outcome {
 	switch out {
 	case applied:
 		if ch.fresh {
-			c.onNewLife(ch.slot, r.Generation)
+			c.onNewLife(ch.slot, l)
 		}
 		c.flood.fresh = c.now()
 		c.sawMember(ch.slot, r.Seen)
@@ -311,14 +311,16 @@ func (c *Core) takeRecord(l *link, r *RecordDelta) outcome {
 	return out
 }
 
-// onNewLife takes note of the first record of a life: of the peer of a link, which took a higher generation, or whose link waits for the
-// record to be published.
-func (c *Core) onNewLife(t *slot, generation uint64) {
+// onNewLife takes note of the first record of a life that came over a link: the peer took a higher generation, or a link to it waits for
+// the record to be published.
+func (c *Core) onNewLife(t *slot, from *link) {
 	l := c.links.byPeer[t]
 	if l == nil {
 		return
 	}
-	l.generation = max(l.generation, generation)
+	if l == from {
+		l.generation = max(l.generation, t.rec.generation)
+	}
 	if l.offered && !c.self.publishes(t) {
 		c.publishNow()
 	}
