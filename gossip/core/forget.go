@@ -70,7 +70,8 @@ func (c *Core) forgetDue() {
 }
 
 // agedMembers returns the members that have been gone for Config.ForgetAfter, and in ascending order when each member that is down was
-// last up.
+// last up, with those that were forgotten a moment ago: when a node that keeps members of one cut gives them back one after the other,
+// they count together.
 func (c *Core) agedMembers() (due []*slot, down []Moment) {
 	for _, t := range c.store.slots {
 		if t.rec == nil || t == c.self || t.up && !t.left {
@@ -81,6 +82,11 @@ func (c *Core) agedMembers() (due []*slot, down []Moment) {
 		}
 		if c.links.byPeer[t] == nil && c.age(t) >= c.cfg.ForgetAfter {
 			due = append(due, t)
+		}
+	}
+	for n, f := range c.forgotten {
+		if t := c.store.byNode[n]; f.seen != 0 && (t == nil || t.rec == nil) {
+			down = append(down, f.seen)
 		}
 	}
 	slices.Sort(down)
@@ -110,12 +116,17 @@ func (c *Core) isNearlyDue(seen Moment) bool {
 // unless they saw it up for longer.
 type forgottenLife struct {
 	generation uint64
+	seen       Moment // when it was last up; 0: it left
 	until      time.Duration
 }
 
 func (c *Core) forgetLife(t *slot, until time.Duration) {
 	if len(c.forgotten) < c.cfg.Limits.Members {
-		c.forgotten[t.node] = forgottenLife{t.rec.generation, until}
+		life := forgottenLife{t.rec.generation, t.seen, until}
+		if t.left {
+			life.seen = 0
+		}
+		c.forgotten[t.node] = life
 	}
 	c.forgetMember(t)
 }

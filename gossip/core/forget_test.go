@@ -129,3 +129,22 @@ func TestALinkToANewLifeIsNotPublishedBeforeItsRecordHasCome(t *testing.T) {
 			l.IsUp(HashID("x")), l.IsUp(HashID("y")), l.store.byNode[HashID("y")].seen, gone)
 	}
 }
+
+func TestMembersOfOneCutThatComeBackOneByOneAreKeptAfterTheFirst(t *testing.T) {
+	l := newLoner(func(c *Config) { c.ForgetAfter = time.Minute })
+	l.meet(1, "b")
+	gone := MomentAt(l.now.Add(-10 * time.Minute))
+	for i, name := range []string{"x", "y", "x"} { // b keeps both; the time for which x is not taken back ends after y came
+		if i == 2 {
+			clear(l.forgotten)
+		}
+		l.receive(1, &Delta{Records: []RecordDelta{recordOf(name, gone, "b")}})
+		for range 5 {
+			l.pass(time.Second)
+			l.receive(1, &Beat{Wanted: true})
+		}
+		if got, want := l.Known(), 2+i; got != want {
+			t.Fatalf("after %d members: %d are known, want %d", i+1, got, want)
+		}
+	}
+}
