@@ -36,6 +36,7 @@ type write struct {
 	value   string
 	deleted bool
 	expires time.Duration // 0: never; by the true clock
+	ends    core.Moment   // the same by the clocks of the cluster
 	at      time.Duration // when it was acknowledged
 }
 
@@ -85,14 +86,14 @@ func (l *Ledger) followStamps() {
 		}
 		if r, ok := o.(core.RememberShared); ok && !r.Restored && r.Entry.Space == core.SpaceUser {
 			if had := n.disk.shared[sharedKey{core.SpaceUser, r.Entry.Key}]; r.Entry.Stamp < had.Stamp && r.Entry.Writer == n.hash {
-				l.restamp(&had, r.Entry.Stamp)
+				l.restamp(&had, r.Entry)
 			}
 		}
 	}
 }
 
 // restamp notes that a write has another stamp now.
-func (l *Ledger) restamp(had *core.SharedEntry, now core.Stamp) {
+func (l *Ledger) restamp(had, now *core.SharedEntry) {
 	h := l.shared[had.Key]
 	if h == nil {
 		return
@@ -102,9 +103,9 @@ func (l *Ledger) restamp(had *core.SharedEntry, now core.Stamp) {
 		return
 	}
 	wr := h.writes[i]
-	wr.stamp = now
+	wr.stamp, wr.ends = now.Stamp, core.Moment(now.Expires)
 	h.writes = slices.DeleteFunc(h.writes, func(o write) bool { // and what it replaced where it was made
-		return o.writer == wr.writer && o.stamp >= now && o.stamp <= had.Stamp
+		return o.writer == wr.writer && o.stamp >= now.Stamp && o.stamp <= had.Stamp
 	})
 	l.add(had.Key, wr)
 }
@@ -122,6 +123,7 @@ func (l *Ledger) Share(n *Node, key, value string, ttl time.Duration) error {
 	wr := write{stamp: stamp, writer: n.hash, from: n, life: n.life, value: value, at: l.w.Now}
 	if ttl > 0 {
 		wr.expires = l.w.Now + ttl
+		wr.ends = core.Moment(n.disk.shared[sharedKey{core.SpaceUser, key}].Expires)
 	}
 	l.add(key, wr)
 	return nil
@@ -250,16 +252,23 @@ func (h *history) newest(now, age time.Duration) *write {
 func (l *Ledger) early(wr *write) bool { return l.w.early(wr.stamp) }
 
 func (w *World) early(stamp core.Stamp) bool {
-	slowest := w.Now
 	for _, n := range w.Nodes {
 		if n.clockAt != 0 && w.Now-n.clockAt < settledAfterStep*w.Core.Heartbeat {
 			return true // what was of the future until now is asked for again
 		}
+	}
+	return stamp.Time().Sub(w.base.Add(w.slowest())) > earlyFrom
+}
+
+// slowest is what the slowest clock of a running node shows, or the true one if that is slower.
+func (w *World) slowest() time.Duration {
+	at := w.Now
+	for _, n := range w.Nodes {
 		if n.Running() {
-			slowest = min(slowest, w.Now+n.off())
+			at = min(at, w.Now+n.off())
 		}
 	}
-	return stamp.Time().Sub(w.base.Add(slowest)) > earlyFrom
+	return at
 }
 
 // waiting reports whether a running node keeps a write that others need not have yet.
@@ -291,7 +300,7 @@ func (l *Ledger) lacks(n *Node, key string, want *write) error {
 	switch now := l.w.Now; {
 	case l.early(want) || stamp > want.stamp:
 		return nil
-	case want.expires != 0 && now > want.expires-ttlSlack && now < want.expires+ttlSlack:
+	case want.expires != 0 && now > want.expires-ttlSlack && (now < want.expires+ttlSlack || !l.ended(want)):
 		return nil
 	case want.deleted || want.expires != 0 && now >= want.expires+ttlSlack:
 		if ok {
@@ -306,6 +315,12 @@ func (l *Ledger) lacks(n *Node, key string, want *write) error {
 		return fmt.Errorf("%s lacks %s = %q, acknowledged by %s at %v; it has %s", n.ID, key, short(want.value), want.from.ID, want.at, has)
 	}
 	return nil
+}
+
+// ended reports whether the time of a write that has one is over by all clocks: after they were set back, that is later than by the
+// true one.
+func (l *Ledger) ended(wr *write) bool {
+	return core.MomentAt(l.w.base.Add(l.w.slowest())) > wr.ends.Add(ttlSlack)
 }
 
 // short is the part of a value that tells writes apart.
