@@ -86,8 +86,9 @@ func TestKeysOfOneKindSpreadOverAllShards(t *testing.T) {
 }
 
 func TestTheShardOfAKeyCostsNoAllocation(t *testing.T) {
-	if n := testing.AllocsPerRun(100, func() { Of("customer-42", 256); OfJava("customer-42", 256) }); n != 0 {
-		t.Errorf("%v allocations, want none", n)
+	sum := 0
+	if n := testing.AllocsPerRun(100, func() { sum += Of("customer-42", 256) + OfJava("customer-42", 256) }); n != 0 {
+		t.Errorf("%v allocations, want none (sum %d)", n, sum)
 	}
 }
 

@@ -19,11 +19,14 @@
 //  3. Place. A shard that lacks a copy takes the member with room and the highest score. If the members with room are all in zones that the
 //     shard has already, a copy makes way: the shortest augmenting path in the graph shard–zone–member (as in maximum flow after Edmonds
 //     and Karp, 1972; Garage places its partitions by maximum flow as well), where giving up a copy that the old table had is the cost.
-//  4. Appoint. Of several copies one holds. Holders stay, a standby follows a lost one, and shortest paths of hand-overs make the division by
-//     weight as fair as the rows allow: a member of which all copies stand by does no work.
+//  4. Appoint. Of several copies one holds. Holders stay, a standby follows a lost one, and hand-overs within rows make the division by weight
+//     fairer: a member of which all copies stand by does no work.
 //
 // With one copy the number of shards that change their holder is the smallest that the quotas allow. With several copies the paths are
 // the shortest one by one and not all together, so that a few more may move; the tests bound it.
+//
+// A leader may plan again while the table is on its way to an earlier plan. With one copy the moves left are as many as before; with
+// several, [Moves] orders them so that each makes the rest shorter, in whatever steps the limits let them go.
 //
 // [Moves] orders the way from one table to the other. As in Kafka's sticky and cooperative assignors (KIP-54, KIP-429) a shard is taken
 // away before it is given to another member, and as in Slicer (Adya et al., OSDI 2016) moves that only improve the balance have a budget.

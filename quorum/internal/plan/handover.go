@@ -31,13 +31,12 @@ func newHolding(t *table) *holding {
 	return h
 }
 
-// relieve hands one shard of a member over if that makes the division fairer, and reports whether it did.
+// relieve hands one shard of a member over to another member of its row if that makes the division fairer, and reports whether it did.
 func (h *holding) relieve(m int32) bool {
 	h.begin()
 	h.visited[m] = h.search
 	h.via[m] = step{none, none}
-	h.queue = append(h.queue, m)
-	end := h.run(func(to int32) bool { return h.heavier(m, -1, to, 1) })
+	end := h.followAll(m, func(to int32) bool { return h.heavier(m, -1, to, 1) })
 	if end == none {
 		return false
 	}
@@ -53,14 +52,21 @@ func (h *holding) begin() {
 // run searches from the members in the queue for one that is wanted; it returns none if none can be reached.
 func (h *holding) run(wanted func(int32) bool) int32 {
 	for i := 0; i < len(h.queue); i++ {
-		m := h.queue[i]
-		for _, shard := range h.lists[m] {
-			if h.holders[shard] != m {
-				continue
-			}
-			if end := h.follow(step{shard, m}, wanted); end != none {
-				return end
-			}
+		if end := h.followAll(h.queue[i], wanted); end != none {
+			return end
+		}
+	}
+	return none
+}
+
+// followAll visits the members of all shards that a member holds, and returns one that is wanted.
+func (h *holding) followAll(m int32, wanted func(int32) bool) int32 {
+	for _, shard := range h.lists[m] {
+		if h.holders[shard] != m {
+			continue
+		}
+		if end := h.follow(step{shard, m}, wanted); end != none {
+			return end
 		}
 	}
 	return none

@@ -3,8 +3,8 @@ package plan
 import "slices"
 
 // appoint decides which member of each row holds the shard. A shard keeps its holder where that is possible. One without a holder goes to a
-// member of its row that holds less than its share, if need be along a path on which others hand shards over. Then hand-overs,
-// along the shortest paths too, make the division by weight as fair as the rows allow.
+// member of its row that holds less than its share, if need be along a path on which others hand shards over. Then hand-overs
+// within rows make the division by weight fairer.
 func (t *table) appoint() {
 	if t.copies == 1 {
 		return // each row has one member or none
@@ -33,45 +33,46 @@ func (h *holding) fill(shard int) {
 	h.apply(end)
 }
 
-// balance hands shards over until no path makes Σ held²/weight smaller. This sum is least for the fairest division that the rows allow: it
-// is convex, so that without a path to a smaller one there is no smaller one.
+// balance hands shards over to other members of their rows until no hand-over makes Σ held²/weight smaller, which is least for the fairest
+// division. The heaviest member gives first, so that none takes what it has to give away again. Hand-overs that help only together,
+// as links of a path, are not made: a leader that plans again when some of them are done would make others, and might never end.
 func (h *holding) balance() {
-	var settled []bool // members from which no path was found since the last hand-over
-	for {
-		if settled == nil {
-			settled = make([]bool, h.len())
-		}
-		m := h.heaviest(settled)
-		if m == none {
-			return
-		}
+	settled := make([]bool, h.len()) // members that found nobody to hand over to since the last hand-over
+	for m := h.heaviest(settled); m != none; m = h.heaviest(settled) {
 		if h.relieve(m) {
-			settled = nil
-			continue
-		}
-		for _, seen := range h.queue { // all that it reaches was seen, so those who hold less have no path either
-			settled[seen] = true
+			clear(settled)
+		} else {
+			settled[m] = true
 		}
 	}
 }
 
-// heaviest returns the member that gains most by giving a shard away, of those not excluded; none if nobody would lose less by
-// taking it.
+// heaviest returns the member that gains most by giving a shard away, of those not excluded; none if all others lose as much by taking it.
 func (h *holding) heaviest(excluded []bool) int32 {
-	heaviest, lightest := none, none
+	heaviest := none
 	for i := range h.held {
 		m := int32(i)
 		if h.held[m] > 0 && !excluded[m] && (heaviest == none || h.heavier(m, -1, heaviest, -1)) {
 			heaviest = m
 		}
-		if h.held[m] < h.loads[m] && (lightest == none || h.heavier(lightest, 1, m, 1)) {
-			lightest = m
-		}
 	}
+	lightest := h.lightest()
 	if heaviest == none || lightest == none || !h.heavier(heaviest, -1, lightest, 1) {
 		return none
 	}
 	return heaviest
+}
+
+// lightest returns the member that loses least by taking a shard, of those that have copies which they do not hold, or none.
+func (h *holding) lightest() int32 {
+	lightest := none
+	for i := range h.held {
+		m := int32(i)
+		if h.held[m] < h.loads[m] && (lightest == none || h.heavier(lightest, 1, m, 1)) {
+			lightest = m
+		}
+	}
+	return lightest
 }
 
 // heavier compares what one shard more (1) or less (-1) changes in Σ held²/weight for two members, without the sign of the change.

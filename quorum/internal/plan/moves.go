@@ -46,7 +46,7 @@ type Limits struct {
 }
 
 // Moves returns which shards should move now from the current table to the target, the most urgent first and those of one reason in the
-// order of the shards. Moves for the reasons Vacant and Missing take a shard from no live holder and are all returned. Those for Drain and
+// order of the shards, but hand-overs between the members of a row after the others. Moves for the reasons Vacant and Missing take a shard from no live holder and are all returned. Those for Drain and
 // Balance share what AtOnce leaves over, Drain first, and Balance has its own limit besides. A limit below 0 counts as 0.
 //
 // members are the live ones, draining ones included; whoever is in a row and not among them counts as gone. The order of the
@@ -71,6 +71,7 @@ func Moves(current, target [][]uint64, members []Member, limits Limits) []Move {
 		}
 	}
 	atOnce := max(0, limits.AtOnce-len(inFlight))
+	byReason[Balance] = orderBalance(byReason[Balance], current, target, members)
 	drain := byReason[Drain][:min(atOnce, len(byReason[Drain]))]
 	balance := byReason[Balance][:min(atOnce-len(drain), max(0, limits.Balance), len(byReason[Balance]))]
 	return slices.Concat(byReason[Vacant], byReason[Missing], drain, balance)
@@ -109,10 +110,44 @@ func reasonOf(from, to []uint64, live map[uint64]bool) (Reason, bool) {
 	return Balance, true
 }
 
+// orderBalance puts the moves of copies first, then the hand-overs within rows that make the division of the shards fairer as it is now,
+// then those that do so after others. So each step makes the rest shorter, whichever the limits cut off.
+func orderBalance(moves []Move, current, target [][]uint64, members []Member) []Move {
+	held, weight := make(map[uint64]int), make(map[uint64]int)
+	for _, m := range slices.Backward(members) {
+		weight[m.ID] = min(m.Weight, MaxWeight)
+	}
+	for _, row := range current {
+		if len(row) > 0 {
+			held[row[0]]++
+		}
+	}
+	var byTurn [3][]Move
+	for _, m := range moves {
+		from, to := current[m.Shard], target[m.Shard]
+		switch {
+		case !sameMembers(from, to):
+			byTurn[0] = append(byTurn[0], m)
+		case (2*held[from[0]]-1)*weight[to[0]] > (2*held[to[0]]+1)*weight[from[0]]: // Σ held²/weight falls
+			held[from[0]]--
+			held[to[0]]++
+			byTurn[1] = append(byTurn[1], m)
+		default:
+			byTurn[2] = append(byTurn[2], m)
+		}
+	}
+	return slices.Concat(byTurn[:]...)
+}
+
+// sameMembers reports whether two rows have the same members in any order.
+func sameMembers(a, b []uint64) bool {
+	within := func(a, b []uint64) bool {
+		return !slices.ContainsFunc(a, func(id uint64) bool { return !slices.Contains(b, id) })
+	}
+	return len(a) == len(b) && within(a, b) && within(b, a) // both, as a row may repeat a member
+}
+
 // same reports whether two rows have the same holder and the same standbys in any order.
 func same(a, b []uint64) bool {
-	if len(a) != len(b) || len(a) > 0 && a[0] != b[0] {
-		return false
-	}
-	return !slices.ContainsFunc(a, func(id uint64) bool { return !slices.Contains(b, id) })
+	return len(a) == 0 && len(b) == 0 || sameMembers(a, b) && a[0] == b[0]
 }
