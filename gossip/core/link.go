@@ -280,7 +280,7 @@ func (c *Core) tendLinks() {
 	c.links.tendAt = now + c.cfg.Heartbeat/4
 	for _, l := range slices.Clone(c.links.list) {
 		switch {
-		case now-l.detector.heard > l.detector.silence(c.cfg.Silence)+c.load.patience(l, c.cfg.Silence):
+		case now-l.detector.heard > c.load.silence(l, l.detector.silence(c.cfg.Silence), c.cfg.Silence):
 			c.dropLink(l)
 			c.emit(Close{Link: l.id})
 			c.redialSoon(l, c.dials.target(l.peer))
@@ -296,6 +296,7 @@ func (c *Core) tendLinks() {
 		}
 	}
 	c.graft()
+	c.load.fade(now, c.cfg.Heartbeat)
 	c.endDraining()
 	c.sweep()
 }
@@ -351,7 +352,10 @@ func (ls *links) announceClock() {
 const clockEvery = 8
 
 func (c *Core) beat(l *link) {
-	b := &Beat{Hash: c.store.hash, Known: uint32(c.store.known), Wanted: l.wanted, Eager: l.eager, Shared: c.shared.hash}
+	b := &Beat{Hash: c.store.hash, Wanted: l.wanted, Eager: l.eager, Shared: c.shared.hash}
+	if c.now()-l.since < livedFor*c.cfg.Heartbeat {
+		b.Known = uint32(c.store.known)
+	}
 	if l.clockIn--; l.clockIn < 0 {
 		b.Clock, l.clockIn = c.clock.last.UnixMilli(), clockEvery-1
 	}
