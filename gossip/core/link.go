@@ -329,7 +329,11 @@ func (c *Core) unwanted(l *link) bool {
 	if l.idleSince == 0 {
 		l.idleSince = now
 	}
-	return now-l.idleSince > 5*c.cfg.Heartbeat && now-l.since > 5*c.cfg.Heartbeat
+	patience := 5 * c.cfg.Heartbeat
+	if strain := c.strain(); strain > 0 { // the links that take its place are not published yet
+		patience += 2*strainedGap*c.cfg.Relax + 4*strain
+	}
+	return now-l.idleSince > patience && now-l.since > patience
 }
 
 // reportExchanged reports, once for a link, that the first comparison of both tables is over and all that the peer had has come.

@@ -15,6 +15,8 @@ type load struct {
 const (
 	// lagFloor is the wait up to which a node is not behind: what a busy scheduler does to an idle node.
 	lagFloor = 5 * time.Millisecond
+	// lagLeast is the least lag that is one.
+	lagLeast = time.Millisecond
 	// lagCap bounds the lag, so that a node that was stopped for long is soon its old self.
 	lagCap = 2 * time.Second
 	// lagFade is how long a lag takes to fade to a third after what made it is gone.
@@ -38,6 +40,9 @@ func (l *load) note(waited, now time.Duration) {
 		return
 	}
 	l.lag -= time.Duration(float64(l.lag-waited) * float64(passed) / float64(lagFade))
+	if l.lag < lagLeast {
+		l.lag = 0
+	}
 }
 
 // fade has the lag fade if no input has come for a while.

@@ -24,7 +24,9 @@ const (
 type rings struct {
 	list   []*slot // those wanted now, ascending by index
 	dueAt  time.Duration
-	first  time.Duration // when the first of the changes waiting came
+	lostAt time.Duration // when they are due for a link that was lost; 0: none was
+	first  time.Duration // when the first of the changes waiting came; 0: none waits
+	last   time.Duration // when the last of them came
 	turnAt time.Duration // when the unreachable ones take turns
 }
 
@@ -33,16 +35,27 @@ type rings struct {
 func (c *Core) ringSoon(lost bool) {
 	r, now := &c.ring, c.now()
 	if lost {
-		soonest(&r.dueAt, now+c.patiently(0))
+		soonest(&r.lostAt, now+c.patiently(0))
+		soonest(&r.dueAt, r.lostAt)
 		return
 	}
-	lag := c.strain()
+	r.last = now
 	if r.first == 0 {
 		r.first = max(1, now)
 	}
 	if r.dueAt == 0 || r.dueAt > now { // do not put off what is due
-		r.dueAt = max(1, min(now+500*time.Millisecond+4*lag, r.first+2*time.Second+8*lag))
+		r.dueAt = max(1, r.calmAt(0))
 	}
+}
+
+// calmAt is when the neighbours are to be worked out after changes: later if this node or a neighbour is behind, since more of them are
+// on their way.
+func (r *rings) calmAt(strain time.Duration) time.Duration {
+	at := min(r.last+500*time.Millisecond+4*strain, r.first+2*time.Second+8*strain)
+	if r.lostAt != 0 {
+		at = min(at, r.lostAt)
+	}
+	return at
 }
 
 func (c *Core) ringDue() {
@@ -54,7 +67,13 @@ func (c *Core) ringDue() {
 	if r.dueAt == 0 || now < r.dueAt {
 		return
 	}
-	r.dueAt, r.first = 0, 0
+	if strain := c.strain(); strain > 0 && r.first != 0 {
+		if at := r.calmAt(strain); now < at {
+			r.dueAt = at
+			return
+		}
+	}
+	r.dueAt, r.lostAt, r.first = 0, 0, 0
 	c.rewire(c.neighbours())
 	soonest(&r.dueAt, r.turnAt)
 	soonest(&c.dials.dueAt, now)
