@@ -165,6 +165,10 @@ func (c *Core) dialDue() {
 	c.dialSeeds()
 }
 
+// strainedDials bounds the dials under way to ring neighbours while this node or a neighbour is behind: handshakes that end at their
+// deadline are work for nothing, and the more are begun the more do.
+const strainedDials = 2
+
 // dialNeighbour dials a ring neighbour. The predecessor dials; the successor does if nothing came for a while, as when the other
 // cannot reach it.
 func (c *Core) dialNeighbour(t *slot) {
@@ -179,6 +183,10 @@ func (c *Core) dialNeighbour(t *slot) {
 			soonest(&c.dials.dueAt, at)
 			return
 		}
+	}
+	if c.strain() > 0 && len(c.dials.inFlight) >= strainedDials {
+		soonest(&c.dials.dueAt, c.now()+c.patiently(c.cfg.Relax))
+		return
 	}
 	c.dial(t.call, t.addr)
 }

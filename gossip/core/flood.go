@@ -1,9 +1,6 @@
 package core
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // flood pushes changes over the links. Every change goes to every link whose peer has not shown that it has it, so that a
 // connected graph of reliable streams misses nobody. Urgent changes leave after Config.Coalesce. The others, which nobody waits
@@ -16,42 +13,6 @@ type flood struct {
 	urgentAt time.Duration
 	relaxAt  time.Duration
 	fresh    time.Duration // when something new last came in
-}
-
-// item is a record with versions not yet pushed.
-type item struct {
-	slot   *slot
-	prev   uint64
-	urgent bool          // here
-	told   bool          // its writer takes it for urgent
-	has    []linkVersion // links whose peers have it at some version of this generation above prev, or may be given only what is above
-}
-
-// linkVersion is the version of a record that the peer of a link has.
-type linkVersion struct {
-	link    LinkID
-	version uint64
-}
-
-// note notes that the peer of a link has the record at a version.
-func (it *item) note(l LinkID, version uint64) {
-	for i := range it.has {
-		if h := &it.has[i]; h.link == l {
-			h.version = max(h.version, version)
-			return
-		}
-	}
-	it.has = append(it.has, linkVersion{l, version})
-}
-
-// from returns the version above which the peer of a link lacks the record, as far as is known here.
-func (it *item) from(l LinkID) uint64 {
-	for _, h := range it.has {
-		if h.link == l {
-			return max(h.version, it.prev)
-		}
-	}
-	return it.prev
 }
 
 // bulk is the number of relaxed records that make a push a bulk one.
@@ -161,74 +122,6 @@ func (c *Core) push(items []*item, inBulk bool) {
 	}
 }
 
-// partsSince are the parts of a record that peers lack which stand at one of a few versions.
-type partsSince []struct {
-	from  uint64
-	parts []RecordDelta
-}
-
-// get returns what a peer lacks that stands at a version.
-func (p *partsSince) get(c *Core, it *item, from uint64) []RecordDelta {
-	for _, s := range *p {
-		if s.from == from {
-			return s.parts
-		}
-	}
-	d := it.slot.since(from, from)
-	d.Urgent, d.Seen = it.told || it.urgent && c.load.lag == 0, c.seenOf(it.slot)
-	parts := d.split()
-	*p = append(*p, struct {
-		from  uint64
-		parts []RecordDelta
-	}{from, parts})
-	return parts
-}
-
-// bulkLinks returns the links over which bulk leaves: those whose peers take it, or one at least.
-func (c *Core) bulkLinks() []*link {
-	all := c.links.list
-	taking := slices.DeleteFunc(slices.Clone(all), func(l *link) bool { return !l.takes })
-	if len(taking) == 0 {
-		return all[:min(1, len(all))]
-	}
-	return taking
-}
-
-// graft makes this node take bulk over a link if there is none over which it does, and over a second one if it is behind, see mayPrune.
-func (c *Core) graft() {
-	want := 1
-	if c.load.lag > 0 {
-		want = 2
-	}
-	want -= c.eagerLinks()
-	for _, l := range c.links.list {
-		if want > 0 && !l.eager {
-			c.setEager(l, true)
-			want--
-		}
-	}
-}
-
-// eagerLinks returns the number of links over which this node takes bulk.
-func (c *Core) eagerLinks() (n int) {
-	for _, l := range c.links.list {
-		if l.eager {
-			n++
-		}
-	}
-	return n
-}
-
-// mayPrune reports whether a link that brings what is known may leave the tree. Nodes that are behind see the same changes in many
-// orders, prune all their links in turn and fall apart into a forest, and repair costs more than a copy: they keep some.
-func (c *Core) mayPrune() bool {
-	keep := 1
-	if c.load.lag > 0 {
-		keep = 2
-	}
-	return c.eagerLinks() > keep
-}
-
 // sendDelta sends records in frames of at most about maxFrame.
 func (c *Core) sendDelta(l *link, records []RecordDelta) { c.sendRecords(l, records, false) }
 
@@ -333,7 +226,7 @@ func (c *Core) learn(ch change, l *link, urgent bool) {
 	if ch.fresh {
 		c.rememberMember(t)
 	}
-	told := urgent
+	relayed := urgent
 	urgent = urgent || ch.fresh || !t.reached()
 	lost := ch.prev == 0
 	for i := range ch.delta.Entries {
@@ -349,6 +242,6 @@ func (c *Core) learn(ch change, l *link, urgent bool) {
 		}
 	}
 	it := c.mark(t, ch.prev, l.id, urgent)
-	it.told = it.told || told
+	it.relayed = it.relayed || relayed
 	c.relink(t, lost)
 }

@@ -28,7 +28,7 @@ type Refuse struct {
 // Beat is the heartbeat. It is sent every Config.Heartbeat whatever else is sent, and at once when one of its flags changes.
 type Beat struct {
 	Hash   uint64 // of all records of the sender
-	Known  uint32 // number of records of the sender
+	Known  uint32 // number of records of the sender, while the link is new; else 0
 	Wanted bool   // the sender wants this link on one of its rings
 	Eager  bool   // the sender takes bulk on this link
 	Shared uint64 // hash of the sender's shared map

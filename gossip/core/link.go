@@ -280,7 +280,7 @@ func (c *Core) tendLinks() {
 	c.links.tendAt = now + c.cfg.Heartbeat/4
 	for _, l := range slices.Clone(c.links.list) {
 		switch {
-		case now-l.detector.heard > l.detector.silence(c.cfg.Silence)+c.load.patience(l, c.cfg.Silence):
+		case now-l.detector.heard > c.load.silence(l, l.detector.silence(c.cfg.Silence), c.cfg.Silence):
 			c.dropLink(l)
 			c.emit(Close{Link: l.id})
 			c.redialSoon(l, c.dials.target(l.peer))
@@ -296,6 +296,7 @@ func (c *Core) tendLinks() {
 		}
 	}
 	c.graft()
+	c.load.fade(now, c.cfg.Heartbeat)
 	c.endDraining()
 	c.sweep()
 }
@@ -328,7 +329,11 @@ func (c *Core) unwanted(l *link) bool {
 	if l.idleSince == 0 {
 		l.idleSince = now
 	}
-	return now-l.idleSince > 5*c.cfg.Heartbeat && now-l.since > 5*c.cfg.Heartbeat
+	patience := 5 * c.cfg.Heartbeat
+	if strain := c.strain(); strain > 0 { // the links that take its place are not published yet
+		patience += 2*strainedGap*c.cfg.Relax + 4*strain
+	}
+	return now-l.idleSince > patience && now-l.since > patience
 }
 
 // reportExchanged reports, once for a link, that the first comparison of both tables is over and all that the peer had has come.
@@ -351,7 +356,10 @@ func (ls *links) announceClock() {
 const clockEvery = 8
 
 func (c *Core) beat(l *link) {
-	b := &Beat{Hash: c.store.hash, Known: uint32(c.store.known), Wanted: l.wanted, Eager: l.eager, Shared: c.shared.hash}
+	b := &Beat{Hash: c.store.hash, Wanted: l.wanted, Eager: l.eager, Shared: c.shared.hash}
+	if c.now()-l.since < livedFor*c.cfg.Heartbeat {
+		b.Known = uint32(c.store.known)
+	}
 	if l.clockIn--; l.clockIn < 0 {
 		b.Clock, l.clockIn = c.clock.last.UnixMilli(), clockEvery-1
 	}

@@ -15,18 +15,19 @@ type load struct {
 const (
 	// lagFloor is the wait up to which a node is not behind: what a busy scheduler does to an idle node.
 	lagFloor = 5 * time.Millisecond
+	// lagLeast is the least lag that is one.
+	lagLeast = time.Millisecond
 	// lagCap bounds the lag, so that a node that was stopped for long is soon its old self.
 	lagCap = 2 * time.Second
 	// lagFade is how long a lag takes to fade to a third after what made it is gone.
 	lagFade = 500 * time.Millisecond
-	// lagDoubles is the lag that doubles the time after which a link counts as silent, and lagMost times it what is added at most.
+	// lagBulk is the lag from which on urgent changes leave over the tree only, as those do that are many and can wait.
+	lagBulk = 5 * time.Millisecond
+	// lagDoubles is the lag that doubles the time after which a link counts as silent.
 	lagDoubles = 50 * time.Millisecond
-	lagMost    = 4
 	// strainedGap times Config.Relax is the least time between two publications of links that can wait, while this node or a neighbour
 	// is behind: each costs every member of the cluster.
 	strainedGap = 8
-	// lagBulk is the lag from which on urgent changes that are many leave over the tree only, as others do.
-	lagBulk = 5 * time.Millisecond
 )
 
 // note takes the wait of one input: a longer one counts at once, shorter ones as time passes.
@@ -39,15 +40,27 @@ func (l *load) note(waited, now time.Duration) {
 		return
 	}
 	l.lag -= time.Duration(float64(l.lag-waited) * float64(passed) / float64(lagFade))
+	if l.lag < lagLeast {
+		l.lag = 0
+	}
 }
 
-// patience is how much longer than usual a link may stay silent: what its peer sent may be waiting here, and what it has to send,
-// there.
-func (l *load) patience(k *link, silence time.Duration) time.Duration {
-	return time.Duration(min(float64(max(l.lag, k.lag))/float64(lagDoubles), lagMost) * float64(silence))
+// fade has the lag fade if no input has come for a while.
+func (l *load) fade(now, heartbeat time.Duration) {
+	if l.lag > 0 && now-l.notedAt > heartbeat {
+		l.note(0, now)
+	}
 }
 
-// strain is the lag of this node or of a neighbour, whichever is more: while a neighbour is behind, there is more to come.
+// silence is how long a link may stay silent that is closed after d if both ends keep up: what its peer sent may be waiting here, and
+// what the peer has to send, there. It is at most three times the floor, as without lag.
+func (l *load) silence(k *link, d, floor time.Duration) time.Duration {
+	lag := float64(max(l.lag, k.lag)) / float64(lagDoubles)
+	return max(d, min(d+time.Duration(lag*float64(floor)), 3*floor))
+}
+
+// strain is the lag of this node or of a neighbour, whichever is more: while a neighbour is behind, there is more to come. It looks at
+// some neighbours only if there are many.
 func (c *Core) strain() time.Duration {
 	lag := c.load.lag
 	for _, l := range c.links.list[:min(len(c.links.list), maxClocks)] {

@@ -24,7 +24,9 @@ const (
 type rings struct {
 	list   []*slot // those wanted now, ascending by index
 	dueAt  time.Duration
-	first  time.Duration // when the first of the changes waiting came
+	lostAt time.Duration // when they are due for a link that was lost; 0: none was
+	first  time.Duration // when the first of the changes waiting came; 0: none waits
+	last   time.Duration // when the last of them came
 	turnAt time.Duration // when the unreachable ones take turns
 }
 
@@ -33,16 +35,27 @@ type rings struct {
 func (c *Core) ringSoon(lost bool) {
 	r, now := &c.ring, c.now()
 	if lost {
-		soonest(&r.dueAt, now+c.patiently(0))
+		soonest(&r.lostAt, now+c.patiently(0))
+		soonest(&r.dueAt, r.lostAt)
 		return
 	}
-	lag := c.strain()
+	r.last = now
 	if r.first == 0 {
 		r.first = max(1, now)
 	}
 	if r.dueAt == 0 || r.dueAt > now { // do not put off what is due
-		r.dueAt = max(1, min(now+500*time.Millisecond+4*lag, r.first+2*time.Second+8*lag))
+		r.dueAt = max(1, r.calmAt(0))
 	}
+}
+
+// calmAt is when the neighbours are to be worked out after changes: later if this node or a neighbour is behind, since more of them are
+// on their way.
+func (r *rings) calmAt(strain time.Duration) time.Duration {
+	at := min(r.last+500*time.Millisecond+4*strain, r.first+2*time.Second+8*strain)
+	if r.lostAt != 0 {
+		at = min(at, r.lostAt)
+	}
+	return at
 }
 
 func (c *Core) ringDue() {
@@ -54,7 +67,13 @@ func (c *Core) ringDue() {
 	if r.dueAt == 0 || now < r.dueAt {
 		return
 	}
-	r.dueAt, r.first = 0, 0
+	if strain := c.strain(); strain > 0 && r.first != 0 {
+		if at := r.calmAt(strain); now < at {
+			r.dueAt = at
+			return
+		}
+	}
+	r.dueAt, r.lostAt, r.first = 0, 0, 0
 	c.rewire(c.neighbours())
 	soonest(&r.dueAt, r.turnAt)
 	soonest(&c.dials.dueAt, now)
@@ -100,7 +119,7 @@ func (c *Core) neighbours() map[*slot]want {
 			next[succ] = wantDial
 			preds[pred] = true
 		}
-		if t := c.unreachable(i, succ); t != nil {
+		for _, t := range c.unreachable(i, succ) {
 			next[t] = wantDial
 		}
 	}
@@ -162,11 +181,16 @@ func (c *Core) beside(ring int) (succ, pred *slot) {
 	return succ, pred
 }
 
-// unreachable returns the member to call between us and our successor on a ring.
-func (c *Core) unreachable(ring int, succ *slot) *slot {
+// heldDials is how many unreachable members are called on a ring while a verdict against most members is held back. A member whose
+// neighbours are all on the other side of a cut has to find one on its own side in that time: with 16 calls it does so in 99 of 100
+// cases if its side has a quarter of the members.
+const heldDials = 4
+
+// unreachable returns the members to call between us and our successor on a ring: one, in turn.
+func (c *Core) unreachable(ring int, succ *slot) []*slot {
 	var all []*slot
 	for _, t := range c.store.slots {
-		if t.rec == nil || c.isNear(t) || t.left || t == c.self || t.addr == "" {
+		if t.rec == nil || c.isNear(t) && t.missed == 0 || t.left || t == c.self || t.addr == "" {
 			continue
 		}
 		d := c.distance(t, ring)
@@ -178,5 +202,12 @@ func (c *Core) unreachable(ring int, succ *slot) *slot {
 		return nil
 	}
 	turn := int(c.now()/c.cfg.DialCap) + ring
-	return all[turn%len(all)]
+	if c.judge.held == 0 {
+		return all[turn%len(all):][:1]
+	}
+	var some []*slot
+	for i := range min(heldDials, len(all)) {
+		some = append(some, all[(turn+i*len(all)/heldDials)%len(all)])
+	}
+	return some
 }

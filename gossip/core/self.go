@@ -33,7 +33,7 @@ func (c *Core) writeFirst() {
 func (c *Core) wrote(prev uint64, urgent bool) {
 	c.stale = true
 	it := c.mark(c.self, prev, 0, urgent)
-	it.told = it.told || urgent
+	it.relayed = it.relayed || urgent
 }
 
 func (c *Core) setKey(in Set) {

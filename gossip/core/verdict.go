@@ -117,6 +117,7 @@ func (c *Core) judgeDue() {
 			return
 		}
 	}
+	held := v.held != 0 && now-v.held >= c.cfg.Hold
 	v.held = 0
 	lost := false
 	for _, t := range c.store.slots {
@@ -127,7 +128,7 @@ func (c *Core) judgeDue() {
 			c.setUp(t, true)
 		case t.up:
 			lost = true
-			if c.spares(t) {
+			if c.spares(t, held) {
 				soonest(&v.dueAt, now+max(c.cfg.Coalesce, c.cfg.Hold/8))
 				continue
 			}
@@ -143,16 +144,18 @@ func (c *Core) judgeDue() {
 	}
 }
 
-// spares tells whether a member that cannot be reached any more stays up for a moment, Config.Hold at most: one so new that most of
-// its links are not published yet. When the member leaves that it met first, only publications under way are missing; when it is gone
-// itself, those who had a link to it take it back.
-func (c *Core) spares(t *slot) bool {
+// spares reports whether a member that cannot be reached any more stays up for a moment, Config.Hold at most: one that no member that can
+// be reached has taken back its link to. When it is gone itself, those who had a link to it do; when it is not, all between it and this
+// node are gone, as when most of a side of a cut was on the other one, and it is dialled. What was held back for Config.Hold was given
+// that time, unless the member is so new that most of its links are not published yet.
+func (c *Core) spares(t *slot, held bool) bool {
 	now := c.now()
-	if t.left || now-t.risen > 6*c.cfg.Relax || c.disowned(t) {
+	if t.left || held && now-t.risen > 6*c.cfg.Relax || c.disowned(t) {
 		return false
 	}
 	if t.missed == 0 {
 		t.missed = max(1, now)
+		c.ringSoon(true)
 	}
 	return now-t.missed < c.cfg.Hold
 }

@@ -118,7 +118,8 @@ func (s *stream) deliver(i int, p packet) {
 		}
 		return
 	}
-	w.After(0, to, func() { // in the process, once it runs
+	waits := w.occupy(p.frame)
+	w.After(waits, to, func() { // in the process, once it runs
 		s.read(i, p)
 		if s.closed[1-i] || to.life != s.life[1-i] || to.state != running {
 			return
@@ -127,8 +128,18 @@ func (s *stream) deliver(i int, p packet) {
 			s.lose(1 - i)
 			return
 		}
-		to.step(core.Received{Link: s.link[1-i], Frame: p.frame})
+		to.step(core.Received{Link: s.link[1-i], Frame: p.frame, Waited: waits})
 	})
+}
+
+// occupy takes the processor for a frame and returns how long that waits for it.
+func (w *World) occupy(f core.Frame) (waits time.Duration) {
+	if w.Work == nil || f == nil {
+		return 0
+	}
+	begins := max(w.Now, w.free)
+	w.free = begins + w.Work(f)
+	return begins - w.Now
 }
 
 // reset tells end i, if it can be reached, that the other end is gone.

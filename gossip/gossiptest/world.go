@@ -29,6 +29,9 @@ type Settings struct {
 	QueueBytes int
 	// QueueFrames, if not 0, has a stream closed instead that holds so many frames which are not written yet; nothing overtakes.
 	QueueFrames int
+	// Work, if not nil, is how long a frame keeps the processor busy which all nodes share, as those of one process do: frames wait
+	// for it in the order in which they arrive.
+	Work func(core.Frame) time.Duration
 	// Hostile worlds hold forged frames: a frame that a core rejects for its format is counted, and does not end the run.
 	Hostile bool
 }
@@ -62,8 +65,9 @@ type World struct {
 	queue eventQueue
 	seq   uint64
 	links uint64
-	side  []int  // of a partition, by node
-	cut   []bool // from*n+to: that direction is cut
+	free  time.Duration // when the processor is, see Settings.Work
+	side  []int         // of a partition, by node
+	cut   []bool        // from*n+to: that direction is cut
 
 	byID     map[string]*Node
 	replaced int             // names given by Node.Replace
