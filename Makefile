@@ -34,13 +34,13 @@ lint:
 
 test:
 	@[ -n "$(RACE)" ] || echo "no C compiler: the tests run without the race detector"
-	$(GO) test $(RACE) $$($(GO) list work | grep -v '/gossiptest$$')
-	$(GO) test ./gossip/gossiptest # simulations are single-threaded: the race detector has nothing to find there
+	$(GO) test $(RACE) $$($(GO) list work | grep -v '/simulation$$')
+	$(GO) test ./gossip/internal/simulation # simulations are single-threaded: the race detector has nothing to find there
 
 # Random courses of faults against the membership core: the same ones each time, or with SEED=0 ones never tried before. A failing one
 # is printed with its seed.
 schedules:
-	$(GO) test ./gossip/gossiptest -count=1 -timeout 60m -v -run RandomSchedules -schedules $(SCHEDULES) -seed $(SEED)
+	$(GO) test ./gossip/internal/simulation -count=1 -timeout 60m -v -run RandomSchedules -schedules $(SCHEDULES) -seed $(SEED)
 
 # A Kubernetes API server and CoreDNS for the integration tests: some minutes the first time, then nothing.
 labs:

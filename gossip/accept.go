@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/goconvoke/convoke/gossip/core"
-	"github.com/goconvoke/convoke/gossip/wire"
+	"github.com/goconvoke/convoke/gossip/internal/core"
+	"github.com/goconvoke/convoke/gossip/internal/wire"
 )
 
 const (

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
 // Agreement says who has the same state as this node, by content and not by version numbers: records and shared map.

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
 	"github.com/goconvoke/convoke/gossip/transport"
 )
 

@@ -11,10 +11,10 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/goconvoke/convoke/gossip/core"
-	"github.com/goconvoke/convoke/gossip/disk"
+	"github.com/goconvoke/convoke/gossip/internal/core"
+	"github.com/goconvoke/convoke/gossip/internal/wire"
 	"github.com/goconvoke/convoke/gossip/transport"
-	"github.com/goconvoke/convoke/gossip/wire"
+	"github.com/goconvoke/convoke/internal/disk"
 	"github.com/goconvoke/convoke/internal/hostaddr"
 )
 
@@ -45,8 +45,8 @@ type Config struct {
 	Rejoin bool
 	// Transport carries the streams; nil means plain TCP.
 	Transport transport.Transport
-	// Tuning is how patient the protocol is; nil means core.DefaultConfig. Its ID, Addr and Generation are filled in.
-	Tuning *core.Config
+	// Tuning is how patient the protocol is; nil means DefaultTuning.
+	Tuning *Tuning
 	// Log receives what happens; nil discards it.
 	Log hclog.Logger
 
@@ -100,10 +100,11 @@ func printable(name string) bool {
 
 // tuning returns the core's configuration for a node that listens there.
 func (c Config) tuning(bound net.Addr, now time.Time) (core.Config, error) {
-	t := core.DefaultConfig()
+	tuning := DefaultTuning()
 	if c.Tuning != nil {
-		t = *c.Tuning
+		tuning = *c.Tuning
 	}
+	t := tuning.config()
 	addr, err := c.advertised(bound)
 	if err != nil {
 		return t, err

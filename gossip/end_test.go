@@ -12,8 +12,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/goconvoke/convoke/gossip/disk"
 	"github.com/goconvoke/convoke/gossip/transport"
+	"github.com/goconvoke/convoke/internal/disk"
 )
 
 func TestANodeThatEndedByItselfHoldsNothing(t *testing.T) {

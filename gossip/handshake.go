@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
+	"github.com/goconvoke/convoke/gossip/internal/wire"
 	"github.com/goconvoke/convoke/gossip/transport"
-	"github.com/goconvoke/convoke/gossip/wire"
 )
 
 var errNoHello = errors.New("a frame other than hello came first")

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
+	"github.com/goconvoke/convoke/gossip/internal/wire"
 	"github.com/goconvoke/convoke/gossip/transport"
-	"github.com/goconvoke/convoke/gossip/wire"
 )
 
 func secured(s transport.Security) func(*Config) {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 
-	"github.com/goconvoke/convoke/gossip/core"
-	"github.com/goconvoke/convoke/gossip/disk"
-	"github.com/goconvoke/convoke/gossip/wire"
+	"github.com/goconvoke/convoke/gossip/internal/core"
+	"github.com/goconvoke/convoke/gossip/internal/wire"
+	"github.com/goconvoke/convoke/internal/disk"
 )
 
 func keepGeneration(g uint64) disk.Change {

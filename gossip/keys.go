@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
 // Get returns the value of a key that a member published. It takes no lock and allocates nothing.

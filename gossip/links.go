@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
 // Link is one link of this node, as it was when asked for.

@@ -4,7 +4,7 @@ import (
 	"iter"
 	"time"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
 // Status is what a node knows of a member: whether it is reachable over links that both of its ends publish.

@@ -11,9 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/goconvoke/convoke/gossip/core"
-	"github.com/goconvoke/convoke/gossip/disk"
-	"github.com/goconvoke/convoke/gossip/wire"
+	"github.com/goconvoke/convoke/gossip/internal/core"
+	"github.com/goconvoke/convoke/gossip/internal/wire"
+	"github.com/goconvoke/convoke/internal/disk"
 )
 
 // What is kept over a restart, by the beginning of its key.
@@ -28,6 +28,9 @@ const (
 	// keptMember is what peers were kept under before their last contact was: + name: generation, 8 bytes, then the address.
 	keptMember = "member/"
 )
+
+// ErrLocked means that another process, or another node of this one, uses Config.DataDir.
+var ErrLocked = disk.ErrLocked
 
 const (
 	// heardGap is how long what was heard from others may wait to be written, for company: the others have it too. What this node

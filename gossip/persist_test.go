@@ -20,10 +20,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/goconvoke/convoke/gossip/core"
-	"github.com/goconvoke/convoke/gossip/disk"
+	"github.com/goconvoke/convoke/gossip/internal/core"
+	"github.com/goconvoke/convoke/gossip/internal/wire"
 	"github.com/goconvoke/convoke/gossip/transport"
-	"github.com/goconvoke/convoke/gossip/wire"
+	"github.com/goconvoke/convoke/internal/disk"
 )
 
 // kept starts a node that keeps its state in a directory.

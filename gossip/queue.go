@@ -3,7 +3,7 @@ package gossip
 import (
 	"sync"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
 // maxQueuedBytes bounds what a link holds that is not written yet, by the estimate of frameSize. At 1 MB/s that is four seconds of

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
 // delta returns a frame of about so many bytes.

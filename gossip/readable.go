@@ -3,7 +3,7 @@ package gossip
 import (
 	"sync/atomic"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
 // readableMap is the shared map as its readers see it: what the outputs of the core made of it, and nothing else. It is a hash table

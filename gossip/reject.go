@@ -10,9 +10,9 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
+	"github.com/goconvoke/convoke/gossip/internal/wire"
 	"github.com/goconvoke/convoke/gossip/transport"
-	"github.com/goconvoke/convoke/gossip/wire"
 )
 
 var (

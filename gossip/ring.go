@@ -6,7 +6,7 @@ import (
 	"iter"
 	"slices"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
 // Ring assigns keys to members by rendezvous hashing (Thaler and Ravishankar 1998): each member has a score for each key, and those with

@@ -7,7 +7,7 @@ import (
 	"iter"
 	"sync"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
 // Shared is the map that all members of the cluster share: the last write of a key wins, by a hybrid logical clock, on both sides

@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
 	"github.com/goconvoke/convoke/gossip/transport"
 )
 
@@ -318,7 +318,7 @@ func TestRaisedLimitsCarryTheLargestKeysAndValues(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		net, nodes := formed(t, "a", "b")
-		tuning := core.DefaultConfig()
+		tuning := DefaultTuning()
 		tuning.Limits.Key, tuning.Limits.Value = core.MaxKey, core.MaxValue
 		config := Config{Name: "c", ClusterID: "test", Listen: "c:7946", Transport: net.Host("c"), Tuning: &tuning, DataDir: dir}
 		c, err := Start(config)

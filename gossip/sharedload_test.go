@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
 	"github.com/goconvoke/convoke/gossip/transport"
 )
 
@@ -22,7 +22,7 @@ func TestAQuietClusterKeepsItsMapOverARestartOfAll(t *testing.T) {
 	dirs := []string{t.TempDir(), t.TempDir(), t.TempDir()}
 	synctest.Test(t, func(t *testing.T) {
 		net := transport.NewMemory()
-		tuning := core.DefaultConfig()
+		tuning := DefaultTuning()
 		tuning.Horizon, tuning.ForgetAfter = 10*time.Minute, 5*time.Minute
 		var nodes []*Node
 		begin := func() {
@@ -212,7 +212,7 @@ func TestWritesAreNotHeldUpWhenManyKeysEnd(t *testing.T) {
 }
 
 func BenchmarkSetWithManyKeys(b *testing.B) {
-	tuning := core.DefaultConfig()
+	tuning := DefaultTuning()
 	tuning.Limits.Shared = 64 << 20
 	n, err := Start(Config{Name: "a", ClusterID: "test", Listen: "a:7946", Transport: transport.NewMemory().Host("a"), Tuning: &tuning})
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
 	"github.com/goconvoke/convoke/gossip/transport"
 )
 
@@ -44,7 +44,7 @@ func TestASlowLinkIsSlowedAndNotClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const keys = 320
 		mem := transport.NewMemory()
-		tuning := core.DefaultConfig()
+		tuning := DefaultTuning()
 		tuning.Limits.Shared = 64 << 20
 		var nodes []*Node
 		for _, name := range []string{"a", "b"} {

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
 // Errors of streams between members.

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
 // askMost bounds the versions of one question: half a frame.

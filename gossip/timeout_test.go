@@ -9,9 +9,9 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
+	"github.com/goconvoke/convoke/gossip/internal/wire"
 	"github.com/goconvoke/convoke/gossip/transport"
-	"github.com/goconvoke/convoke/gossip/wire"
 )
 
 func TestAStreamThatDripsIsClosedInTime(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goconvoke/convoke/gossip/core"
+	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
 // fakeMembers stands for a core.

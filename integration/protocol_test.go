@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	gossipwire "github.com/goconvoke/convoke/gossip/wire"
+	"github.com/goconvoke/convoke/gossip"
 	"github.com/goconvoke/convoke/integration/agent"
 	"github.com/goconvoke/convoke/integration/lab"
 )
@@ -16,7 +16,7 @@ const protocol1 = "a6386ed5"
 
 func TestNodesOfTwoProtocolsRefuseEachOtherAndSayWhy(t *testing.T) {
 	t.Parallel()
-	if gossipwire.Protocol == 1 {
+	if gossip.Protocol == 1 {
 		t.Skip("nodes of this commit speak protocol 1 too")
 	}
 	old := agent.BuildCommit(t, protocol1)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/goconvoke/convoke/bench/fabric"
 	"github.com/goconvoke/convoke/gossip"
-	"github.com/goconvoke/convoke/gossip/core"
 	"github.com/goconvoke/convoke/gossip/transport"
 )
 
@@ -53,8 +52,8 @@ func (c *gossipCluster) Start(i int) error {
 }
 
 // gossipTuning is the default with more room for the state of Fill. No other data comes near the limits.
-func gossipTuning() *core.Config {
-	t := core.DefaultConfig()
+func gossipTuning() *gossip.Tuning {
+	t := gossip.DefaultTuning()
 	t.Limits.Shared, t.Limits.Record = 64<<20, 64<<20
 	return &t
 }

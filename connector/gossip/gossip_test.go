@@ -17,7 +17,6 @@ import (
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/connector/connectortest"
 	"github.com/goconvoke/convoke/gossip"
-	"github.com/goconvoke/convoke/gossip/disk"
 	"github.com/goconvoke/convoke/gossip/transport"
 	"github.com/goconvoke/convoke/peer"
 )
@@ -116,7 +115,7 @@ func TestADataDirectoryInUseIsTriedAgain(t *testing.T) {
 			}
 		}
 	}
-	await(func(err error) bool { return errors.Is(err, disk.ErrLocked) && strings.Contains(err.Error(), dir) })
+	await(func(err error) bool { return errors.Is(err, gossip.ErrLocked) && strings.Contains(err.Error(), dir) })
 	holder.Stop()
 	await(func(err error) bool { return err == nil })
 	if got, _ := c.Node().Get("subject", "role"); got != "web" {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/gossip"
-	"github.com/goconvoke/convoke/gossip/core"
 	"github.com/goconvoke/convoke/gossip/transport"
 	"github.com/goconvoke/convoke/internal/strictyaml"
 )
@@ -17,8 +16,8 @@ var Kind = Options{}.Kind()
 
 // Options are what a program can set and a file cannot.
 type Options struct {
-	// Tuning is how patient the protocol is; nil means core.DefaultConfig. Its ID, Addr, Generation and ForgetAfter are filled in.
-	Tuning *core.Config
+	// Tuning is how patient the protocol is; nil means gossip.DefaultTuning. node.forget_after of the file takes the place of its ForgetAfter.
+	Tuning *gossip.Tuning
 }
 
 // Kind returns the connector with these options. Its New returns a [*Connector].
@@ -49,7 +48,7 @@ func (o Options) Kind() connector.Kind {
 
 // translate returns the configuration of the core for a node. It reads the files of TLS.
 func (o Options) translate(n connector.NodeConfig) (gossip.Config, error) {
-	tuning := core.DefaultConfig()
+	tuning := gossip.DefaultTuning()
 	if o.Tuning != nil {
 		tuning = *o.Tuning
 	}

@@ -55,14 +55,14 @@ var table = []rule{
 		third: []string{hclog, yaml}},
 	{pkg: "cluster/internal/*", ours: []string{"peer", "connector"}},
 
-	{pkg: "gossip", ours: []string{"gossip/*", "internal/hostaddr"}, third: []string{hclog, "github.com/tidwall/btree"}},
-	{pkg: "gossip/internal/*"},
-	{pkg: "gossip/kit", ours: []string{"gossip", "gossip/*"}, third: []string{hclog}}, // real nodes in memory, for programs' own tests
-	{pkg: "gossip/core", third: []string{"github.com/tidwall/btree"}},
-	{pkg: "gossip/disk"},
-	{pkg: "gossip/wire", ours: []string{"gossip/core"}, third: []string{"google.golang.org/protobuf/encoding/protowire"}},
+	{pkg: "gossip", ours: []string{"gossip/*", "internal/disk", "internal/hostaddr"}, third: []string{hclog, "github.com/tidwall/btree"}},
+	{pkg: "gossip/internal/core", third: []string{"github.com/tidwall/btree"}},
+	{pkg: "gossip/internal/wire", ours: []string{"gossip/internal/core"}, third: []string{"google.golang.org/protobuf/encoding/protowire"}},
+	{pkg: "gossip/internal/simulation", ours: []string{"gossip/internal/core"}},
+	{pkg: "gossip/internal/testhook"},
 	{pkg: "gossip/transport", third: []string{"github.com/flynn/noise"}},
-	{pkg: "gossip/gossiptest", ours: []string{"gossip/core"}},
+	{pkg: "gossip/gossiptest", ours: []string{"gossip", "gossip/*"}}, // real nodes in memory, for programs' own tests
+	{pkg: "internal/disk"},
 	{pkg: "ring", ours: []string{"gossip"}},
 
 	{pkg: "quorum", ours: []string{"gossip", "quorum/internal/*"}},
@@ -82,7 +82,7 @@ const (
 
 // pure lists the packages that are deterministic: they take the time and the chance as
 // arguments, start no goroutine and touch no system.
-var pure = []string{"cluster/internal/reconcile", "gossip/core", "quorum/internal/plan"}
+var pure = []string{"cluster/internal/reconcile", "gossip/internal/core", "quorum/internal/plan"}
 
 // impure lists what a pure package may not import, and impureCalls what it may not call.
 var (

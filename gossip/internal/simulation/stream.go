@@ -1,0 +1,297 @@
+package simulation
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/goconvoke/convoke/gossip/internal/core"
+)
+
+// stream is a connection: each direction reliable and ordered, like TCP. What is lost or meets a cut is sent again, later.
+type stream struct {
+	node   [2]*Node // 0 dialled
+	life   [2]int
+	link   [2]core.LinkID
+	closed [2]bool
+	open   time.Duration // since when both ends have it
+	dir    [2]direction  // from end i
+}
+
+type direction struct {
+	out     sendQueue
+	flying  int // bytes written and not read
+	queue   []packet
+	last    time.Duration
+	backoff time.Duration
+	pumping bool
+}
+
+type packet struct {
+	at    time.Duration
+	frame core.Frame // nil: the end of the stream
+	size  int        // in bytes
+}
+
+func (s *stream) end(n *Node) int {
+	if s.node[1] == n && !(s.node[0] == n) {
+		return 1
+	}
+	return 0
+}
+
+func (s *stream) send(n *Node, f core.Frame) {
+	i, w, b := s.end(n), n.world, size(f)
+	if s.closed[i] {
+		return
+	}
+	kind := fmt.Sprintf("%T", f)[6:]
+	for _, c := range []*Counters{&w.Count, &n.Count} {
+		c.Messages++
+		c.Bytes += b
+	}
+	w.Count.ByKind[kind] += b
+	s.enqueue(i, packet{frame: f, size: b})
+}
+
+// push puts a packet that leaves at a moment on its way; none overtakes another.
+func (s *stream) push(i int, p packet, leaves time.Duration) {
+	w, d := s.node[i].world, &s.dir[i]
+	at := max(d.last, leaves+w.latency()+w.retransmissions())
+	d.last, p.at = at, at
+	d.queue = append(d.queue, p)
+	if !d.pumping {
+		d.pumping = true
+		w.After(at-w.Now, nil, func() { s.pump(i) })
+	}
+}
+
+// pump delivers what has arrived; over a cut it tries again later.
+func (s *stream) pump(i int) {
+	w, d := s.node[i].world, &s.dir[i]
+	from, to := s.node[i], s.node[1-i]
+	d.pumping = false
+	if len(d.queue) == 0 {
+		return
+	}
+	if w.blocked(from, to) {
+		d.backoff = min(max(2*d.backoff, 200*time.Millisecond), 2*time.Second)
+		d.pumping = true
+		if s.closed[0] && s.closed[1] {
+			return
+		}
+		w.After(d.backoff, nil, func() { s.pump(i) })
+		return
+	}
+	d.backoff = 0
+	for len(d.queue) > 0 && d.queue[0].at <= w.Now {
+		if to.reads > 0 && to.readFree > w.Now {
+			break
+		}
+		p := d.queue[0]
+		d.queue = d.queue[1:]
+		if to.reads > 0 {
+			to.readFree = w.Now + transfer(p.size, to.reads)
+		}
+		s.deliver(i, p)
+	}
+	if len(d.queue) > 0 {
+		d.pumping = true
+		next := d.queue[0].at
+		if to.reads > 0 {
+			next = max(next, to.readFree)
+		}
+		w.After(max(0, next-w.Now), nil, func() { s.pump(i) })
+	}
+}
+
+func (s *stream) deliver(i int, p packet) {
+	w := s.node[i].world
+	to := s.node[1-i]
+	if to.state == silent {
+		return
+	}
+	if s.closed[1-i] || to.life != s.life[1-i] {
+		if p.frame != nil {
+			s.reset(i) // the host answers: no such stream
+		}
+		return
+	}
+	waits := w.occupy(p.frame)
+	w.After(waits, to, func() { // in the process, once it runs
+		s.read(i, p)
+		if s.closed[1-i] || to.life != s.life[1-i] || to.state != running {
+			return
+		}
+		if p.frame == nil {
+			s.lose(1 - i)
+			return
+		}
+		to.step(core.Received{Link: s.link[1-i], Frame: p.frame, Waited: waits})
+	})
+}
+
+// occupy takes the processor for a frame and returns how long that waits for it.
+func (w *World) occupy(f core.Frame) (waits time.Duration) {
+	if w.Work == nil || f == nil {
+		return 0
+	}
+	begins := max(w.Now, w.free)
+	w.free = begins + w.Work(f)
+	return begins - w.Now
+}
+
+// reset tells end i, if it can be reached, that the other end is gone.
+func (s *stream) reset(i int) {
+	n := s.node[i]
+	w := n.world
+	w.After(w.latency(), n, func() {
+		if !w.blocked(s.node[1-i], n) && !s.closed[i] && n.life == s.life[i] && n.state == running {
+			s.lose(i)
+		}
+	})
+}
+
+// lose makes end i see the end of the stream.
+func (s *stream) lose(i int) {
+	n := s.node[i]
+	s.closed[i] = true
+	delete(n.streams, s.link[i])
+	n.step(core.LinkDown{Link: s.link[i]})
+}
+
+// close closes one end: gracefully after what was sent before, else with a reset.
+func (s *stream) close(n *Node, graceful bool) {
+	i := s.end(n)
+	if n.streams[s.link[1]] == s && s.node[0] == s.node[1] {
+		s.closed[1] = true
+		delete(n.streams, s.link[1])
+	}
+	s.closed[i] = true
+	delete(n.streams, s.link[i])
+	if graceful {
+		s.enqueue(i, packet{})
+		return
+	}
+	s.dir[i].out = sendQueue{}
+	if !n.world.blocked(n, s.node[1-i]) {
+		s.reset(1 - i)
+	}
+}
+
+func (n *Node) sorted() []*stream {
+	var out []*stream
+	for _, id := range slices.Sorted(maps.Keys(n.streams)) {
+		out = append(out, n.streams[id])
+	}
+	return out
+}
+
+// dial opens a stream: two round trips for TCP and TLS, then the listener's queue.
+func (n *Node) dial(d core.Dial) {
+	w := n.world
+	w.Count.Dials++
+	n.Count.Dials++
+	a := &attempt{from: n, life: n.life, Dial: d}
+	for _, m := range w.Nodes {
+		if m.Addr == d.Addr {
+			a.to = m
+		}
+	}
+	w.After(w.Core.DialTimeout, n, func() { a.fail(false) })
+	a.try(time.Second)
+}
+
+type attempt struct {
+	core.Dial
+	from, to *Node
+	life     int
+	done     bool
+}
+
+func (a *attempt) fail(refused bool) {
+	if !a.done && a.from.life == a.life {
+		a.done = true
+		a.from.step(core.DialFailed{Attempt: a.Attempt, Refused: refused})
+	}
+}
+
+// try sends the first packet; if nothing comes back, again after a second, then after two more.
+func (a *attempt) try(again time.Duration) {
+	w := a.from.world
+	if a.done || a.from.life != a.life {
+		return
+	}
+	switch {
+	case a.to == nil && w.refused[a.Addr]:
+		w.After(w.latency()+w.latency(), a.from, func() { a.fail(true) })
+	case a.to == nil || a.to.state == silent || w.blocked(a.from, a.to) || w.blocked(a.to, a.from):
+		w.After(again, nil, func() { a.try(2 * again) })
+	case a.to.state == dead && !a.to.slams:
+		w.After(w.latency()+w.latency(), a.from, func() { a.fail(true) })
+	default:
+		d := w.latency() + w.latency() + w.latency() + w.latency() + w.retransmissions() + w.retransmissions()
+		a.to.busy = max(a.to.busy, w.Now+d) + a.to.accept
+		if a.to.slams {
+			w.After(a.to.busy-w.Now, nil, a.slammed)
+			return
+		}
+		w.After(a.to.busy-w.Now, a.to, a.accepted)
+	}
+}
+
+// stream returns a new stream that n dialled.
+func (w *World) stream(n, m *Node) *stream {
+	w.links += 2
+	return &stream{node: [2]*Node{n, m}, life: [2]int{n.life, m.life}, link: [2]core.LinkID{core.LinkID(w.links - 1), core.LinkID(w.links)}}
+}
+
+// accepted ends the handshake at the listener, which learns of the link first.
+func (a *attempt) accepted() {
+	n, m := a.from, a.to
+	w := n.world
+	if a.done || m.state != running || w.blocked(n, m) || w.blocked(m, n) {
+		return // the time of the dial runs out
+	}
+	s := w.stream(n, m)
+	m.streams[s.link[1]] = s
+	aged := [2]bool{n.Core.Aged(), m.Core.Aged()} // as the hellos say
+	b := 2*header + 60 + len(n.ID) + len(m.ID)
+	w.Count.Bytes += b
+	w.Count.Messages += 2
+	w.Count.ByKind["Hello"] += b
+	up := w.latency()
+	s.dir[1].last = w.Now + up // no frame overtakes the end of the handshake
+	w.After(up, n, func() {
+		if a.done || n.life != a.life || n.state != running {
+			s.closed[0] = true
+			s.reset(1)
+			return
+		}
+		if s.closed[0] { // the other side ended it in the same moment
+			a.fail(false)
+			return
+		}
+		a.done = true
+		n.streams[s.link[0]] = s
+		s.open = w.Now
+		n.step(core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Dialled: true, Clock: m.clock().UnixMilli(), Rejoin: m.Rejoin, Aged: aged[1]})
+	})
+	m.step(core.LinkUp{Link: s.link[1], ID: n.ID, Generation: n.generation, Addr: n.Addr, Clock: n.clock().UnixMilli(), Rejoin: n.Rejoin, Aged: aged[0]})
+}
+
+// slammed ends a handshake with a host that breaks the stream at once.
+func (a *attempt) slammed() {
+	n, m := a.from, a.to
+	w := n.world
+	if a.done || n.life != a.life || n.state != running || w.blocked(n, m) || w.blocked(m, n) {
+		return // the time of the dial runs out
+	}
+	a.done = true
+	s := w.stream(n, m)
+	s.closed[1] = true
+	n.streams[s.link[0]] = s
+	n.step(core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Dialled: true, Clock: m.clock().UnixMilli()})
+	s.reset(0)
+}
