@@ -73,10 +73,13 @@ func (l *leader) warm(c *Core) bool {
 // planDue plans all groups again if something changed, and from time to time for balance, and proposes what can be done now.
 func (l *leader) planDue(c *Core) {
 	a := &l.assign
-	if !l.dirty && c.now.Running < a.at || a.open > 0 || !l.warm(c) {
+	if !l.dirty && c.now.Running < a.at {
 		return
 	}
 	a.at = c.now.Running + assignEvery
+	if a.open > 0 || !l.warm(c) {
+		return
+	}
 	a.again(c)
 	live := l.liveSessions(c)
 	if !slices.Equal(live, a.live) {

@@ -136,7 +136,7 @@ func (c *checker) releases(group string, shard int, token Token) {
 // begins notes a function that begins.
 func (c *checker) begins(k simKey, w *simWork) {
 	for _, o := range c.holding[k] {
-		if o.token >= w.token {
+		if o.token >= w.token && c.s.exclusive(k.group) {
 			c.s.fail("I3", "%v begins at %s with token %x after %x at %s", k, w.node, w.token, o.token, o.node)
 		}
 	}
@@ -164,7 +164,7 @@ func (c *checker) shard(k simKey) {
 			continue
 		}
 		kept = append(kept, w)
-		if !w.node.valid() {
+		if w.lost || !w.node.valid() {
 			continue
 		}
 		if valid != nil && valid.node != w.node {

@@ -164,8 +164,11 @@ func (c *Core) NextTick() time.Duration {
 	if len(c.self) > 0 {
 		next = c.now.Running
 	}
-	return max(next, c.now.Running)
+	return max(next, c.now.Running+minTick)
 }
+
+// minTick is the least time between two ticks, whatever is due.
+const minTick = time.Millisecond
 
 func (c *Core) emit(o Output) { c.out = append(c.out, o) }
 

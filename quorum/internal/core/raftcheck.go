@@ -50,6 +50,9 @@ func (c *Core) checkRaft(from string, m *pb.Message) error {
 	if name := c.raft.state.voters[m.GetFrom()]; m.GetFrom() == 0 || m.GetFrom() == c.cfg.ID || name != "" && name != from {
 		return fmt.Errorf("a message of voter %x, which is %q", m.GetFrom(), name)
 	}
+	if t := m.GetType(); (t == pb.MsgHeartbeatResp || t == pb.MsgAppResp) && (c.lead == nil || m.GetTerm() != c.lead.term) {
+		return nil // raft ignores it: the answer to a leader that this voter was
+	}
 	switch m.GetType() {
 	case pb.MsgHeartbeat:
 		if n := len(m.GetContext()); n != 0 && n != 8 || m.GetCommit() > c.raft.last {

@@ -23,7 +23,7 @@ func TestRandomSchedulesKeepTheInvariants(t *testing.T) {
 	virtual, grants, elections := time.Duration(0), 0, 0
 	for i := range *schedules {
 		s := newSchedule(seed + uint64(i))
-		if *schedules == 1 {
+		if *schedules == 1 && testing.Verbose() {
 			s.w.Trace = func(l string) { t.Log(l) }
 		}
 		if err := s.play(); err != nil {

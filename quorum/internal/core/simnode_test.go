@@ -44,6 +44,7 @@ type simWork struct {
 	node    *simNode
 	life    int
 	stopped bool
+	lost    bool // it was ended because the lease is over
 }
 
 // now reads the node's clocks.
@@ -140,6 +141,9 @@ func (n *simNode) act(o Output) {
 		n.begin(o)
 	case Stop:
 		s.w.Logf("%s stops %s/%d token %x lost %v", n.name, o.Group, o.Shard, o.Token, o.Lost)
+		if w := n.works[simKey{o.Group, o.Shard}]; w != nil && w.token == o.Token {
+			w.lost = w.lost || o.Lost
+		}
 		n.end(simKey{o.Group, o.Shard}, o.Token)
 	case Lease:
 		n.until = o.Until
