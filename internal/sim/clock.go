@@ -33,6 +33,12 @@ func (c *Clock) suspend(d time.Duration) {
 	c.from, c.to = c.world.Now, max(c.to, c.world.Now+d)
 }
 
+// wake ends a suspend: the host has started again.
+func (c *Clock) wake() {
+	c.asleep = c.sleptUntil(c.world.Now)
+	c.from, c.to = c.world.Now, c.world.Now
+}
+
 // sleptUntil returns how much the monotonic clock has missed at a moment.
 func (c *Clock) sleptUntil(t time.Duration) time.Duration {
 	if t <= c.from {

@@ -25,6 +25,7 @@ func (h *Host) Life() int { return h.life }
 // Start begins a process.
 func (h *Host) Start() {
 	h.running, h.frozen = true, 0
+	h.Clock.wake()
 	h.life++
 }
 
