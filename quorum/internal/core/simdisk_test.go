@@ -9,29 +9,41 @@ import (
 
 type entry = pb.Entry
 
-// simDisk is what a member has on its disk. Commits take time, one after the other; each is there as a whole or not at all.
+// simDisk is what a member has on its disk. One commit at a time takes all changes that wait; each is there as a whole or not at all.
 type simDisk struct {
 	id      uint64
 	saved   Saved
 	session uint64
-	waiting []Persist
-	busy    time.Duration // until when earlier commits take
+	waiting []Persist     // those of the commit under way first
+	taken   int           // how many of them it has
 	slow    time.Duration // what a commit takes at most
 }
 
-// write begins a commit.
+// write hands over a change.
 func (d *simDisk) write(n *simNode, p Persist) {
-	w := n.s.w
 	d.waiting = append(d.waiting, p)
-	life := n.host.Life()
-	d.busy = max(d.busy, w.Now) + 50*time.Microsecond + w.Rand2(max(d.slow, time.Millisecond))
-	w.After(d.busy-w.Now, nil, func() {
-		if n.host.Life() != life || len(d.waiting) == 0 || d.waiting[0].Seq != p.Seq {
+	if d.taken == 0 {
+		d.commit(n)
+	}
+}
+
+// commit begins a commit.
+func (d *simDisk) commit(n *simNode) {
+	w, life := n.s.w, n.host.Life()
+	d.taken = len(d.waiting)
+	w.After(50*time.Microsecond+w.Rand2(max(d.slow, time.Millisecond)), nil, func() {
+		if n.host.Life() != life || d.taken == 0 {
 			return // the process ended before
 		}
-		d.waiting = d.waiting[1:]
-		d.saved.take(p)
-		w.After(0, n.host, func() { n.step(Persisted{p.Seq}) })
+		seq := d.waiting[d.taken-1].Seq
+		for _, p := range d.waiting[:d.taken] {
+			d.saved.take(p)
+		}
+		d.waiting, d.taken = d.waiting[d.taken:], 0
+		w.After(0, n.host, func() { n.step(Persisted{seq}) })
+		if len(d.waiting) > 0 {
+			d.commit(n)
+		}
 	})
 }
 
@@ -40,7 +52,7 @@ func (d *simDisk) tear(rng *rand.Rand) {
 	for _, p := range d.waiting[:rng.IntN(len(d.waiting)+1)] {
 		d.saved.take(p)
 	}
-	d.waiting, d.busy = nil, 0
+	d.waiting, d.taken = nil, 0
 }
 
 // take applies a commit.

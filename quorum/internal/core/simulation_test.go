@@ -12,17 +12,18 @@ import (
 
 // simulation is a number of members in virtual time, with the checker over them.
 type simulation struct {
-	seed   uint64
-	w      simWorld
-	cfg    Config
-	groups []GroupSettings
-	nodes  []*simNode
-	birth  Birth
-	first  []Voter
-	check  *checker
-	errs   []error
-	byName map[string]*simNode
-	nextID uint64
+	seed     uint64
+	w        simWorld
+	cfg      Config
+	groups   []GroupSettings
+	nodes    []*simNode
+	birth    Birth
+	first    []Voter
+	requests *traffic
+	check    *checker
+	errs     []error
+	byName   map[string]*simNode
+	nextID   uint64
 
 	lies         bool // views are wrong at random
 	encode       bool // frames go through their encoding
