@@ -12,7 +12,34 @@ const (
 	assignEvery  = tick            // how often the leader looks whether a session fell silent
 	balanceEvery = 5 * time.Second // and whether the balance can be improved
 	revokeAgain  = time.Second     // a revocation is sent again after this
+
+	// A new group waits for its members, or the first one would be given all shards, and balance comes slowly.
+	gatherQuiet = 100 * time.Millisecond // without another member
+	gatherMost  = time.Second
 )
+
+// gathering is a new group that waits for its members.
+type gathering struct {
+	members        int
+	since, changed time.Duration
+}
+
+// gathers reports whether a group that never had a holder still waits for members.
+func (a *assigner) gathers(g *Group, now time.Duration) bool {
+	if len(g.Shards) == 1 || slices.ContainsFunc(g.Shards, func(s Shard) bool { return s.Token != 0 }) {
+		delete(a.gathering, g.ID)
+		return false
+	}
+	w := a.gathering[g.ID]
+	if w == nil {
+		w = &gathering{since: now}
+		a.gathering[g.ID] = w
+	}
+	if w.members != len(g.Members) {
+		w.members, w.changed = len(g.Members), now
+	}
+	return now-w.changed < gatherQuiet && now-w.since < gatherMost
+}
 
 // assigner has shards go where package plan wants them. It is a leader's alone: the next one begins from the table.
 type assigner struct {
@@ -20,10 +47,11 @@ type assigner struct {
 	quietSince time.Duration // when a session last came or went
 	live       []uint64      // as of the last plan
 	revoking   map[shardKey]*revocation
-	balanceAt  time.Duration  // when to look at the balance again, though nothing happened
-	minute     time.Duration  // when the present minute of churn began
-	churn      map[uint64]int // moves for balance in it, by group
-	open       int            // operations proposed and not applied: until they are, the table is not what to plan from
+	gathering  map[uint64]*gathering // by group
+	balanceAt  time.Duration         // when to look at the balance again, though nothing happened
+	minute     time.Duration         // when the present minute of churn began
+	churn      map[uint64]int        // moves for balance in it, by group
+	open       int                   // operations proposed and not applied: until they are, the table is not what to plan from
 }
 
 // revocation is a shard that its holder was asked to release.
@@ -34,7 +62,7 @@ type revocation struct {
 }
 
 func newAssigner() assigner {
-	return assigner{revoking: map[shardKey]*revocation{}, churn: map[uint64]int{}}
+	return assigner{revoking: map[shardKey]*revocation{}, gathering: map[uint64]*gathering{}, churn: map[uint64]int{}}
 }
 
 // recent reports whether a session has renewed lately, so that a grant would be used.
@@ -94,6 +122,10 @@ func (l *leader) planDue(c *Core) {
 	}
 	a.forget(c.raft.state.table)
 	for _, g := range c.raft.state.table.groups {
+		if a.gathers(g, c.now.Running) {
+			a.balanceAt = c.now.Running // look again at the next occasion
+			continue
+		}
 		l.planGroup(c, g)
 	}
 	a.again(c)

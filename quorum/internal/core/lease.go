@@ -57,6 +57,7 @@ func (m *member) lose(c *Core) {
 	}
 	m.replaces, m.session, m.until = m.session, 0, 0
 	m.nonce = m.rng.Uint64()
+	m.ending = false
 	clear(m.releases)
 	clear(m.seen)
 	m.soon(c)
@@ -73,7 +74,7 @@ func (m *member) drain(c *Core) {
 
 // empty reports whether a draining member can end its session: the leader gives it nothing more, and it holds nothing. A
 // drained member that kept its session would be given shards when it is dead already.
-func (m *member) empty(_ *Core) bool {
+func (m *member) empty() bool {
 	s := m.table.sessions[m.session]
 	if !m.draining || s == nil || !s.Draining || len(m.works) > 0 {
 		return false
@@ -88,9 +89,16 @@ func (m *member) empty(_ *Core) bool {
 	return true
 }
 
-// drainDue ends the drain when the session is over.
+// drainDue ends the session of a drained member, and the drain with it.
 func (m *member) drainDue(c *Core) {
-	if m.draining && !m.ended && m.session == 0 && len(m.works) == 0 {
+	if !m.draining {
+		return
+	}
+	if !m.ending && m.empty() {
+		m.ending = true
+		m.soon(c)
+	}
+	if !m.ended && m.session == 0 && len(m.works) == 0 {
 		m.ended = true
 		c.emit(Drained{})
 	}

@@ -38,8 +38,10 @@ type member struct {
 	seen     map[shardKey]Token // the greatest token of a shard that was begun or released in this session
 	releases map[shardKey]Token // to be reported until the table has it
 
-	draining, ended bool
-	requests        map[uint64]*request
+	draining bool // all shards are to go
+	ending   bool // they have gone: the session is to end
+	ended    bool // it has
+	requests map[uint64]*request
 }
 
 func newMember(cfg Config, rng *rand.Rand) member {
@@ -94,7 +96,7 @@ func (m *member) renew(c *Core) {
 	}
 	m.failures++
 	f := &RenewFrame{Birth: c.birth, Session: m.session, Nonce: m.nonce, Sent: uint64(c.now.Lease), Zone: c.cfg.Zone,
-		Table: m.table.index, Drain: m.draining, End: m.empty(c), Serves: m.serveChanges()}
+		Table: m.table.index, Drain: m.draining, End: m.ending, Serves: m.serveChanges()}
 	if m.session == 0 && len(m.works) == 0 {
 		f.Replaces = m.replaces
 	}

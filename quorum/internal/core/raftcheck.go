@@ -11,8 +11,12 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// maxNames bounds the names of voters that are learned from messages alone.
-const maxNames = 64
+// Bounds on what messages of voters name. A log never comes near to those of terms and indexes.
+const (
+	maxNames = 64 // voters whose names are learned from messages alone
+	maxTerm  = 1 << 48
+	maxIndex = 1<<indexBits - 1
+)
 
 // receiveRaft takes a message of another voter. raft trusts its peers and panics on some of what they could send, so it is
 // checked before.
@@ -49,6 +53,9 @@ func fromLeader(t pb.MessageType) bool {
 func (c *Core) checkRaft(from string, m *pb.Message) error {
 	if name := c.raft.state.voters[m.GetFrom()]; m.GetFrom() == 0 || m.GetFrom() == c.cfg.ID || name != "" && name != from {
 		return fmt.Errorf("a message of voter %x, which is %q", m.GetFrom(), name)
+	}
+	if m.GetTerm() == 0 || m.GetTerm() > maxTerm || m.GetIndex() > maxIndex {
+		return fmt.Errorf("a message of term %d about entry %d", m.GetTerm(), m.GetIndex())
 	}
 	if t := m.GetType(); (t == pb.MsgHeartbeatResp || t == pb.MsgAppResp) && (c.lead == nil || m.GetTerm() != c.lead.term) {
 		return nil // raft ignores it: the answer to a leader that this voter was
@@ -103,7 +110,7 @@ func checkEntries(m *pb.Message) error {
 }
 
 func checkSnapshot(s *pb.Snapshot) error {
-	if raft.IsEmptySnap(s) || len(s.GetData()) > maxSnapshot {
+	if raft.IsEmptySnap(s) || len(s.GetData()) > maxSnapshot || s.GetMetadata().GetIndex() > maxIndex || s.GetMetadata().GetTerm() > maxTerm {
 		return fmt.Errorf("a snapshot of %d bytes at index %d", len(s.GetData()), s.GetMetadata().GetIndex())
 	}
 	conf := s.GetMetadata().GetConfState()

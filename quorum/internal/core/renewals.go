@@ -134,7 +134,10 @@ func (l *leader) answer(c *Core, renewals []renewal) {
 			continue
 		case s == nil:
 			answer.Gone = true
-		case s.Name != r.from || l.ending[s.ID]:
+		case s.Name != r.from:
+			continue
+		case l.ending[s.ID]:
+			l.renewals = append(l.renewals, r) // it is answered once the session has ended
 			continue
 		default:
 			answer.Session = s.ID
