@@ -67,6 +67,9 @@ var table = []rule{
 
 	{pkg: "quorum", ours: []string{"gossip", "quorum/internal/*"}},
 	{pkg: "quorum/internal/plan"},
+	{pkg: "quorum/internal/core", ours: []string{"quorum/internal/plan"}, // its tests import internal/sim
+		third: []string{"go.etcd.io/raft/v3", "go.etcd.io/raft/v3/*", "google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/proto"}},
+	{pkg: "internal/sim"}, // tests alone import it
 
 	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "peer", "strategy"}, third: []string{hclog}},
 	{pkg: "cmd/*", ours: []string{"connector/gossip", "internal/command"}},
@@ -82,7 +85,7 @@ const (
 
 // pure lists the packages that are deterministic: they take the time and the chance as
 // arguments, start no goroutine and touch no system.
-var pure = []string{"cluster/internal/reconcile", "gossip/internal/core", "quorum/internal/plan"}
+var pure = []string{"cluster/internal/reconcile", "gossip/internal/core", "quorum/internal/plan", "quorum/internal/core"}
 
 // impure lists what a pure package may not import, and impureCalls what it may not call.
 var (

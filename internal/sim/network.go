@@ -1,0 +1,157 @@
+package sim
+
+import "time"
+
+// Network carries messages in ordered streams, one for each pair of hosts and direction.
+type Network struct {
+	LatencyMin, LatencyMax time.Duration
+	Loss                   float64       // chance that a message is sent again after 200 ms, doubling
+	Break                  float64       // chance that a message breaks its stream
+	GiveUp                 time.Duration // a stream over a cut breaks after this
+
+	// Deliver is called in the process of the receiver; Broken in that of the sender, when its stream ended.
+	Deliver func(from, to *Host, message any)
+	Broken  func(at, peer *Host)
+
+	world   *World
+	side    map[int]int
+	cut     map[[2]int]bool
+	streams map[[2]int]*stream
+}
+
+func newNetwork(w *World) Network {
+	return Network{world: w, LatencyMin: 500 * time.Microsecond, LatencyMax: 1500 * time.Microsecond, GiveUp: 3 * time.Second,
+		side: map[int]int{}, cut: map[[2]int]bool{}, streams: map[[2]int]*stream{}}
+}
+
+// stream is one direction of a connection between two processes.
+type stream struct {
+	from, to   *Host
+	lives      [2]int
+	last       time.Duration // when the last message arrives
+	blockedAt  time.Duration // since when a cut holds it up; 0: none
+	queue      []packet
+	pumping    bool
+	terminated bool
+}
+
+type packet struct {
+	at      time.Duration
+	message any
+}
+
+// Partition puts hosts on a side of their own: nothing passes between sides.
+func (n *Network) Partition(side int, hosts ...int) {
+	for _, h := range hosts {
+		n.side[h] = side
+	}
+}
+
+// Cut lets nothing pass from one host to another; the other direction stays.
+func (n *Network) Cut(from, to int) { n.cut[[2]int{from, to}] = true }
+
+// Heal ends all partitions and cuts.
+func (n *Network) Heal() {
+	clear(n.side)
+	clear(n.cut)
+}
+
+// Blocked reports whether nothing passes from one host to another.
+func (n *Network) Blocked(from, to int) bool {
+	return n.side[from] != n.side[to] || n.cut[[2]int{from, to}]
+}
+
+// Latency returns a random latency of one way.
+func (n *Network) Latency() time.Duration {
+	return n.LatencyMin + time.Duration(n.world.Rand.Int64N(int64(n.LatencyMax-n.LatencyMin)+1))
+}
+
+// retransmissions returns the delay that lost packets cause.
+func (n *Network) retransmissions() time.Duration {
+	var d time.Duration
+	for wait := 200 * time.Millisecond; n.Loss > 0 && wait < 10*time.Second && n.world.Rand.Float64() < n.Loss; wait *= 2 {
+		d += wait
+	}
+	return d
+}
+
+// Send sends a message on the stream between the two processes, which begins with its first message.
+func (n *Network) Send(from, to *Host, message any) {
+	w := n.world
+	key := [2]int{from.Index, to.Index}
+	s := n.streams[key]
+	if s == nil || s.terminated || s.lives[0] != from.life {
+		s = &stream{from: from, to: to, lives: [2]int{from.life, to.life}}
+		n.streams[key] = s
+		s.last = w.Now + 2*n.Latency() // the handshake
+	}
+	if n.Break > 0 && w.Rand.Float64() < n.Break {
+		n.terminate(s, n.Latency())
+		return
+	}
+	s.last = max(s.last, w.Now+n.Latency()+n.retransmissions())
+	s.queue = append(s.queue, packet{s.last, message})
+	n.pump(s, s.last-w.Now)
+}
+
+func (n *Network) pump(s *stream, d time.Duration) {
+	if !s.pumping && !s.terminated {
+		s.pumping = true
+		n.world.After(d, nil, func() {
+			s.pumping = false
+			n.advance(s)
+		})
+	}
+}
+
+// advance delivers what has arrived; over a cut it tries again, and gives the stream up in the end.
+func (n *Network) advance(s *stream) {
+	w := n.world
+	if s.terminated || len(s.queue) == 0 {
+		return
+	}
+	if n.Blocked(s.from.Index, s.to.Index) {
+		if s.blockedAt == 0 {
+			s.blockedAt = w.Now
+		}
+		if w.Now-s.blockedAt >= n.GiveUp {
+			n.terminate(s, 0)
+			return
+		}
+		n.pump(s, 200*time.Millisecond)
+		return
+	}
+	s.blockedAt = 0
+	if !s.to.running || s.to.life != s.lives[1] {
+		n.terminate(s, n.Latency()) // the host refuses it
+		return
+	}
+	for len(s.queue) > 0 && s.queue[0].at <= w.Now {
+		message := s.queue[0].message
+		s.queue = s.queue[1:]
+		w.After(0, s.to, func() { n.Deliver(s.from, s.to, message) })
+	}
+	if len(s.queue) > 0 {
+		n.pump(s, max(0, s.queue[0].at-w.Now))
+	}
+}
+
+// terminate ends a stream: what is on its way is lost, and the sender learns of it after d.
+func (n *Network) terminate(s *stream, d time.Duration) {
+	s.terminated, s.queue = true, nil
+	if s.from.running && s.from.life == s.lives[0] {
+		n.world.After(d, s.from, func() { n.Broken(s.from, s.to) })
+	}
+}
+
+// crashed ends the streams of a process that ended, in both directions; across a cut its peers learn nothing.
+func (n *Network) crashed(h *Host) {
+	for i := range n.world.Hosts {
+		if s := n.streams[[2]int{h.Index, i}]; s != nil {
+			s.terminated, s.queue = true, nil
+		}
+		if s := n.streams[[2]int{i, h.Index}]; s != nil && !s.terminated && !n.Blocked(h.Index, i) {
+			n.terminate(s, n.Latency())
+		}
+	}
+}

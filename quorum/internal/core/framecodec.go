@@ -1,0 +1,154 @@
+package core
+
+import (
+	"fmt"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+// Kinds of frames: the number of the one field of a frame's outer message.
+const (
+	frameRaft = iota + 1
+	frameRenew
+	frameRenewed
+	frameRevoke
+	frameTable
+	frameRequest
+	frameResponse
+	frameNotLeader
+)
+
+// MaxFrame bounds the bytes of an encoded frame: a snapshot, and what is around it.
+const MaxFrame = maxSnapshot + 1<<16
+
+// AppendFrame appends the encoding of a frame, in protobuf's wire format.
+func AppendFrame(b []byte, f Frame) []byte {
+	switch f := f.(type) {
+	case *RaftFrame:
+		m, err := proto.MarshalOptions{Deterministic: true}.Marshal(f.Message)
+		must(err) // every message of raft can be encoded
+		return appendMessage(b, frameRaft, appendMessage(appendNumber(nil, 1, uint64(f.Birth)), 2, m))
+	case *RenewFrame:
+		return appendMessage(b, frameRenew, f.append(nil))
+	case *RenewedFrame:
+		m := appendNumbers(nil, uint64(f.Birth), f.Term, f.Session, f.Nonce, f.Sent)
+		return appendMessage(b, frameRenewed, appendBool(m, 6, f.Gone))
+	case *RevokeFrame:
+		return appendMessage(b, frameRevoke, appendHolds(appendNumbers(nil, uint64(f.Birth), f.Session), 3, f.Holds))
+	case *TableFrame:
+		return appendMessage(b, frameTable, f.append(nil))
+	case *RequestFrame:
+		m := appendNumbers(nil, uint64(f.Birth), f.ID, uint64(f.Kind), f.Prev, f.Session)
+		return appendMessage(b, frameRequest, appendText(appendText(m, 6, f.Key), 7, f.Value))
+	case *ResponseFrame:
+		m := appendNumbers(nil, uint64(f.Birth), f.ID, uint64(f.Code), f.Index, f.At)
+		return appendMessage(b, frameResponse, appendText(m, 6, f.Value))
+	case *NotLeaderFrame:
+		m := appendNumbers(nil, uint64(f.Birth), f.Term, f.ID)
+		return appendMessage(b, frameNotLeader, appendText(m, 4, f.Leader))
+	}
+	panic(fmt.Sprintf("a frame of type %T", f))
+}
+
+// ParseFrame is the inverse of [AppendFrame]. It allocates no more than a small multiple of the bytes that are there; the
+// result refers to them. An error says what was wrong with the format.
+func ParseFrame(b []byte) (Frame, error) {
+	if len(b) > MaxFrame {
+		return nil, fmt.Errorf("%w: a frame of %d bytes, at most %d are allowed", errFormat, len(b), MaxFrame)
+	}
+	var out Frame
+	err := eachField(b, func(f field) (err error) {
+		if f.typ == protowire.BytesType && out == nil {
+			out, err = parseBody(int(f.num), f.data)
+		}
+		return err
+	})
+	if err == nil && out == nil {
+		err = fmt.Errorf("%w: no frame of a known kind", errFormat)
+	}
+	return out, err
+}
+
+func parseBody(kind int, b []byte) (Frame, error) {
+	switch kind {
+	case frameRaft:
+		return parseRaft(b)
+	case frameRenew:
+		return parseRenew(b)
+	case frameRenewed:
+		f := &RenewedFrame{}
+		return f, parseInto(b, []*uint64{(*uint64)(&f.Birth), &f.Term, &f.Session, &f.Nonce, &f.Sent}, func(v field) error { return v.bool(&f.Gone) })
+	case frameRevoke:
+		f := &RevokeFrame{}
+		return f, parseInto(b, []*uint64{(*uint64)(&f.Birth), &f.Session}, func(v field) error { return parseHold(v, &f.Holds) })
+	case frameTable:
+		return parseTableFrame(b)
+	case frameRequest:
+		return parseRequest(b)
+	case frameResponse:
+		return parseResponse(b)
+	case frameNotLeader:
+		f := &NotLeaderFrame{}
+		return f, parseInto(b, []*uint64{(*uint64)(&f.Birth), &f.Term, &f.ID}, func(v field) error { return v.text(&f.Leader, MaxName) })
+	}
+	return nil, nil
+}
+
+// appendNumbers appends the fields from 1 on.
+func appendNumbers(b []byte, values ...uint64) []byte {
+	for i, v := range values {
+		b = appendNumber(b, protowire.Number(i+1), v)
+	}
+	return b
+}
+
+// parseInto reads the fields from 1 on into numbers, and hands the others to rest.
+func parseInto(b []byte, numbers []*uint64, rest func(field) error) error {
+	return eachField(b, func(f field) error {
+		if int(f.num) <= len(numbers) {
+			return f.number(numbers[f.num-1])
+		}
+		return rest(f)
+	})
+}
+
+func parseRaft(b []byte) (Frame, error) {
+	f := &RaftFrame{Message: &pb.Message{}}
+	err := parseInto(b, []*uint64{(*uint64)(&f.Birth)}, func(v field) error {
+		var raw []byte
+		if err := v.bytes(&raw, MaxFrame); err != nil {
+			return err
+		}
+		if err := proto.Unmarshal(raw, f.Message); err != nil {
+			return fmt.Errorf("%w: %w", errFormat, err)
+		}
+		return nil
+	})
+	return f, err
+}
+
+func parseRequest(b []byte) (Frame, error) {
+	f := &RequestFrame{}
+	var kind uint64
+	err := parseInto(b, []*uint64{(*uint64)(&f.Birth), &f.ID, &kind, &f.Prev, &f.Session}, func(v field) error {
+		if v.num == 6 {
+			return v.text(&f.Key, MaxKey)
+		}
+		return v.bytes(&f.Value, MaxValue)
+	})
+	if err == nil && (kind < requestRead || kind > requestDelete) {
+		return nil, fmt.Errorf("%w: a request of kind %d", errFormat, kind)
+	}
+	f.Kind = uint8(kind)
+	return f, err
+}
+
+func parseResponse(b []byte) (Frame, error) {
+	f := &ResponseFrame{}
+	var code uint64
+	err := parseInto(b, []*uint64{(*uint64)(&f.Birth), &f.ID, &code, &f.Index, &f.At}, func(v field) error { return v.bytes(&f.Value, MaxValue) })
+	f.Code = Code(min(code, uint64(Unknown)))
+	return f, err
+}

@@ -1,0 +1,209 @@
+package core
+
+import (
+	"time"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+)
+
+// Input is what a shell hands to the core: the set is closed.
+type Input interface{ input() }
+
+type (
+	// Tick reports that time has passed; due no later than [Core.NextTick].
+	Tick struct{}
+
+	// Found reports the birth of this quorum, once: by a formation, or by what another member publishes. Voters are the first
+	// ones, the same at all of them; a member that is none of them needs no more than the Birth.
+	Found struct {
+		Birth  Birth
+		Voters []Voter
+	}
+
+	// View hands over the members as the membership core sees them. It is a hint: a wrong view costs time, never safety.
+	View struct{ Members []Member }
+
+	// Received hands over a frame of another member, in the order of its stream.
+	Received struct {
+		From  string
+		Frame Frame
+	}
+
+	// LinkDown reports that the streams with a member broke: frames sent and not received are lost.
+	LinkDown struct{ Peer string }
+
+	// Persisted reports that everything up to and with this [Persist] is on the disk.
+	Persisted struct{ Seq uint64 }
+
+	// Serve has the member take part in a group; Weight 0 ends that.
+	Serve struct{ Group GroupSettings }
+
+	// Stopped reports that the function which a [Start] began has returned.
+	Stopped struct {
+		Group string
+		Shard int
+		Token Token
+	}
+
+	// Drain frees the member of all shards and then ends its session; [Drained] follows.
+	Drain struct{}
+
+	// Read reads a key of the map, or with no Key waits until all that was committed before is in the table. A [Result] follows.
+	Read struct {
+		ID      uint64 // chosen by the shell, never used again
+		Key     string
+		Timeout time.Duration
+	}
+
+	// Write writes or deletes a key of the map, if the key was last written at Prev (0: is not there). A [Result] follows.
+	Write struct {
+		ID      uint64
+		Key     string
+		Value   []byte
+		Prev    uint64
+		Delete  bool
+		Session bool // the key goes when this member's session ends
+		Timeout time.Duration
+	}
+
+	// Transfer has this leader hand leadership to another voter, by name; "" to any.
+	Transfer struct{ To string }
+)
+
+func (Tick) input()      {}
+func (Found) input()     {}
+func (View) input()      {}
+func (Received) input()  {}
+func (LinkDown) input()  {}
+func (Persisted) input() {}
+func (Serve) input()     {}
+func (Stopped) input()   {}
+func (Drain) input()     {}
+func (Read) input()      {}
+func (Write) input()     {}
+func (Transfer) input()  {}
+
+// Voter is a member as a voter of the log.
+type Voter struct {
+	ID   uint64 // see Config.ID
+	Name string
+}
+
+// Member is one member as the membership core sees it.
+type Member struct {
+	Name  string
+	Voter uint64 // its Config.ID; 0: not eligible, or not known
+	Zone  string
+	Disk  bool
+	Up    bool
+	Left  bool   // it left on purpose
+	Leads uint64 // the term in which it published that it leads; 0: never
+}
+
+// GroupSettings are what a member asks of a group it takes part in.
+type GroupSettings struct {
+	Name   string
+	Shards int
+	Level  Level
+	Copies int
+	Weight int
+}
+
+// Output is what a shell has to do, in order: the set is closed.
+type Output interface{ output() }
+
+type (
+	// Send sends a frame over the stream with a member, which the shell opens if there is none. Frames arrive in order or, once
+	// the stream broke, not at all.
+	Send struct {
+		To    string
+		Frame Frame
+	}
+
+	// Persist puts changes on the disk, all of them or none, in the order of Seq. A shell may put many in one commit, and
+	// acknowledges with one [Persisted]. Fields that are empty change nothing.
+	Persist struct {
+		Seq      uint64
+		Birth    Birth
+		Hard     *pb.HardState
+		Entries  []*pb.Entry  // these, and nothing after the last of them
+		Snapshot *pb.Snapshot // in the place of an older one
+		First    uint64       // entries below are needed no more
+		Reset    bool         // all entries of before are void: Snapshot replaces them
+	}
+
+	// Start begins the function for a shard; it may act while [Lease] allows it and until [Stop].
+	Start struct {
+		Group string
+		Shard int
+		Token Token
+	}
+
+	// Stop ends the context of a shard's function. The shard goes on to its next holder once [Stopped] reports the return, or
+	// when the lease is over.
+	Stop struct {
+		Group string
+		Shard int
+		Token Token
+		Lost  bool // the lease is over: it must not act any more
+	}
+
+	// Lease reports until which reading of Now.Lease this member may act on what it holds.
+	Lease struct {
+		Session uint64
+		Until   time.Duration
+	}
+
+	// Lost reports that the member's session ended by itself; a new one is opened.
+	Lost struct{ Session uint64 }
+
+	// Leading reports that this member leads in a term, or that it ceased to (Term 0). The shell publishes it.
+	Leading struct{ Term uint64 }
+
+	// Changed reports that [Core.Table] has changed.
+	Changed struct{}
+
+	// Refused reports that a group exists with other settings than this member asked for.
+	Refused struct {
+		Group string
+		Have  GroupSettings
+	}
+
+	// Drained reports that the member holds nothing and that its session has ended.
+	Drained struct{}
+
+	// Result answers a [Read] or [Write]. Index is that of the key's last write, 0 if it is not there.
+	Result struct {
+		ID    uint64
+		Code  Code
+		Index uint64
+		Value []byte
+	}
+
+	// Rejected reports that something a peer sent broke a limit or a rule and was dropped.
+	Rejected struct{ Peer, Reason string }
+
+	// OtherBirth reports a peer that belongs to another founding. Nothing is exchanged with it.
+	OtherBirth struct {
+		Peer  string
+		Birth Birth
+	}
+
+	// Failed reports that an internal contract broke. The core does nothing more; its leases run out by themselves.
+	Failed struct{ Reason string }
+)
+
+func (Send) output()       {}
+func (Persist) output()    {}
+func (Start) output()      {}
+func (Stop) output()       {}
+func (Lease) output()      {}
+func (Lost) output()       {}
+func (Leading) output()    {}
+func (Changed) output()    {}
+func (Refused) output()    {}
+func (Drained) output()    {}
+func (Result) output()     {}
+func (Rejected) output()   {}
+func (OtherBirth) output() {}
+func (Failed) output()     {}

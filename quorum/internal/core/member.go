@@ -1,0 +1,186 @@
+package core
+
+import (
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// Timing of a member.
+const (
+	openEvery    = 250 * time.Millisecond // between attempts to open a session
+	far          = time.Hour
+	maxFailures  = 2 // renewals without an answer before another leader is looked for
+	maxRequests  = 4096
+	requestEvery = 100 * time.Millisecond // between attempts of a request that no leader took
+	readEvery    = 500 * time.Millisecond // between attempts of a read that was not answered
+)
+
+// member is what a member does with its session: renewals, the table that the leader streams to it, and what it holds.
+type member struct {
+	rng      *rand.Rand
+	table    *Table
+	nonce    uint64
+	session  uint64        // 0: none
+	until    time.Duration // of Now.Lease: the end of the lease; 0: none yet
+	replaces uint64        // an earlier session of this member
+	renewAt  time.Duration // of Now.Running
+
+	leader   string // whom to ask
+	term     uint64 // in which it led
+	failures int
+	tries    int
+
+	serves   map[string]GroupSettings // by name; Weight 0: not any more
+	refused  map[string]bool
+	works    map[shardKey]*work
+	seen     map[shardKey]Token // the greatest token of a shard that was begun or released in this session
+	releases map[shardKey]Token // to be reported until the table has it
+
+	draining bool // all shards are to go
+	ending   bool // they have gone: the session is to end
+	ended    bool // it has
+	requests map[uint64]*request
+}
+
+func newMember(cfg Config, rng *rand.Rand) member {
+	return member{rng: rng, table: newTable(0), nonce: rng.Uint64(), replaces: cfg.Predecessor, serves: map[string]GroupSettings{}, refused: map[string]bool{},
+		works: map[shardKey]*work{}, seen: map[shardKey]Token{}, releases: map[shardKey]Token{}, requests: map[uint64]*request{}}
+}
+
+// work does what is due.
+func (m *member) work(c *Core) {
+	if c.birth == 0 {
+		return
+	}
+	m.followRaft(c)
+	m.leaseDue(c)
+	m.drainDue(c)
+	if c.now.Running >= m.renewAt && !m.ended {
+		m.renew(c)
+	}
+	m.requestsDue(c)
+}
+
+// next returns when work is due again, as a reading of Now.Running.
+func (m *member) next(c *Core) time.Duration {
+	next := c.now.Running + far
+	if c.birth == 0 {
+		return next
+	}
+	if !m.ended {
+		next = min(next, m.renewAt)
+	}
+	if m.session != 0 {
+		next = min(next, c.now.Running+m.until-c.now.Lease)
+	}
+	for _, r := range m.requests {
+		next = min(next, r.until)
+		if r.wait == 0 && (!r.sent || r.frame.Kind == requestRead) {
+			next = min(next, r.at)
+		}
+	}
+	return next
+}
+
+// renew sends a renewal to the leader, or to a voter that may know it.
+func (m *member) renew(c *Core) {
+	m.renewAt = c.now.Running + openEvery
+	if m.session != 0 {
+		m.renewAt = c.now.Running + c.cfg.renewal()
+	}
+	to := m.target(c)
+	if to == "" {
+		return
+	}
+	m.failures++
+	f := &RenewFrame{Birth: c.birth, Session: m.session, Nonce: m.nonce, Sent: uint64(c.now.Lease), Zone: c.cfg.Zone,
+		Table: m.table.index, Drain: m.draining, End: m.ending, Serves: m.serveChanges()}
+	if m.session == 0 && len(m.works) == 0 {
+		f.Replaces = m.replaces
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(m.releases), compareShards) {
+		if len(f.Releases) < maxHolds {
+			f.Releases = append(f.Releases, Hold{k.group, k.shard, m.releases[k]})
+		}
+	}
+	c.send(to, f)
+}
+
+// soon has the next renewal go out in this step.
+func (m *member) soon(c *Core) { m.renewAt = c.now.Running }
+
+// target returns the leader, or while none answers one voter after the other.
+func (m *member) target(c *Core) string {
+	if m.leader != "" && m.failures < maxFailures {
+		return m.leader
+	}
+	var names []string
+	if c.raft != nil {
+		for _, id := range c.raft.conf.GetVoters() {
+			names = append(names, c.voterName(id))
+		}
+	}
+	for _, name := range c.view.order {
+		if s := c.view.members[name]; s.Voter != 0 && !c.view.down(name) {
+			names = append(names, name)
+		}
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return n == "" })
+	if len(names) == 0 {
+		return m.leader
+	}
+	m.tries++
+	return names[m.tries%len(names)]
+}
+
+// follow takes up who leads. What is known of a later term stands.
+func (m *member) follow(c *Core, leader string, term uint64) {
+	if leader == "" || term < m.term || leader == m.leader && term == m.term {
+		return
+	}
+	m.leader, m.term, m.failures = leader, term, 0
+	m.soon(c)
+	for _, r := range m.requests {
+		if !r.sent {
+			r.at = c.now.Running
+		}
+	}
+}
+
+// followRaft takes up the leader that a voter knows first hand.
+func (m *member) followRaft(c *Core) {
+	if c.raft == nil {
+		return
+	}
+	if id, term := c.raft.lead(); id == c.cfg.ID {
+		m.follow(c, c.cfg.Name, term)
+	} else if id != 0 {
+		m.follow(c, c.voterName(id), term)
+	}
+}
+
+func (m *member) viewed(c *Core) { m.follow(c, c.view.leader, c.view.term) }
+
+// notLeader takes the answer of one that does not lead.
+func (m *member) notLeader(c *Core, from string, f *NotLeaderFrame) {
+	if m.leader == from {
+		m.failures = maxFailures
+	}
+	m.follow(c, f.Leader, f.Term)
+	if r := m.requests[f.ID]; r != nil && r.to == from {
+		r.sent, r.at = false, c.now.Running+requestEvery
+	}
+}
+
+func (m *member) linkDown(c *Core, peer string) {
+	if peer == m.leader && m.failures == 0 {
+		m.failures = 1
+	}
+	for _, id := range slices.Sorted(maps.Keys(m.requests)) {
+		if r := m.requests[id]; r.sent && r.to == peer {
+			m.lostRequest(c, r)
+		}
+	}
+}

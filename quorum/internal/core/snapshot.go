@@ -1,0 +1,196 @@
+package core
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// state is all that the log determines.
+type state struct {
+	table  *Table
+	kv     *kvMap
+	voters map[uint64]string // names by raft ID, of voters and learners
+}
+
+func newState(b Birth) *state {
+	return &state{table: newTable(b), kv: newMap(), voters: map[uint64]string{}}
+}
+
+// Field numbers of a snapshot. Those of the table come first: a member that is not a voter is sent these alone.
+const (
+	snapBirth   = 1
+	snapIndex   = 2
+	snapLast    = 3
+	snapSession = 4
+	snapGroup   = 5
+	snapItem    = 6
+	snapVoter   = 7
+)
+
+// maxSnapshot bounds the bytes of a snapshot that is taken from another member: the map, and the table four times over.
+const maxSnapshot = 4 * MaxMap
+
+func (s *state) encode() []byte {
+	b := s.table.encode()
+	for _, key := range s.kv.keys() {
+		it := s.kv.items[key]
+		m := appendText(nil, 1, key)
+		m = appendText(m, 2, it.value)
+		m = appendNumber(m, 3, it.index)
+		b = appendMessage(b, snapItem, appendNumber(m, 4, it.session))
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.voters)) {
+		b = appendMessage(b, snapVoter, appendText(appendNumber(nil, 1, id), 2, s.voters[id]))
+	}
+	return b
+}
+
+func (t *Table) encode() []byte {
+	b := appendNumber(nil, snapBirth, uint64(t.birth))
+	b = appendNumber(b, snapIndex, t.index)
+	b = appendNumber(b, snapLast, t.last)
+	for _, id := range t.order {
+		s := t.sessions[id]
+		m := appendNumber(nil, 1, s.ID)
+		m = appendNumber(m, 2, s.Nonce)
+		m = appendText(m, 3, s.Name)
+		m = appendText(m, 4, s.Zone)
+		b = appendMessage(b, snapSession, appendBool(m, 5, s.Draining))
+	}
+	for _, g := range t.groups {
+		b = appendMessage(b, snapGroup, g.encode())
+	}
+	return b
+}
+
+// encode packs the shards into one field of numbers, since there may be many: token, holder, count of standbys, standbys.
+func (g *Group) encode() []byte {
+	b := appendText(nil, 1, g.Name)
+	b = appendNumber(b, 2, uint64(g.Level))
+	b = appendNumber(b, 3, uint64(g.Copies))
+	for _, m := range g.Members {
+		b = appendMessage(b, 4, appendNumber(appendNumber(nil, 1, m.Session), 2, uint64(m.Weight)))
+	}
+	var packed []byte
+	for _, s := range g.Shards {
+		packed = protowire.AppendVarint(packed, uint64(s.Token))
+		packed = protowire.AppendVarint(packed, s.Holder)
+		packed = protowire.AppendVarint(packed, uint64(len(s.Standby)))
+		for _, id := range s.Standby {
+			packed = protowire.AppendVarint(packed, id)
+		}
+	}
+	return appendText(b, 5, packed)
+}
+
+// parseState reads a snapshot. What breaks a limit is an error, and nothing is allocated by a number that it names.
+func parseState(b []byte) (*state, error) {
+	s := newState(0)
+	err := eachField(b, func(f field) error {
+		switch f.num {
+		case snapItem:
+			return s.parseItem(f.data)
+		case snapVoter:
+			return s.parseVoter(f.data)
+		}
+		return s.table.parseField(f)
+	})
+	return s, err
+}
+
+func parseTable(b []byte) (*Table, error) {
+	t := newTable(0)
+	return t, eachField(b, t.parseField)
+}
+
+func (t *Table) parseField(f field) error {
+	switch f.num {
+	case snapBirth:
+		return f.number((*uint64)(&t.birth))
+	case snapIndex:
+		return f.number(&t.index)
+	case snapLast:
+		return f.number(&t.last)
+	case snapSession:
+		return t.parseSession(f.data)
+	case snapGroup:
+		return t.parseGroup(f.data)
+	}
+	return nil
+}
+
+func (t *Table) parseSession(b []byte) error {
+	s := &Session{}
+	err := eachField(b, func(f field) error {
+		switch f.num {
+		case 1:
+			return f.number(&s.ID)
+		case 2:
+			return f.number(&s.Nonce)
+		case 3:
+			return f.text(&s.Name, MaxName)
+		case 4:
+			return f.text(&s.Zone, MaxName)
+		case 5:
+			return f.bool(&s.Draining)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case len(t.order) >= MaxSessions, len(t.order) > 0 && t.order[len(t.order)-1] >= s.ID:
+		return fmt.Errorf("%w: session %d in the wrong place", errFormat, s.ID)
+	}
+	t.sessions[s.ID] = s
+	t.order = append(t.order, s.ID)
+	return nil
+}
+
+func (s *state) parseItem(b []byte) error {
+	it, key := &item{}, ""
+	err := eachField(b, func(f field) error {
+		switch f.num {
+		case 1:
+			return f.text(&key, MaxKey)
+		case 2:
+			return f.bytes(&it.value, MaxValue)
+		case 3:
+			return f.number(&it.index)
+		case 4:
+			return f.number(&it.session)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	it.value = slices.Clone(it.value)
+	s.kv.put(key, it)
+	return nil
+}
+
+func (s *state) parseVoter(b []byte) error {
+	id, name, err := parseVoterName(b)
+	if err == nil {
+		s.voters[id] = name
+	}
+	return err
+}
+
+// parseVoterName reads what appendVoterName wrote.
+func parseVoterName(b []byte) (id uint64, name string, err error) {
+	err = eachField(b, func(f field) error {
+		switch f.num {
+		case 1:
+			return f.number(&id)
+		case 2:
+			return f.text(&name, MaxName)
+		}
+		return nil
+	})
+	return id, name, err
+}

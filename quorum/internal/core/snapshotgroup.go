@@ -1,0 +1,94 @@
+package core
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+func (t *Table) parseGroup(b []byte) error {
+	g := &Group{ID: uint64(len(t.groups)) + 1}
+	var level, copies uint64
+	err := eachField(b, func(f field) error {
+		switch f.num {
+		case 1:
+			return f.text(&g.Name, MaxName)
+		case 2:
+			return f.number(&level)
+		case 3:
+			return f.number(&copies)
+		case 4:
+			return g.parseMember(f.data)
+		case 5:
+			return g.parseShards(f.data)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case len(t.groups) >= MaxGroups, t.byName[g.Name] != nil, level > uint64(Fenced), copies == 0, copies > MaxCopies:
+		return fmt.Errorf("%w: group %q", errFormat, g.Name)
+	}
+	g.Level, g.Copies = Level(level), int(copies)
+	t.groups = append(t.groups, g)
+	t.byName[g.Name] = g
+	return nil
+}
+
+func (g *Group) parseMember(b []byte) error {
+	var session, weight uint64
+	err := eachField(b, func(f field) error {
+		switch f.num {
+		case 1:
+			return f.number(&session)
+		case 2:
+			return f.number(&weight)
+		}
+		return nil
+	})
+	n := len(g.Members)
+	switch {
+	case err != nil:
+		return err
+	case n >= MaxSessions, n > 0 && g.Members[n-1].Session >= session, weight == 0 || weight > 1<<20:
+		return fmt.Errorf("%w: member %d of a group", errFormat, session)
+	}
+	g.Members = append(g.Members, GroupMember{Session: session, Weight: int(weight)})
+	return nil
+}
+
+// numbers reads packed numbers; failed once there are too few.
+type numbers struct {
+	b      []byte
+	failed bool
+}
+
+func (n *numbers) next() uint64 {
+	v, size := protowire.ConsumeVarint(n.b)
+	if size < 0 {
+		n.failed = true
+		return 0
+	}
+	n.b = n.b[size:]
+	return v
+}
+
+func (g *Group) parseShards(b []byte) error {
+	in := numbers{b: b}
+	for len(in.b) > 0 && !in.failed {
+		s := Shard{Token: Token(in.next()), Holder: in.next()}
+		count := in.next()
+		if count > MaxCopies || len(g.Shards) >= MaxShards {
+			return fmt.Errorf("%w: shard %d", errFormat, len(g.Shards))
+		}
+		for range count {
+			s.Standby = append(s.Standby, in.next())
+		}
+		g.Shards = append(g.Shards, s)
+	}
+	if in.failed {
+		return fmt.Errorf("%w: shards are cut off", errFormat)
+	}
+	return nil
+}

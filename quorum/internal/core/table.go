@@ -1,0 +1,122 @@
+package core
+
+import (
+	"slices"
+	"sort"
+)
+
+// Level is what a group promises about the holders of a shard. A guess that needs no quorum at all is not a level of a
+// group: see Prefer of package quorum.
+type Level uint8
+
+const (
+	// Exclusive: at most one holder at any instant. The next one begins after the last one returned or its lease is over.
+	Exclusive Level = iota
+	// Fenced: at most one holder for each token. As soon as a holder's member is judged down the next one begins, so that
+	// both may act for a while, and stores must refuse the smaller token.
+	Fenced
+)
+
+// Table is what all members know: sessions, and which of them holds which shard. It is a function of the log: the same entries
+// give the same table. A Table that was handed out is read-only.
+type Table struct {
+	birth    Birth
+	index    uint64 // of the last entry applied
+	last     uint64 // the ID of the newest session
+	sessions map[uint64]*Session
+	order    []uint64 // IDs of sessions, ascending
+	groups   []*Group // by ID, from 1; none is ever removed
+	byName   map[string]*Group
+	touched  []shardKey // what the entries since the last call of takeTouched changed
+}
+
+// Session is the right of one process to take part, from its first renewal to its end.
+type Session struct {
+	ID       uint64
+	Nonce    uint64 // chosen by the member for this session
+	Name     string // of the member
+	Zone     string
+	Draining bool // its shards are wanted elsewhere
+}
+
+// Group is a number of shards that are held by the sessions which serve it. Number of shards, level and copies are those of its first entry.
+type Group struct {
+	ID      uint64
+	Name    string
+	Level   Level
+	Copies  int
+	Shards  []Shard
+	Members []GroupMember // by session
+}
+
+// GroupMember is a session that serves a group; shards are shared in proportion to Weight.
+type GroupMember struct {
+	Session uint64
+	Weight  int
+}
+
+// Shard is who holds a shard. Token is that of the last grant, also once nobody holds it.
+type Shard struct {
+	Token   Token
+	Holder  uint64   // session; 0: none
+	Standby []uint64 // sessions that are to hold it next, in this order
+}
+
+// shardKey names a shard.
+type shardKey struct {
+	group uint64
+	shard int
+}
+
+func newTable(b Birth) *Table {
+	return &Table{birth: b, sessions: map[uint64]*Session{}, byName: map[string]*Group{}}
+}
+
+// Index returns the index of the last entry that this table has.
+func (t *Table) Index() uint64 { return t.index }
+
+// Group returns a group by name, nil if there is none.
+func (t *Table) Group(name string) *Group { return t.byName[name] }
+
+// Session returns a session, nil if there is none with this ID.
+func (t *Table) Session(id uint64) *Session { return t.sessions[id] }
+
+func (t *Table) group(id uint64) *Group {
+	if id == 0 || id > uint64(len(t.groups)) {
+		return nil
+	}
+	return t.groups[id-1]
+}
+
+// shard returns a shard and its group, nil if there is none.
+func (t *Table) shard(group, shard uint64) (*Group, *Shard) {
+	g := t.group(group)
+	if g == nil || shard >= uint64(len(g.Shards)) {
+		return nil, nil
+	}
+	return g, &g.Shards[shard]
+}
+
+// find returns the session that a member opened with a nonce.
+func (t *Table) find(name string, nonce uint64) *Session {
+	for _, id := range slices.Backward(t.order) {
+		if s := t.sessions[id]; s.Nonce == nonce && s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+func (t *Table) takeTouched() []shardKey {
+	out := t.touched
+	t.touched = nil
+	return out
+}
+
+func (g *Group) member(session uint64) int {
+	i := sort.Search(len(g.Members), func(i int) bool { return g.Members[i].Session >= session })
+	if i < len(g.Members) && g.Members[i].Session == session {
+		return i
+	}
+	return -1
+}

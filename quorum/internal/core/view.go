@@ -1,0 +1,108 @@
+package core
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// view is what the membership core says, and since when: a hint, never a proof.
+type view struct {
+	members map[string]*seen
+	order   []string
+	leader  string // who published the highest term
+	term    uint64
+}
+
+type seen struct {
+	Member
+	since time.Duration // of Now.Running, when Up changed last
+}
+
+// viewed takes a new view. If the leader that this voter follows went down in it, the voter campaigns.
+func (c *Core) viewed(in View) {
+	old := c.view.members
+	v := view{members: make(map[string]*seen, len(in.Members))}
+	var fell []string
+	for _, m := range in.Members {
+		s := &seen{Member: m, since: c.now.Running}
+		if before := old[m.Name]; before != nil && before.Up == m.Up {
+			s.since = before.since
+		} else if before != nil && !m.Up {
+			fell = append(fell, m.Name)
+		}
+		v.members[m.Name] = s
+		v.order = append(v.order, m.Name)
+		if m.Up && m.Leads > v.term {
+			v.leader, v.term = m.Name, m.Leads
+		}
+	}
+	slices.Sort(v.order)
+	c.view = v
+	if c.lead != nil {
+		c.lead.dirty = true
+	}
+	if c.raft != nil && len(fell) > 0 {
+		if lead, _ := c.raft.lead(); lead != 0 && lead != c.cfg.ID && slices.Contains(fell, c.voterName(lead)) {
+			c.election.verdict(c)
+		}
+	}
+	c.member.viewed(c)
+}
+
+// down reports whether a member is judged down.
+func (v *view) down(name string) bool {
+	m := v.members[name]
+	return m != nil && (!m.Up || m.Left)
+}
+
+// unfit reports whether a voter should be replaced: it left, its disk is another one, it is being drained, or it was down for long.
+func (c *Core) unfit(id uint64) bool {
+	name := c.voterName(id)
+	m := c.view.members[name]
+	switch {
+	case m == nil:
+		return c.now.Running-c.lead.since >= c.cfg.ReplaceAfter && id != c.cfg.ID
+	case id == c.cfg.ID:
+		return c.member.draining
+	case m.Left, m.Voter != 0 && m.Voter != id, c.drains(name):
+		return true
+	}
+	return !m.Up && c.now.Running-m.since >= c.cfg.ReplaceAfter
+}
+
+// drains reports whether a member has a session that is drained.
+func (c *Core) drains(name string) bool {
+	t := c.raft.state.table
+	return slices.ContainsFunc(t.order, func(id uint64) bool { return t.sessions[id].Name == name && t.sessions[id].Draining })
+}
+
+// candidate returns the member that should become a voter next: one with a disk before one without, then of the zone with the fewest
+// voters, then the one that is up for longest. Nil if there is none.
+func (c *Core) candidate() *seen {
+	zones := map[string]int{}
+	for _, id := range c.raft.conf.GetVoters() {
+		if m := c.view.members[c.voterName(id)]; m != nil {
+			zones[m.Zone]++
+		}
+	}
+	var found []*seen
+	for _, name := range c.view.order {
+		m := c.view.members[name]
+		if m.Up && !m.Left && m.Voter != 0 && !confHas(c.raft.conf, m.Voter) && c.now.Running-m.since >= c.cfg.Settled && !c.drains(name) {
+			found = append(found, m)
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return slices.MinFunc(found, func(a, b *seen) int {
+		if a.Disk != b.Disk {
+			if a.Disk {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(zones[a.Zone], zones[b.Zone]), cmp.Compare(a.since, b.since), cmp.Compare(a.Name, b.Name))
+	})
+}
