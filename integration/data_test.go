@@ -126,7 +126,7 @@ func TestTheDeathOfTheSeedsHarmsNobody(t *testing.T) {
 	f.do(3, "shared", "sync")
 	f.do(4, "shared", "update", "counted", "--expect", "1", "2")
 	f.do(4, "shared", "sync")
-	if _, err := f.agents[5].Ask(t.Context(), "shared", "update", "counted", "--expect", "1", "3"); err == nil || !strings.Contains(err.Error(), "another value: 2") {
+	if _, err := f.agents[5].Ask(t.Context(), "shared", "update", "counted", "--expect", "1", "3"); err == nil || !strings.Contains(err.Error(), `another value: "2"`) {
 		t.Errorf("an update that expects what is no more: %v, want an error that names the value", err)
 	}
 	f.see(0, []int{3, 4, 5})
