@@ -2,10 +2,11 @@ package core
 
 import "slices"
 
-// bulkLinks returns the links over which bulk leaves: those whose peers take it, or one at least.
+// bulkLinks returns the links over which bulk leaves: those over which the peer takes it, or this node does, so that changes travel
+// up the tree too; or one at least.
 func (c *Core) bulkLinks() []*link {
 	all := c.links.list
-	taking := slices.DeleteFunc(slices.Clone(all), func(l *link) bool { return !l.takes })
+	taking := slices.DeleteFunc(slices.Clone(all), func(l *link) bool { return !l.takes && !l.eager })
 	if len(taking) == 0 {
 		return all[:min(1, len(all))]
 	}

@@ -104,7 +104,7 @@ func (e *exchanger) begins(l *link, first, hint bool) bool {
 	if e.table.quiet() {
 		return e.leads(l) || x.differ > 1
 	}
-	if e.storms && !e.table.isSmall() && x.differ == 1 { // it mostly passes
+	if e.storms && !e.table.isSmall() && x.differ < stormDiffers { // it mostly passes
 		return false
 	}
 	return now >= x.calmAt
@@ -118,6 +118,9 @@ const beginsPerBeat = 8
 const (
 	stormBuckets = NumBuckets / 4
 	stormPause   = 5
+	// stormDiffers is the number of heartbeats in a row whose hash must be another one before bucket hashes are sent: changes of
+	// links take some seconds through a large cluster.
+	stormDiffers = 3
 )
 
 // sendHashes sends what shows the difference.

@@ -69,6 +69,9 @@ func TestANodeThatIsBehindPushesOverTheTree(t *testing.T) {
 	for lag, want := range map[time.Duration][3]int{0: {1, 1, 1}, 50 * time.Millisecond: {0, 1, 0}} {
 		l := among(3)
 		l.live(5 * time.Second)
+		for _, link := range l.links.list {
+			link.eager = false
+		}
 		l.do(Received{Link: 2, Frame: &Beat{Wanted: true, Eager: true}})
 		l.behind(lag)
 		out := append(l.do(Set{Key: "k", Value: "v"}), l.pass(time.Second)...)

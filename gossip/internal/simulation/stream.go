@@ -132,13 +132,15 @@ func (s *stream) deliver(i int, p packet) {
 	})
 }
 
-// occupy takes the processor for a frame and returns how long that waits for it.
+// occupy takes the processor for a frame, nil for the end of a stream, and returns how long that waits for it.
 func (w *World) occupy(f core.Frame) (waits time.Duration) {
-	if w.Work == nil || f == nil {
+	if w.Work == nil {
 		return 0
 	}
 	begins := max(w.Now, w.free)
-	w.free = begins + w.Work(f)
+	if f != nil {
+		w.free = begins + w.Work(f)
+	}
 	return begins - w.Now
 }
 
