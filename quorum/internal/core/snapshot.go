@@ -145,8 +145,7 @@ func (t *Table) parseSession(b []byte) error {
 	case len(t.order) >= MaxSessions, len(t.order) > 0 && t.order[len(t.order)-1] >= s.ID:
 		return fmt.Errorf("%w: session %d in the wrong place", errFormat, s.ID)
 	}
-	t.sessions[s.ID] = s
-	t.order = append(t.order, s.ID)
+	t.add(s)
 	return nil
 }
 
