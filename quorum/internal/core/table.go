@@ -1,9 +1,6 @@
 package core
 
-import (
-	"slices"
-	"sort"
-)
+import "sort"
 
 // Level is what a group promises about the holders of a shard. A guess that needs no quorum at all is not a level of a
 // group: see Prefer of package quorum.
