@@ -19,7 +19,10 @@ const wallAhead = marginFixed / 2
 
 // LeaseClock makes readings out of the clocks of an operating system. The zero value is ready; it is not safe for concurrent use.
 //
-// What it cannot see is a suspend on a host without CLOCK_BOOTTIME whose wall clock is set back by as much when it wakes. No single clock will do for a lease. The monotonic clock stands still while a host is suspended (Linux and macOS;
+// What it cannot see is a suspend on a host without CLOCK_BOOTTIME whose wall clock is set back during it, or less than a renewal
+// before it: no clock of such a host shows that time has passed.
+//
+// No single clock will do for a lease. The monotonic clock stands still while a host is suspended (Linux and macOS;
 // golang/go#24595), CLOCK_BOOTTIME exists on Linux only, and the wall clock is set by people and by NTP.
 type LeaseClock struct {
 	started    bool

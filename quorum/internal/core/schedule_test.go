@@ -92,6 +92,10 @@ func (s *schedule) fault() {
 		s.w.Logf("loss %.2f, break %.3f", s.w.Net.Loss, s.w.Net.Break)
 	case 10:
 		n := s.any()
+		if n.host.Frozen() && n.host.Clock.NoBoot {
+			return // see LeaseClock: nothing on such a host can show the suspend then
+		}
+		n.steppedAt = s.w.Now
 		n.host.Clock.Step += time.Duration(s.rng.IntN(7200)-3600) * time.Second
 		s.w.Logf("the wall clock of %s is off by %v", n, n.host.Clock.Step)
 	case 11:
@@ -187,6 +191,9 @@ func (s *schedule) freeze(n *simNode) {
 }
 
 func (s *schedule) suspend(n *simNode) {
+	if n.host.Clock.NoBoot && n.steppedAt > 0 && s.w.Now-n.steppedAt < time.Second {
+		return
+	}
 	d := time.Duration(s.rng.Int64N(int64(3 * s.cfg.Lease)))
 	s.w.Logf("%s is suspended for %v", n, d)
 	n.frozenAt = s.w.Now
