@@ -30,7 +30,7 @@ type simNode struct {
 	viewed           []Member      // the last view
 	epoch            int           // of it
 	frozenAt         time.Duration
-	steppedAt        time.Duration // when its wall clock was set last
+	steppedAt        time.Duration     // when its wall clock was set last
 	versions         map[string]uint64 // of keys of the map, as last seen
 	requests         map[uint64]*simRequest
 }
