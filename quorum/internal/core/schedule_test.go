@@ -248,6 +248,10 @@ func (s *schedule) leave(n *simNode) {
 // heal ends all faults and demands that all shards are held and the voters whole again within their bounds.
 func (s *schedule) heal() {
 	s.w.Net.Heal()
+	if s.w.Net.Loss > 0 {
+		s.w.Net.Loss = 0
+		s.run(3 * time.Second) // TCP's timers have backed off
+	}
 	s.w.Net.Loss, s.w.Net.Break, s.lies = 0, 0, false
 	s.until(3*s.cfg.Lease+9*time.Second, func() bool { // what ends by itself
 		return !slices.ContainsFunc(s.nodes, func(n *simNode) bool {
