@@ -66,10 +66,14 @@ func (n *Network) Latency() time.Duration {
 	return n.LatencyMin + time.Duration(n.world.Rand.Int64N(int64(n.LatencyMax-n.LatencyMin)+1))
 }
 
+// maxRetransmission bounds how long a message is late because packets were lost; after it TCP's timer has backed off so far that
+// programs give up.
+const maxRetransmission = 3 * time.Second
+
 // retransmissions returns the delay that lost packets cause.
 func (n *Network) retransmissions() time.Duration {
 	var d time.Duration
-	for wait := 200 * time.Millisecond; n.Loss > 0 && wait < 10*time.Second && n.world.Rand.Float64() < n.Loss; wait *= 2 {
+	for wait := 200 * time.Millisecond; n.Loss > 0 && wait <= maxRetransmission/2 && n.world.Rand.Float64() < n.Loss; wait *= 2 {
 		d += wait
 	}
 	return d

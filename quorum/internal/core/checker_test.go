@@ -25,7 +25,6 @@ type checker struct {
 	top       Token             // the greatest token granted
 	holding   map[simKey][]*simWork
 	renewals  map[renewalKey]time.Duration // when they arrived
-	released  map[string]int
 	grants    int
 }
 

@@ -12,10 +12,15 @@ type Now struct {
 	Lease time.Duration
 }
 
-// wallAhead is how far the wall clock must run ahead of the others before it counts: below it is slewed by NTP all the time.
-const wallAhead = time.Second
+// wallAhead is how far the wall clock must run ahead of the others before it counts. It is what a suspend can hide from a host whose other
+// clocks all stand still in it, so it must be below marginFixed; a second would let two members hold one shard after a nap
+// of half a second. A wall clock that is set forward or slewed by NTP shortens a lease, which costs a renewal at most.
+const wallAhead = marginFixed / 2
 
 // LeaseClock makes readings out of the clocks of an operating system. The zero value is ready; it is not safe for concurrent use.
+//
+// What it cannot see is a suspend on a host without CLOCK_BOOTTIME whose wall clock is set back during it, or less than a renewal
+// before it: no clock of such a host shows that time has passed.
 //
 // No single clock will do for a lease. The monotonic clock stands still while a host is suspended (Linux and macOS;
 // golang/go#24595), CLOCK_BOOTTIME exists on Linux only, and the wall clock is set by people and by NTP.

@@ -17,7 +17,6 @@ type Core struct {
 	self   []Frame // sent to this member itself
 	birth  Birth
 	failed bool
-	begun  bool
 
 	raft     *raftNode // nil: not a voter, and never was
 	seq      uint64    // of the last Persist

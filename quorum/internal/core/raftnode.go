@@ -20,7 +20,6 @@ type raftNode struct {
 	term      uint64 // of the entry at applied
 	last      uint64 // index of the last entry, durable or not
 	saved     uint64 // index of the last snapshot given to the disk
-	unsaved   []pending
 	readAsked uint64 // the highest round that a heartbeat of this term asked to acknowledge
 }
 
@@ -132,8 +131,6 @@ func (r *raftNode) lead() (id, term uint64) {
 	s := r.node.BasicStatus()
 	return s.Lead, s.GetTerm()
 }
-
-func (r *raftNode) role() raft.StateType { return r.node.BasicStatus().RaftState }
 
 // silent is a logger for raft: the core reports what matters. A panic of raft is a panic, see [Failed].
 type silent struct{}

@@ -92,6 +92,10 @@ func (s *schedule) fault() {
 		s.w.Logf("loss %.2f, break %.3f", s.w.Net.Loss, s.w.Net.Break)
 	case 10:
 		n := s.any()
+		if n.host.Frozen() && n.host.Clock.NoBoot {
+			return // see LeaseClock: nothing on such a host can show the suspend then
+		}
+		n.steppedAt = s.w.Now
 		n.host.Clock.Step += time.Duration(s.rng.IntN(7200)-3600) * time.Second
 		s.w.Logf("the wall clock of %s is off by %v", n, n.host.Clock.Step)
 	case 11:
@@ -187,6 +191,9 @@ func (s *schedule) freeze(n *simNode) {
 }
 
 func (s *schedule) suspend(n *simNode) {
+	if n.host.Clock.NoBoot && n.steppedAt > 0 && s.w.Now-n.steppedAt < time.Second {
+		return
+	}
 	d := time.Duration(s.rng.Int64N(int64(3 * s.cfg.Lease)))
 	s.w.Logf("%s is suspended for %v", n, d)
 	n.frozenAt = s.w.Now
@@ -241,6 +248,10 @@ func (s *schedule) leave(n *simNode) {
 // heal ends all faults and demands that all shards are held and the voters whole again within their bounds.
 func (s *schedule) heal() {
 	s.w.Net.Heal()
+	if s.w.Net.Loss > 0 {
+		s.w.Net.Loss = 0
+		s.run(3 * time.Second) // TCP's timers have backed off
+	}
 	s.w.Net.Loss, s.w.Net.Break, s.lies = 0, 0, false
 	s.until(3*s.cfg.Lease+9*time.Second, func() bool { // what ends by itself
 		return !slices.ContainsFunc(s.nodes, func(n *simNode) bool {

@@ -27,8 +27,10 @@ type simNode struct {
 	gone   bool          // drained: its process ends
 
 	lastBase, paused time.Duration // for the clock that stands still
-	viewed           string        // fingerprint of the last view
+	viewed           []Member      // the last view
+	epoch            int           // of it
 	frozenAt         time.Duration
+	steppedAt        time.Duration     // when its wall clock was set last
 	versions         map[string]uint64 // of keys of the map, as last seen
 	requests         map[uint64]*simRequest
 }
@@ -71,8 +73,9 @@ func (n *simNode) valid() bool {
 // start begins a process with what is on the disk.
 func (n *simNode) start() {
 	s := n.s
+	s.epoch++
 	n.host.Start()
-	n.clock, n.until, n.leads, n.viewed, n.gone = LeaseClock{}, 0, 0, "", false
+	n.clock, n.until, n.leads, n.viewed, n.gone = LeaseClock{}, 0, 0, nil, false
 	n.lastBase, n.paused = 0, 0
 	n.works, n.requests = map[simKey]*simWork{}, map[uint64]*simRequest{}
 	cfg := s.cfg
@@ -153,6 +156,7 @@ func (n *simNode) act(o Output) {
 		s.w.Logf("%s lost session %d", n.name, o.Session)
 	case Leading:
 		n.leads = o.Term
+		s.epoch++
 		s.check.leading(n, o.Term)
 	case Drained:
 		n.gone = true
@@ -205,6 +209,7 @@ func (n *simNode) crash() {
 		return
 	}
 	n.s.w.Logf("%s crashes", n.name)
+	n.s.epoch++
 	n.host.Crash()
 	n.disk.tear(n.s.w.Rand)
 	n.leads, n.tickAt, n.until = 0, 0, 0

@@ -1,9 +1,6 @@
 package core
 
-import (
-	"slices"
-	"sort"
-)
+import "sort"
 
 // Level is what a group promises about the holders of a shard. A guess that needs no quorum at all is not a level of a
 // group: see Prefer of package quorum.
@@ -27,7 +24,8 @@ type Table struct {
 	order    []uint64 // IDs of sessions, ascending
 	groups   []*Group // by ID, from 1; none is ever removed
 	byName   map[string]*Group
-	touched  []shardKey // what the entries since the last call of takeTouched changed
+	nonces   map[memberNonce]uint64 // IDs of sessions
+	touched  []shardKey             // what the entries since the last call of takeTouched changed
 }
 
 // Session is the right of one process to take part, from its first renewal to its end.
@@ -69,7 +67,7 @@ type shardKey struct {
 }
 
 func newTable(b Birth) *Table {
-	return &Table{birth: b, sessions: map[uint64]*Session{}, byName: map[string]*Group{}}
+	return &Table{birth: b, sessions: map[uint64]*Session{}, byName: map[string]*Group{}, nonces: map[memberNonce]uint64{}}
 }
 
 // Index returns the index of the last entry that this table has.
@@ -97,14 +95,22 @@ func (t *Table) shard(group, shard uint64) (*Group, *Shard) {
 	return g, &g.Shards[shard]
 }
 
-// find returns the session that a member opened with a nonce.
+// memberNonce is what a member names before it knows the ID of its session.
+type memberNonce struct {
+	name  string
+	nonce uint64
+}
+
+// find returns the session that a member opened with a nonce, nil if there is none.
 func (t *Table) find(name string, nonce uint64) *Session {
-	for _, id := range slices.Backward(t.order) {
-		if s := t.sessions[id]; s.Nonce == nonce && s.Name == name {
-			return s
-		}
-	}
-	return nil
+	return t.sessions[t.nonces[memberNonce{name, nonce}]]
+}
+
+// add adds a session, whose ID is the greatest.
+func (t *Table) add(s *Session) {
+	t.sessions[s.ID] = s
+	t.nonces[memberNonce{s.Name, s.Nonce}] = s.ID
+	t.order = append(t.order, s.ID)
 }
 
 func (t *Table) takeTouched() []shardKey {

@@ -48,16 +48,17 @@ func (t *Table) open(o *op) {
 		return
 	}
 	t.last++
-	t.sessions[t.last] = &Session{ID: t.last, Nonce: o.nonce, Name: o.name, Zone: o.zone}
-	t.order = append(t.order, t.last)
+	t.add(&Session{ID: t.last, Nonce: o.nonce, Name: o.name, Zone: o.zone})
 }
 
 // end ends a session: nothing is held by it any more.
 func (t *Table) end(id uint64) {
-	if t.sessions[id] == nil {
+	s := t.sessions[id]
+	if s == nil {
 		return
 	}
 	delete(t.sessions, id)
+	delete(t.nonces, memberNonce{s.Name, s.Nonce})
 	t.order = slices.DeleteFunc(t.order, func(s uint64) bool { return s == id })
 	for _, g := range t.groups {
 		if i := g.member(id); i >= 0 {
