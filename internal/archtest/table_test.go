@@ -51,7 +51,7 @@ var table = []rule{
 		third: []string{hclog, "github.com/hashicorp/serf/*"}},
 	{pkg: "connector/hashicorp/cmd/*", ours: []string{"connector/*", "internal/command"}},
 
-	{pkg: "cluster", ours: []string{"peer", "strategy", "connector", "internal/strictyaml", "cluster/internal/*"},
+	{pkg: "cluster", ours: []string{"peer", "strategy", "connector", "internal/backoff", "internal/strictyaml", "cluster/internal/*"},
 		third: []string{hclog, yaml}},
 	{pkg: "cluster/internal/*", ours: []string{"peer", "connector"}},
 
