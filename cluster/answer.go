@@ -8,7 +8,7 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// takeReport lets a report of a strategy in. The first answer of a changed strategy ends the one before.
+// takeReport applies a report of a strategy. The first answer of a changed strategy ends the one before.
 func (r *reconciler) takeReport(t *topology, p report) {
 	now := time.Now()
 	isPending := p.run == t.pending
@@ -42,9 +42,9 @@ func (r *reconciler) handOver(t *topology) {
 func (r *reconciler) takeAnswer(t *topology, p report, now time.Time) {
 	name := t.settings.Name
 	t.source.state = Running
-	news := false
+	added := false
 	if p.kind == reportSet {
-		news = r.ledger.Set(name, p.peers, now)
+		added = r.ledger.Set(name, p.peers, now)
 		r.noteRecovery(t, now)
 		r.noteLeaving(t)
 	} else {
@@ -53,12 +53,12 @@ func (r *reconciler) takeAnswer(t *topology, p report, now time.Time) {
 		}
 		t.source.partial++
 		t.source.lastAdd = now
-		news = r.ledger.Add(name, p.peers, now)
+		added = r.ledger.Add(name, p.peers, now)
 		if p.err != nil {
 			r.fail(t, p.err, now)
 		}
 	}
-	if news {
+	if added {
 		r.schedule.ask()
 	}
 }

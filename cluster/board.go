@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 )
 
-// phase is where a supervisor is in its life.
+// phase is how far a supervisor has run.
 type phase int
 
 const (
@@ -30,7 +30,7 @@ type snapshot struct {
 // board holds the newest snapshot. Readers take no lock.
 type board struct {
 	current atomic.Pointer[snapshot]
-	writers sync.Mutex // orders those who make the next snapshot of the current one
+	writers sync.Mutex // held while the next snapshot is made of the current one
 }
 
 func (b *board) init(c *Config, r *registry) {
@@ -54,7 +54,7 @@ func (b *board) update(change func(next *snapshot)) {
 	close(before.replaced)
 }
 
-// start begins the life of the supervisor and returns the configuration to run. It returns an error the second time.
+// start records that Run has begun, and returns the configuration to run. It returns an error the second time.
 func (b *board) start() (c *Config, err error) {
 	b.update(func(next *snapshot) {
 		if next.phase != notRun {

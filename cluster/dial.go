@@ -24,7 +24,7 @@ func (r *reconciler) dial(ctx context.Context, c reconcile.Call, connect connect
 	overran := errors.As(err, &late)
 	if overran {
 		r.post(func(time.Time) {
-			r.ledger.Overdue(c.Peer.Addr, err)
+			r.ledger.Overran(c.Peer.Addr, err)
 			r.reportOverrun(c, err)
 		})
 		<-late.done

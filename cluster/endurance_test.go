@@ -211,7 +211,7 @@ func TestAPeerThatStaysListedAfterDisconnectIsReportedOnce(t *testing.T) {
 			t.Errorf("%d calls of disconnect in an hour, want at most 25", calls)
 		}
 		if got := events.of(cluster.EventPeerDropped); len(got) != 0 {
-			t.Errorf("%d events that say that the peer was disconnected, want none: it is still listed", len(got))
+			t.Errorf("%d events of a disconnected peer, want none: it is still listed", len(got))
 		}
 		if got := events.of("disconnect_failed"); len(got) != 1 || len(log.lines("WARN", "disconnect")) != 1 {
 			t.Errorf("%d events and the lines %q, want one of each", len(got), log.lines("disconnect"))

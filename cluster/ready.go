@@ -19,7 +19,7 @@ var (
 	errStopped = errors.New("the supervisor has stopped")
 )
 
-// Live returns nil while the loops of a running supervisor turn, whoever is connected: for a liveness probe. It returns an error before
+// Live returns nil while the loops of a running supervisor turn, whichever peers are connected: for a liveness probe. It returns an error before
 // Run, after its end, and when a reconciler has made no round for 2 minutes, because a connector hangs where it must not.
 func (s *Supervisor) Live() error {
 	now := s.board.load()

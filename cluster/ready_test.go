@@ -148,7 +148,7 @@ func TestAReconcilerThatHangsIsNotLive(t *testing.T) {
 		}
 		settle(2 * time.Minute)
 		if err := s.Live(); err == nil || !strings.Contains(err.Error(), "the reconciler of connector mesh has made no round for 3m0s") {
-			t.Errorf("Live = %v, want who hangs", err)
+			t.Errorf("Live = %v, want the reconciler that hangs", err)
 		}
 		close(c.release)
 		settle(time.Second)

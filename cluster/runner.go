@@ -34,7 +34,7 @@ func (r *reconciler) launch(ctx context.Context, t *topology) *runner {
 	return run
 }
 
-// env returns what the strategy of a topology is lent.
+// env returns what the strategy of a topology may use.
 func (s *shared) env(t Topology) strategy.Env {
 	base := s.connectorOf(t)
 	return strategy.Env{

@@ -53,7 +53,7 @@ var table = []rule{
 
 	{pkg: "cluster", ours: []string{"peer", "strategy", "connector", "internal/backoff", "internal/strictyaml", "cluster/internal/*"},
 		third: []string{hclog, yaml}},
-	{pkg: "cluster/internal/*", ours: []string{"peer", "connector"}},
+	{pkg: "cluster/internal/*", ours: []string{"peer", "connector", "internal/backoff"}},
 
 	{pkg: "gossip", ours: []string{"gossip/*", "internal/hostaddr"}, third: []string{hclog, "github.com/tidwall/btree"}},
 	{pkg: "gossip/internal/*"},
