@@ -1,6 +1,6 @@
-// Package reconcile decides which peers to dial and which to drop: wanted minus connected, in every round. It is pure: answers, lists and the time come in, plans go out; it reads no clock, starts no
-// goroutine and calls no foreign code. One [Ledger] serves one connector, so that topologies that
-// name the same peer count as references to it.
+// Package reconcile decides which peers to dial and which to drop: wanted minus connected, in every round. It is pure: answers, lists and
+// the time come in, plans go out; it reads no clock, starts no goroutine and calls no code of others. One [Ledger] serves one
+// connector, so that topologies that name the same peer count as references to it.
 //
 // A complete answer decides alone which peers are wanted. Where answers stay incomplete, age does: a
 // peer that was neither named nor connected for [ForgetAfter] is no longer wanted.
