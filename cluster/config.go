@@ -31,7 +31,7 @@ type Config struct {
 	root    *yaml.Node
 }
 
-// Topology is one cluster to form: who finds the peers, and who connects them.
+// Topology is one cluster to form: a strategy that finds the peers, and a connector for them.
 type Topology struct {
 	Name string `yaml:"-"`
 	// Strategy names the kind of Config. Set both with [strategy.Kind.Configure].

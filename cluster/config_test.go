@@ -172,14 +172,14 @@ func TestTheFileIsReloadedWhenItChanges(t *testing.T) {
 	for e := range events {
 		seen = append(seen, string(e.Kind))
 		switch {
-		case e.Kind == cluster.PeerConnected && e.Peer.Addr == "10.0.0.1:1":
+		case e.Kind == cluster.EventPeerConnected && e.Peer.Addr == "10.0.0.1:1":
 			write("10.0.0.2:70000")
-		case e.Kind == cluster.ReloadFailed:
+		case e.Kind == cluster.EventReloadFailed:
 			if !strings.Contains(e.Err.Error(), "topology.yaml:3:") {
 				t.Errorf("reload failed with %v, want a place", e.Err)
 			}
 			write("10.0.0.1:1, 10.0.0.2:1")
-		case e.Kind == cluster.PeerConnected && e.Peer.Addr == "10.0.0.2:1":
+		case e.Kind == cluster.EventPeerConnected && e.Peer.Addr == "10.0.0.2:1":
 			if n := mesh.Count("disconnect"); n != 0 {
 				t.Errorf("%d disconnects by the reload", n)
 			}

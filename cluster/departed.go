@@ -20,10 +20,10 @@ type MissingPeer struct {
 	Since time.Time // when it was no longer listed; zero if it never was
 }
 
-// departed remembers who is no longer listed by a connector, to name who is missing.
+// departed remembers the peers that a connector no longer lists, to name those that are missing.
 type departed struct {
-	listed map[string]peer.Peer
-	gone   map[string]MissingPeer
+	listed map[string]peer.Peer   // the last list, by identity
+	gone   map[string]MissingPeer // at most maxDeparted
 }
 
 // identity is the name under which a peer comes back: its address may be another then.
@@ -67,8 +67,8 @@ func byAge(a, b MissingPeer) int {
 	return cmp.Or(b.Since.Compare(a.Since), cmp.Compare(a.Addr, b.Addr))
 }
 
-// missing returns at most n peers that are most likely those that a topology lacks: first who was listed and is wanted, then who was
-// listed, then who is wanted.
+// missing returns at most n peers that are most likely those that a topology lacks: first those that were listed and are
+// wanted, then those that were listed, then those that are wanted.
 func (d *departed) missing(n int, peers []PeerStatus) []MissingPeer {
 	if n <= 0 {
 		return nil

@@ -10,86 +10,106 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-// startDial dials a peer on behalf of the topology that wants it. mu is held.
-func (g *group) startDial(ctx context.Context, c reconcile.Call) {
-	t := g.s.topologies[c.Topology]
-	if t == nil { // removed this moment: the next round knows
-		g.ledger.Dialed(c.Peer.Addr, context.Canceled, time.Now())
-		return
-	}
-	connect := t.connect()
-	g.s.tasks.start("dial of "+c.Peer.String(), func() { g.dial(ctx, c, connect) })
+const dialTimeout = 10 * time.Second
+
+// callCounts counts the calls of Connect and Disconnect that have returned, and those that did not by their deadline.
+type callCounts struct {
+	dials, dialFailures, disconnects, disconnectFailures, overruns uint64
 }
 
-func (g *group) dial(ctx context.Context, c reconcile.Call, connect connector.ConnectFunc) {
-	_, err := call(g.s, ctx, dialTimeout, "connect "+c.Peer.String(), func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, connect(ctx, c.Peer)
-	})
-	var late *errOverdue
-	if errors.As(err, &late) {
-		g.s.mu.Lock()
-		g.ledger.Overdue(c.Peer.Addr, err)
-		g.s.note(noteOverdue, c.Topology, c.Peer, err)
-		g.s.mu.Unlock()
-		g.wakeUp()
+// dial dials a peer and posts the result. It runs outside of the loop, and returns when the call has: also long after its deadline.
+func (r *reconciler) dial(ctx context.Context, c reconcile.Call, connect connector.ConnectFunc) {
+	err := r.callPeer(ctx, "connect "+c.Peer.String(), c.Peer, connect)
+	var late *errOverran
+	overran := errors.As(err, &late)
+	if overran {
+		r.post(func(time.Time) {
+			r.ledger.Overran(c.Peer.Addr, err)
+			r.reportOverrun(c, err)
+		})
 		<-late.done
 	}
-	g.s.mu.Lock()
-	defer g.s.mu.Unlock()
-	var o reconcile.Outcome
-	if late != nil {
-		o = g.ledger.Returned(c.Peer.Addr, err, time.Now())
-	} else {
-		o = g.ledger.Dialed(c.Peer.Addr, err, time.Now())
-	}
-	if ctx.Err() == nil {
-		g.report(c, err, o)
-	}
-	g.wakeUp()
+	r.post(func(now time.Time) {
+		r.calls.dials++
+		if err != nil {
+			r.calls.dialFailures++
+		}
+		finish := r.ledger.Dialed
+		if overran {
+			finish = r.ledger.Returned
+		}
+		if o := finish(c.Peer.Addr, err, now); ctx.Err() == nil {
+			r.reportDial(c, err, o)
+		}
+		r.touch(c.Topology)
+	})
 }
 
-// report publishes and logs a dial that failed, once in a while. mu is held.
-func (g *group) report(c reconcile.Call, err error, o reconcile.Outcome) {
+// callPeer calls a callback for a peer under its deadline.
+func (r *reconciler) callPeer(ctx context.Context, what string, p peer.Peer, f func(context.Context, peer.Peer) error) error {
+	_, err := call(&r.tasks, ctx, dialTimeout, what, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, f(ctx, p)
+	})
+	return err
+}
+
+// reportOverrun reports a call that did not return by its deadline.
+func (r *reconciler) reportOverrun(c reconcile.Call, err error) {
+	r.calls.overruns++
+	r.reporter.note(noticeOverran, c.Topology, c.Peer, err)
+	r.touch(c.Topology)
+}
+
+// touch asks for a round after a call for a topology, and has the topology published.
+func (r *reconciler) touch(topology string) {
+	r.schedule.ask()
+	r.publication.pending = true
+	if t := r.topologies[topology]; t != nil {
+		t.changed = true
+	}
+}
+
+// reportDial publishes and logs a dial that failed, once in a while.
+func (r *reconciler) reportDial(c reconcile.Call, err error, o reconcile.Outcome) {
 	switch {
 	case o.Self:
-		g.s.log.Debug("an address is this node's own", "topology", c.Topology, "peer", c.Peer)
+		r.reporter.debug("an address is this node's own", "topology", c.Topology, "peer", c.Peer)
 	case o.Foreign && errors.Is(err, connector.ErrUntrusted):
-		g.note(noteUntrusted, PeerUntrusted, c, err)
+		r.reportPeer(noticeUntrusted, EventPeerUntrusted, c, err)
 	case o.Foreign:
-		g.note(noteForeign, PeerForeign, c, err)
+		r.reportPeer(noticeForeign, EventPeerForeign, c, err)
 	case o.Report && !errors.Is(err, connector.ErrForeign) && !errors.Is(err, connector.ErrUntrusted):
-		g.note(noteUnreachable, DialFailed, c, err)
+		r.reportPeer(noticeUnreachable, EventDialFailed, c, err)
 	}
 }
 
-// startDrop disconnects a peer on behalf of the topology that wanted it. mu is held.
-func (g *group) startDrop(ctx context.Context, c reconcile.Call) {
-	var disconnect connector.DisconnectFunc
-	if t := g.s.topologies[c.Topology]; t != nil {
-		disconnect = t.disconnect()
-	} else if g.base != nil { // of a topology that was removed
-		disconnect = g.base.Disconnect
-	} else {
-		disconnect = connector.Funcs{}.Disconnect
+// disconnectFor returns the function that disconnects a peer of a plan. Its topology may have been removed.
+func (r *reconciler) disconnectFor(c reconcile.Call) connector.DisconnectFunc {
+	if t := r.topologies[c.Topology]; t != nil {
+		return r.disconnect(t.settings)
 	}
-	g.s.tasks.start("drop of "+c.Peer.String(), func() { g.drop(ctx, c, disconnect) })
+	if r.base != nil {
+		return r.base.Disconnect
+	}
+	return connector.Funcs{}.Disconnect
 }
 
-func (g *group) drop(ctx context.Context, c reconcile.Call, disconnect func(context.Context, peer.Peer) error) {
-	_, err := call(g.s, ctx, dialTimeout, "disconnect "+c.Peer.String(), func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, disconnect(ctx, c.Peer)
-	})
-	var late *errOverdue
+// drop disconnects a peer and posts the result. It runs outside of the loop, and returns when the call has.
+func (r *reconciler) drop(ctx context.Context, c reconcile.Call, disconnect connector.DisconnectFunc) {
+	err := r.callPeer(ctx, "disconnect "+c.Peer.String(), c.Peer, disconnect)
+	var late *errOverran
 	if errors.As(err, &late) {
-		g.s.mu.Lock()
-		g.s.note(noteOverdue, c.Topology, c.Peer, err)
-		g.s.mu.Unlock()
+		r.post(func(time.Time) { r.reportOverrun(c, err) })
 		<-late.done
 	}
-	g.s.mu.Lock()
-	defer g.s.mu.Unlock()
-	if o := g.ledger.Dropped(c.Peer.Addr, err, time.Now()); o.Report && ctx.Err() == nil {
-		g.note(noteStays, DisconnectFailed, c, o.Err)
-	}
-	g.wakeUp()
+	r.post(func(now time.Time) {
+		r.calls.disconnects++
+		if err != nil {
+			r.calls.disconnectFailures++
+		}
+		if o := r.ledger.Dropped(c.Peer.Addr, err, now); o.Report && ctx.Err() == nil {
+			r.reportPeer(noticeStays, EventDisconnectFailed, c, o.Err)
+		}
+		r.touch(c.Topology)
+	})
 }

@@ -206,12 +206,12 @@ func TestAPeerThatStaysListedAfterDisconnectIsReportedOnce(t *testing.T) {
 			settle(10 * time.Second)
 			run.set("a")
 		}
-		t.Logf("in an hour: %d calls, %d lines, %d events dropped", calls, len(log.lines("disconnect")), len(events.of(cluster.PeerDropped)))
+		t.Logf("in an hour: %d calls, %d lines, %d events dropped", calls, len(log.lines("disconnect")), len(events.of(cluster.EventPeerDropped)))
 		if calls > 25 {
 			t.Errorf("%d calls of disconnect in an hour, want at most 25", calls)
 		}
-		if got := events.of(cluster.PeerDropped); len(got) != 0 {
-			t.Errorf("%d events that say that the peer was disconnected, want none: it is still listed", len(got))
+		if got := events.of(cluster.EventPeerDropped); len(got) != 0 {
+			t.Errorf("%d events of a disconnected peer, want none: it is still listed", len(got))
 		}
 		if got := events.of("disconnect_failed"); len(got) != 1 || len(log.lines("WARN", "disconnect")) != 1 {
 			t.Errorf("%d events and the lines %q, want one of each", len(got), log.lines("disconnect"))
@@ -311,7 +311,7 @@ func TestFormingWithAHundredPeersTakesAFewLines(t *testing.T) {
 		if lines := log.lines(); len(lines) > 20 {
 			t.Errorf("%d lines for 99 peers, of which 33 cannot be reached, want at most 20; the last:\n%s", len(lines), lines[len(lines)-1])
 		}
-		if up, down := len(events.of(cluster.PeerConnected)), len(events.of(cluster.DialFailed)); up != 66 || down != 33 {
+		if up, down := len(events.of(cluster.EventPeerConnected)), len(events.of(cluster.EventDialFailed)); up != 66 || down != 33 {
 			t.Errorf("events of %d peers connected and %d not reached, want one each: 66 and 33", up, down)
 		}
 	})
@@ -334,7 +334,7 @@ func TestASourceThatFailsEverySecondTimeIsLoggedEverMoreRarely(t *testing.T) {
 		if len(lines) < 4 || len(lines) > 30 {
 			t.Errorf("%d lines in an hour, want 4..30", len(lines))
 		}
-		if n := len(events.of(cluster.SourceFailed)); n != 360 {
+		if n := len(events.of(cluster.EventSourceFailed)); n != 360 {
 			t.Errorf("%d events, want 360: one for each failure", n)
 		}
 	})

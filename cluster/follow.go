@@ -84,7 +84,7 @@ type follower struct {
 
 // run runs the strategy until ctx is done or an error is permanent, again after every early return.
 func (f *follower) run(ctx context.Context) {
-	var b backoff
+	var restarts restart
 	for {
 		started := time.Now()
 		err := guard(func() error {
@@ -101,7 +101,7 @@ func (f *follower) run(ctx context.Context) {
 			err = errors.New("it returned before its context ended")
 		}
 		f.Fail(fmt.Errorf("strategy %s crashed: %w", f.config.Kind, err))
-		if strategy.IsPermanent(err) || !b.wait(ctx, time.Since(started)) {
+		if strategy.IsPermanent(err) || !restarts.wait(ctx, time.Since(started)) {
 			return
 		}
 	}

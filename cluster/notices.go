@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,30 +15,7 @@ import (
 const (
 	noticeDelay = time.Second // after the first peer, so that peers of one moment share a line
 	noticeNames = 3           // peers that a line names
-
-	minLogGap = 10 * time.Second // between two lines of one kind, doubling
-	maxLogGap = 10 * time.Minute // up to this while they keep coming,
-	logQuiet  = 2 * time.Minute  // until there was none for this time, or two gaps
 )
-
-// pacer spaces the lines of one kind: they come more and more rarely while they keep coming.
-type pacer struct {
-	logged time.Time // the last line
-	gap    time.Duration
-}
-
-// next returns the time before which no line of this kind may come.
-func (p *pacer) next() time.Time { return p.logged.Add(p.gap) }
-
-// passed takes note of a line.
-func (p *pacer) passed(now time.Time) {
-	if !p.logged.IsZero() && now.Sub(p.logged) < max(2*p.gap, logQuiet) {
-		p.gap = min(2*p.gap, maxLogGap)
-	} else {
-		p.gap = minLogGap
-	}
-	p.logged = now
-}
 
 // noticeKind is something that happens to single peers. In a cluster of N nodes it may happen N times on each, so the log
 // has a line for each peer at level DEBUG and one for many of them at the level given here.
@@ -50,30 +26,27 @@ type noticeKind struct {
 }
 
 var (
-	noteConnected   = &noticeKind{hclog.Info, "peer connected", "peers connected"}
-	noteLost        = &noticeKind{hclog.Info, "peer lost", "peers lost"}
-	noteDropped     = &noticeKind{hclog.Info, "peer disconnected because it is no longer found", "peers disconnected because they are no longer found"}
-	noteForgotten   = &noticeKind{hclog.Info, "peer given up because no answer names it", "peers given up because no answer names them"}
-	noteUnreachable = &noticeKind{hclog.Warn, "peer cannot be reached", "peers cannot be reached; they are dialled again"}
-	noteForeign     = &noticeKind{hclog.Warn, "peer belongs to another cluster", "peers belong to another cluster"}
-	noteUntrusted   = &noticeKind{hclog.Warn, "peer has other keys or certificates", "peers have other keys or certificates than this node"}
-	noteUnlisted    = &noticeKind{hclog.Warn, "peer is not listed although it was connected", "peers are not listed although they were connected; return from List the address that was dialled, or the ID"}
-	noteStays       = &noticeKind{hclog.Warn, "peer cannot be disconnected", "peers cannot be disconnected; it is tried again more and more rarely"}
-	noteOverdue     = &noticeKind{hclog.Warn, "call did not return by its deadline", "calls did not return by their deadline; each peer is called again when its call has returned"}
+	noticeConnected   = &noticeKind{hclog.Info, "peer connected", "peers connected"}
+	noticeLost        = &noticeKind{hclog.Info, "peer lost", "peers lost"}
+	noticeDropped     = &noticeKind{hclog.Info, "peer disconnected because it is no longer found", "peers disconnected because they are no longer found"}
+	noticeForgotten   = &noticeKind{hclog.Info, "peer given up because no answer names it", "peers given up because no answer names them"}
+	noticeUnreachable = &noticeKind{hclog.Warn, "peer cannot be reached", "peers cannot be reached; they are dialled again"}
+	noticeForeign     = &noticeKind{hclog.Warn, "peer belongs to another cluster", "peers belong to another cluster"}
+	noticeUntrusted   = &noticeKind{hclog.Warn, "peer has other keys or certificates", "peers have other keys or certificates than this node"}
+	noticeUnlisted    = &noticeKind{hclog.Warn, "peer is not listed although it was connected", "peers are not listed although they were connected; return from List the address that was dialled, or the ID"}
+	noticeStays       = &noticeKind{hclog.Warn, "peer cannot be disconnected", "peers cannot be disconnected; it is tried again more and more rarely"}
+	noticeOverran     = &noticeKind{hclog.Warn, "call did not return by its deadline", "calls did not return by their deadline; each peer is called again when its call has returned"}
 )
 
-// notices are what the log has not reported yet. The supervisor's mu guards them.
-type notices struct {
-	pending map[noticeKey]*notice
-	wake    chan struct{} // of one: a first peer was noted
-}
+// notices are what the log has not reported yet. The reporter's mutex guards them.
+type notices map[noticeKey]*notice
 
 type noticeKey struct {
 	topology string
 	kind     *noticeKind
 }
 
-// notice is one kind of news about the peers of one topology.
+// notice is one kind of change of the peers of one topology.
 type notice struct {
 	pacer
 	peers []peer.Peer // since the last line, each once
@@ -82,37 +55,25 @@ type notice struct {
 	due   time.Time // of the next line
 }
 
-func (n *notices) init() {
-	n.pending = make(map[noticeKey]*notice)
-	n.wake = make(chan struct{}, 1)
-}
-
-// note logs what happened to a peer at level DEBUG, and counts it for the next line about many. mu is held.
-func (s *Supervisor) note(kind *noticeKind, topology string, p peer.Peer, err error) {
-	if s.log.IsDebug() {
-		s.log.Debug(kind.one, append([]any{"topology", topology, "peer", p}, errorArgs(err)...)...)
+// add counts a peer for the next line. It reports whether it is the first since the last line.
+func (n notices) add(key noticeKey, p peer.Peer, err error, now time.Time) (first bool) {
+	one := n[key]
+	if one == nil {
+		one = &notice{addrs: make(map[string]bool)}
+		n[key] = one
 	}
-	key := noticeKey{topology, kind}
-	n := s.notices.pending[key]
-	if n == nil {
-		n = &notice{addrs: make(map[string]bool)}
-		s.notices.pending[key] = n
+	if one.addrs[p.Addr] {
+		return false
 	}
-	if n.addrs[p.Addr] {
-		return
+	one.addrs[p.Addr] = true
+	if one.peers = append(one.peers, p); len(one.peers) > 1 {
+		return false
 	}
-	n.addrs[p.Addr] = true
-	if n.peers = append(n.peers, p); len(n.peers) > 1 {
-		return
+	one.err, one.due = err, now.Add(noticeDelay)
+	if next := one.next(); next.After(one.due) {
+		one.due = next
 	}
-	n.err, n.due = err, time.Now().Add(noticeDelay)
-	if next := n.next(); next.After(n.due) {
-		n.due = next
-	}
-	select {
-	case s.notices.wake <- struct{}{}:
-	default:
-	}
+	return true
 }
 
 // noticeLine is a line about many peers.
@@ -121,24 +82,13 @@ type noticeLine struct {
 	args []any
 }
 
-// logNotices writes the lines that are due, or all, in a fixed order. It returns the time of the next; zero if none waits.
-func (s *Supervisor) logNotices(now time.Time, all bool) (next time.Time) {
-	s.mu.Lock()
-	due, next := s.notices.take(now, all)
-	s.mu.Unlock() // a log writer may be slow
-	for _, line := range due {
-		s.log.Log(line.kind.level, line.kind.many, line.args...)
-	}
-	return next
-}
-
-// take returns the lines that are due, or all, and the time of the next.
-func (n *notices) take(now time.Time, all bool) (due []noticeLine, next time.Time) {
-	for key, one := range n.pending {
+// take returns the lines that are due, or all, in a fixed order, and the time of the next; zero if none waits.
+func (n notices) take(now time.Time, all bool) (due []noticeLine, next time.Time) {
+	for key, one := range n {
 		switch {
 		case len(one.peers) == 0:
 			if now.Sub(one.logged) > 2*maxLogGap {
-				delete(n.pending, key)
+				delete(n, key)
 			}
 		case all || !one.due.After(now):
 			args := []any{"topology", key.topology, "count", len(one.peers), "peers", nameSome(one.peers)}
@@ -167,17 +117,4 @@ func nameSome(peers []peer.Peer) string {
 	}
 	shown := noticeNames - 1
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
-}
-
-// errorArgs returns the pairs that a log line has of an error, with the stack if it was a panic.
-func errorArgs(err error) []any {
-	if err == nil {
-		return nil
-	}
-	args := []any{"error", err}
-	var p *panicError
-	if errors.As(err, &p) {
-		args = append(args, "stack", p.stack)
-	}
-	return args
 }

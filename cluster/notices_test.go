@@ -55,19 +55,17 @@ func TestLinesOfOneKindComeEverMoreRarelyUntilTheyEnd(t *testing.T) {
 
 func TestEachPeerHasALineAtLevelDebugAndManyShareOneAbove(t *testing.T) {
 	var text bytes.Buffer
-	s := &Supervisor{log: hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: &text, DisableTime: true})}
-	s.notices.init()
+	var r reporter
+	r.init(hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: &text, DisableTime: true}))
 	now := time.Now()
-	s.mu.Lock()
 	for _, p := range append(peersNamed(30), peersNamed(2)...) { // two of them twice
-		s.note(noteUnreachable, "lan", p, errors.New("connection refused"))
+		r.note(noticeUnreachable, "lan", p, errors.New("connection refused"))
 	}
-	s.note(noteConnected, "lan", peer.Peer{Addr: "10.1.0.1:1"}, nil)
-	s.mu.Unlock()
-	if next := s.logNotices(now, false); next.Sub(now) < noticeDelay/2 || strings.Contains(text.String(), "[WARN]") {
+	r.note(noticeConnected, "lan", peer.Peer{Addr: "10.1.0.1:1"}, nil)
+	if next := r.flush(now, false); next.Sub(now) < noticeDelay/2 || strings.Contains(text.String(), "[WARN]") {
 		t.Errorf("the next line is due in %v, want a second, and no line before:\n%s", next.Sub(now), text.String())
 	}
-	s.logNotices(now.Add(2*noticeDelay), false)
+	r.flush(now.Add(2*noticeDelay), false)
 	got := text.String()
 	if n := strings.Count(got, "[DEBUG] peer cannot be reached: topology=lan peer=n"); n != 32 {
 		t.Errorf("%d lines at level DEBUG, want 32", n)
@@ -81,7 +79,7 @@ func TestEachPeerHasALineAtLevelDebugAndManyShareOneAbove(t *testing.T) {
 		}
 	}
 	before := text.Len()
-	if next := s.logNotices(now.Add(time.Hour), true); !next.IsZero() || text.Len() != before {
+	if next := r.flush(now.Add(time.Hour), true); !next.IsZero() || text.Len() != before {
 		t.Errorf("nothing was noted, and the next line is due at %v after:\n%s", next, text.String()[before:])
 	}
 }
@@ -107,7 +105,7 @@ func TestAReminderComesAtOnceWhenTheSubstanceChangesAndElseEverMoreRarely(t *tes
 			if r.due(substance(i/6), now) {
 				lines++
 			}
-			now = now.Add(explainEvery)
+			now = now.Add(reportEvery)
 		}
 		return lines
 	}
@@ -115,7 +113,7 @@ func TestAReminderComesAtOnceWhenTheSubstanceChangesAndElseEverMoreRarely(t *tes
 	if n := count(&same, func(int) string { return "a" }); n < 8 || n > 12 {
 		t.Errorf("%d lines in an hour without a change, want 8..12", n)
 	}
-	if !same.due("b", now) || same.due("b", now.Add(explainEvery/4)) {
+	if !same.due("b", now) || same.due("b", now.Add(reportEvery/4)) {
 		t.Error("a change after an hour without one is not logged once at once")
 	}
 	if n := count(&flaps, func(minute int) string { return fmt.Sprint(minute % 2) }); n > 25 {

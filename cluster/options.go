@@ -23,7 +23,7 @@ func WithLogger(log hclog.Logger) Option {
 }
 
 // WithConnector registers a connector under a name. The first one given serves the topologies that
-// name none. If it has a life of its own ([connector.Runner]), the supervisor runs it. A nil connector, a [connector.Funcs] without
+// name none. If it is a [connector.Runner], the supervisor runs it. A nil connector, a [connector.Funcs] without
 // a callback that is required and a name that is empty or taken are errors.
 func WithConnector(name string, c connector.Connector) Option {
 	return func(s *Supervisor) {
@@ -53,7 +53,7 @@ func WithList(name string, f connector.ListFunc) Option {
 	return func(s *Supervisor) { registerCallback(s, "list", s.lists, name, f, f == nil) }
 }
 
-// WithResolver sets the resolver that strategies are lent; without it, or with nil, that is net.DefaultResolver.
+// WithResolver sets the resolver that strategies get in their Env; without it, or with nil, that is net.DefaultResolver.
 func WithResolver(r strategy.Resolver) Option {
 	return func(s *Supervisor) { s.resolver = r }
 }

@@ -52,7 +52,7 @@ func (p *parser) document(root *yaml.Node) *Config {
 		})
 		p.errs = append(p.errs, err)
 	}
-	if decoded == nil { // what could not be decoded is not what the file says
+	if decoded == nil { // else Node is not what the file has
 		p.errs = append(p.errs, c.checkNode())
 	}
 	return c

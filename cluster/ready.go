@@ -19,16 +19,15 @@ var (
 	errStopped = errors.New("the supervisor has stopped")
 )
 
-// Live returns nil while the loops of a running supervisor turn, whoever is connected: for a liveness probe. It returns an error before
+// Live returns nil while the loops of a running supervisor turn, whichever peers are connected: for a liveness probe. It returns an error before
 // Run, after its end, and when a reconciler has made no round for 2 minutes, because a connector hangs where it must not.
 func (s *Supervisor) Live() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.runs(); err != nil {
+	now := s.board.load()
+	if err := now.runs(); err != nil {
 		return err
 	}
-	for _, key := range slices.Sorted(maps.Keys(s.groups)) {
-		if silent := time.Since(s.groups[key].turned); silent > liveTimeout {
+	for _, key := range slices.Sorted(maps.Keys(now.connectors)) {
+		if silent := time.Since(now.connectors[key].round); silent > liveTimeout {
 			return fmt.Errorf("the reconciler of %s has made no round for %v", key, silent.Round(time.Second))
 		}
 	}
@@ -43,12 +42,13 @@ func (s *Supervisor) Live() error {
 // error, also for what had formed.
 func (s *Supervisor) Formed(ctx context.Context, topologies ...string) error {
 	for {
-		missing, change, err := s.unformed(topologies)
+		now := s.board.load()
+		missing, err := now.unformed(topologies)
 		if err != nil || len(missing) == 0 {
 			return err
 		}
 		select {
-		case <-change:
+		case <-now.replaced:
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", notYet("has not formed", missing), context.Cause(ctx))
 		}
@@ -60,19 +60,15 @@ func (s *Supervisor) Formed(ctx context.Context, topologies ...string) error {
 // gives for each topology the reason why it is not. It is for alerts: a probe that fails while another node restarts makes an
 // outage of a restart.
 func (s *Supervisor) Whole(topologies ...string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.runs(); err != nil {
+	now := s.board.load()
+	if err := now.runs(); err != nil {
 		return err
 	}
-	chosen, err := s.chosen(topologies)
-	if err != nil {
-		return err
+	missing, err := now.without(topologies, func(t *TopologyStatus) bool { return t.Whole })
+	if err == nil && len(missing) > 0 {
+		err = notYet("is not whole", missing)
 	}
-	if missing := s.statusesOf(chosen, (*topology).isWhole); len(missing) > 0 {
-		return notYet("is not whole", missing)
-	}
-	return nil
+	return err
 }
 
 // notYet joins the reasons of topologies.
@@ -84,100 +80,41 @@ func notYet(what string, missing []TopologyStatus) error {
 	return errors.New(strings.Join(reasons, "; "))
 }
 
-// runs returns nil while Run runs. mu is held.
-func (s *Supervisor) runs() error {
-	switch {
-	case s.ended:
+// runs returns nil while Run runs.
+func (s *snapshot) runs() error {
+	switch s.phase {
+	case ended:
 		return errStopped
-	case s.ctx == nil:
+	case notRun:
 		return errNotRun
 	}
 	return nil
 }
 
-// chosen returns the named topologies, or all, in the order of the configuration. mu is held.
-func (s *Supervisor) chosen(names []string) ([]*topology, error) {
+// unformed returns those of the named topologies, or of all, that have not formed.
+func (s *snapshot) unformed(names []string) ([]TopologyStatus, error) {
+	switch {
+	case s.phase == ended:
+		return nil, errStopped
+	case s.formed && len(names) == 0:
+		return nil, nil
+	}
+	return s.without(names, func(t *TopologyStatus) bool { return t.Formed })
+}
+
+// without returns the status of those of the named topologies, or of all, for which a condition does not hold.
+func (s *snapshot) without(names []string, holds func(*TopologyStatus) bool) (missing []TopologyStatus, err error) {
 	for _, name := range names {
 		if s.topologies[name] == nil {
 			return nil, fmt.Errorf("no topology is named %q", name)
 		}
 	}
-	var chosen []*topology
-	for _, c := range s.config.Topologies {
-		if len(names) == 0 || slices.Contains(names, c.Name) {
-			chosen = append(chosen, s.topologies[c.Name])
-		}
-	}
-	return chosen, nil
-}
-
-// statusesOf returns the status of each topology for which a condition does not hold. mu is held.
-func (s *Supervisor) statusesOf(topologies []*topology, holds func(*topology) bool) []TopologyStatus {
-	var missing []TopologyStatus
 	now := time.Now()
-	for _, t := range topologies {
-		if !holds(t) {
-			missing = append(missing, t.status(now))
+	for _, t := range s.config.Topologies {
+		v := s.topologies[t.Name]
+		if (len(names) == 0 || slices.Contains(names, t.Name)) && !holds(&v.status) {
+			missing = append(missing, v.at(now, s.phase))
 		}
 	}
-	return missing
-}
-
-// unformed returns the topologies that have not formed, and a channel that is closed when that may have changed.
-func (s *Supervisor) unformed(names []string) ([]TopologyStatus, <-chan struct{}, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended {
-		return nil, nil, errStopped
-	}
-	chosen, err := s.chosen(names)
-	if err != nil || s.formed && len(names) == 0 {
-		return nil, nil, err
-	}
-	return s.statusesOf(chosen, func(t *topology) bool { return t.formed }), s.changes(), nil
-}
-
-// changes returns a channel that is closed when the status may have changed. mu is held.
-func (s *Supervisor) changes() <-chan struct{} {
-	if s.changed == nil {
-		s.changed = make(chan struct{})
-	}
-	return s.changed
-}
-
-// notifyStatus wakes those who wait for a change of the status, and reports what has formed or is whole or no longer. mu is held.
-func (s *Supervisor) notifyStatus() {
-	if s.changed != nil {
-		close(s.changed)
-		s.changed = nil
-	}
-	if s.ended { // an orderly end is no news of the cluster
-		return
-	}
-	formed := true
-	for _, c := range s.config.Topologies {
-		t := s.topologies[c.Name]
-		if whole := t.isWhole(); whole != t.wasWhole {
-			t.wasWhole = whole
-			s.reportWhole(t, whole)
-		}
-		formed = formed && t.formed
-	}
-	s.formed = s.formed || formed
-}
-
-// reportWhole logs and publishes that a topology is whole, or no longer. mu is held.
-func (s *Supervisor) reportWhole(t *topology, whole bool) {
-	name := t.settings.Name
-	phrase, kind := "topology is not whole any longer", TopologyNotWhole
-	switch {
-	case whole && t.formed:
-		phrase, kind = "topology is whole again", TopologyWhole
-	case whole:
-		t.formed = true
-		s.emit(Event{Kind: TopologyFormed, Topology: name})
-		phrase, kind = "topology has formed", TopologyWhole
-	}
-	s.log.Info(phrase, "topology", name, "why", t.status(time.Now()).Why)
-	s.emit(Event{Kind: kind, Topology: name})
+	return missing, nil
 }

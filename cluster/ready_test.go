@@ -148,7 +148,7 @@ func TestAReconcilerThatHangsIsNotLive(t *testing.T) {
 		}
 		settle(2 * time.Minute)
 		if err := s.Live(); err == nil || !strings.Contains(err.Error(), "the reconciler of connector mesh has made no round for 3m0s") {
-			t.Errorf("Live = %v, want who hangs", err)
+			t.Errorf("Live = %v, want the reconciler that hangs", err)
 		}
 		close(c.release)
 		settle(time.Second)
@@ -248,7 +248,7 @@ func TestAPeerWithAnotherKeyIsReportedAsSuch(t *testing.T) {
 		events := watch(t, s)
 		source.run(t, 1).set("a")
 		settle(10 * time.Minute)
-		if got := events.of(cluster.PeerUntrusted); len(got) != 1 || len(events.of(cluster.PeerForeign)) > 0 {
+		if got := events.of(cluster.EventPeerUntrusted); len(got) != 1 || len(events.of(cluster.EventPeerForeign)) > 0 {
 			t.Errorf("events %v, want one of the keys and none of another cluster", got)
 		}
 		if n := len(log.lines("other keys or certificates")); n != 1 {

@@ -17,9 +17,8 @@ func (s *Supervisor) watchConfig(ctx context.Context) {
 	defer signal.Stop(hangup)
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
-	s.mu.Lock()
-	path, seen := s.config.path, s.config.stamp
-	s.mu.Unlock()
+	config := s.board.load().config
+	path, seen := config.path, config.stamp
 	for {
 		select {
 		case <-ctx.Done():
@@ -35,8 +34,8 @@ func (s *Supervisor) watchConfig(ctx context.Context) {
 	}
 }
 
-// fileStamp tells two versions of a file apart. Links are followed, so that the swap of a
-// directory behind a link, as Kubernetes does it, is seen.
+// fileStamp differs between two versions of a file. Links are followed, so that the replacement of a directory behind a link, as
+// Kubernetes does it, is noticed.
 type fileStamp struct {
 	modified time.Time
 	size     int64
@@ -46,7 +45,7 @@ type fileStamp struct {
 func stampOf(path string) fileStamp {
 	info, err := os.Stat(path)
 	if err != nil {
-		return fileStamp{} // reading it says what is wrong
+		return fileStamp{} // reading it returns what is wrong
 	}
 	link, _ := os.Readlink(path) // "" unless it is one
 	return fileStamp{info.ModTime(), info.Size(), link}
@@ -54,18 +53,15 @@ func stampOf(path string) fileStamp {
 
 // reloadConfig applies the file. Mistakes leave everything as it is.
 func (s *Supervisor) reloadConfig(path string) {
-	s.mu.Lock()
-	options := s.config.options
-	s.mu.Unlock()
-	c, err := Load(path, options)
+	c, err := Load(path, s.board.load().config.options)
 	if err == nil {
 		err = s.Apply(c)
 	}
 	if err != nil {
 		s.log.Error("configuration not reloaded; the one before stays in force", "error", err)
-		s.emit(Event{Kind: ReloadFailed, Err: err})
+		s.feed.emit(Event{Kind: EventReloadFailed, Err: err})
 		return
 	}
 	s.log.Info("configuration reloaded", "file", path)
-	s.emit(Event{Kind: Reloaded})
+	s.feed.emit(Event{Kind: EventReloaded})
 }

@@ -56,7 +56,7 @@ func localHosts() []string {
 	}
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
-		return hosts // dialling them tells as well
+		return hosts // dialling them finds out too
 	}
 	for _, a := range addrs {
 		if n, ok := a.(*net.IPNet); ok {

@@ -3,7 +3,6 @@ package cluster
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
@@ -11,102 +10,47 @@ import (
 
 var _ strategy.Sink = (*sink)(nil)
 
-// sink takes the answers of one run of a strategy. Those that come after the run ended, or
-// after another runner took over, are dropped.
+// sink takes the reports of one attempt of a runner and posts them to the loop that owns the topology. Those that come after the attempt
+// ended, or after another runner took over, are dropped there.
 type sink struct {
-	r      *runner
-	closed bool // guarded by the supervisor's mu
+	run     *runner
+	attempt int
+	done    <-chan struct{} // of the runner's context
 }
 
+// Set reports a complete answer; one with addresses that are not valid counts as incomplete.
 func (k *sink) Set(all []peer.Peer) {
 	peers, err := canonical(all)
-	k.take(func(t *topology, now time.Time) bool {
-		if err != nil {
-			return k.partial(t, peers, err, now)
-		}
-		news := t.group.ledger.Set(t.settings.Name, peers, now)
-		t.answered(now)
-		k.noteLeaving(t)
-		return news
-	})
+	if err != nil {
+		k.post(report{kind: reportAdd, peers: peers, err: err})
+		return
+	}
+	k.post(report{kind: reportSet, peers: peers})
 }
 
+// Add reports an incomplete answer.
 func (k *sink) Add(some []peer.Peer) {
 	peers, err := canonical(some)
-	k.take(func(t *topology, now time.Time) bool { return k.partial(t, peers, err, now) })
+	k.post(report{kind: reportAdd, peers: peers, err: err})
 }
 
+// Fail reports that there was no answer.
 func (k *sink) Fail(err error) {
 	if err == nil {
 		err = errors.New("the strategy reported a failure without an error")
 	}
-	s := k.r.t.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch t := k.r.t; {
-	case k.closed:
-	case k.r == t.current:
-		t.fail(err)
-	case k.r == t.pending:
-		t.pendingErr = err
-	}
+	k.post(report{kind: reportFail, err: err})
 }
 
-func (k *sink) close() {
-	s := k.r.t.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k.closed = true
-}
-
-// take lets an answer in. The first one of a changed strategy ends the strategy before it.
-func (k *sink) take(apply func(t *topology, now time.Time) (news bool)) {
-	t := k.r.t
-	t.s.mu.Lock()
-	defer t.s.mu.Unlock()
-	switch {
-	case k.closed || k.r != t.current && k.r != t.pending:
-		return
-	case k.r == t.pending:
-		t.current.stop()
-		t.current, t.pending, t.pendingErr = k.r, nil, nil
-		t.s.log.Info("changed strategy took over", "topology", t.settings.Name, "strategy", k.r.config.Kind)
-	}
-	t.state = Running
-	if apply(t, time.Now()) {
-		t.group.wakeUp()
-	}
-	t.s.notifyStatus()
-}
-
-// partial takes an answer that is not complete, with the reason, if any. mu is held.
-func (k *sink) partial(t *topology, peers []peer.Peer, err error, now time.Time) bool {
-	if wanted, _ := t.group.ledger.Counts(t.settings.Name); wanted+len(peers) > maxPeers {
-		peers, err = nil, errTooMany
-	}
-	t.lastAdd = now
-	news := t.group.ledger.Add(t.settings.Name, peers, now)
-	if err != nil {
-		t.fail(err)
-	}
-	return news
-}
-
-// noteLeaving reports when this node appears to have been removed from the source. mu is held.
-func (k *sink) noteLeaving(t *topology) {
-	leaving := t.group.ledger.Leaving(t.settings.Name)
-	if leaving && !t.leaving {
-		t.s.log.Warn("this node is no longer in the answers; it dials no peer until it is listed again",
-			"topology", t.settings.Name)
-		t.s.emit(Event{Kind: SelfMissing, Topology: t.settings.Name})
-	}
-	t.leaving = leaving
+func (k *sink) post(r report) {
+	r.run, r.attempt = k.run, k.attempt
+	k.run.mailbox.post(k.done, r)
 }
 
 var errTooMany = fmt.Errorf("an answer with more than %d peers is not believed", maxPeers)
 
-// canonical brings the addresses into canonical form, in a slice of its own if any is not. Peers whose address makes
-// no sense are left out and named in the error.
+// canonical brings the addresses into canonical form, in a slice of its own if any is not. Peers with an address that is not valid are
+// left out and named in the error.
 func canonical(peers []peer.Peer) ([]peer.Peer, error) {
 	if len(peers) > maxPeers {
 		return nil, errTooMany

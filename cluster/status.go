@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/goconvoke/convoke/cluster/internal/reconcile"
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -57,7 +56,7 @@ type TopologyStatus struct {
 	Handover  error // why a changed configuration is not in force yet
 
 	Peers   []PeerStatus  // sorted by address
-	Missing []MissingPeer // of a topology that is not whole: who it most likely lacks, at most as many as it does
+	Missing []MissingPeer // of a topology that is not whole: the peers that it most likely lacks, at most as many as it lacks
 }
 
 // PeerStatus is what is known of one peer.
@@ -72,36 +71,20 @@ type PeerStatus struct {
 	Foreign   bool      // it belongs to another cluster, or has other keys or certificates
 }
 
-// Status returns a snapshot.
-func (s *Supervisor) Status() Status {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := time.Now()
-	status := Status{Cluster: s.config.Node.Cluster, Node: s.node.Name, Formed: s.formed && !s.ended}
-	for _, key := range slices.Sorted(maps.Keys(s.groups)) {
-		g := s.groups[key]
-		status.Connectors = append(status.Connectors, ConnectorStatus{g.name, g.listed, g.listErr, g.last})
-	}
-	for _, c := range s.config.Topologies {
-		status.Topologies = append(status.Topologies, s.topologies[c.Name].status(now))
-	}
-	return status
-}
+// Status returns the newest snapshot, which is 50 ms old at most. Slices in it are shared by all callers and must not be changed.
+func (s *Supervisor) Status() Status { return s.board.load().status(time.Now()) }
 
-// Watch yields a snapshot at once and then whenever something may have changed, at most once for each round of a reconciler and each
-// answer of a strategy. A slow reader misses snapshots in between, never the newest, and delays nothing. It ends with ctx or
-// with Run, after a last snapshot.
+// Watch yields a snapshot at once and then whenever another one is published. A slow reader misses snapshots in between, never the
+// newest, and delays nothing. It ends with ctx or with Run, after a last snapshot.
 func (s *Supervisor) Watch(ctx context.Context) iter.Seq[Status] {
 	return func(yield func(Status) bool) {
 		for {
-			s.mu.Lock()
-			change, ended := s.changes(), s.ended
-			s.mu.Unlock()
-			if !yield(s.Status()) || ended {
+			now := s.board.load()
+			if !yield(now.status(time.Now())) || now.phase == ended {
 				return
 			}
 			select {
-			case <-change:
+			case <-now.replaced:
 			case <-ctx.Done():
 				return
 			}
@@ -109,61 +92,14 @@ func (s *Supervisor) Watch(ctx context.Context) iter.Seq[Status] {
 	}
 }
 
-// status returns a snapshot of one topology. mu is held.
-func (t *topology) status(now time.Time) TopologyStatus {
-	ts := TopologyStatus{
-		Name: t.settings.Name, Strategy: t.settings.Config.Kind, Connector: t.s.connectorName(t.settings),
-		State: t.state, Expect: t.settings.Expect, MinPeers: t.settings.minPeers(),
-		LastSet: t.lastSet, LastAdd: t.lastAdd, LastFail: t.lastFail, Err: t.err,
-		Stale: t.isStale(now), Restarts: t.restarts, Handover: t.pendingErr,
+// status returns the snapshot as it reads at a time.
+func (s *snapshot) status(now time.Time) Status {
+	status := Status{Cluster: s.config.Node.Cluster, Node: s.node, Formed: s.formed && s.phase != ended}
+	for _, key := range slices.Sorted(maps.Keys(s.connectors)) {
+		status.Connectors = append(status.Connectors, s.connectors[key].status)
 	}
-	if t.group != nil {
-		l := t.group.ledger.Topology(t.settings.Name)
-		ts.ListErr = t.group.listErr
-		ts.Wanted, ts.Connected = l.Wanted, t.connectedOf(l.Connected)
-		ts.EmptyHeld, ts.SelfSeen, ts.Leaving = l.EmptyHeld, l.SelfSeen, l.Leaving
-		for _, p := range l.Peers {
-			ts.Peers = append(ts.Peers, PeerStatus(p))
-		}
+	for _, t := range s.config.Topologies {
+		status.Topologies = append(status.Topologies, s.topologies[t.Name].at(now, s.phase))
 	}
-	ts.Formed, ts.Whole = t.formed, t.isWhole()
-	if t.group != nil && !ts.Whole {
-		ts.Missing = t.group.gone.missing(max(ts.Expect-1, ts.MinPeers)-ts.Connected, ts.Peers)
-	}
-	ts.Why = why(ts, now)
-	return ts
-}
-
-// connectedOf returns how many peers count as connected.
-func (t *topology) connectedOf(wanted int) int {
-	if t.group.gossips {
-		return len(t.group.last)
-	}
-	return wanted
-}
-
-func (t *topology) isStale(now time.Time) bool {
-	return !t.lastSet.IsZero() && now.Sub(t.lastSet) > reconcile.StaleAfter
-}
-
-// minPeers returns the number of connected peers from which a topology is whole.
-func (t Topology) minPeers() int {
-	if t.MinPeers == 0 && t.Expect > 0 {
-		return t.Expect - 1
-	}
-	return t.MinPeers
-}
-
-// isWhole reports whether the connector lists its peers, and enough of them are connected or, if no number is asked for, there was a
-// complete answer. mu is held.
-func (t *topology) isWhole() bool {
-	if t.s.ended || t.group == nil || !t.group.listed || t.group.listErr != nil {
-		return false
-	}
-	least := t.settings.minPeers()
-	if least == 0 {
-		return !t.lastSet.IsZero()
-	}
-	_, connected := t.group.ledger.Counts(t.settings.Name)
-	return t.connectedOf(connected) >= least
+	return status
 }

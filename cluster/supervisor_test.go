@@ -19,7 +19,7 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// script is a strategy whose runs are told by the test what to do. Its configuration is a
+// script is a strategy whose runs do what the test asks for. Its configuration is a
 // number, so that two of them differ.
 type script struct {
 	mu   sync.Mutex
@@ -38,7 +38,7 @@ type scriptConfig struct {
 }
 
 func (s *script) configured(number int) *strategy.Configured {
-	c, err := strategy.Kind[scriptConfig]{Name: "script", Doc: "told by a test", New: s.new}.Configure(scriptConfig{number})
+	c, err := strategy.Kind[scriptConfig]{Name: "script", Doc: "controlled by a test", New: s.new}.Configure(scriptConfig{number})
 	if err != nil {
 		panic(err)
 	}
@@ -147,7 +147,7 @@ func TestConnectsWhatIsFoundAndHealsWhatIsLost(t *testing.T) {
 	})
 }
 
-func TestFailuresOfASourceDisconnectNobody(t *testing.T) {
+func TestFailuresOfASourceDisconnectNoPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mesh, source := connectortest.NewMesh(), &script{}
 		s := start(t, configOf(cluster.Topology{Name: "t", Config: source.configured(1)}), cluster.WithConnector("mesh", mesh))
@@ -169,7 +169,7 @@ func TestFailuresOfASourceDisconnectNobody(t *testing.T) {
 	})
 }
 
-func TestPartOfAnAnswerDisconnectsNobody(t *testing.T) {
+func TestPartOfAnAnswerDisconnectsNoPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mesh, source := connectortest.NewMesh(), &script{}
 		start(t, configOf(cluster.Topology{Name: "t", Config: source.configured(1)}), cluster.WithConnector("mesh", mesh))
@@ -184,7 +184,7 @@ func TestPartOfAnAnswerDisconnectsNobody(t *testing.T) {
 	})
 }
 
-func TestAnEmptyAnswerIsHeldBackAndSaidSo(t *testing.T) {
+func TestAnEmptyAnswerIsHeldBackAndShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mesh, source := connectortest.NewMesh(), &script{}
 		s := start(t, configOf(cluster.Topology{Name: "t", Config: source.configured(1)}), cluster.WithConnector("mesh", mesh))
@@ -205,21 +205,21 @@ func TestAnEmptyAnswerIsHeldBackAndSaidSo(t *testing.T) {
 	})
 }
 
-func TestAConnectThatHangsHoldsUpNobody(t *testing.T) {
+func TestAConnectThatHangsDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mesh, source := connectortest.NewMesh(), &script{}
 		release := make(chan struct{})
 		defer close(release)
 		mesh.Hang("hangs:7946")
-		mesh.Stall("deaf:7946", release)
+		mesh.Stall("stalls:7946", release)
 		start(t, configOf(cluster.Topology{Name: "t", Config: source.configured(1)}), cluster.WithConnector("mesh", mesh))
-		source.run(t, 1).set("a", "b", "deaf", "hangs")
+		source.run(t, 1).set("a", "b", "stalls", "hangs")
 		settle(time.Second)
 		wantConnected(t, mesh, "a b")
 		settle(5 * time.Minute)
 		dials := 0
 		for _, c := range mesh.Calls() {
-			if c.Op == "connect" && c.Peer.Addr == "deaf:7946" {
+			if c.Op == "connect" && c.Peer.Addr == "stalls:7946" {
 				dials++
 			}
 		}
@@ -229,14 +229,14 @@ func TestAConnectThatHangsHoldsUpNobody(t *testing.T) {
 	})
 }
 
-func TestRunReturnsThoughAStrategyAndACallAreDeaf(t *testing.T) {
+func TestRunReturnsThoughAStrategyAndACallDoNotReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mesh := connectortest.NewMesh()
 		release := make(chan struct{})
 		defer close(release)
-		mesh.Stall("deaf:7946", release)
+		mesh.Stall("stalls:7946", release)
 		source := &script{act: func(_ int, _ context.Context, out strategy.Sink) error {
-			out.Set(peersAt("deaf"))
+			out.Set(peersAt("stalls"))
 			<-release
 			return nil
 		}}
@@ -511,7 +511,7 @@ func goroutines() int {
 	return strings.Count(string(stacks), "durable), synctest bubble")
 }
 
-func TestEventsTellTheStoryAndASlowReaderHoldsUpNobody(t *testing.T) {
+func TestASlowReaderOfEventsLosesTheOldestAndDelaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mesh, source := connectortest.NewMesh(), &script{}
 		s := start(t, configOf(cluster.Topology{Name: "t", Config: source.configured(1)}), cluster.WithConnector("mesh", mesh))
@@ -537,7 +537,7 @@ func TestEventsTellTheStoryAndASlowReaderHoldsUpNobody(t *testing.T) {
 		}
 		for e := range slow {
 			if e.Missed < 2000 {
-				t.Errorf("the first event of a slow reader says %d missed, want thousands", e.Missed)
+				t.Errorf("the first event of a slow reader has %d missed, want thousands", e.Missed)
 			}
 			break
 		}

@@ -10,7 +10,7 @@ import (
 const whyPeers = 3
 
 // why returns in one sentence why a topology is whole, or what it lacks: what was asked, what came
-// back when, who was dialled with which error, what is awaited.
+// back when, which dials failed with which error, what it waits for.
 func why(t TopologyStatus, now time.Time) string {
 	parts := []string{whySource(t, now)}
 	if t.EmptyHeld > 0 {
@@ -26,7 +26,7 @@ func why(t TopologyStatus, now time.Time) string {
 		parts = append(parts, "this node is no longer in the answers, so it dials no peer")
 	}
 	parts = append(parts, whyPeersFail(t, now)...)
-	return strings.Join(append(parts, whatIsAwaited(t, now)), "; ")
+	return strings.Join(append(parts, describeProgress(t, now)), "; ")
 }
 
 // whySource is what the strategy reported.
@@ -72,8 +72,8 @@ func whyPeersFail(t TopologyStatus, now time.Time) []string {
 	return parts
 }
 
-// whatIsAwaited returns how many nodes are together, and who is missing.
-func whatIsAwaited(t TopologyStatus, now time.Time) string {
+// describeProgress returns how many nodes are together, and which are missing.
+func describeProgress(t TopologyStatus, now time.Time) string {
 	together := fmt.Sprintf("%d connected", t.Connected)
 	if t.Expect > 0 {
 		together = fmt.Sprintf("%d of %d nodes together", t.Connected+1, t.Expect)
@@ -95,11 +95,11 @@ func whatIsAwaited(t TopologyStatus, now time.Time) string {
 	if t.Connected >= t.MinPeers { // the connector cannot list them now
 		return together
 	}
-	return together + "; missing: " + whoIsMissing(t, now)
+	return together + "; missing: " + nameMissing(t, now)
 }
 
-// whoIsMissing names who a topology most likely lacks.
-func whoIsMissing(t TopologyStatus, now time.Time) string {
+// nameMissing names the nodes that a topology most likely lacks.
+func nameMissing(t TopologyStatus, now time.Time) string {
 	var names []string
 	for _, m := range t.Missing[:min(whyPeers, len(t.Missing))] {
 		since := "not connected yet"

@@ -151,7 +151,7 @@ func TestARunningAgentRefusesAFileThatItCouldNotStartWith(t *testing.T) {
 		events := a.Supervisor().Events(ctx)
 		c.change()
 		for e := range events {
-			if e.Kind == cluster.ReloadFailed {
+			if e.Kind == cluster.EventReloadFailed {
 				if !strings.Contains(e.Err.Error(), c.want) {
 					t.Errorf("reload = %v, want %q", e.Err, c.want)
 				}

@@ -51,9 +51,9 @@ var table = []rule{
 		third: []string{hclog, "github.com/hashicorp/serf/*"}},
 	{pkg: "connector/hashicorp/cmd/*", ours: []string{"connector/*", "internal/command"}},
 
-	{pkg: "cluster", ours: []string{"peer", "strategy", "connector", "internal/strictyaml", "cluster/internal/*"},
+	{pkg: "cluster", ours: []string{"peer", "strategy", "connector", "internal/backoff", "internal/strictyaml", "cluster/internal/*"},
 		third: []string{hclog, yaml}},
-	{pkg: "cluster/internal/*", ours: []string{"peer", "connector"}},
+	{pkg: "cluster/internal/*", ours: []string{"peer", "connector", "internal/backoff"}},
 
 	{pkg: "gossip", ours: []string{"gossip/*", "internal/disk", "internal/hostaddr"}, third: []string{hclog, "github.com/tidwall/btree"}},
 	{pkg: "gossip/internal/core", third: []string{"github.com/tidwall/btree"}},

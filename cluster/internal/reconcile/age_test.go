@@ -37,8 +37,8 @@ func TestAPeerThatNoAnswerNamesIsForgottenAfterTenMinutes(t *testing.T) {
 	s.AddTopology("t", pruneSoon)
 	s.refuses["b:1"] = errRefused
 	s.Add("t", peers("a", "b", "c"), s.now)
-	want(t, "forgotten early", s.name(ForgetAfter-20*time.Second, p("a")))
-	want(t, "forgotten", s.name(time.Minute, p("a")), "b:1 of t") // c is connected
+	wantPeers(t, "forgotten early", s.name(ForgetAfter-20*time.Second, p("a")))
+	wantPeers(t, "forgotten", s.name(time.Minute, p("a")), "b:1 of t") // c is connected
 	if got := s.Topology("t"); got.Wanted != 2 || got.Connected != 2 {
 		t.Errorf("%d wanted and %d connected, want a and c", got.Wanted, got.Connected)
 	}
@@ -58,10 +58,10 @@ func TestAnOutageOfTheSourceMakesNoPeerOlder(t *testing.T) {
 	s.name(5*time.Minute, p("a"))
 	for range 24 {
 		s.Fail("t")
-		want(t, "forgotten while the source fails", s.name(time.Hour)) // an answer that names no peer is none
+		wantPeers(t, "forgotten while the source fails", s.name(time.Hour)) // an answer that names no peer is none
 	}
-	want(t, "forgotten at the first answer after an outage", s.name(time.Minute, p("a")))
-	want(t, "forgotten", s.name(5*time.Minute, p("a")), "b:1 of t")
+	wantPeers(t, "forgotten at the first answer after an outage", s.name(time.Minute, p("a")))
+	wantPeers(t, "forgotten", s.name(5*time.Minute, p("a")), "b:1 of t")
 }
 
 func TestAConnectionThatIsLostIsDialledForTenMinutesThoughNoAnswerNamesThePeer(t *testing.T) {
@@ -71,9 +71,9 @@ func TestAConnectionThatIsLostIsDialledForTenMinutesThoughNoAnswerNamesThePeer(t
 	s.name(time.Hour, p("a"))
 	delete(s.connected, "b:1")
 	s.refuses["b:1"] = errRefused
-	want(t, "forgotten early", s.name(ForgetAfter-20*time.Second, p("a")))
+	wantPeers(t, "forgotten early", s.name(ForgetAfter-20*time.Second, p("a")))
 	delete(s.refuses, "b:1")
-	want(t, "forgotten though it came back", s.name(time.Hour, p("a")))
+	wantPeers(t, "forgotten though it came back", s.name(time.Hour, p("a")))
 	if s.Topology("t").Connected != 2 {
 		t.Error("b is not connected, want it back")
 	}
@@ -86,7 +86,7 @@ func TestAPeerOfTwoTopologiesIsForgottenWhenNeitherNamesIt(t *testing.T) {
 	s.refuses["b:1"] = errRefused
 	s.Add("t", peers("a", "b"), s.now)
 	s.Set("other", peers("b"), s.now)
-	want(t, "forgotten while another topology wants it", s.name(20*time.Minute, p("a")))
+	wantPeers(t, "forgotten while another topology wants it", s.name(20*time.Minute, p("a")))
 	if got, other := s.Topology("t").Wanted, s.Topology("other").Wanted; got != 1 || other != 1 {
 		t.Errorf("wanted by t: %d, by other: %d, want one peer each", got, other)
 	}
@@ -110,7 +110,7 @@ func TestNewAndRecentlyNamedPeersAreDialledFirst(t *testing.T) {
 	s.now = s.now.Add(time.Minute)   // each is due
 	s.Add("t", append(slices.Clone(recent), peers("new0", "new1")...), s.now)
 	dialled, _ := s.round()
-	want(t, "dialled", dialled, "new0:1", "new1:1", "recent0:1", "recent1:1", "recent2:1", "recent3:1", "recent4:1", "recent5:1")
+	wantPeers(t, "dialled", dialled, "new0:1", "new1:1", "recent0:1", "recent1:1", "recent2:1", "recent3:1", "recent4:1", "recent5:1")
 }
 
 func TestAPeerThatTheListNeverShowsIsReportedOnceAfterTheSecondDial(t *testing.T) {

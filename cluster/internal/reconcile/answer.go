@@ -7,10 +7,11 @@ import (
 )
 
 const (
-	// An empty answer after a non-empty one is believed when it came this often over this long.
+	// An empty answer after a non-empty one is believed when it came this often over this long: both, because three lookups may
+	// fall into one outage of a second.
 	emptyCalls = 3
 	emptyTime  = 30 * time.Second
-	// A peer counts as left out after this many Sets without it.
+	// A peer counts as left out after this many Sets without it: one may be truncated, or of a replica that lags behind.
 	absentSets = 2
 	// This node counts as left out, and so as leaving, after this many Sets without it.
 	selfAbsentSets = 2
@@ -20,16 +21,16 @@ const (
 type topology struct {
 	name    string
 	prune   Prune
-	removed bool // by the configuration: its refs fade without further Sets
-	refs    map[string]*ref
-	wanted  int // refs that want their peer
+	removed bool             // by the configuration: what it wanted is dropped without further Sets
+	wants   map[string]*want // by address
+	wanted  int              // those of them that are active
 
 	// answering is for how long the source has given answers that name peers, complete or not. It stands
 	// still while the source fails, so that an outage makes no peer older.
 	answering  time.Duration
 	lastAnswer time.Time
 
-	stamp     int // number of answers
+	answerNo  int // number of answers
 	sets      int // number of Sets
 	goodSets  int // Sets since the last Fail
 	goodSince time.Time
@@ -42,11 +43,11 @@ type topology struct {
 	selfAbsent int  // Sets in a row without it since
 }
 
-// AddTopology begins a topology, or changes how it prunes.
+// AddTopology begins a topology, or changes how it prunes. One that was removed and comes back finds what it had connected.
 func (l *Ledger) AddTopology(name string, p Prune) {
 	t := l.topologies[name]
 	if t == nil {
-		t = &topology{name: name, refs: make(map[string]*ref)}
+		t = &topology{name: name, wants: make(map[string]*want)}
 		l.topologies[name] = t
 	}
 	t.prune, t.removed = p, false
@@ -59,10 +60,10 @@ func (l *Ledger) RemoveTopology(name string, now time.Time) {
 		return
 	}
 	t.removed = true
-	for _, f := range t.refs {
-		f.unwant(now, t.sets)
+	for _, w := range t.wants {
+		w.unwant(now, t.sets)
 	}
-	if len(t.refs) == 0 {
+	if len(t.wants) == 0 {
 		delete(l.topologies, name)
 	}
 }
@@ -74,17 +75,20 @@ func (l *Ledger) Wanted(name string) []peer.Peer {
 		return nil
 	}
 	all := make([]peer.Peer, 0, t.wanted)
-	for _, f := range t.refs {
-		if f.wants {
-			all = append(all, f.row.peer)
+	for _, w := range t.wants {
+		if w.active {
+			all = append(all, w.peer.peer)
 		}
 	}
 	return all
 }
 
 // Set takes a complete answer. It reports whether a peer is wanted now that was not before.
-// An empty answer after a non-empty one is held back until it was repeated.
-func (l *Ledger) Set(name string, all []peer.Peer, now time.Time) (news bool) {
+//
+// An empty answer after a non-empty one is held back until it was repeated, because sources that fail tend to return nothing
+// (a DNS server that lost its zone, an API behind a wrong selector). Once it is believed, the peers count as left out since the first
+// of the empty answers, so that the time of prune does not begin only then.
+func (l *Ledger) Set(name string, all []peer.Peer, now time.Time) (added bool) {
 	t := l.topologies[name]
 	if t == nil || t.removed {
 		return false
@@ -106,18 +110,18 @@ func (l *Ledger) Set(name string, all []peer.Peer, now time.Time) (news bool) {
 		}
 		absentAt, absentSet = t.emptySince, t.sets-t.emptyCalls+1
 	}
-	news = l.want(t, all, now)
-	for _, f := range t.refs {
-		if f.stamp != t.stamp {
-			f.unwant(absentAt, absentSet)
+	added = l.want(t, all, now)
+	for _, w := range t.wants {
+		if w.answerNo != t.answerNo {
+			w.unwant(absentAt, absentSet)
 		}
 	}
 	t.noteSelf(l, all)
-	return news
+	return added
 }
 
 // Add takes an incomplete answer. It reports whether a peer is wanted now that was not before.
-func (l *Ledger) Add(name string, some []peer.Peer, now time.Time) (news bool) {
+func (l *Ledger) Add(name string, some []peer.Peer, now time.Time) (added bool) {
 	t := l.topologies[name]
 	if t == nil || t.removed {
 		return false
@@ -125,16 +129,18 @@ func (l *Ledger) Add(name string, some []peer.Peer, now time.Time) (news bool) {
 	return l.want(t, some, now)
 }
 
-// Fail takes a failure: the counts that lead to a drop start again.
+// Fail takes a failure: the counts that lead to a drop start again. Answers around a failure do not confirm each other, because a source
+// that fails now and then may give wrong answers too.
 func (l *Ledger) Fail(name string) {
 	if t := l.topologies[name]; t != nil {
 		t.goodSets, t.emptyCalls = 0, 0
 	}
 }
 
-// want marks these peers as wanted by a topology.
-func (l *Ledger) want(t *topology, peers []peer.Peer, now time.Time) (news bool) {
-	t.stamp++
+// want marks these peers as wanted by a topology. The number of the answer marks them, so that Set finds those left out without a
+// second set of addresses.
+func (l *Ledger) want(t *topology, peers []peer.Peer, now time.Time) (added bool) {
+	t.answerNo++
 	if len(peers) > 0 {
 		t.answered(now)
 	}
@@ -142,23 +148,23 @@ func (l *Ledger) want(t *topology, peers []peer.Peer, now time.Time) (news bool)
 		if l.isSelf(p) {
 			continue
 		}
-		f := t.refs[p.Addr]
-		if f == nil {
-			f = l.newRef(t, p)
+		w := t.wants[p.Addr]
+		if w == nil {
+			w = l.newWant(t, p)
 		}
-		f.stamp, f.fresh = t.stamp, t.answering
-		f.row.peer = p
-		if !f.wants {
-			if f.row.wanted == 0 {
-				f.row.drop = drop{running: f.row.drop.running}
+		w.answerNo, w.fresh = t.answerNo, t.answering
+		w.peer.peer = p
+		if !w.active {
+			if w.peer.wanted == 0 {
+				w.peer.drop = drop{running: w.peer.drop.running}
 			}
-			f.wants = true
-			f.row.wanted++
+			w.active = true
+			w.peer.wanted++
 			t.wanted++
-			news = true
+			added = true
 		}
 	}
-	return news
+	return added
 }
 
 // answered moves the time for which the source has given answers. A pause beyond StaleAfter counts as that long,
@@ -170,20 +176,21 @@ func (t *topology) answered(now time.Time) {
 	t.lastAnswer = now
 }
 
-func (l *Ledger) newRef(t *topology, p peer.Peer) *ref {
-	r := l.rows[p.Addr]
-	if r == nil {
-		r = &row{peer: p}
-		l.rows[p.Addr] = r
+// newWant records that a topology has named a peer for the first time.
+func (l *Ledger) newWant(t *topology, p peer.Peer) *want {
+	s := l.peers[p.Addr]
+	if s == nil {
+		s = &peerState{peer: p}
+		l.peers[p.Addr] = s
 	}
-	f := &ref{topology: t, row: r}
-	r.refs = append(r.refs, f)
-	t.refs[p.Addr] = f
-	return f
+	w := &want{topology: t, peer: s}
+	s.wants = append(s.wants, w)
+	t.wants[p.Addr] = w
+	return w
 }
 
-// noteSelf looks for this node in a complete answer. A node that was listed and no longer is has
-// been removed from its source: it stops dialling, and drops no peer.
+// noteSelf looks for this node in a complete answer. A node that was listed and no longer is has been removed from its source, by a
+// rollout or an operator: it stops dialling, because the others are to forget it, and drops no peer, because it still serves them.
 func (t *topology) noteSelf(l *Ledger, all []peer.Peer) {
 	for _, p := range all {
 		if l.isSelf(p) {
@@ -198,20 +205,22 @@ func (t *topology) noteSelf(l *Ledger, all []peer.Peer) {
 
 func (t *topology) leaving() bool { return t.selfAbsent >= selfAbsentSets }
 
-// leftOut reports whether a topology has left a peer out often, long and firmly enough.
-func (f *ref) leftOut(now time.Time) bool {
-	t := f.topology
+// leftOut reports whether a topology has left a peer out often, long and firmly enough: by two Sets in a row without a failure between,
+// for the time of prune, and not by an answer that is stale itself. A topology that was removed gives no more answers, so for it
+// the time alone decides.
+func (w *want) leftOut(now time.Time) bool {
+	t := w.topology
 	switch {
-	case f.wants || t.prune.Never || t.leaving():
+	case w.active || t.prune.Never || t.leaving():
 		return false
 	case t.removed:
-		return now.Sub(f.absentAt) >= t.prune.After
+		return now.Sub(w.absentAt) >= t.prune.After
 	case now.Sub(t.lastSet) > StaleAfter || t.goodSets == 0:
 		return false
 	}
-	since := f.absentAt
+	since := w.absentAt
 	if t.goodSince.After(since) {
 		since = t.goodSince
 	}
-	return min(t.sets-f.absentSet+1, t.goodSets) >= absentSets && now.Sub(since) >= t.prune.After
+	return min(t.sets-w.absentSet+1, t.goodSets) >= absentSets && now.Sub(since) >= t.prune.After
 }

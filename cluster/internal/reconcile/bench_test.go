@@ -10,7 +10,7 @@ import (
 )
 
 // BenchmarkSteadyRound measures a round in which nothing changed, beside the set difference
-// that a strategy would compute for itself: both maps anew every round.
+// that a strategy would compute for itself: both maps again every round.
 func BenchmarkSteadyRound(b *testing.B) {
 	for _, n := range []int{10, 1_000, 100_000} {
 		b.Run(fmt.Sprint("peers=", n), func(b *testing.B) {

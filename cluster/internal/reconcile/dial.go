@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/internal/backoff"
 )
 
 const (
@@ -62,30 +63,30 @@ func (l *Ledger) Dialed(addr string, err error, now time.Time) Outcome {
 	return l.Returned(addr, err, now)
 }
 
-// Overdue takes note of a dial that does not return although its deadline has passed. It no
-// longer counts among those that run; the peer is not dialled again before Returned.
-func (l *Ledger) Overdue(addr string, err error) {
+// Overran records a dial that did not return by its deadline. It no longer counts among those that run, so that dials that hang for good
+// do not stop all others; the peer is not dialled again before Returned.
+func (l *Ledger) Overran(addr string, err error) {
 	l.inFlight--
-	if r := l.rows[addr]; r != nil {
-		r.dial.err = err
+	if s := l.peers[addr]; s != nil {
+		s.dial.err = err
 	}
 }
 
-// Returned takes the result of a dial that was Overdue.
+// Returned takes the result of a dial after Overran.
 func (l *Ledger) Returned(addr string, err error, now time.Time) Outcome {
 	if errors.Is(err, connector.ErrSelf) {
 		l.learnSelf(addr)
 		return Outcome{Self: true}
 	}
-	r := l.rows[addr]
-	if r == nil {
+	s := l.peers[addr]
+	if s == nil {
 		return Outcome{}
 	}
-	r.dial.inFlight = false
-	if r.wanted == 0 {
+	s.dial.inFlight = false
+	if s.wanted == 0 {
 		return Outcome{}
 	}
-	return r.dial.finish(l, err, now)
+	return s.dial.finish(l, err, now)
 }
 
 // finish counts an attempt and sets the time of the next.
@@ -127,12 +128,12 @@ func (d *dial) neverListed(gossips bool) bool {
 // backoff that grows for as long as the peer is not wanted: nothing depends on it. One that
 // succeeded counts as failed when the list still shows the peer at the next attempt.
 func (l *Ledger) Dropped(addr string, err error, now time.Time) Outcome {
-	r := l.rows[addr]
-	if r == nil {
+	s := l.peers[addr]
+	if s == nil {
 		return Outcome{}
 	}
-	d := &r.drop
-	if d.running = false; r.wanted > 0 {
+	d := &s.drop
+	if d.running = false; s.wanted > 0 {
 		return Outcome{}
 	}
 	d.attempts++
@@ -156,16 +157,10 @@ func (l *Ledger) Dropped(addr string, err error, now time.Time) Outcome {
 
 // backoff returns the time to the next attempt: 1 s doubling to most, ±50 %.
 func (l *Ledger) backoff(attempts int, most time.Duration) time.Duration {
-	d := most
-	if attempts <= 16 { // 1 s << 15 is above every limit
-		d = min(most, minBackoff<<(attempts-1))
-	}
-	return l.jitter(d)
+	return l.jitter(backoff.Doubling(minBackoff, most, attempts))
 }
 
-func (l *Ledger) jitter(d time.Duration) time.Duration {
-	return d + time.Duration((2*l.rand.Float64()-1)*spread*float64(d))
-}
+func (l *Ledger) jitter(d time.Duration) time.Duration { return backoff.Jitter(l.rand, d, spread) }
 
 // contacts returns how many dials may run at once: 8; for a connector that gossips, of n
 // wanted peers, at most ⌈log2(n+1)⌉, because one contact brings the rest.

@@ -1,7 +1,6 @@
-// Package reconcile decides which peers to dial and which to drop: wanted minus connected, for
-// ever. It is pure: answers, lists and the time come in, plans go out; it reads no clock, starts no
-// goroutine and calls no foreign code. One [Ledger] serves one connector, so that topologies that
-// name the same peer count as references to it.
+// Package reconcile decides which peers to dial and which to drop: wanted minus connected, in every round. It is pure: answers, lists and
+// the time come in, plans go out; it reads no clock, starts no goroutine and calls no code of others. One [Ledger] serves one
+// connector, so that topologies that name the same peer count as references to it.
 //
 // A complete answer decides alone which peers are wanted. Where answers stay incomplete, age does: a
 // peer that was neither named nor connected for [ForgetAfter] is no longer wanted.
@@ -36,51 +35,57 @@ type Prune struct {
 }
 
 // Ledger is the state of one reconciler. It is not safe for concurrent use.
+//
+// It is a bipartite graph: topologies on one side, peers on the other, and a want for each pair of which the topology has named the
+// peer. So a peer that two topologies name is dialled once, and dropped only when neither wants it.
 type Ledger struct {
 	gossips bool // a few contacts suffice: the connector spreads the rest
 	rand    *rand.Rand
 
 	topologies map[string]*topology
-	rows       map[string]*row // every peer that is wanted, or was and is still connected; by address
-	self       map[string]bool // own addresses: those of SetSelf and those learnt by dialling
+	peers      map[string]*peerState // every peer that is wanted, or was and is still connected; by address
+	self       map[string]bool       // own addresses: those of SetSelf and those learnt by dialling
 	selfIDs    map[string]bool
 
-	round    uint64
+	round    uint64            // number of the round; what a round marks needs no clearing before the next
 	ids      map[string]idSeen // IDs in the last list
-	inFlight int               // dials that run
+	inFlight int               // dials that run, without those past their deadline
 
 	dropWindow time.Time // the first drop of the current batch
 	dropped    int       // drops within it
 	dropBase   int       // connected peers at its start: what the fraction is of
 
-	// Buffers of Round, kept between rounds.
-	due, gone []*row
+	// Buffers of Round, kept between rounds so that a steady round allocates nothing.
+	due, gone []*peerState
 	arrived   map[string]bool
 }
 
-// row is one peer.
-type row struct {
+// peerState is one address. It exists while a topology wants it, while it is connected and was wanted once, and while a call for it
+// runs. Peers that were connected without us and that no topology ever named have none: they are not ours to drop.
+type peerState struct {
 	peer      peer.Peer
-	refs      []*ref // one for each topology that wants it, or wanted it
-	wanted    int    // refs that want it now
-	seen      uint64 // the last round in which the list held its address
+	wants     []*want // one for each topology that wants it, or wanted it
+	wanted    int     // those of them that are active
+	seen      uint64  // the last round in which the list held its address
 	connected bool
 	since     time.Time // of connected
 	dial      dial
 	drop      drop
 }
 
-// ref is one topology's interest in one peer.
-type ref struct {
+// want is one topology's interest in one peer. It stays when the topology no longer names the peer, because the time and the
+// number of answers since then decide when the peer is dropped.
+type want struct {
 	topology  *topology
-	row       *row
-	wants     bool
-	stamp     int           // the answer that named it last
+	peer      *peerState
+	active    bool          // the topology wants the peer now
+	answerNo  int           // number of the answer that named it last
 	fresh     time.Duration // topology.answering when an answer named it, or its connection was lost
 	absentAt  time.Time     // when it was first left out
 	absentSet int           // the number of that Set
 }
 
+// idSeen is where an ID was in the list. The number of the round makes old entries void.
 type idSeen struct {
 	round uint64
 	addr  string
@@ -92,7 +97,7 @@ func New(gossips bool, r *rand.Rand) *Ledger {
 		gossips:    gossips,
 		rand:       r,
 		topologies: make(map[string]*topology),
-		rows:       make(map[string]*row),
+		peers:      make(map[string]*peerState),
 		self:       make(map[string]bool),
 		selfIDs:    make(map[string]bool),
 		ids:        make(map[string]idSeen),
@@ -112,35 +117,36 @@ func (l *Ledger) SetSelf(self []peer.Peer) {
 	}
 }
 
-// learnSelf remembers an own address. The topologies that name it know this node.
+// learnSelf records an own address. A topology that named it has named this node, and no longer counts it as a peer.
 func (l *Ledger) learnSelf(addr string) {
 	l.self[addr] = true
-	r := l.rows[addr]
-	if r == nil {
+	s := l.peers[addr]
+	if s == nil {
 		return
 	}
-	for _, f := range r.refs {
-		f.topology.selfSeen = f.topology.selfSeen || f.wants
-		delete(f.topology.refs, addr)
-		if f.wants {
-			f.topology.wanted--
+	for _, w := range s.wants {
+		w.topology.selfSeen = w.topology.selfSeen || w.active
+		delete(w.topology.wants, addr)
+		if w.active {
+			w.topology.wanted--
 		}
 	}
-	delete(l.rows, addr)
+	delete(l.peers, addr)
 }
 
 func (l *Ledger) isSelf(p peer.Peer) bool {
 	return l.self[p.Addr] || p.ID != "" && l.selfIDs[p.ID]
 }
 
-// unwant ends a ref's interest, which began to fade at that Set.
-func (f *ref) unwant(at time.Time, set int) {
-	if !f.wants {
+// unwant ends the interest in a peer that was left out first at that time, by the Set of that number. What is known of its dials is
+// dropped with the last interest, so that a peer that returns is dialled at once; a dial that runs goes on.
+func (w *want) unwant(at time.Time, set int) {
+	if !w.active {
 		return
 	}
-	f.wants, f.absentAt, f.absentSet = false, at, set
-	f.topology.wanted--
-	if f.row.wanted--; f.row.wanted == 0 {
-		f.row.dial = dial{inFlight: f.row.dial.inFlight}
+	w.active, w.absentAt, w.absentSet = false, at, set
+	w.topology.wanted--
+	if w.peer.wanted--; w.peer.wanted == 0 {
+		w.peer.dial = dial{inFlight: w.peer.dial.inFlight}
 	}
 }

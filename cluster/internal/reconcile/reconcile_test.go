@@ -93,7 +93,7 @@ func (s *sim) pass(d time.Duration, answers map[string][]peer.Peer) (dialled, dr
 	return dialled, dropped
 }
 
-func want(t *testing.T, what string, got []string, want ...string) {
+func wantPeers(t *testing.T, what string, got []string, want ...string) {
 	t.Helper()
 	if d := cmp.Diff(want, got); d != "" && len(want)+len(got) > 0 {
 		t.Errorf("%s (-want +got):\n%s", what, d)
@@ -106,10 +106,10 @@ func TestDialsWhoIsWantedAndNotConnected(t *testing.T) {
 	s.connected["b:1"] = p("b")
 	s.set("t", peers("a", "b", "c", "a")...)
 	dialled, _ := s.round()
-	want(t, "dialled", dialled, "a:1", "c:1")
+	wantPeers(t, "dialled", dialled, "a:1", "c:1")
 	dialled, dropped := s.pass(time.Minute, nil)
-	want(t, "dialled when all are connected", dialled)
-	want(t, "dropped", dropped)
+	wantPeers(t, "dialled when all are connected", dialled)
+	wantPeers(t, "dropped", dropped)
 }
 
 func TestAnUnreachablePeerIsRetriedWithGrowingDelayAndNeverDropped(t *testing.T) {
@@ -132,7 +132,7 @@ func TestAnUnreachablePeerIsRetriedWithGrowingDelayAndNeverDropped(t *testing.T)
 		t.Errorf("the last delay is %v, want 15 s..45 s", last)
 	}
 	_, dropped := s.pass(5*time.Minute, map[string][]peer.Peer{"t": peers("x")})
-	want(t, "dropped, although never connected", dropped)
+	wantPeers(t, "dropped, although never connected", dropped)
 }
 
 func TestFailuresAreReportedFirstAndThenEveryTenMinutes(t *testing.T) {
@@ -159,9 +159,9 @@ func TestDropsOnlyWhoWasLeftOutOftenAndLongEnough(t *testing.T) {
 	s.set("t", peers("a", "b")...)
 	s.round()
 	_, dropped := s.pass(29*time.Second, map[string][]peer.Peer{"t": peers("a")})
-	want(t, "dropped too early", dropped)
+	wantPeers(t, "dropped too early", dropped)
 	_, dropped = s.pass(10*time.Second, map[string][]peer.Peer{"t": peers("a")})
-	want(t, "dropped", dropped, "b:1")
+	wantPeers(t, "dropped", dropped, "b:1")
 }
 
 func TestOneAnswerWithoutAPeerDropsNobody(t *testing.T) {
@@ -171,7 +171,7 @@ func TestOneAnswerWithoutAPeerDropsNobody(t *testing.T) {
 	s.round()
 	s.set("t", p("a"))
 	_, dropped := s.pass(80*time.Second, nil)
-	want(t, "dropped after a single answer", dropped)
+	wantPeers(t, "dropped after a single answer", dropped)
 }
 
 func TestAFailureBetweenStartsTheCountAnew(t *testing.T) {
@@ -181,7 +181,7 @@ func TestAFailureBetweenStartsTheCountAnew(t *testing.T) {
 	s.round()
 	for range 20 {
 		_, dropped := s.pass(20*time.Second, map[string][]peer.Peer{"t": peers("a")})
-		want(t, "dropped although the source fails in between", dropped)
+		wantPeers(t, "dropped although the source fails in between", dropped)
 		s.Fail("t")
 	}
 }
@@ -193,7 +193,7 @@ func TestAStaleAnswerDropsNobody(t *testing.T) {
 	s.round()
 	s.pass(20*time.Second, map[string][]peer.Peer{"t": peers("a")})
 	_, dropped := s.pass(10*time.Minute, nil)
-	want(t, "dropped on answers older than 90 s", dropped)
+	wantPeers(t, "dropped on answers older than 90 s", dropped)
 }
 
 func TestAnEmptyAnswerIsBelievedOnlyWhenRepeated(t *testing.T) {
@@ -205,14 +205,14 @@ func TestAnEmptyAnswerIsBelievedOnlyWhenRepeated(t *testing.T) {
 		s.set("t")
 		s.now = s.now.Add(40 * time.Second)
 		_, dropped := s.round()
-		want(t, "dropped by an unproven empty answer", dropped)
+		wantPeers(t, "dropped by an unproven empty answer", dropped)
 	}
 	if got := s.Topology("t"); got.EmptyHeld != 2 || got.Wanted != 2 {
 		t.Errorf("held %d, wanted %d, want 2 and 2", got.EmptyHeld, got.Wanted)
 	}
 	s.set("t")
 	_, dropped := s.round()
-	want(t, "dropped", dropped, "a:1", "b:1")
+	wantPeers(t, "dropped", dropped, "a:1", "b:1")
 }
 
 func TestAFailureResetsTheProofOfEmptiness(t *testing.T) {
@@ -226,7 +226,7 @@ func TestAFailureResetsTheProofOfEmptiness(t *testing.T) {
 		s.now = s.now.Add(40 * time.Second)
 		s.Fail("t")
 		_, dropped := s.round()
-		want(t, "dropped", dropped)
+		wantPeers(t, "dropped", dropped)
 	}
 }
 
@@ -261,7 +261,7 @@ func TestPruneNeverDropsNobody(t *testing.T) {
 	s.set("t", peers("a", "b")...)
 	s.pass(5*time.Second, nil)
 	_, dropped := s.pass(10*time.Minute, map[string][]peer.Peer{"t": peers("a")})
-	want(t, "dropped", dropped)
+	wantPeers(t, "dropped", dropped)
 }
 
 func TestAPeerOfTwoTopologiesIsDroppedWhenBothLeaveItOut(t *testing.T) {
@@ -272,9 +272,9 @@ func TestAPeerOfTwoTopologiesIsDroppedWhenBothLeaveItOut(t *testing.T) {
 	s.set("two", peers("b", "x")...)
 	s.round()
 	_, dropped := s.pass(2*time.Minute, map[string][]peer.Peer{"one": peers("a"), "two": peers("b", "x")})
-	want(t, "dropped while one topology still wants it", dropped)
+	wantPeers(t, "dropped while one topology still wants it", dropped)
 	_, dropped = s.pass(2*time.Minute, map[string][]peer.Peer{"one": peers("a"), "two": peers("b")})
-	want(t, "dropped", dropped, "x:1")
+	wantPeers(t, "dropped", dropped, "x:1")
 }
 
 func TestARemovedTopologyLetsItsPeersGoAfterTheGracePeriod(t *testing.T) {
@@ -284,12 +284,12 @@ func TestARemovedTopologyLetsItsPeersGoAfterTheGracePeriod(t *testing.T) {
 	s.round()
 	s.RemoveTopology("t", s.now)
 	_, dropped := s.pass(29*time.Second, nil)
-	want(t, "dropped too early", dropped)
+	wantPeers(t, "dropped too early", dropped)
 	_, dropped = s.pass(10*time.Second, nil)
-	want(t, "dropped", dropped, "a:1")
+	wantPeers(t, "dropped", dropped, "a:1")
 	s.round()
-	if len(s.rows) != 0 || len(s.topologies) != 0 {
-		t.Errorf("%d rows and %d topologies are left", len(s.rows), len(s.topologies))
+	if len(s.peers) != 0 || len(s.topologies) != 0 {
+		t.Errorf("%d peers and %d topologies are left", len(s.peers), len(s.topologies))
 	}
 }
 
@@ -298,10 +298,10 @@ func TestAPeerThatOnlyEverConnectedToUsIsLeftAlone(t *testing.T) {
 	s.AddTopology("t", Prune{After: 0, MaxFraction: 1})
 	s.connected["in:1"] = p("in")
 	_, dropped := s.pass(2*time.Minute, map[string][]peer.Peer{"t": peers("a")})
-	want(t, "dropped an inbound peer", dropped)
+	wantPeers(t, "dropped an inbound peer", dropped)
 	s.pass(20*time.Second, map[string][]peer.Peer{"t": peers("a", "in")})
 	_, dropped = s.pass(time.Minute, map[string][]peer.Peer{"t": peers("a")})
-	want(t, "dropped once it was wanted and then left out", dropped, "in:1")
+	wantPeers(t, "dropped once it was wanted and then left out", dropped, "in:1")
 }
 
 func TestThisNodeIsNeverDialledUnderAnyOfItsNames(t *testing.T) {
@@ -311,9 +311,9 @@ func TestThisNodeIsNeverDialledUnderAnyOfItsNames(t *testing.T) {
 	s.AddTopology("t", pruneSoon)
 	s.set("t", p("10.0.0.1"), node("me", "10.9.9.9"), p("host"), p("a"))
 	dialled, _ := s.round()
-	want(t, "dialled", dialled, "a:1", "host:1") // only dialling tells that host is this node
+	wantPeers(t, "dialled", dialled, "a:1", "host:1") // only a dial finds out that host is this node
 	dialled, _ = s.pass(10*time.Minute, map[string][]peer.Peer{"t": {p("10.0.0.1"), p("host"), p("a")}})
-	want(t, "dialled again", dialled)
+	wantPeers(t, "dialled again", dialled)
 	if !s.Topology("t").SelfSeen {
 		t.Error("this node was in the answers, but SelfSeen is false")
 	}
@@ -332,12 +332,12 @@ func TestANodeThatIsNoLongerListedStopsDiallingAndDropsNobody(t *testing.T) {
 	s.set("t", peers("a", "b", "c")...)
 	delete(s.connected, "a:1")
 	dialled, _ := s.round()
-	want(t, "dialled while leaving", dialled)
+	wantPeers(t, "dialled while leaving", dialled)
 	_, dropped := s.pass(5*time.Minute, map[string][]peer.Peer{"t": peers("c")})
-	want(t, "dropped while leaving", dropped)
+	wantPeers(t, "dropped while leaving", dropped)
 	s.set("t", peers("me", "c")...)
 	dialled, _ = s.round()
-	want(t, "dialled when listed again", dialled, "c:1")
+	wantPeers(t, "dialled when listed again", dialled, "c:1")
 }
 
 func TestANodeAtANewAddressIsConnectedThereBeforeTheOldOneIsDropped(t *testing.T) {
@@ -348,12 +348,12 @@ func TestANodeAtANewAddressIsConnectedThereBeforeTheOldOneIsDropped(t *testing.T
 	s.refuses["new:1"] = errRefused
 	s.set("t", node("db", "new"), node("x", "x"))
 	dialled, dropped := s.round()
-	want(t, "dialled", dialled, "new:1")
-	want(t, "dropped before the new address is connected", dropped)
+	wantPeers(t, "dialled", dialled, "new:1")
+	wantPeers(t, "dropped before the new address is connected", dropped)
 	delete(s.refuses, "new:1")
 	dialled, dropped = s.pass(10*time.Second, nil)
-	want(t, "dialled", dialled, "new:1")
-	want(t, "dropped", dropped, "old:1")
+	wantPeers(t, "dialled", dialled, "new:1")
+	wantPeers(t, "dropped", dropped, "old:1")
 }
 
 func TestAPeerListedUnderAnotherAddressOfTheSameNodeIsConnected(t *testing.T) {
@@ -367,25 +367,25 @@ func TestAPeerListedUnderAnotherAddressOfTheSameNodeIsConnected(t *testing.T) {
 	s.Dialed("public:1", nil, s.now)
 	s.connected["private:1"] = node("n2", "private")
 	dialled, _ := s.pass(5*time.Minute, map[string][]peer.Peer{"t": {node("n2", "public")}})
-	want(t, "dialled again", dialled)
+	wantPeers(t, "dialled again", dialled)
 }
 
 func TestAForeignPeerIsDialledAtTheLongestBackoffAndToldOfOnce(t *testing.T) {
 	s := newSim(t, false)
 	s.AddTopology("t", pruneSoon)
 	s.set("t", p("f"))
-	told, dials := 0, 0
+	reported, dials := 0, 0
 	for range 300 {
 		for _, c := range s.Round(nil, s.now).Dial {
 			dials++
 			if s.Dialed(c.Peer.Addr, fmt.Errorf("f: %w", connector.ErrForeign), s.now).Foreign {
-				told++
+				reported++
 			}
 		}
 		s.now = s.now.Add(time.Second)
 	}
-	if told != 1 || dials > 21 {
-		t.Errorf("told %d times in %d dials over 5 minutes, want once in at most 21", told, dials)
+	if reported != 1 || dials > 21 {
+		t.Errorf("reported %d times in %d dials over 5 minutes, want once in at most 21", reported, dials)
 	}
 }
 
@@ -441,12 +441,12 @@ func TestDialStateIsForgottenWithThePeer(t *testing.T) {
 	if dialled, _ := s.round(); len(dialled) != 1 {
 		t.Errorf("dialled %v when b is found again, want b at once", dialled)
 	}
-	if len(s.rows) != 2 {
-		t.Errorf("%d rows, want 2", len(s.rows))
+	if len(s.peers) != 2 {
+		t.Errorf("%d peers, want 2", len(s.peers))
 	}
 }
 
-func TestAnOverdueDialFreesItsPlaceButNotItsPeer(t *testing.T) {
+func TestADialThatOverranFreesItsPlaceButNotItsPeer(t *testing.T) {
 	s := newSim(t, false)
 	s.AddTopology("t", pruneSoon)
 	var all []peer.Peer
@@ -456,7 +456,7 @@ func TestAnOverdueDialFreesItsPlaceButNotItsPeer(t *testing.T) {
 	s.set("t", all...)
 	first := s.Round(nil, s.now).Dial
 	for _, c := range first {
-		s.Overdue(c.Peer.Addr, errRefused)
+		s.Overran(c.Peer.Addr, errRefused)
 	}
 	second := s.Round(nil, s.now).Dial
 	if len(second) != ParallelDials {
@@ -518,13 +518,13 @@ func playRandom(t *testing.T, seed uint64) {
 			everWanted[p.Addr] = true
 		}
 		wantedNow := map[string]bool{}
-		for addr, row := range s.rows {
-			wantedNow[addr] = row.wanted > 0
+		for addr, state := range s.peers {
+			wantedNow[addr] = state.wanted > 0
 		}
 		dialled, dropped := s.round()
 		for _, a := range dialled {
 			if !wantedNow[a] {
-				t.Errorf("dialled %s, which nobody wants", a)
+				t.Errorf("dialled %s, which no topology wants", a)
 			}
 		}
 		for _, a := range dropped {
@@ -540,8 +540,8 @@ func playRandom(t *testing.T, seed uint64) {
 func checkCounts(t *testing.T, l *Ledger) {
 	for name, topology := range l.topologies {
 		n := 0
-		for _, f := range topology.refs {
-			if f.wants {
+		for _, f := range topology.wants {
+			if f.active {
 				n++
 			}
 		}
@@ -549,15 +549,15 @@ func checkCounts(t *testing.T, l *Ledger) {
 			t.Errorf("topology %s wants %d, counted %d", name, topology.wanted, n)
 		}
 	}
-	for addr, r := range l.rows {
+	for addr, r := range l.peers {
 		n := 0
-		for _, f := range r.refs {
-			if f.wants {
+		for _, f := range r.wants {
+			if f.active {
 				n++
 			}
 		}
 		if n != r.wanted {
-			t.Errorf("row %s is wanted by %d, counted %d", addr, r.wanted, n)
+			t.Errorf("peer %s is wanted by %d, counted %d", addr, r.wanted, n)
 		}
 	}
 }

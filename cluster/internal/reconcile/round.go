@@ -8,8 +8,8 @@ import (
 
 // Plan is what one round decided. Its slices are nil when there is nothing to do.
 type Plan struct {
-	Dial      []Call    // to be dialled now; each must be answered by Dialed
-	Drop      []Call    // to be disconnected now; each must be answered by Dropped
+	Dial      []Call    // to be dialled now; each must be followed by Dialed, or by Overran and Returned
+	Drop      []Call    // to be disconnected now; each must be followed by Dropped
 	Up        []Call    // wanted peers that are connected since this round
 	Down      []Call    // wanted peers that were connected until this round
 	Dropped   []Call    // peers that were disconnected and that the list no longer shows
@@ -24,26 +24,27 @@ type Call struct {
 	Topology string
 }
 
-// Round compares the peers that are wanted with those that are connected.
+// Round compares the peers that are wanted with those that are connected. It goes over all peers once, O(peers) without allocation
+// when nothing has changed. What it returns as Dial and Drop counts as running until the result of the call comes in.
 func (l *Ledger) Round(connected []peer.Peer, now time.Time) Plan {
 	l.note(connected)
 	var plan Plan
 	wanted, managed := 0, 0
 	l.due, l.gone = l.due[:0], l.gone[:0]
-	for addr, r := range l.rows {
-		l.settle(r, now, &plan)
-		l.expire(r, now, &plan)
-		if r.connected {
+	for addr, s := range l.peers {
+		l.settle(s, now, &plan)
+		l.expire(s, now, &plan)
+		if s.connected {
 			managed++
 		}
 		switch {
-		case r.wanted > 0:
+		case s.wanted > 0:
 			wanted++
-			l.consider(r, now, &plan)
-		case r.connected:
-			l.gone = append(l.gone, r)
-		case !r.dial.inFlight && !r.drop.running:
-			l.forget(addr, r)
+			l.consider(s, now, &plan)
+		case s.connected:
+			l.gone = append(l.gone, s)
+		case !s.dial.inFlight && !s.drop.running:
+			l.forget(addr, s)
 		}
 	}
 	l.dial(&plan, l.contacts(wanted))
@@ -51,7 +52,7 @@ func (l *Ledger) Round(connected []peer.Peer, now time.Time) Plan {
 	return plan
 }
 
-// note marks the rows whose addresses are connected, and the IDs that are.
+// note marks the peers whose addresses are connected, and the IDs that are, with the number of this round.
 func (l *Ledger) note(connected []peer.Peer) {
 	l.round++
 	if len(l.ids) > 2*len(connected)+64 {
@@ -61,88 +62,93 @@ func (l *Ledger) note(connected []peer.Peer) {
 		if c.ID != "" {
 			l.ids[c.ID] = idSeen{l.round, c.Addr}
 		}
-		if r := l.rows[c.Addr]; r != nil {
-			r.seen = l.round
+		if s := l.peers[c.Addr]; s != nil {
+			s.seen = l.round
 		}
 	}
 }
 
-// settle brings a row in line with the list of this round.
-func (l *Ledger) settle(r *row, now time.Time, plan *Plan) {
-	is := r.seen == l.round
-	if !is && r.dial.ok && r.peer.ID != "" {
-		// Dialled with success, and listed under another address of the same node.
-		is = l.ids[r.peer.ID].round == l.round
+// settle updates a peer from the list of this round, and adds the transition, if there is one, to the plan.
+//
+// The attempts are cleared only when the list shows the peer at the end of a backoff: a connection that breaks at once
+// each time must not be dialled without a pause.
+func (l *Ledger) settle(s *peerState, now time.Time, plan *Plan) {
+	is := s.seen == l.round
+	if !is && s.dial.ok && s.peer.ID != "" {
+		// Dialled with success, and listed under another address of the same node: a name was dialled, or a
+		// second interface. Without a dial of ours the ID proves nothing, since another node may have taken it.
+		is = l.ids[s.peer.ID].round == l.round
 	}
-	if is && r.dial.attempts > 0 && !now.Before(r.dial.next) {
-		r.dial.attempts, r.dial.err, r.dial.foreign = 0, nil, false
+	if is && s.dial.attempts > 0 && !now.Before(s.dial.next) {
+		s.dial.attempts, s.dial.err, s.dial.foreign = 0, nil, false
 	}
-	if is == r.connected {
+	if is == s.connected {
 		return
 	}
-	r.connected, r.since = is, now
+	s.connected, s.since = is, now
 	switch {
-	case is && r.wanted > 0:
-		plan.Up = append(plan.Up, Call{r.peer, r.owner(true)})
-		r.dial.reported, r.dial.unlisted, r.dial.unlistedSeen = time.Time{}, 0, false
+	case is && s.wanted > 0:
+		plan.Up = append(plan.Up, Call{s.peer, s.owner(true)})
+		s.dial.reported, s.dial.unlisted, s.dial.unlistedSeen = time.Time{}, 0, false
 	case is:
-	case r.wanted > 0:
-		plan.Down = append(plan.Down, Call{r.peer, r.owner(true)})
-		r.refresh()
-	case r.drop.returned > 0:
-		plan.Dropped = append(plan.Dropped, Call{r.peer, r.owner(false)})
+	case s.wanted > 0:
+		plan.Down = append(plan.Down, Call{s.peer, s.owner(true)})
+		s.refresh()
+	case s.drop.returned > 0:
+		plan.Dropped = append(plan.Dropped, Call{s.peer, s.owner(false)})
 	}
 }
 
 // refresh makes a peer as fresh as one that was just named: what was connected until now may come back.
-func (r *row) refresh() {
-	for _, f := range r.refs {
-		f.fresh = f.topology.answering
+func (s *peerState) refresh() {
+	for _, w := range s.wants {
+		w.fresh = w.topology.answering
 	}
 }
 
-// expire ends the interest in a peer that is not connected and that no answer has named for ForgetAfter.
-func (l *Ledger) expire(r *row, now time.Time, plan *Plan) {
-	if r.wanted == 0 || r.connected || r.dial.inFlight {
+// expire ends the interest in a peer that is not connected and that no answer has named for ForgetAfter. Complete answers do that at
+// once; this is for sources that give incomplete ones only, whose peers of the past would be dialled for ever.
+func (l *Ledger) expire(s *peerState, now time.Time, plan *Plan) {
+	if s.wanted == 0 || s.connected || s.dial.inFlight {
 		return
 	}
 	owner := ""
-	for _, f := range r.refs {
-		if f.wants && f.age() >= ForgetAfter {
+	for _, w := range s.wants {
+		if w.active && w.age() >= ForgetAfter {
 			if owner == "" {
-				owner = r.owner(true)
+				owner = s.owner(true)
 			}
-			f.unwant(now, f.topology.sets)
+			w.unwant(now, w.topology.sets)
 		}
 	}
-	if r.wanted == 0 {
-		plan.Forgotten = append(plan.Forgotten, Call{r.peer, owner})
+	if s.wanted == 0 {
+		plan.Forgotten = append(plan.Forgotten, Call{s.peer, owner})
 	}
 }
 
 // age is for how long the topology has given answers that do not name the peer.
-func (f *ref) age() time.Duration { return f.topology.answering - f.fresh }
+func (w *want) age() time.Duration { return w.topology.answering - w.fresh }
 
 // consider collects a wanted peer that is to be dialled now.
-func (l *Ledger) consider(r *row, now time.Time, plan *Plan) {
+func (l *Ledger) consider(s *peerState, now time.Time, plan *Plan) {
 	switch {
-	case r.connected || r.dial.inFlight || r.drop.running || r.leaving():
-	case now.Before(r.dial.next):
-		if plan.Next.IsZero() || r.dial.next.Before(plan.Next) {
-			plan.Next = r.dial.next
+	case s.connected || s.dial.inFlight || s.drop.running || s.leaving():
+	case now.Before(s.dial.next):
+		if plan.Next.IsZero() || s.dial.next.Before(plan.Next) {
+			plan.Next = s.dial.next
 		}
 	default:
-		if r.dial.neverListed(l.gossips) {
-			plan.Unlisted = append(plan.Unlisted, Call{r.peer, r.owner(true)})
+		if s.dial.neverListed(l.gossips) {
+			plan.Unlisted = append(plan.Unlisted, Call{s.peer, s.owner(true)})
 		}
-		l.due = append(l.due, r)
+		l.due = append(l.due, s)
 	}
 }
 
-// leaving reports whether every topology that wants the peer has this node leaving.
-func (r *row) leaving() bool {
-	for _, f := range r.refs {
-		if f.wants && !f.topology.leaving() {
+// leaving reports whether this node leaves every topology that wants the peer.
+func (s *peerState) leaving() bool {
+	for _, w := range s.wants {
+		if w.active && !w.topology.leaving() {
 			return false
 		}
 	}
@@ -165,29 +171,31 @@ func (l *Ledger) dial(plan *Plan, most int) {
 			}
 		}
 		l.due[i], l.due[first] = l.due[first], l.due[i]
-		r := l.due[i]
-		r.dial.inFlight = true
+		s := l.due[i]
+		s.dial.inFlight = true
 		l.inFlight++
-		plan.Dial = append(plan.Dial, Call{r.peer, r.owner(true)})
+		plan.Dial = append(plan.Dial, Call{s.peer, s.owner(true)})
 	}
 }
 
 // rank orders the peers that are due: the lowest is dialled first. Ages count in minutes, the longest time between two
 // answers of a source that works.
-func (r *row) rank() time.Duration {
-	if r.dial.attempts == 0 {
+func (s *peerState) rank() time.Duration {
+	if s.dial.attempts == 0 {
 		return -1
 	}
 	youngest := ForgetAfter
-	for _, f := range r.refs {
-		if f.wants {
-			youngest = min(youngest, f.age())
+	for _, w := range s.wants {
+		if w.active {
+			youngest = min(youngest, w.age())
 		}
 	}
 	return youngest.Truncate(time.Minute)
 }
 
-// drop picks the peers to disconnect: those that moved at once, the others under the rules of pruning.
+// drop picks the peers to disconnect: those that moved at once, the others under the rules of pruning. At most a share of the
+// connected peers is dropped within an Interval, so that an answer that is wrong and complete takes apart a cluster slowly enough to
+// be noticed. The share is of the peers at the start of the batch: of those left it would shrink with each drop.
 func (l *Ledger) drop(plan *Plan, managed int, now time.Time) {
 	if now.Sub(l.dropWindow) >= Interval {
 		l.dropped = 0
@@ -196,19 +204,19 @@ func (l *Ledger) drop(plan *Plan, managed int, now time.Time) {
 		l.dropWindow, l.dropBase = now, managed
 	}
 	l.noteArrived()
-	for _, r := range l.gone {
-		if r.drop.running || r.dial.inFlight || now.Before(r.drop.next) {
+	for _, s := range l.gone {
+		if s.drop.running || s.dial.inFlight || now.Before(s.drop.next) {
 			continue
 		}
-		if !l.moved(r) {
-			fraction, ok := r.prunable(now)
+		if !l.moved(s) {
+			fraction, ok := s.prunable(now)
 			if !ok || l.dropped >= max(1, int(fraction*float64(l.dropBase))) {
 				continue
 			}
 			l.dropped++
 		}
-		r.drop.running = true
-		plan.Drop = append(plan.Drop, Call{r.peer, r.owner(false)})
+		s.drop.running = true
+		plan.Drop = append(plan.Drop, Call{s.peer, s.owner(false)})
 	}
 }
 
@@ -219,22 +227,23 @@ func (l *Ledger) noteArrived() {
 	if len(l.gone) == 0 {
 		return
 	}
-	for _, r := range l.rows {
-		if r.wanted > 0 && r.peer.ID != "" && r.seen == l.round {
-			l.arrived[r.peer.ID] = true
+	for _, s := range l.peers {
+		if s.wanted > 0 && s.peer.ID != "" && s.seen == l.round {
+			l.arrived[s.peer.ID] = true
 		}
 	}
 }
 
 // moved reports whether the node of a peer no longer wanted is wanted, and connected, at another
 // address.
-func (l *Ledger) moved(r *row) bool {
-	return r.peer.ID != "" && l.arrived[r.peer.ID] && !r.never()
+func (l *Ledger) moved(s *peerState) bool {
+	return s.peer.ID != "" && l.arrived[s.peer.ID] && !s.never()
 }
 
-func (r *row) never() bool {
-	for _, f := range r.refs {
-		if f.topology.prune.Never {
+// never reports whether a topology that wants or wanted the peer keeps what is connected.
+func (s *peerState) never() bool {
+	for _, w := range s.wants {
+		if w.topology.prune.Never {
 			return true
 		}
 	}
@@ -243,35 +252,35 @@ func (r *row) never() bool {
 
 // prunable reports whether every topology that wanted the peer has left it out, and the smallest
 // share of peers that they let go at once.
-func (r *row) prunable(now time.Time) (fraction float64, ok bool) {
+func (s *peerState) prunable(now time.Time) (fraction float64, ok bool) {
 	fraction = 1
-	for _, f := range r.refs {
-		if !f.leftOut(now) {
+	for _, w := range s.wants {
+		if !w.leftOut(now) {
 			return 0, false
 		}
-		fraction = min(fraction, f.topology.prune.MaxFraction)
+		fraction = min(fraction, w.topology.prune.MaxFraction)
 	}
 	return fraction, true
 }
 
 // owner names a topology that wants the peer (or wanted it), the first by name.
-func (r *row) owner(wants bool) string {
+func (s *peerState) owner(wants bool) string {
 	name := ""
-	for _, f := range r.refs {
-		if f.wants == wants && (name == "" || f.topology.name < name) {
-			name = f.topology.name
+	for _, w := range s.wants {
+		if w.active == wants && (name == "" || w.topology.name < name) {
+			name = w.topology.name
 		}
 	}
 	return name
 }
 
-// forget ends a row that no topology wants and that is not connected.
-func (l *Ledger) forget(addr string, r *row) {
-	delete(l.rows, addr)
-	for _, f := range r.refs {
-		t := f.topology
-		delete(t.refs, addr)
-		if t.removed && len(t.refs) == 0 {
+// forget deletes a peer that no topology wants and that is not connected, and with its last peer a topology that was removed.
+func (l *Ledger) forget(addr string, s *peerState) {
+	delete(l.peers, addr)
+	for _, w := range s.wants {
+		t := w.topology
+		delete(t.wants, addr)
+		if t.removed && len(t.wants) == 0 {
 			delete(l.topologies, t.name)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-// Topology is what the ledger knows of one topology.
+// Topology is the state of one topology.
 type Topology struct {
 	Wanted    int
 	Connected int  // of those wanted
@@ -36,26 +36,26 @@ func (l *Ledger) Topology(name string) Topology {
 	if t == nil {
 		return Topology{}
 	}
-	s := Topology{Wanted: t.wanted, EmptyHeld: t.emptyCalls, SelfSeen: t.selfSeen, Leaving: t.leaving()}
-	for _, f := range t.refs {
-		r := f.row
-		if f.wants && r.connected {
-			s.Connected++
+	status := Topology{Wanted: t.wanted, EmptyHeld: t.emptyCalls, SelfSeen: t.selfSeen, Leaving: t.leaving()}
+	for _, w := range t.wants {
+		s := w.peer
+		if w.active && s.connected {
+			status.Connected++
 		}
-		if !f.wants && !r.connected {
+		if !w.active && !s.connected {
 			continue
 		}
 		p := Peer{
-			Peer: r.peer, Wanted: f.wants, Connected: r.connected, Since: r.since,
-			Attempts: r.dial.attempts, Err: r.dial.err, Next: r.dial.next, Foreign: r.dial.foreign,
+			Peer: s.peer, Wanted: w.active, Connected: s.connected, Since: s.since,
+			Attempts: s.dial.attempts, Err: s.dial.err, Next: s.dial.next, Foreign: s.dial.foreign,
 		}
-		if r.wanted == 0 {
-			p.Attempts, p.Err, p.Next = r.drop.attempts, r.drop.err, r.drop.next
+		if s.wanted == 0 {
+			p.Attempts, p.Err, p.Next = s.drop.attempts, s.drop.err, s.drop.next
 		}
-		s.Peers = append(s.Peers, p)
+		status.Peers = append(status.Peers, p)
 	}
-	slices.SortFunc(s.Peers, func(a, b Peer) int { return cmp.Compare(a.Addr, b.Addr) })
-	return s
+	slices.SortFunc(status.Peers, func(a, b Peer) int { return cmp.Compare(a.Addr, b.Addr) })
+	return status
 }
 
 // Counts returns how many peers a topology wants and how many of those are connected.
@@ -64,8 +64,8 @@ func (l *Ledger) Counts(name string) (wanted, connected int) {
 	if t == nil {
 		return 0, 0
 	}
-	for _, f := range t.refs {
-		if f.wants && f.row.connected {
+	for _, w := range t.wants {
+		if w.active && w.peer.connected {
 			connected++
 		}
 	}

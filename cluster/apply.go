@@ -1,0 +1,55 @@
+package cluster
+
+import (
+	"errors"
+
+	"github.com/goconvoke/convoke/internal/strictyaml"
+)
+
+// Apply puts another configuration into force. Topologies that are equal in both are not touched; one whose strategy changed hands over
+// when the new strategy has its first answer. The cluster ID cannot change, and the node's own settings are those of the start;
+// but a configuration that the node could not start with is an error. So is a call after the end of Run.
+func (s *Supervisor) Apply(c *Config) error {
+	if c == nil {
+		return errors.New("the configuration is nil")
+	}
+	if err := s.check(c); err != nil {
+		return err
+	}
+	before := s.board.load().config
+	if old := before.Node.Cluster; c.Node.Cluster != old {
+		return strictyaml.Errorf(c.file, c.root, "cluster: a running node cannot change from cluster %q to %q; restart it", old, c.Node.Cluster)
+	}
+	if !c.node.Equal(before.node) {
+		s.log.Warn("settings of the node take effect at its next start")
+	}
+	s.logWarnings(c)
+	return s.apply(c)
+}
+
+// apply puts a configuration that was checked into force: at once before Run, else through its loop.
+func (s *Supervisor) apply(c *Config) error {
+	if before, ok := s.board.replaceConfig(c, &s.registry); ok {
+		for _, one := range changesOf(before, c) {
+			s.feed.emit(one.event())
+		}
+		return nil
+	}
+	a := application{c, make(chan struct{})}
+	select {
+	case s.applications <- a:
+		<-a.done
+		return nil
+	case <-s.stopped:
+		return errStopped
+	}
+}
+
+// logWarnings logs what [Config.Warnings] reports.
+func (s *Supervisor) logWarnings(c *Config) {
+	if joined, ok := c.Warnings().(interface{ Unwrap() []error }); ok {
+		for _, err := range joined.Unwrap() {
+			s.log.Warn("a setting works and has a consequence that you may not expect", "error", err)
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package cluster
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/peer"
+)
+
+// layout is the configuration in force, and which topology runs on which reconciler. The loop in run owns it.
+type layout struct {
+	*shared
+	config      *Config
+	links       map[string]link        // of each connector, by name
+	homes       map[string]*reconciler // of each topology, by name
+	reconcilers map[string]*reconciler // by the key of their list
+}
+
+// link is what does not change about a connector.
+type link struct {
+	gossips bool
+	changes <-chan struct{}
+}
+
+// application is a call of Apply.
+type application struct {
+	config *Config
+	done   chan struct{} // closed when the configuration is in force
+}
+
+// newLayout asks each connector once for what does not change. It runs before the loop does, since that runs no code of others.
+func newLayout(s *shared) *layout {
+	l := &layout{
+		shared: s, config: &Config{}, links: make(map[string]link), homes: make(map[string]*reconciler), reconcilers: make(map[string]*reconciler),
+	}
+	for name, c := range s.connectors {
+		var one link
+		err := guard(func() error {
+			if g, ok := c.(connector.Gossiper); ok {
+				one.gossips = g.Gossips()
+			}
+			if n, ok := c.(connector.Notifier); ok {
+				one.changes = n.Changes()
+			}
+			return nil
+		})
+		if err != nil {
+			s.log.Error("connector cannot be asked for its properties", append([]any{"connector", name}, errorArgs(err)...)...)
+		}
+		l.links[name] = one
+	}
+	return l
+}
+
+// run is the loop: it puts the configurations of Apply into force until ctx is done.
+func (l *layout) run(ctx context.Context, applications <-chan application) {
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case a := <-applications:
+			for _, c := range l.apply(ctx, a.config) {
+				l.feed.emit(c.event())
+			}
+			close(a.done)
+		}
+	}
+}
+
+// apply puts a configuration into force and returns what it changed.
+func (l *layout) apply(ctx context.Context, c *Config) []change {
+	changes := changesOf(l.config, c)
+	for _, one := range changes {
+		switch name := one.name; {
+		case one.to == nil:
+			l.homes[name].do(func(now time.Time) { l.homes[name].remove(name, now) })
+			delete(l.homes, name)
+		case one.from == nil:
+			l.place(ctx, newTopology(*one.to), nil)
+		default:
+			l.replace(ctx, name, *one.to)
+		}
+	}
+	l.config = c
+	l.board.update(func(next *snapshot) { next.configure(c, &l.registry) })
+	return changes
+}
+
+// place gives a topology to the reconciler of its list, a new one if it is the first there.
+func (l *layout) place(ctx context.Context, t *topology, wanted []peer.Peer) {
+	key := l.listKey(t.settings)
+	r := l.reconcilers[key]
+	if r == nil {
+		r = newReconciler(l.shared, t.settings, l.links[l.connectorName(t.settings)])
+		l.reconcilers[key] = r
+		l.tasks.start("reconciler of "+key, func() { r.run(ctx) })
+	}
+	l.homes[t.settings.Name] = r
+	r.do(func(now time.Time) { r.add(ctx, t, wanted, now) })
+}
+
+// replace gives a topology other settings, and moves it first if its list is another one now.
+func (l *layout) replace(ctx context.Context, name string, to Topology) {
+	if r := l.homes[name]; r.key != l.listKey(to) {
+		var t *topology
+		var wanted []peer.Peer
+		if !r.do(func(now time.Time) { t, wanted = r.release(name, now) }) {
+			return // everything ends
+		}
+		same := t.settings.Config
+		t.settings = to
+		t.settings.Config = same // until the changed strategy starts
+		l.place(ctx, t, wanted)
+	}
+	r := l.homes[name]
+	r.do(func(time.Time) { r.change(ctx, name, to) })
+}
+
+// change is a topology that differs between two configurations; from or to is nil if it is new or removed.
+type change struct {
+	name     string
+	from, to *Topology
+}
+
+// changesOf returns what differs between two configurations: new and changed topologies in their order, then those removed.
+func changesOf(before, after *Config) (all []change) {
+	old := make(map[string]*Topology)
+	for i := range before.Topologies {
+		old[before.Topologies[i].Name] = &before.Topologies[i]
+	}
+	for i := range after.Topologies {
+		to := &after.Topologies[i]
+		from := old[to.Name]
+		delete(old, to.Name)
+		if from == nil || !sameSettings(*from, *to) || !from.Config.Equal(to.Config) {
+			all = append(all, change{to.Name, from, to})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(old)) {
+		all = append(all, change{name, old[name], nil})
+	}
+	return all
+}
+
+func (c change) event() Event {
+	kind := EventTopologyChanged
+	switch {
+	case c.from == nil:
+		kind = EventTopologyAdded
+	case c.to == nil:
+		kind = EventTopologyRemoved
+	}
+	return Event{Kind: kind, Topology: c.name}
+}

@@ -1,0 +1,87 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/goconvoke/convoke/peer"
+	"github.com/goconvoke/convoke/strategy"
+)
+
+// runner keeps one configuration of a strategy running, in a goroutine of its own.
+type runner struct {
+	topology string // its name
+	config   *strategy.Configured
+	mailbox  *mailbox
+	cancel   context.CancelFunc
+	stopped  chan struct{} // closed when the goroutine has returned
+
+	crashed int // the last attempt that has crashed; owned by the reconciler that owns the topology
+}
+
+// launch starts the configured strategy of a topology.
+func (r *reconciler) launch(ctx context.Context, t *topology) *runner {
+	ctx, cancel := context.WithCancel(ctx)
+	run := &runner{
+		topology: t.settings.Name, config: t.settings.Config, mailbox: t.mailbox, cancel: cancel, stopped: make(chan struct{}),
+	}
+	env := r.env(t.settings)
+	r.tasks.start("strategy of topology "+run.topology, func() {
+		defer close(run.stopped)
+		run.run(ctx, env)
+	})
+	return run
+}
+
+// env returns what the strategy of a topology may use.
+func (s *shared) env(t Topology) strategy.Env {
+	base := s.connectorOf(t)
+	return strategy.Env{
+		Log:       s.log.Named("strategy").With("topology", t.Name, "strategy", t.Config.Kind),
+		Topology:  t.Name,
+		ClusterID: s.node.Cluster,
+		Self:      func() []peer.Peer { return s.self(base) },
+		Resolver:  s.resolver,
+	}
+}
+
+// stopRunner ends a runner. A strategy that runs on is named in the log, and its reports are dropped.
+func (s *shared) stopRunner(run *runner) {
+	run.cancel()
+	s.tasks.start("stop of strategy of topology "+run.topology, func() {
+		late := time.NewTimer(stopGrace)
+		defer late.Stop()
+		select {
+		case <-run.stopped:
+		case <-late.C:
+			s.reporter.error("strategy does not stop and is left behind", "topology", run.topology, "strategy", run.config.Kind)
+		}
+	})
+}
+
+// run runs the strategy until ctx is done, again after every crash. Each attempt has a number, from 1.
+func (run *runner) run(ctx context.Context, env strategy.Env) {
+	var restarts restart
+	for attempt := 1; ; attempt++ {
+		started := time.Now()
+		out := &sink{run: run, attempt: attempt, done: ctx.Done()}
+		err := guard(func() error {
+			made, err := run.config.New(env)
+			if err != nil {
+				return err
+			}
+			return made.Run(ctx, out)
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			err = errors.New("it returned before its context ended")
+		}
+		out.post(report{kind: reportCrash, err: err})
+		if strategy.IsPermanent(err) || !restarts.wait(ctx, time.Since(started)) {
+			return
+		}
+	}
+}
