@@ -67,7 +67,7 @@ func (n *Node) receive(raw net.Conn) {
 		return
 	}
 	left := sync.OnceFunc(func() { n.handshakes.leave(place) })
-	defer left()
+	defer left() // when the loop has taken the stream, so that no more newcomers are let in than it can take
 	s, hello, first, err := n.acceptHandshake(ctx, raw)
 	if err != nil {
 		n.countFailure(host, err)
@@ -84,13 +84,13 @@ func (n *Node) receive(raw net.Conn) {
 		n.countFailure(host, errStreams)
 		return
 	}
-	defer n.streams.release()
 	if ask, ok := first.(*core.Ask); ok {
+		defer n.streams.release()
 		left()
 		n.answerAsk(s, ask)
 		return
 	}
-	n.adopt(s, hello, 0, first, left)
+	n.adopt(s, hello, 0, first, n.streams.release)
 }
 
 var (

@@ -124,21 +124,24 @@ func (n *Node) newLink(s *stream, hello *core.Hello) *link {
 	return newLink(core.LinkID(n.lastLink.Add(1)), hello, s)
 }
 
-// adopt passes a stream whose handshake is over to the loop, and reads it until its end. It calls taken when the loop has taken the
-// stream and its first frame, so that no more newcomers are let in than the loop can take.
-func (n *Node) adopt(s *stream, hello *core.Hello, attempt uint64, first core.Frame, taken func()) {
+// adopt passes a stream whose handshake is over to the loop, and returns when that has taken it and its first frame. It is then read
+// until its end by a goroutine of its own, whose stack is smaller than that of a handshake; ended is called after that.
+func (n *Node) adopt(s *stream, hello *core.Hello, attempt uint64, first core.Frame, ended func()) {
 	l := n.newLink(s, hello)
 	up := linkUp(l.number, hello)
 	up.Attempt, up.Dialled = attempt, attempt != 0
 	if n.tellEvent(context.Background(), event{in: up, link: l}) != nil {
 		_ = s.Close()
+		ended()
 		return
 	}
 	if first != nil {
 		_ = n.tell(context.Background(), core.Received{Link: l.number, Frame: first}) // as in read
 	}
-	taken()
-	n.read(l)
+	n.tasks.Go(func() {
+		defer ended()
+		n.read(l)
+	})
 }
 
 // read passes the frames of a link to the loop until its end. When the loop has ended, what still comes is dropped, so that the last
