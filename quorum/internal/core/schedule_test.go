@@ -13,6 +13,7 @@ type schedule struct {
 	*simulation
 	rng    *rand.Rand
 	faults int
+	power  bool          // faults are losses of power: some members at once, which come back with their disks
 	healed time.Duration // from the last fault until all shards were held
 }
 
@@ -70,6 +71,12 @@ func (s *schedule) play() error {
 
 // fault begins one fault, or ends those of the network.
 func (s *schedule) fault() {
+	if s.power {
+		for range 1 + s.rng.IntN(3) {
+			s.kill(s.any(), true)
+		}
+		return
+	}
 	switch s.rng.IntN(14) {
 	case 0, 1:
 		s.kill(s.any(), true)
