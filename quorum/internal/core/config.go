@@ -17,6 +17,9 @@ const (
 	MaxValue    = 64 << 10 // bytes of a value of the map
 	MaxMap      = 16 << 20 // bytes of all keys and values of the map
 	MaxEntry    = 96 << 10 // bytes of one entry of the log
+
+	// maxSessionsOfOne bounds the sessions of one member: that of its process, and those of earlier ones which are not over yet.
+	maxSessionsOfOne = 16
 )
 
 // Config describes one member. All members of a quorum need the same Lease.

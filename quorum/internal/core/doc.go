@@ -8,14 +8,15 @@
 // Every member runs a Core. A few of them are voters; one voter leads. Each member, the voters included, has a session
 // at the leader, and holds shards through it. The parts are:
 //
-//   - raftnode.go, storage.go, raftcheck.go: go.etcd.io/raft/v3 and the log in memory. What must be on disk leaves as
-//     [Persist] and counts once [Persisted] comes back, so that a vote or an acknowledgement is never sent before it is durable.
+//   - raftnode.go, raftdisk.go, raftapply.go, raftcheck.go, storage.go: go.etcd.io/raft/v3 and the log in memory. What must be on
+//     disk leaves as [Persist] and counts once [Persisted] comes back, so that a vote or an acknowledgement is never sent before
+//     it is durable.
 //   - election.go: when to campaign. Followers never tick raft, whose election timer takes its randomness from crypto/rand.
-//   - voters.go: which members are voters.
-//   - table.go, kvmap.go: what the log says. All voters apply the same entries; every other member replays those of the
-//     table, which the leader streams to it.
-//   - leader.go, renewals.go, expiry.go, assign.go, stream.go: what a leader does.
-//   - member.go, lease.go, works.go: what a member does with its session.
+//   - voters.go, voterprogress.go, view.go: which members are voters.
+//   - table.go, tableapply.go, kvmap.go, snapshot.go: what the log says. All voters apply the same entries; every other member
+//     replays those of the table, which the leader streams to it.
+//   - leader.go, proposals.go, renewals.go, expiry.go, assign.go, planning.go, revoke.go, stream.go, requests.go: what a leader does.
+//   - member.go, leaderhint.go, lease.go, works.go, tablelearn.go, memberrequests.go: what a member does with its session.
 //
 // # Why at most one member holds a shard at an instant
 //

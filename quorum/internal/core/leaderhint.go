@@ -26,6 +26,7 @@ func (m *member) target(c *Core) string {
 		return m.leader
 	}
 	m.tries++
+	m.term = 0 // whatever was known of a leader did not help
 	return names[m.tries%len(names)]
 }
 

@@ -3,6 +3,8 @@ package core
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"time"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/confchange"
@@ -35,14 +37,21 @@ func (c *Core) receiveRaft(from string, f *RaftFrame) {
 		c.emit(Rejected{Peer: from, Reason: err.Error()})
 		return
 	}
-	if len(c.learned) < maxNames || c.learned[m.GetFrom()] != "" {
-		c.learned[m.GetFrom()] = from
-	}
-	c.heard[m.GetFrom()] = c.now.Running
+	c.noteVoter(m.GetFrom(), from)
 	_ = c.raft.node.Step(m) // what is outdated or not for this state is refused, which is normal
 	if lead, _ := c.raft.lead(); lead == m.GetFrom() && fromLeader(m.GetType()) {
 		c.election.heard(c)
 	}
+}
+
+// noteVoter notes the name of a voter and that it lives. The log may not name it yet: a candidate can know more of the log than this
+// member, and needs an answer.
+func (c *Core) noteVoter(id uint64, name string) {
+	if _, known := c.learned[id]; !known && len(c.learned) >= maxNames {
+		maps.DeleteFunc(c.learned, func(id uint64, _ string) bool { return !confHas(c.raft.conf, id) })
+		maps.DeleteFunc(c.heard, func(id uint64, _ time.Duration) bool { return !confHas(c.raft.conf, id) })
+	}
+	c.learned[id], c.heard[id] = name, c.now.Running
 }
 
 // fromLeader reports whether only a leader sends such messages.

@@ -6,8 +6,8 @@ import (
 )
 
 func TestAThousandMembersWithFiveVoters(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds")
+	if !*large {
+		t.Skip("takes twenty seconds: run with -large")
 	}
 	s := newSimulation(1000, 1)
 	s.cfg.Voters = 5

@@ -13,6 +13,7 @@ type schedule struct {
 	*simulation
 	rng    *rand.Rand
 	faults int
+	power  bool          // faults are losses of power: some members at once, which come back with their disks
 	healed time.Duration // from the last fault until all shards were held
 }
 
@@ -70,6 +71,12 @@ func (s *schedule) play() error {
 
 // fault begins one fault, or ends those of the network.
 func (s *schedule) fault() {
+	if s.power {
+		for range 1 + s.rng.IntN(3) {
+			s.kill(s.any(), true)
+		}
+		return
+	}
 	switch s.rng.IntN(14) {
 	case 0, 1:
 		s.kill(s.any(), true)
@@ -141,25 +148,34 @@ func (s *schedule) loseDisk(n *simNode) {
 	n.disk.lose(id)
 }
 
-// mayLose reports whether a quorum of the voters keeps its disks if a member loses its own: more is not promised.
+// mayLose reports whether a quorum of the voters keeps its disks if a member loses its own: more is not promised. Voters
+// elect by the configuration that they have applied, so this must hold in that of each of them.
 func (s *simulation) mayLose(n *simNode) bool {
-	core := s.mostAdvanced().core
-	if core == nil || core.raft == nil {
+	ahead := s.mostAdvanced().core
+	if ahead == nil || ahead.raft == nil || s.changePending(ahead) {
 		return false
 	}
-	conf := core.raft.conf
-	for _, list := range [][]uint64{conf.GetVoters(), conf.GetVotersOutgoing()} {
-		kept := 0
-		for _, id := range list {
-			if slices.ContainsFunc(s.nodes, func(o *simNode) bool { return o != n && o.disk.id == id && o.disk.saved.Birth != 0 }) {
-				kept++
-			}
+	for _, o := range s.nodes {
+		if o.core == nil || o.core.raft == nil || o.core != ahead && !confHas(ahead.raft.conf, o.disk.id) {
+			continue
 		}
-		if len(list) > 0 && 2*kept <= len(list) {
+		conf := o.core.raft.conf
+		if !s.keepsQuorum(conf.GetVoters(), n) || !s.keepsQuorum(conf.GetVotersOutgoing(), n) {
 			return false
 		}
 	}
-	return !s.changePending(core)
+	return true
+}
+
+// keepsQuorum reports whether most of some voters have their disks, a member left out.
+func (s *simulation) keepsQuorum(voters []uint64, without *simNode) bool {
+	kept := 0
+	for _, id := range voters {
+		if slices.ContainsFunc(s.nodes, func(o *simNode) bool { return o != without && o.disk.id == id && o.disk.saved.Birth != 0 }) {
+			kept++
+		}
+	}
+	return len(voters) == 0 || 2*kept > len(voters)
 }
 
 // changePending reports whether a change of voters is in some log and not applied by the member that is ahead.

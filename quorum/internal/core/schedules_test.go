@@ -9,7 +9,8 @@ import (
 )
 
 var (
-	schedules = flag.Int("schedules", 150, "number of random schedules of faults")
+	schedules = flag.Int("schedules", 100, "number of random schedules of faults")
+	large     = flag.Bool("large", false, "run what takes long: a thousand members")
 	firstSeed = flag.Uint64("seed", 1, "seed of the first schedule; 0: by the clock")
 )
 

@@ -6,16 +6,14 @@ import (
 )
 
 func TestThreeVotersElectALeaderAndShareTheShards(t *testing.T) {
-	s := newSimulation(3, 1)
-	if testing.Verbose() {
-		s.w.Trace = func(l string) { t.Log(l) }
+	s := begin(t, 3, nil)
+	if s.w.Now > 500*time.Millisecond {
+		t.Errorf("all shards are held after %v, want 500ms at most", s.w.Now)
 	}
-	s.start()
-	if !s.until(2*time.Second, s.allHeld) {
-		t.Errorf("not all shards are held after %v", s.w.Now)
+	for _, n := range s.nodes {
+		if len(n.works) != 8 {
+			t.Errorf("%s holds %d of 24 shards, want 8", n, len(n.works))
+		}
 	}
-	t.Log(s.w.Now, s.w.Steps())
-	if err := s.err(); err != nil {
-		t.Error(err)
-	}
+	s.finish(t, 0)
 }

@@ -25,6 +25,7 @@ type Table struct {
 	groups   []*Group // by ID, from 1; none is ever removed
 	byName   map[string]*Group
 	nonces   map[memberNonce]uint64 // IDs of sessions
+	names    map[string]int         // how many sessions a member has
 	touched  []shardKey             // what the entries since the last call of takeTouched changed
 }
 
@@ -67,7 +68,7 @@ type shardKey struct {
 }
 
 func newTable(b Birth) *Table {
-	return &Table{birth: b, sessions: map[uint64]*Session{}, byName: map[string]*Group{}, nonces: map[memberNonce]uint64{}}
+	return &Table{birth: b, sessions: map[uint64]*Session{}, byName: map[string]*Group{}, nonces: map[memberNonce]uint64{}, names: map[string]int{}}
 }
 
 // Index returns the index of the last entry that this table has.
@@ -110,6 +111,7 @@ func (t *Table) find(name string, nonce uint64) *Session {
 func (t *Table) add(s *Session) {
 	t.sessions[s.ID] = s
 	t.nonces[memberNonce{s.Name, s.Nonce}] = s.ID
+	t.names[s.Name]++
 	t.order = append(t.order, s.ID)
 }
 

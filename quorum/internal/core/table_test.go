@@ -66,6 +66,20 @@ func TestASessionIsOpenedOnceForANonce(t *testing.T) {
 	}
 }
 
+func TestAMemberHasFewSessions(t *testing.T) {
+	table := sample(t, Exclusive)
+	for nonce := range uint64(100) {
+		table.apply(5, []op{{kind: opOpen, name: "a", nonce: 100 + nonce}})
+	}
+	if got := len(table.order); got != maxSessionsOfOne+1 {
+		t.Errorf("there are %d sessions, want %d of one member and one of the other", got, maxSessionsOfOne)
+	}
+	table.apply(6, []op{{kind: opEnd, session: 1}, {kind: opOpen, name: "a", nonce: 999}})
+	if table.find("a", 999) == nil {
+		t.Error("after the end of one there is no room for the next")
+	}
+}
+
 func TestAGroupKeepsItsSettings(t *testing.T) {
 	table := sample(t, Exclusive)
 	table.apply(5, []op{{kind: opRetire, session: 2, group: 1}, {kind: opServe, session: 2, name: "g", weight: 1, shards: 8, copies: 2}})

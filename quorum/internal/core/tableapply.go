@@ -44,7 +44,7 @@ func (t *Table) open(o *op) {
 	if old := t.sessions[o.session]; old != nil && old.Name == o.name {
 		t.end(old.ID)
 	}
-	if len(t.order) >= MaxSessions {
+	if len(t.order) >= MaxSessions || t.names[o.name] >= maxSessionsOfOne {
 		return
 	}
 	t.last++
@@ -59,6 +59,9 @@ func (t *Table) end(id uint64) {
 	}
 	delete(t.sessions, id)
 	delete(t.nonces, memberNonce{s.Name, s.Nonce})
+	if t.names[s.Name]--; t.names[s.Name] == 0 {
+		delete(t.names, s.Name)
+	}
 	t.order = slices.DeleteFunc(t.order, func(s uint64) bool { return s == id })
 	for _, g := range t.groups {
 		if i := g.member(id); i >= 0 {

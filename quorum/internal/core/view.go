@@ -78,8 +78,12 @@ func (c *Core) drains(name string) bool {
 }
 
 // candidate returns the member that should become a voter next: one with a disk before one without, then of the zone with the fewest
-// voters, then the one that is up for longest. Nil if there is none.
+// voters, then the one that is up for longest. It must have been up for a while, unless voters are missing. Nil if there is none.
 func (c *Core) candidate() *seen {
+	settled := c.cfg.Settled
+	if len(c.raft.conf.GetVoters()) < c.cfg.Voters {
+		settled = 0
+	}
 	zones := map[string]int{}
 	for _, id := range c.raft.conf.GetVoters() {
 		if m := c.view.members[c.voterName(id)]; m != nil {
@@ -89,7 +93,7 @@ func (c *Core) candidate() *seen {
 	var found []*seen
 	for _, name := range c.view.order {
 		m := c.view.members[name]
-		if m.Up && !m.Left && m.Voter != 0 && !confHas(c.raft.conf, m.Voter) && c.now.Running-m.since >= c.cfg.Settled && !c.drains(name) {
+		if m.Up && !m.Left && m.Voter != 0 && !confHas(c.raft.conf, m.Voter) && c.now.Running-m.since >= settled && !c.drains(name) {
 			found = append(found, m)
 		}
 	}
