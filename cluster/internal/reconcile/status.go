@@ -30,32 +30,41 @@ type Peer struct {
 	Foreign   bool      // belongs to another cluster
 }
 
-// Topology returns the state of a topology, its peers sorted by address.
+// Topology returns the state of a topology, its peers sorted by address. The peers are the caller's.
 func (l *Ledger) Topology(name string) Topology {
 	t := l.topologies[name]
 	if t == nil {
 		return Topology{}
 	}
 	status := Topology{Wanted: t.wanted, EmptyHeld: t.emptyCalls, SelfSeen: t.selfSeen, Leaving: t.leaving()}
+	shown := make([]*want, 0, len(t.wants)) // pointers are cheaper to sort than peers
 	for _, w := range t.wants {
-		s := w.peer
-		if w.active && s.connected {
+		if w.active && w.peer.connected {
 			status.Connected++
 		}
-		if !w.active && !s.connected {
-			continue
+		if w.active || w.peer.connected {
+			shown = append(shown, w)
 		}
-		p := Peer{
-			Peer: s.peer, Wanted: w.active, Connected: s.connected, Since: s.since,
-			Attempts: s.dial.attempts, Err: s.dial.err, Next: s.dial.next, Foreign: s.dial.foreign,
-		}
-		if s.wanted == 0 {
-			p.Attempts, p.Err, p.Next = s.drop.attempts, s.drop.err, s.drop.next
-		}
-		status.Peers = append(status.Peers, p)
 	}
-	slices.SortFunc(status.Peers, func(a, b Peer) int { return cmp.Compare(a.Addr, b.Addr) })
+	slices.SortFunc(shown, func(a, b *want) int { return cmp.Compare(a.peer.peer.Addr, b.peer.peer.Addr) })
+	status.Peers = make([]Peer, len(shown))
+	for i, w := range shown {
+		status.Peers[i] = w.state()
+	}
 	return status
+}
+
+// state returns the state of a peer as its topology shows it: what is known of its dials, or of its drops once no topology wants it.
+func (w *want) state() Peer {
+	s := w.peer
+	p := Peer{
+		Peer: s.peer, Wanted: w.active, Connected: s.connected, Since: s.since,
+		Attempts: s.dial.attempts, Err: s.dial.err, Next: s.dial.next, Foreign: s.dial.foreign,
+	}
+	if s.wanted == 0 {
+		p.Attempts, p.Err, p.Next = s.drop.attempts, s.drop.err, s.drop.next
+	}
+	return p
 }
 
 // Counts returns how many peers a topology wants and how many of those are connected.
