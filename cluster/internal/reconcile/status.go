@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -37,21 +38,25 @@ func (l *Ledger) Topology(name string) Topology {
 		return Topology{}
 	}
 	status := Topology{Wanted: t.wanted, EmptyHeld: t.emptyCalls, SelfSeen: t.selfSeen, Leaving: t.leaving()}
-	shown := make([]*want, 0, len(t.wants)) // pointers are cheaper to sort than peers
-	for _, w := range t.wants {
+	status.Peers = make([]Peer, 0, len(t.wants))
+	for _, w := range t.byAddr() {
 		if w.active && w.peer.connected {
 			status.Connected++
 		}
 		if w.active || w.peer.connected {
-			shown = append(shown, w)
+			status.Peers = append(status.Peers, w.state())
 		}
 	}
-	slices.SortFunc(shown, func(a, b *want) int { return cmp.Compare(a.peer.peer.Addr, b.peer.peer.Addr) })
-	status.Peers = make([]Peer, len(shown))
-	for i, w := range shown {
-		status.Peers[i] = w.state()
-	}
 	return status
+}
+
+// byAddr returns the wants sorted by address. They are sorted again only after one was added or deleted, because the status is
+// published far more often.
+func (t *topology) byAddr() []*want {
+	if t.sorted == nil {
+		t.sorted = slices.SortedFunc(maps.Values(t.wants), func(a, b *want) int { return cmp.Compare(a.peer.peer.Addr, b.peer.peer.Addr) })
+	}
+	return t.sorted
 }
 
 // state returns the state of a peer as its topology shows it: what is known of its dials, or of its drops once no topology wants it.
