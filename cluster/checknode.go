@@ -14,10 +14,10 @@ import (
 // place places errors of the node in the file.
 func (c *Config) place(err error) error { return strictyaml.Place(c.root, c.file, err) }
 
-// checkNode reports what of the node the connectors in use cannot honour or start with, as far as their kinds are known.
+// checkNode reports which settings of the node the connectors in use cannot honour or start with, as far as their kinds are known.
 //
-// What a connector that listens refuses is refused, since that is what the node is reached by. The others are asked only without
-// one, and a setting is honoured if one of them honours it.
+// If one of them listens, its check decides, since the node is reached through it. Otherwise a setting is honoured if one of the others
+// honours it.
 func (c *Config) checkNode() error {
 	if c.options.Connectors == nil {
 		return nil

@@ -23,7 +23,7 @@ type Config struct {
 	// Topologies are the clusters to form, in the order of the file.
 	Topologies []Topology
 
-	file    string               // what error messages call it
+	file    string               // its name in error messages
 	path    string               // where Load read it, else ""
 	stamp   fileStamp            // of path, before it was read
 	node    connector.NodeConfig // as the file has it: a program may have changed Node since

@@ -73,7 +73,7 @@ func (r *reconciler) run(ctx context.Context) {
 			r.schedule.ask()
 		}
 	}
-	r.publish(time.Now())
+	r.publish()
 }
 
 // act begins a round and publishes, if they are due, and returns when to act again; ok is false if only a message can be the cause.
@@ -81,19 +81,19 @@ func (r *reconciler) act(ctx context.Context, now time.Time) (next time.Time, ok
 	if at, ok := r.schedule.next(); ok && !now.Before(at) {
 		r.beginRound(ctx, now)
 	}
-	if at, ok := r.publication.next(); ok && !now.Before(at) {
-		r.publish(now)
+	if at, ok := r.publication.due(); ok && !now.Before(at) {
+		r.publish()
 	}
 	next, ok = r.schedule.next()
-	if at, pending := r.publication.next(); pending && (!ok || at.Before(next)) {
+	if at, pending := r.publication.due(); pending && (!ok || at.Before(next)) {
 		next, ok = at, true
 	}
 	return next, ok
 }
 
 // publish publishes the topologies that have changed, and the list.
-func (r *reconciler) publish(now time.Time) {
-	r.publication.done(now)
+func (r *reconciler) publish() {
+	began := time.Now()
 	views := make(map[string]*topologyView)
 	for name, t := range r.topologies {
 		if t.changed {
@@ -102,6 +102,7 @@ func (r *reconciler) publish(now time.Time) {
 		}
 	}
 	r.board.publish(r.key, r.connectorView(), views)
+	r.publication.done(began, time.Now())
 }
 
 // post has the loop run a function, and does not wait for that. It is dropped if the loop has ended.

@@ -57,7 +57,9 @@ func (r *reporter) write(l line) {
 
 // note logs what happened to a peer at level DEBUG, and counts it for the next line about many.
 func (r *reporter) note(kind *noticeKind, topology string, p peer.Peer, err error) {
-	r.debug(kind.one, append([]any{"topology", topology, "peer", p}, errorArgs(err)...)...)
+	if r.out.IsDebug() {
+		r.debug(kind.one, append([]any{"topology", topology, "peer", p}, errorArgs(err)...)...)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.notices.add(noticeKey{topology, kind}, p, err, time.Now()) {

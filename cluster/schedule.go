@@ -39,23 +39,27 @@ func (s *schedule) end(now time.Time, pause time.Duration) {
 	s.due = s.rest.Add(pause)
 }
 
+const (
+	publishGap   = 50 * time.Millisecond // least time between publications
+	publishShare = 20                    // and at least so many times as long as the last one took: with many peers it takes milliseconds
+)
+
 // publication decides when what a loop knows is published: transitions at once, everything else in batches.
 type publication struct {
-	pending bool // something has changed
-	urgent  bool // and must be published at once
-	last    time.Time
+	pending bool      // something has changed
+	urgent  bool      // and must be published at once
+	next    time.Time // not before
 }
 
-const publishGap = 50 * time.Millisecond // the greatest age of a status
-
-// next returns when to publish; ok is false if nothing has changed.
-func (p *publication) next() (at time.Time, ok bool) {
+// due returns when to publish; ok is false if nothing has changed.
+func (p *publication) due() (at time.Time, ok bool) {
 	if p.urgent {
-		return p.last, true
+		return time.Time{}, true
 	}
-	return p.last.Add(publishGap), p.pending
+	return p.next, p.pending
 }
 
-func (p *publication) done(now time.Time) {
-	*p = publication{last: now}
+// done records a publication that began and ended at these times.
+func (p *publication) done(began, ended time.Time) {
+	*p = publication{next: ended.Add(max(publishGap, publishShare*ended.Sub(began)))}
 }

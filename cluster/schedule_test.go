@@ -37,20 +37,25 @@ func TestARoundFollowsAChangeAfterARestAndElseAfterThePause(t *testing.T) {
 
 func TestTransitionsArePublishedAtOnceAndOtherChangesInBatches(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	p := publication{last: now}
-	if _, ok := p.next(); ok {
+	var p publication
+	p.done(now, now)
+	if _, ok := p.due(); ok {
 		t.Error("without a change there is something to publish")
 	}
 	p.pending = true
-	if at, ok := p.next(); !ok || !at.Equal(now.Add(publishGap)) {
+	if at, ok := p.due(); !ok || !at.Equal(now.Add(publishGap)) {
 		t.Errorf("a change is published after %v, %v, want %v", at.Sub(now), ok, publishGap)
 	}
 	p.urgent = true
-	if at, ok := p.next(); !ok || at.After(now) {
+	if at, ok := p.due(); !ok || at.After(now) {
 		t.Errorf("a transition is published after %v, %v, want at once", at.Sub(now), ok)
 	}
-	if p.done(now); p.pending || p.urgent {
+	if p.done(now, now.Add(time.Second)); p.pending || p.urgent {
 		t.Error("something is left to publish")
+	}
+	p.pending = true
+	if at, _ := p.due(); !at.Equal(now.Add(21 * time.Second)) {
+		t.Errorf("after a publication that took 1 s the next one comes after %v, want a rest of 20 s", at.Sub(now))
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-// selfOf returns how a node's own settings name it: for connectors that do not know better.
+// selfOf returns how a node's own settings name it: for connectors that do not report it.
 func selfOf(n connector.NodeConfig) []peer.Peer {
 	_, port, err := net.SplitHostPort(n.Listen)
 	if err != nil || port == "0" {

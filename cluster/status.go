@@ -71,7 +71,7 @@ type PeerStatus struct {
 	Foreign   bool      // it belongs to another cluster, or has other keys or certificates
 }
 
-// Status returns the newest snapshot, which is 50 ms old at most. Slices in it are shared by all callers and must not be changed.
+// Status returns the newest snapshot: transitions are in it at once, everything else after 50 ms, or longer with many thousands of peers. Slices in it are shared by all callers and must not be changed.
 func (s *Supervisor) Status() Status { return s.board.load().status(time.Now()) }
 
 // Watch yields a snapshot at once and then whenever another one is published. A slow reader misses snapshots in between, never the

@@ -33,15 +33,8 @@ func New(c *Config, opts ...Option) (*Supervisor, error) {
 	}
 	s := &Supervisor{applications: make(chan application), stopped: make(chan struct{})}
 	s.log, s.registry = hclog.NewNullLogger(), newRegistry()
-	for i, o := range opts {
-		if o == nil {
-			s.optionError("option %d of %d is nil", i+1, len(opts))
-			continue
-		}
-		o(s)
-	}
-	if s.optionErr != nil {
-		return nil, s.optionErr
+	if err := s.use(opts); err != nil {
+		return nil, err
 	}
 	if err := s.check(c); err != nil {
 		return nil, err
@@ -57,6 +50,18 @@ func New(c *Config, opts ...Option) (*Supervisor, error) {
 	s.feed.init()
 	s.board.init(c, &s.registry)
 	return s, nil
+}
+
+// use applies options and returns what is wrong with them.
+func (s *Supervisor) use(opts []Option) error {
+	for i, o := range opts {
+		if o == nil {
+			s.optionError("option %d of %d is nil", i+1, len(opts))
+			continue
+		}
+		o(s)
+	}
+	return s.optionErr
 }
 
 // check reports what a configuration needs and the options do not provide.

@@ -23,7 +23,8 @@ type topology struct {
 	prune   Prune
 	removed bool             // by the configuration: what it wanted is dropped without further Sets
 	wants   map[string]*want // by address
-	wanted  int              // those of them that are active
+	sorted  []*want          // wants by address; nil when one was added or deleted since
+	wanted  int              // wants that are active
 
 	// answering is for how long the source has given answers that name peers, complete or not. It stands
 	// still while the source fails, so that an outage makes no peer older.
@@ -185,7 +186,7 @@ func (l *Ledger) newWant(t *topology, p peer.Peer) *want {
 	}
 	w := &want{topology: t, peer: s}
 	s.wants = append(s.wants, w)
-	t.wants[p.Addr] = w
+	t.wants[p.Addr], t.sorted = w, nil
 	return w
 }
 

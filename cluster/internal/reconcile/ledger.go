@@ -127,6 +127,7 @@ func (l *Ledger) learnSelf(addr string) {
 	for _, w := range s.wants {
 		w.topology.selfSeen = w.topology.selfSeen || w.active
 		delete(w.topology.wants, addr)
+		w.topology.sorted = nil
 		if w.active {
 			w.topology.wanted--
 		}

@@ -545,6 +545,9 @@ func checkCounts(t *testing.T, l *Ledger) {
 				n++
 			}
 		}
+		if sorted := topology.byAddr(); len(sorted) != len(topology.wants) {
+			t.Errorf("topology %s has %d sorted of %d wants", name, len(sorted), len(topology.wants))
+		}
 		if n != topology.wanted {
 			t.Errorf("topology %s wants %d, counted %d", name, topology.wanted, n)
 		}

@@ -280,6 +280,7 @@ func (l *Ledger) forget(addr string, s *peerState) {
 	for _, w := range s.wants {
 		t := w.topology
 		delete(t.wants, addr)
+		t.sorted = nil
 		if t.removed && len(t.wants) == 0 {
 			delete(l.topologies, t.name)
 		}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -30,32 +31,45 @@ type Peer struct {
 	Foreign   bool      // belongs to another cluster
 }
 
-// Topology returns the state of a topology, its peers sorted by address.
+// Topology returns the state of a topology, its peers sorted by address. The peers are the caller's.
 func (l *Ledger) Topology(name string) Topology {
 	t := l.topologies[name]
 	if t == nil {
 		return Topology{}
 	}
 	status := Topology{Wanted: t.wanted, EmptyHeld: t.emptyCalls, SelfSeen: t.selfSeen, Leaving: t.leaving()}
-	for _, w := range t.wants {
-		s := w.peer
-		if w.active && s.connected {
+	status.Peers = make([]Peer, 0, len(t.wants))
+	for _, w := range t.byAddr() {
+		if w.active && w.peer.connected {
 			status.Connected++
 		}
-		if !w.active && !s.connected {
-			continue
+		if w.active || w.peer.connected {
+			status.Peers = append(status.Peers, w.state())
 		}
-		p := Peer{
-			Peer: s.peer, Wanted: w.active, Connected: s.connected, Since: s.since,
-			Attempts: s.dial.attempts, Err: s.dial.err, Next: s.dial.next, Foreign: s.dial.foreign,
-		}
-		if s.wanted == 0 {
-			p.Attempts, p.Err, p.Next = s.drop.attempts, s.drop.err, s.drop.next
-		}
-		status.Peers = append(status.Peers, p)
 	}
-	slices.SortFunc(status.Peers, func(a, b Peer) int { return cmp.Compare(a.Addr, b.Addr) })
 	return status
+}
+
+// byAddr returns the wants sorted by address. They are sorted again only after one was added or deleted, because the status is
+// published far more often.
+func (t *topology) byAddr() []*want {
+	if t.sorted == nil {
+		t.sorted = slices.SortedFunc(maps.Values(t.wants), func(a, b *want) int { return cmp.Compare(a.peer.peer.Addr, b.peer.peer.Addr) })
+	}
+	return t.sorted
+}
+
+// state returns the state of a peer as its topology shows it: what is known of its dials, or of its drops once no topology wants it.
+func (w *want) state() Peer {
+	s := w.peer
+	p := Peer{
+		Peer: s.peer, Wanted: w.active, Connected: s.connected, Since: s.since,
+		Attempts: s.dial.attempts, Err: s.dial.err, Next: s.dial.next, Foreign: s.dial.foreign,
+	}
+	if s.wanted == 0 {
+		p.Attempts, p.Err, p.Next = s.drop.attempts, s.drop.err, s.drop.next
+	}
+	return p
 }
 
 // Counts returns how many peers a topology wants and how many of those are connected.
