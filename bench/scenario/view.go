@@ -156,7 +156,7 @@ func (v *view) until(limit time.Duration, condition func() bool) (time.Time, boo
 	return time.Time{}, false
 }
 
-// whole tells whether every live member lists every other. mu is held.
+// whole reports whether every live member lists every other. mu is held.
 func (v *view) whole() bool { return v.pairs == v.live*(v.live-1) }
 
 // kill drops a member as an observer: its own lists are empty from now on.

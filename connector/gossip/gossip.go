@@ -185,7 +185,7 @@ func (c *Connector) Changes() <-chan struct{} { return c.changes }
 // Gossips returns true: members learn of each other without us.
 func (c *Connector) Gossips() bool { return true }
 
-// Leave says goodbye to all members and ends the node; Run must be called anew to return.
+// Leave says goodbye to all members and ends the node; Run must be called again to return.
 func (c *Connector) Leave(ctx context.Context) error {
 	n, err := c.current()
 	if err != nil {

@@ -12,13 +12,13 @@ import (
 	"path/filepath"
 )
 
-// ErrNoAgent says that no agent listens on the socket.
+// ErrNoAgent means that no agent listens on the socket.
 var ErrNoAgent = errors.New("no agent listens there")
 
-// ErrNotAllowed says that the socket belongs to another user.
+// ErrNotAllowed means that the socket belongs to another user.
 var ErrNotAllowed = errors.New("the agent runs as another user")
 
-// ErrUntrusted says that another user listens on the socket, who could read the request and forge the answer. Nothing was sent.
+// ErrUntrusted means that another user listens on the socket, who could read the request and forge the answer. Nothing was sent.
 var ErrUntrusted = errors.New("another user listens on the admin socket")
 
 // checkUsers returns an error unless the user that listens on a socket is that of this process, or root. For root it may also be the

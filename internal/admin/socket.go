@@ -18,7 +18,7 @@ const (
 	dialTimeout = 2 * time.Second
 )
 
-// ErrInUse says that a running agent has the socket.
+// ErrInUse means that a running agent has the socket.
 var ErrInUse = errors.New("an agent that is running has this socket")
 
 // Paths returns where the socket of an agent can be; the agent takes the first. With a data directory that is the only place;

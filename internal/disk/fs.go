@@ -38,7 +38,7 @@ type File interface {
 	Sync() error
 }
 
-// ErrLocked says that another process holds the directory, or another store of this one.
+// ErrLocked means that another process holds the directory, or another store of this one.
 var ErrLocked = errors.New("held by another process")
 
 // IsFailing reports whether an error is that of a disk that is full, read-only or broken, which may pass, and not one of how it is

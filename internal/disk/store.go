@@ -233,7 +233,7 @@ func (s *Store) append(record []byte) error {
 	return nil
 }
 
-// Rewrite writes everything anew into new files. When it succeeds, commits are taken again; what failed before it is
+// Rewrite writes everything again into new files. When it succeeds, commits are taken again; what failed before it is
 // then certain not to have happened. It costs as much as the store holds, so call it after a failure, and with a
 // growing pause.
 func (s *Store) Rewrite() error {

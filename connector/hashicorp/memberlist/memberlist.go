@@ -116,7 +116,7 @@ func (c *Connector) Disconnect(context.Context, peer.Peer) error { return nil }
 func (c *Connector) List(ctx context.Context) ([]peer.Peer, error) { return c.node.List(ctx) }
 
 // Leave tells the members that this node leaves on purpose, and returns when they were
-// told or ctx is done. Until Run is called anew the other methods return errors.
+// told or ctx is done. Until Run is called again the other methods return errors.
 func (c *Connector) Leave(ctx context.Context) error { return c.node.Leave(ctx) }
 
 // NodeConfig returns the node that this connector was made for.

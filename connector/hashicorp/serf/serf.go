@@ -124,7 +124,7 @@ func (c *Connector) List(ctx context.Context) ([]peer.Peer, error) { return c.no
 
 // Leave tells the members that this node leaves on purpose, and returns when they were told, some 1 to 2 s later, or
 // ctx is done. serf cannot be stopped while it says goodbye, so Run, told to end meanwhile, waits for it: at most 7 s.
-// Until Run is called anew the other methods return errors.
+// Until Run is called again the other methods return errors.
 func (c *Connector) Leave(ctx context.Context) error { return c.node.Leave(ctx) }
 
 // NodeConfig returns the node that this connector was made for.

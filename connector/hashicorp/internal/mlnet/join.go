@@ -197,7 +197,7 @@ func oneLine(err error) string {
 }
 
 // Leave tells the members that this node leaves on purpose, and returns when they were
-// told or ctx is done. Until Run is called anew the other methods return errors.
+// told or ctx is done. Until Run is called again the other methods return errors.
 func (n *Node) Leave(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("leave: %w", err)
