@@ -40,7 +40,7 @@ func (a *Agent) Ask(ctx context.Context, command ...string) (string, error) {
 	return out, err
 }
 
-// Watch is [Agent.Ask] for a command that goes on until it is told to stop: it is, when ctx is done.
+// Watch is [Agent.Ask] for a command that goes on until it is interrupted, which happens when ctx is done.
 func (a *Agent) Watch(ctx context.Context, command ...string) (string, error) {
 	return a.command(ctx, command)
 }

@@ -78,7 +78,7 @@ func (s system) Mkdir(dir string) error {
 	return s.SyncDir(parent)
 }
 
-func (system) Lock(name string) (io.Closer, error) { return lock(name) }
+func (system) Lock(name string) (io.Closer, error) { return lockFile(name) }
 
 func (system) Names(dir string) ([]string, error) {
 	d, err := os.Open(dir)
