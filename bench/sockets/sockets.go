@@ -27,7 +27,7 @@ type Result struct {
 	Goroutines float64 `json:"goroutines"`
 }
 
-// String says whether and when the cluster was whole.
+// String returns whether and when the cluster was whole.
 func (r Result) String() string {
 	if r.Missing > 0 {
 		return fmt.Sprintf("%d/%s: not whole after %.1f s, %d of %d pairs are missing", r.Members, r.Engine, r.Formed, r.Missing, r.Members*(r.Members-1))

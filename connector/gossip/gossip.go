@@ -60,8 +60,8 @@ func newConnector(c gossip.Config) (*Connector, error) {
 }
 
 // Run takes part until ctx is done. When it cannot listen, or open its data directory, it logs that once and tries again,
-// after 1 s doubling to 30 s, for ever. When a newer process has this node's name it stops taking part and returns an error; it does
-// not come back by itself, since the two would drive each other out for ever. Nor does it when this node was removed from
+// after 1 s doubling to 30 s, for ever. When a newer process has this node's name it stops taking part and its methods return
+// [gossip.ErrConflict]; it does not come back by itself, since the two would drive each other out for ever. Nor does it when this node was removed from
 // its cluster: that takes a new connector with Env.Rejoin.
 func (c *Connector) Run(ctx context.Context) error {
 	n, err := c.startUntil(ctx)

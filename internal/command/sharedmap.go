@@ -93,7 +93,7 @@ the later one wins, and both exit with 0: this is no lock for a whole cluster.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			if absent == c.Flags().Changed("expect") {
-				return errors.New("no expected value: add either --expect OLD or --absent")
+				return errors.New("add either --expect OLD or --absent")
 			}
 			q := admin.Request{Op: "shared update", Key: admin.Text(args[0]), Value: admin.Text(args[1])}
 			if !absent {
