@@ -56,7 +56,7 @@ integration:
 	labs=$$($(MAKE) --no-print-directory -s labs) && export KUBELAB=$$labs/kubelab DNSLAB=$$labs/dnslab && \
 	cd integration && $(GO) test -v -count=1 -parallel 16 -timeout 15m ./...
 
-# Faults and writes without a pause, for SOAK; "integration" has two minutes of it. What each node told is kept in .cache/soak.
+# Faults and writes without a pause, for SOAK; "integration" has two minutes of it. The output of each node is kept in .cache/soak.
 soak:
 	mkdir -p .cache/soak
 	cd integration && $(GO) test -v -count=1 -timeout 0 -run Soak . -soak $(SOAK) -artifacts -outputdir $(CURDIR)/.cache/soak

@@ -33,7 +33,7 @@ func keysSet(ctx context.Context, g *gossip.Node, r admin.Request, _ send) error
 	if err := g.Set(ctx, string(r.Key), string(r.Value)); err != nil {
 		return err
 	}
-	seen(ctx, g, r.Member, string(r.Key), func(value string, ok bool) bool { return ok && value == string(r.Value) })
+	awaitSeen(ctx, g, r.Member, string(r.Key), func(value string, ok bool) bool { return ok && value == string(r.Value) })
 	return nil
 }
 
@@ -41,13 +41,13 @@ func keysDelete(ctx context.Context, g *gossip.Node, r admin.Request, _ send) er
 	if err := g.Delete(ctx, string(r.Key)); err != nil {
 		return err
 	}
-	seen(ctx, g, r.Member, string(r.Key), func(_ string, ok bool) bool { return !ok })
+	awaitSeen(ctx, g, r.Member, string(r.Key), func(_ string, ok bool) bool { return !ok })
 	return nil
 }
 
-// seen returns when a key is as it was written in this node's view too, so that the next command reads it; or soon, since
+// awaitSeen returns when a key is as it was written in this node's view too, so that the next command reads it; or soon, since
 // another client may have written it again.
-func seen(ctx context.Context, g *gossip.Node, member, key string, is func(value string, ok bool) bool) {
+func awaitSeen(ctx context.Context, g *gossip.Node, member, key string, is func(value string, ok bool) bool) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	for range g.Watch(ctx) {

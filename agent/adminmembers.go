@@ -45,7 +45,7 @@ func memberOf(m *gossip.Member, self bool) Member {
 	return Member{Name: m.Name, Addr: m.Addr, Zone: m.Zone, Version: m.Version, Status: m.Status, Self: self}
 }
 
-// listedMembers returns what any connector knows: who is up.
+// listedMembers returns what any connector knows: the members that are up.
 func (n *Node) listedMembers(ctx context.Context) ([]admin.Member, error) {
 	peers, err := n.connector.List(ctx)
 	if err != nil {

@@ -78,7 +78,7 @@ func orEmpty(s []string) []string {
 // addCounters adds the numbers of a struct, and of those in it, under their names: "refused.by_peer".
 func addCounters(v reflect.Value, prefix string, into map[string]uint64) {
 	for i := range v.NumField() {
-		name := prefix + snake(v.Type().Field(i).Name)
+		name := prefix + snakeCase(v.Type().Field(i).Name)
 		switch f := v.Field(i); f.Kind() {
 		case reflect.Uint64:
 			into[name] = f.Uint()
@@ -88,8 +88,8 @@ func addCounters(v reflect.Value, prefix string, into map[string]uint64) {
 	}
 }
 
-// snake makes "ByPeer" "by_peer".
-func snake(s string) string {
+// snakeCase makes "ByPeer" "by_peer".
+func snakeCase(s string) string {
 	var b strings.Builder
 	for i, r := range s {
 		if unicode.IsUpper(r) && i > 0 {

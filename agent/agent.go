@@ -62,7 +62,7 @@ func Start(ctx context.Context, file string, o Options) (*Node, error) {
 		o.Log = hclog.New(&hclog.LoggerOptions{Name: "convoke", Level: hclog.Warn, Output: os.Stderr})
 	}
 	o.StopTimeout = cmp.Or(o.StopTimeout, defaultStopTimeout)
-	config, err := load(file, &o)
+	config, err := loadFile(file, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func Start(ctx context.Context, file string, o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.server, err = n.serve(); err != nil {
+	if n.server, err = n.serveAdmin(); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	// Never read: until the supervisor listens, SIGHUP must not end the process.
@@ -79,13 +79,13 @@ func Start(ctx context.Context, file string, o Options) (*Node, error) {
 	ctx, n.cancel = context.WithCancelCause(ctx)
 	go func() { // Stop and Done wait for it
 		defer signal.Stop(hangup)
-		n.run(ctx)
+		n.runSupervisor(ctx)
 	}()
 	return n, nil
 }
 
-// load reads the file and puts the options into force that replace its settings.
-func load(file string, o *Options) (*cluster.Config, error) {
+// loadFile reads the file and puts the options into force that replace its settings.
+func loadFile(file string, o *Options) (*cluster.Config, error) {
 	if o.Connectors == nil {
 		registry, err := connector.NewRegistry(gossip.Kind)
 		if err != nil {
@@ -138,8 +138,8 @@ func newNode(file string, config *cluster.Config, o Options) (*Node, error) {
 	return n, err
 }
 
-// serve opens the admin socket. A node that cannot have the default one runs without; but two with one data directory are a mistake.
-func (n *Node) serve() (*admin.Server, error) {
+// serveAdmin opens the admin socket. A node that cannot have the default one runs without; but two with one data directory are a mistake.
+func (n *Node) serveAdmin() (*admin.Server, error) {
 	asked, path := n.socket != "", n.socket
 	if !asked {
 		path = admin.Paths(n.config.Node.DataDir, n.config.Node.Cluster, n.config.Node.Name)[0]

@@ -108,8 +108,8 @@ func sees(t *testing.T, n *agent.Node, want ...string) {
 	t.Fatalf("%s sees %v, want %v", n.Config().Name, names, want)
 }
 
-// probe asks a probe and returns its status and text.
-func probe(n *agent.Node, path string) (int, string) {
+// probeHandler asks a probe and returns its status and text.
+func probeHandler(n *agent.Node, path string) (int, string) {
 	w := httptest.NewRecorder()
 	n.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 	return w.Code, w.Body.String()
@@ -119,7 +119,7 @@ func TestServicesFormAClusterAndProbesSurviveTheRestartOfAnother(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	a := s.start("a", 2)
-	if code, text := probe(a, "/readyz"); code != http.StatusServiceUnavailable || text == "" {
+	if code, text := probeHandler(a, "/readyz"); code != http.StatusServiceUnavailable || text == "" {
 		t.Errorf("readyz of a node that is alone = %d, %q, want 503 and the reason", code, text)
 	}
 	b := s.start("b", 2)
@@ -134,7 +134,7 @@ func TestServicesFormAClusterAndProbesSurviveTheRestartOfAnother(t *testing.T) {
 	b.Stop()
 	sees(t, a, "a")
 	for _, path := range []string{"/livez", "/readyz"} {
-		if code, text := probe(a, path); code != http.StatusOK || text != "ok\n" {
+		if code, text := probeHandler(a, path); code != http.StatusOK || text != "ok\n" {
 			t.Errorf("%s after b has left = %d, %q, want 200", path, code, text)
 		}
 	}
@@ -146,7 +146,7 @@ func TestServicesFormAClusterAndProbesSurviveTheRestartOfAnother(t *testing.T) {
 	}
 	a.Stop()
 	for _, path := range []string{"/livez", "/readyz"} {
-		if code, _ := probe(a, path); code != http.StatusServiceUnavailable {
+		if code, _ := probeHandler(a, path); code != http.StatusServiceUnavailable {
 			t.Errorf("%s after Stop = %d, want 503", path, code)
 		}
 	}
@@ -179,13 +179,13 @@ func TestANodeThatCannotListenIsNotReadyUntilItCan(t *testing.T) {
 	if err := n.Formed(ctx); err == nil {
 		t.Error("a node whose port is taken has formed")
 	}
-	if code, text := probe(n, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(text, "address already in use") {
+	if code, text := probeHandler(n, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(text, "address already in use") {
 		t.Errorf("readyz = %d, %q, want 503 and the reason", code, text)
 	}
 	if n.Gossip() != nil {
 		t.Error("there is a node of the gossip core")
 	}
-	status := ask[admin.Status](t, n, admin.Request{Op: "status"})
+	status := askStrategy[admin.Status](t, n, admin.Request{Op: "status"})
 	if len(status) != 1 || !strings.Contains(status[0].Error, "address already in use") || len(status[0].Topologies) != 1 || status[0].Formed {
 		t.Errorf("status = %+v, want the reason and the topology", status)
 	}
@@ -193,8 +193,8 @@ func TestANodeThatCannotListenIsNotReadyUntilItCan(t *testing.T) {
 	formed(t, n)
 }
 
-// ask asks a node as commands do.
-func ask[T any](t *testing.T, n *agent.Node, r admin.Request) (all []T) {
+// askStrategy asks a node as commands do.
+func askStrategy[T any](t *testing.T, n *agent.Node, r admin.Request) (all []T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), deadline)
 	defer cancel()
@@ -214,17 +214,17 @@ func TestCommandsReachAServiceAndCanEndIt(t *testing.T) {
 	s := newSite(t)
 	a, b := s.start("a", 2), s.start("b", 2)
 	formed(t, a, b)
-	status := ask[admin.Status](t, a, admin.Request{Op: "status", Timeout: deadline})
+	status := askStrategy[admin.Status](t, a, admin.Request{Op: "status", Timeout: deadline})
 	if len(status) != 1 || !status[0].Formed || status[0].Node != "a" || len(status[0].Topologies) != 1 || !status[0].Topologies[0].Whole {
 		t.Errorf("status = %+v", status)
 	}
-	if got := ask[admin.Member](t, a, admin.Request{Op: "members"}); len(got) != 2 {
+	if got := askStrategy[admin.Member](t, a, admin.Request{Op: "members"}); len(got) != 2 {
 		t.Errorf("members = %+v, want two", got)
 	}
 	if err := admin.Call(t.Context(), a.Socket(), admin.Request{Op: "members", Node: "z"}, nil); err == nil || !strings.Contains(err.Error(), `this agent is the node "a", not "z"`) {
 		t.Errorf("a request for another node = %v", err)
 	}
-	ask[struct{}](t, b, admin.Request{Op: "leave"})
+	askStrategy[struct{}](t, b, admin.Request{Op: "leave"})
 	select {
 	case <-b.Done():
 	case <-time.After(deadline):
@@ -254,7 +254,7 @@ func TestANodeThatIsRemovedEndsAndReportsIt(t *testing.T) {
 	if err := b.Err(); !errors.Is(err, gossip.ErrRemoved) {
 		t.Errorf("Err = %v, want ErrRemoved", err)
 	}
-	if code, _ := probe(b, "/livez"); code != http.StatusServiceUnavailable {
+	if code, _ := probeHandler(b, "/livez"); code != http.StatusServiceUnavailable {
 		t.Errorf("livez = %d, want 503", code)
 	}
 }

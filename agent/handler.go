@@ -14,8 +14,8 @@ import (
 // text.
 func (n *Node) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", probe(n.Live))
-	mux.HandleFunc("GET /readyz", probe(n.readiness))
+	mux.HandleFunc("GET /livez", probeHandler(n.Live))
+	mux.HandleFunc("GET /readyz", probeHandler(n.readiness))
 	return mux
 }
 
@@ -37,7 +37,7 @@ func (n *Node) readiness() error {
 	return errors.New(strings.Join(reasons, "; "))
 }
 
-func probe(check func() error) http.HandlerFunc {
+func probeHandler(check func() error) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")

@@ -55,7 +55,7 @@ func (n *Node) WatchMembers(ctx context.Context) iter.Seq[[]Member] {
 	return func(yield func([]Member) bool) {
 		var last []Member
 		for status := range n.supervisor.Watch(ctx) {
-			if now := n.withSelf(listed(status)); !slices.EqualFunc(now, last, sameMember) {
+			if now := n.withSelf(listedMembers(status)); !slices.EqualFunc(now, last, sameMember) {
 				last = now
 				if !yield(slices.Clone(now)) {
 					return
@@ -65,8 +65,8 @@ func (n *Node) WatchMembers(ctx context.Context) iter.Seq[[]Member] {
 	}
 }
 
-// listed returns the last lists of all connectors.
-func listed(status cluster.Status) []peer.Peer {
+// listedMembers returns the last lists of all connectors.
+func listedMembers(status cluster.Status) []peer.Peer {
 	var all []peer.Peer
 	for _, c := range status.Connectors {
 		all = append(all, c.Peers...)

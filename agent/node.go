@@ -36,8 +36,8 @@ type Node struct {
 	err     error         // why the node ended by itself; read after done
 }
 
-// run runs the supervisor until ctx is done, a command has the node leave, or it is removed from its cluster.
-func (n *Node) run(ctx context.Context) {
+// runSupervisor runs the supervisor until ctx is done, a command has the node leave, or it is removed from its cluster.
+func (n *Node) runSupervisor(ctx context.Context) {
 	defer close(n.done)
 	var wg sync.WaitGroup
 	wg.Go(func() { n.awaitRemoval(ctx) })

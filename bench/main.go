@@ -1,5 +1,5 @@
 // Command bench compares membership engines: gossip of this project, hashicorp/memberlist and hashicorp/serf, each with its
-// default settings, in the same scenarios, over the same network, in one run. README.md says how.
+// default settings, in the same scenarios, over the same network, in one run. README.md describes how.
 package main
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/goconvoke/convoke/bench/sockets"
 )
 
-// options are what the command line says.
+// options are the flags of the command line.
 type options struct {
 	mode      string
 	sizes     []int
@@ -93,7 +93,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.parallel, "parallel", runtime.GOMAXPROCS(0), "plays at once; the virtual clock does not mind")
 	f.StringVar(&o.out, "o", "", "file for the report; empty: standard output")
 	f.StringVar(&o.json, "json", "", "file for all samples")
-	f.StringVar(&o.trace, "trace", "", "file for who listed whom and when, in each play")
+	f.StringVar(&o.trace, "trace", "", "file for the changes of each member list, in each play")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}

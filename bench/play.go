@@ -51,7 +51,7 @@ func (o options) jobs() []job {
 //
 // The virtual clock is a bubble of testing/synctest, which can only be had from a *testing.T, and that only from package
 // testing. Main is what runs the tests of a test binary; calling it here keeps "go run ." all that one needs to know, in one
-// process, with flags of our own. What it says of tests goes to standard error.
+// process, with flags of our own. Its output about tests goes to standard error.
 func asTest(parallel int, play func(t *testing.T) error) {
 	testing.Init()
 	flags := []string{"-test.parallel=" + fmt.Sprint(parallel), "-test.timeout=0"}

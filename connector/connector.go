@@ -59,7 +59,7 @@ type (
 	// reader.
 	Notifier interface{ Changes() <-chan struct{} }
 
-	// Leaver says goodbye. The supervisor calls Leave on the way out, after the strategies
+	// Leaver announces that this node leaves. The supervisor calls Leave on the way out, after the strategies
 	// have stopped and before Run is cancelled.
 	Leaver interface {
 		Leave(ctx context.Context) error
@@ -75,7 +75,7 @@ type (
 
 	// SelfReporter returns the names and addresses under which this node can be reached, the preferred one
 	// first; empty while that is unknown. An unspecified host ("0.0.0.0:7946", "[::]:7946")
-	// says that the port is known and the host is whichever the receiver sees.
+	// means that the port is known and the host is the one that the receiver sees.
 	SelfReporter interface{ Self() []peer.Peer }
 )
 

@@ -29,8 +29,8 @@ const (
 	hostsMaxAge = time.Second
 )
 
-// accept takes inbound streams until the node stops.
-func (n *Node) accept() {
+// acceptStreams takes inbound streams until the node stops.
+func (n *Node) acceptStreams() {
 	wait := firstAcceptWait
 	for {
 		raw, err := n.listener.Accept()
@@ -52,13 +52,13 @@ func (n *Node) accept() {
 		}
 		wait = firstAcceptWait
 		n.count.accepted.Add(1)
-		n.tasks.Go(func() { n.receive(raw) })
+		n.tasks.Go(func() { n.receiveStream(raw) })
 	}
 }
 
-// receive runs the handshake with a node that dialled us and takes the stream into use with its first frame: a peer that only wants
+// receiveStream runs the handshake with a node that dialled us and takes the stream into use with its first frame: a peer that only wants
 // to know which node this is sends none.
-func (n *Node) receive(raw net.Conn) {
+func (n *Node) receiveStream(raw net.Conn) {
 	host := hostOf(raw.RemoteAddr())
 	ctx, place, err := n.handshakes.enter(n.life, host, n.hosts.has(host, n))
 	if err != nil {
@@ -79,7 +79,7 @@ func (n *Node) receive(raw net.Conn) {
 	}
 	if !n.streams.acquire() {
 		_ = s.SetWriteDeadline(time.Now().Add(refuseTimeout))
-		_ = s.write(busyRefusal)
+		_ = s.writeFrame(busyRefusal)
 		_ = s.Close()
 		n.countFailure(host, errStreams)
 		return
@@ -90,7 +90,7 @@ func (n *Node) receive(raw net.Conn) {
 		n.answerAsk(s, ask)
 		return
 	}
-	n.adopt(s, hello, 0, first, n.streams.release)
+	n.adoptStream(s, hello, 0, first, n.streams.release)
 }
 
 var (
@@ -175,9 +175,9 @@ func (n *Node) acceptHandshake(ctx context.Context, raw net.Conn) (*stream, *cor
 
 // answerHello is the acceptor's side of the exchange of hellos, up to the first frame after it.
 func (n *Node) answerHello(s *stream) (*core.Hello, core.Frame, error) {
-	f, err := s.read()
+	f, err := s.readFrame()
 	if errors.Is(err, wire.ErrMalformed) { // TLS or a pre-shared key, perhaps: the peer learns that this node does not use it
-		_ = s.write(&core.Refuse{Reason: "not a frame of the protocol; this node uses no TLS and no pre-shared key, or another"})
+		_ = s.writeFrame(&core.Refuse{Reason: "not a frame of the protocol; this node uses no TLS and no pre-shared key, or another"})
 	}
 	if err != nil {
 		return nil, nil, err
@@ -187,19 +187,19 @@ func (n *Node) answerHello(s *stream) (*core.Hello, core.Frame, error) {
 		return nil, nil, errNoHello
 	}
 	if r := n.checkHello(s, hello); r != nil {
-		_ = s.write(&core.Refuse{Reason: r.sent})
+		_ = s.writeFrame(&core.Refuse{Reason: r.sent})
 		return nil, nil, r
 	}
-	if err := s.write(n.hello()); err != nil {
+	if err := s.writeFrame(n.newHello()); err != nil {
 		return nil, nil, &rejection{reason: none, err: err}
 	}
 	s.trust()
-	first, err := s.read()
+	first, err := s.readFrame()
 	if err != nil && !errors.Is(err, wire.ErrMalformed) && !isTimeout(err) {
 		err = &rejection{reason: none, err: err} // it knows which node this is, and wanted nothing else
 	}
 	if r, ok := first.(*core.Refuse); ok {
-		err = reject(byPeer, "the other side says %q", r.Reason)
+		err = reject(byPeer, "the other side answered %q", r.Reason)
 	}
 	return hello, first, err
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
-// Agreement says who has the same state as this node, by content and not by version numbers: records and shared map.
+// Agreement lists the members that have the same state as this node, by content and not by version numbers: records and shared map.
 type Agreement struct {
 	Same   []string // names of members, this node included, sorted
 	Differ []string // in records or in the shared map; normal for a moment after a change
@@ -29,8 +29,8 @@ func (n *Node) Agreement(ctx context.Context) (Agreement, error) {
 	}
 	a := Agreement{Same: []string{n.config.Name}}
 	var mu sync.Mutex
-	n.each(n.others(), func(id, addr string) {
-		answer, err := n.ask(ctx, id, addr, nil)
+	n.forEachMember(n.otherAddrs(), func(id, addr string) {
+		answer, err := n.askMember(ctx, id, addr, nil)
 		v := n.View()
 		mu.Lock()
 		defer mu.Unlock()
@@ -49,8 +49,8 @@ func (n *Node) Agreement(ctx context.Context) (Agreement, error) {
 	return a, nil
 }
 
-// others returns the addresses of the members that are up but this node, by name.
-func (n *Node) others() map[string]string {
+// otherAddrs returns the addresses of the members that are up but this node, by name.
+func (n *Node) otherAddrs() map[string]string {
 	all := map[string]string{}
 	for m := range n.View().All() {
 		if m.Up() && m.Name != n.config.Name {
@@ -69,8 +69,8 @@ func (n *Node) memberAddrs() []string {
 	return all
 }
 
-// each calls do for members, some at a time, and returns when all is done.
-func (n *Node) each(members map[string]string, do func(id, addr string)) {
+// forEachMember calls do for members, some at a time, and returns when all is done.
+func (n *Node) forEachMember(members map[string]string, do func(id, addr string)) {
 	var tasks sync.WaitGroup
 	slots := make(chan struct{}, askAtOnce)
 	for id, addr := range members {
@@ -85,8 +85,8 @@ func (n *Node) each(members map[string]string, do func(id, addr string)) {
 
 var errOtherNode = errors.New("another node answered")
 
-// ask asks a member what it has.
-func (n *Node) ask(ctx context.Context, id, addr string, versions []core.SharedVersion) (answer *core.Answer, err error) {
+// askMember asks a member what it has.
+func (n *Node) askMember(ctx context.Context, id, addr string, versions []core.SharedVersion) (answer *core.Answer, err error) {
 	err = n.askAll(ctx, id, addr, [][]core.SharedVersion{versions}, func(a *core.Answer) { answer = a })
 	return answer, err
 }
@@ -101,7 +101,7 @@ func (n *Node) askAll(ctx context.Context, id, addr string, questions [][]core.S
 	defer context.AfterFunc(n.life, cancel)()
 	late := time.AfterFunc(n.tuning.DialTimeout, cancel)
 	defer late.Stop()
-	s, hello, err := n.call(ctx, addr)
+	s, hello, err := n.dialAddr(ctx, addr)
 	if err != nil {
 		return err
 	}
@@ -112,10 +112,10 @@ func (n *Node) askAll(ctx context.Context, id, addr string, questions [][]core.S
 	}
 	for _, versions := range questions {
 		late.Reset(n.tuning.DialTimeout)
-		if err := s.write(&core.Ask{Versions: versions}); err != nil {
+		if err := s.writeFrame(&core.Ask{Versions: versions}); err != nil {
 			return err
 		}
-		f, err := s.read()
+		f, err := s.readFrame()
 		if err != nil {
 			return err
 		}
@@ -137,15 +137,15 @@ func (n *Node) answerAsk(s *stream, ask *core.Ask) {
 		v := n.View()
 		a := &core.Answer{Hash: v.Hash, Shared: v.Shared}
 		for _, w := range ask.Versions {
-			e := n.shared.entry(w.ID)
+			e := n.shared.loadEntry(w.ID)
 			if e == nil || e.Stamp < w.Stamp || e.Stamp == w.Stamp && e.Writer < w.Writer {
 				a.Lacks++
 			}
 		}
-		if s.write(a) != nil {
+		if s.writeFrame(a) != nil {
 			return // the one that asked gets no answer, and knows what that means
 		}
-		f, err := s.read()
+		f, err := s.readFrame()
 		if err != nil {
 			return
 		}
@@ -160,5 +160,5 @@ func (n *Node) Staleness() time.Duration {
 	if at == 0 {
 		return 0
 	}
-	return max(0, n.now().Sub(time.Unix(0, at)))
+	return max(0, n.coreTime().Sub(time.Unix(0, at)))
 }

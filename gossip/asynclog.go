@@ -36,35 +36,35 @@ func newAsyncLog(out hclog.Logger) *asyncLog { return &asyncLog{out: out} }
 
 func (l *asyncLog) Trace(message string, pairs ...any) {
 	if l.out.IsTrace() {
-		l.put(logLine{hclog.Trace, message, pairs})
+		l.enqueue(logLine{hclog.Trace, message, pairs})
 	}
 }
 
 func (l *asyncLog) Debug(message string, pairs ...any) {
 	if l.out.IsDebug() {
-		l.put(logLine{hclog.Debug, message, pairs})
+		l.enqueue(logLine{hclog.Debug, message, pairs})
 	}
 }
 
 func (l *asyncLog) Info(message string, pairs ...any) {
 	if l.out.IsInfo() {
-		l.put(logLine{hclog.Info, message, pairs})
+		l.enqueue(logLine{hclog.Info, message, pairs})
 	}
 }
 
 func (l *asyncLog) Warn(message string, pairs ...any) {
 	if l.out.IsWarn() {
-		l.put(logLine{hclog.Warn, message, pairs})
+		l.enqueue(logLine{hclog.Warn, message, pairs})
 	}
 }
 
 func (l *asyncLog) Error(message string, pairs ...any) {
 	if l.out.IsError() {
-		l.put(logLine{hclog.Error, message, pairs})
+		l.enqueue(logLine{hclog.Error, message, pairs})
 	}
 }
 
-func (l *asyncLog) put(line logLine) {
+func (l *asyncLog) enqueue(line logLine) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.lines) >= maxLogLines {
@@ -74,15 +74,15 @@ func (l *asyncLog) put(line logLine) {
 	l.lines = append(l.lines, line)
 	if l.idle == nil {
 		l.idle = make(chan struct{})
-		go l.write(l.idle) // flush waits for it
+		go l.writeLines(l.idle) // flush waits for it
 	}
 }
 
-// write writes lines until none is left.
-func (l *asyncLog) write(idle chan struct{}) {
+// writeLines writes lines until none is left.
+func (l *asyncLog) writeLines(idle chan struct{}) {
 	defer close(idle)
 	for {
-		lines, dropped := l.take()
+		lines, dropped := l.takeLines()
 		if len(lines) == 0 {
 			return
 		}
@@ -95,8 +95,8 @@ func (l *asyncLog) write(idle chan struct{}) {
 	}
 }
 
-// take returns the lines that are to be written, and how many were dropped behind them; none ends the goroutine.
-func (l *asyncLog) take() ([]logLine, int) {
+// takeLines returns the lines that are to be written, and how many were dropped behind them; none ends the goroutine.
+func (l *asyncLog) takeLines() ([]logLine, int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	lines := l.lines[:min(len(l.lines), maxLogBatch)]

@@ -18,7 +18,7 @@ import (
 	"github.com/goconvoke/convoke/internal/hostaddr"
 )
 
-// Config says who a node is. Name, ClusterID and Listen are required.
+// Config describes a node. Name, ClusterID and Listen are required.
 type Config struct {
 	// Name of this node: unique in the cluster and best kept across restarts, 1 to 255 bytes of printable text. With
 	// mutual TLS it must be a name of the certificate.
@@ -98,14 +98,14 @@ func printable(name string) bool {
 	return utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// tuning returns the core's configuration for a node that listens there.
-func (c Config) tuning(bound net.Addr, now time.Time) (core.Config, error) {
+// coreConfig returns the core's configuration for a node that listens there.
+func (c Config) coreConfig(bound net.Addr, now time.Time) (core.Config, error) {
 	tuning := DefaultTuning()
 	if c.Tuning != nil {
 		tuning = *c.Tuning
 	}
 	t := tuning.config()
-	addr, err := c.advertised(bound)
+	addr, err := c.advertisedAddr(bound)
 	if err != nil {
 		return t, err
 	}
@@ -114,8 +114,8 @@ func (c Config) tuning(bound net.Addr, now time.Time) (core.Config, error) {
 	return t, t.Validate()
 }
 
-// advertised returns the address that others dial.
-func (c Config) advertised(bound net.Addr) (string, error) {
+// advertisedAddr returns the address that others dial.
+func (c Config) advertisedAddr(bound net.Addr) (string, error) {
 	host, port, err := net.SplitHostPort(bound.String())
 	if err != nil {
 		return "", err

@@ -21,7 +21,7 @@ type Fold[T any] struct {
 	own    sync.Mutex // held while the own part is changed
 }
 
-// FoldConfig says how the parts of a [Fold] are published and merged. Key and Merge are required.
+// FoldConfig describes how the parts of a [Fold] are published and merged. Key and Merge are required.
 type FoldConfig[T any] struct {
 	// Key is the own key that holds the part of each member; the same at all members.
 	Key string
@@ -102,7 +102,7 @@ func (f *Fold[T]) Get() (T, error) { return f.merge(f.node.View()) }
 // Parts yields the members that have a part and what it is, by name. Parts that cannot be decoded are left out; see Get.
 func (f *Fold[T]) Parts() iter.Seq2[*Member, T] {
 	return func(yield func(*Member, T) bool) {
-		for m, value := range f.values(f.node.View()) {
+		for m, value := range f.publishedParts(f.node.View()) {
 			if part, err := f.config.Decode(value); err == nil && !yield(m, part) {
 				return
 			}
@@ -115,8 +115,8 @@ func (f *Fold[T]) Parts() iter.Seq2[*Member, T] {
 func (f *Fold[T]) Watch(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var last *View
-		for v := range f.node.views(ctx) {
-			if last != nil && !f.changed(last, v) {
+		for v := range f.node.eachView(ctx) {
+			if last != nil && !f.partChanged(last, v) {
 				last = v
 				continue
 			}
@@ -128,11 +128,11 @@ func (f *Fold[T]) Watch(ctx context.Context) iter.Seq2[T, error] {
 	}
 }
 
-// changed reports whether a part differs between two views.
-func (f *Fold[T]) changed(old, now *View) bool {
+// partChanged reports whether a part differs between two views.
+func (f *Fold[T]) partChanged(old, now *View) bool {
 	for was, is := range now.Since(old) {
-		before, had := f.value(was)
-		after, has := f.value(is)
+		before, had := f.publishedPart(was)
+		after, has := f.publishedPart(is)
 		if had != has || before != after {
 			return true
 		}
@@ -140,19 +140,19 @@ func (f *Fold[T]) changed(old, now *View) bool {
 	return false
 }
 
-// value returns the part of a member as it is published.
-func (f *Fold[T]) value(m *Member) (string, bool) {
+// publishedPart returns the part of a member as it is published.
+func (f *Fold[T]) publishedPart(m *Member) (string, bool) {
 	if m == nil || !f.config.Only(m) {
 		return "", false
 	}
 	return m.Get(f.config.Key)
 }
 
-// values yields the parts as they are published.
-func (f *Fold[T]) values(v *View) iter.Seq2[*Member, string] {
+// publishedParts yields the parts as they are published.
+func (f *Fold[T]) publishedParts(v *View) iter.Seq2[*Member, string] {
 	return func(yield func(*Member, string) bool) {
 		for m := range v.All() {
-			if value, ok := f.value(m); ok && !yield(m, value) {
+			if value, ok := f.publishedPart(m); ok && !yield(m, value) {
 				return
 			}
 		}
@@ -162,7 +162,7 @@ func (f *Fold[T]) values(v *View) iter.Seq2[*Member, string] {
 func (f *Fold[T]) merge(v *View) (all T, err error) {
 	var errs []error
 	first := true
-	for m, value := range f.values(v) {
+	for m, value := range f.publishedParts(v) {
 		part, err := f.config.Decode(value)
 		switch {
 		case err != nil:

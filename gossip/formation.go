@@ -16,13 +16,13 @@ import (
 )
 
 // Formation has members that start together found one thing exactly once, such as the first log of a Raft group, and has all others
-// join it. Every node that takes part says in its own record what it knows: the birth it belongs to, what it proposes, or to which
+// join it. Every node that takes part publishes in its own record what it knows: the birth it belongs to, what it proposes, or to which
 // proposal it consents. The node with the lowest name proposes; it founds when all that it needs have consented in their own records,
-// and a node consents to one proposal at a time, for as long as that may still be founded. Who knows of a birth never consents to
-// another one.
+// and a node consents to one proposal at a time, for as long as that may still be founded. A node that knows of a birth never
+// consents to another one.
 //
 // So there is one birth, if fewer than twice Expect nodes take part before it, or if Founders are named. Two births come about where
-// more nodes are cut in two before the first; when these meet, each node stays with its own, and [Formation.Conflict] says so. Nothing
+// more nodes are cut in two before the first; when these meet, each node stays with its own, and [Formation.Conflict] reports it. Nothing
 // merges them.
 type Formation struct {
 	node   *Node
@@ -38,7 +38,7 @@ type Formation struct {
 	foundAt time.Time // when Found may be called again after an error
 }
 
-// FormationConfig says what is founded, and by whom. Name, Found and one of Founders and Expect are required.
+// FormationConfig describes what is founded, and by which nodes. Name, Found and one of Founders and Expect are required.
 type FormationConfig struct {
 	// Name of what is founded, 1 to 64 bytes of printable text; the same at all nodes.
 	Name string
@@ -61,7 +61,7 @@ type Birth struct {
 	At      time.Time // by the clock of the founder, to the millisecond
 }
 
-// formationKeys is the beginning of the own keys in which nodes say what they know.
+// formationKeys is the beginning of the own keys in which nodes publish what they know.
 const formationKeys = "formation/"
 
 // foundRetry is the pause after a Found that failed.
@@ -101,13 +101,13 @@ func (c FormationConfig) validate(self string) error {
 	return nil
 }
 
-// Close ends the part of this node; it does not withdraw what the node has said.
+// Close ends the part of this node; it does not withdraw what the node has published.
 func (f *Formation) Close() {
 	f.stop()
 	<-f.ended
 }
 
-// Wait returns the birth that this node belongs to as soon as there is one. Its error says what is missing.
+// Wait returns the birth that this node belongs to as soon as there is one. Its error names what is missing.
 func (f *Formation) Wait(ctx context.Context) (Birth, error) {
 	for {
 		f.mu.Lock()
@@ -126,7 +126,7 @@ func (f *Formation) Wait(ctx context.Context) (Birth, error) {
 	}
 }
 
-// Members returns the members that say that they belong to the birth of this node, by name, itself included; nil before the birth. Only
+// Members returns the members whose records state that they belong to the birth of this node, by name, itself included; nil before the birth. Only
 // they have consented to become part of what was founded.
 func (f *Formation) Members() []*Member { return f.membersOf(f.node.View()) }
 
@@ -151,7 +151,7 @@ func (f *Formation) Watch(ctx context.Context) iter.Seq[[]*Member] {
 	return func(yield func([]*Member) bool) {
 		var last []*Member
 		first := true
-		for v := range f.node.views(ctx) {
+		for v := range f.node.eachView(ctx) {
 			now := f.membersOf(v)
 			if !first && slices.Equal(last, now) {
 				continue
@@ -193,13 +193,13 @@ func (f *Formation) ownBirth() (Birth, bool) {
 func (f *Formation) run(ctx context.Context) {
 	defer close(f.ended)
 	if f.config.Known != "" {
-		f.say(ctx, formationClaim{Birth: f.config.Known})
+		f.publishClaim(ctx, formationClaim{Birth: f.config.Known})
 	}
 	retry := time.NewTimer(foundRetry)
 	defer retry.Stop()
 	for {
-		next := f.node.watch.wait()
-		f.step(ctx)
+		next := f.node.watch.nextChanged()
+		f.stepOnce(ctx)
 		retry.Reset(foundRetry)
 		select {
 		case <-ctx.Done():
@@ -212,9 +212,9 @@ func (f *Formation) run(ctx context.Context) {
 	}
 }
 
-// step looks at the present view once.
-func (f *Formation) step(ctx context.Context) {
-	s := f.situation(f.node.View())
+// stepOnce looks at the present view once.
+func (f *Formation) stepOnce(ctx context.Context) {
+	s := f.readSituation(f.node.View())
 	d := s.decide(f.config, newBirthID)
 	if d.found {
 		if time.Now().Before(f.foundAt) {
@@ -226,32 +226,32 @@ func (f *Formation) step(ctx context.Context) {
 		}
 		if err != nil {
 			f.foundAt = time.Now().Add(foundRetry)
-			f.note(Birth{}, fmt.Sprintf("this node could not found it: %v", err))
+			f.setState(Birth{}, fmt.Sprintf("this node could not found it: %v", err))
 			return
 		}
 	}
-	if (!s.takesPart || !d.claim.equal(s.own)) && !f.say(ctx, d.claim) {
+	if (!s.takesPart || !d.claim.equal(s.own)) && !f.publishClaim(ctx, d.claim) {
 		return
 	}
 	birth, _ := parseBirth(d.claim.Birth)
-	f.note(birth, d.reason)
+	f.setState(birth, d.reason)
 }
 
-// say publishes what this node knows, and reports whether that succeeded.
-func (f *Formation) say(ctx context.Context, c formationClaim) bool {
+// publishClaim writes to the own record what this node knows, and reports whether that succeeded.
+func (f *Formation) publishClaim(ctx context.Context, c formationClaim) bool {
 	value, err := json.Marshal(c)
 	if err == nil {
 		err = f.node.Set(ctx, f.key, string(value))
 	}
 	if err != nil && !errors.Is(err, ErrNotDurable) {
-		f.note(Birth{}, err.Error())
+		f.setState(Birth{}, err.Error())
 		return false
 	}
 	return true
 }
 
-// note publishes the state of the formation to Wait.
-func (f *Formation) note(b Birth, reason string) {
+// setState publishes the state of the formation to Wait.
+func (f *Formation) setState(b Birth, reason string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.birth.ID == "" {
@@ -262,8 +262,8 @@ func (f *Formation) note(b Birth, reason string) {
 	f.changed = make(chan struct{})
 }
 
-// situation reads what the members say.
-func (f *Formation) situation(v *View) situation {
+// readSituation reads what the members publish.
+func (f *Formation) readSituation(v *View) situation {
 	s := situation{self: f.node.Name(), peers: map[string]peerClaim{}}
 	for m := range v.All() {
 		c, ok := claimOf(m, f.key)
@@ -276,7 +276,7 @@ func (f *Formation) situation(v *View) situation {
 	return s
 }
 
-// claimOf returns what a member says; what cannot be read counts as nothing said.
+// claimOf returns what a member publishes. A claim that cannot be read counts as none.
 func claimOf(m *Member, key string) (formationClaim, bool) {
 	var c formationClaim
 	value, ok := m.Get(key)

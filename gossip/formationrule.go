@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// formationClaim is what a node says of a formation in its own record.
+// formationClaim is what a node publishes about a formation in its own record.
 type formationClaim struct {
 	Birth    string    `json:"birth,omitempty"`    // that it belongs to
 	Proposal *proposal `json:"proposal,omitempty"` // its own
@@ -19,7 +19,7 @@ type proposal struct {
 	First []string `json:"first"` // whose consent it needs, the proposer included, by name
 }
 
-// consent says that its node takes part in no other birth while that of a proposal may come.
+// consent states that its node takes part in no other birth while the one proposed may still come.
 type consent struct {
 	ID string `json:"id"`
 	To string `json:"to"` // the proposer
@@ -34,17 +34,17 @@ func (c formationClaim) equal(o formationClaim) bool {
 type situation struct {
 	self      string
 	own       formationClaim
-	takesPart bool                 // this node has said something before, be it nothing of a birth
+	takesPart bool                 // this node has published a claim before, perhaps an empty one
 	peers     map[string]peerClaim // by name; those that have left are not among them
 }
 
-// peerClaim is what another node has said, and whether it is up.
+// peerClaim is what another node has published, and whether it is up.
 type peerClaim struct {
 	formationClaim
 	up bool
 }
 
-// decision is what a node says next.
+// decision is what a node publishes next.
 type decision struct {
 	claim  formationClaim
 	found  bool   // it is to found its proposal first
@@ -69,14 +69,14 @@ func (s situation) decide(c FormationConfig, newID func(founder string) string) 
 			return decision{claim: s.own, reason: reason}
 		}
 	}
-	first, reason := s.first(c)
+	first, reason := s.requiredFounders(c)
 	if reason != "" {
 		return decision{reason: reason} // consent and proposal are withdrawn
 	}
 	if first[0] == s.self {
-		return s.propose(first, newID)
+		return s.decideProposal(first, newID)
 	}
-	return s.consent(first)
+	return s.decideConsent(first)
 }
 
 // oldestBirth returns the earliest birth that a peer belongs to, "" if none does. That of a peer that is down counts.
@@ -90,8 +90,8 @@ func (s situation) oldestBirth() string {
 	return oldest
 }
 
-// first returns the names of those who must consent, in order, or what is missing.
-func (s situation) first(c FormationConfig) ([]string, string) {
+// requiredFounders returns the names of those who must consent, in order, or what is missing.
+func (s situation) requiredFounders(c FormationConfig) ([]string, string) {
 	together := []string{s.self}
 	for name, p := range s.peers {
 		if p.up {
@@ -118,9 +118,9 @@ func (s situation) first(c FormationConfig) ([]string, string) {
 	return founders, ""
 }
 
-// propose is the part of the node with the lowest name: it keeps its proposal while that is the right one, and founds when all have
+// decideProposal is the part of the node with the lowest name: it keeps its proposal while that is the right one, and founds when all have
 // consented.
-func (s situation) propose(first []string, newID func(string) string) decision {
+func (s situation) decideProposal(first []string, newID func(string) string) decision {
 	p := s.own.Proposal
 	if p == nil || !slices.Equal(p.First, first) {
 		p = &proposal{ID: newID(s.self), First: first}
@@ -140,8 +140,8 @@ func (s situation) propose(first []string, newID func(string) string) decision {
 	return decision{claim: formationClaim{Birth: p.ID}, found: true}
 }
 
-// consent is the part of all others: to consent to the proposal of the node with the lowest name, if this one is meant.
-func (s situation) consent(first []string) decision {
+// decideConsent is the part of all others: to consent to the proposal of the node with the lowest name, if this one is meant.
+func (s situation) decideConsent(first []string) decision {
 	p := s.peers[first[0]].Proposal
 	if !slices.Contains(first, s.self) {
 		return decision{reason: fmt.Sprintf("%s found it", strings.Join(first, ", "))}

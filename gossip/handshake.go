@@ -14,11 +14,11 @@ import (
 
 var errNoHello = errors.New("a frame other than hello came first")
 
-// hello returns the hello of this node.
-func (n *Node) hello() *core.Hello {
+// newHello returns the hello of this node.
+func (n *Node) newHello() *core.Hello {
 	return &core.Hello{
 		Protocol: wire.Protocol, Cluster: n.config.ClusterID, ID: n.config.Name,
-		Generation: n.generation.Load(), Addr: n.tuning.Addr, Clock: n.now().UnixMilli(),
+		Generation: n.generation.Load(), Addr: n.tuning.Addr, Clock: n.coreTime().UnixMilli(),
 		Rejoin: n.config.Rejoin, Aged: n.aged.Load(),
 	}
 }
@@ -28,9 +28,9 @@ func linkUp(id core.LinkID, h *core.Hello) core.LinkUp {
 	return core.LinkUp{Link: id, ID: h.ID, Generation: h.Generation, Addr: h.Addr, Clock: h.Clock, Rejoin: h.Rejoin, Aged: h.Aged}
 }
 
-// call dials an address and runs the handshake. The stream is closed if that fails. The error is a rejection, with its reason,
+// dialAddr dials an address and runs the handshake. The stream is closed if that fails. The error is a rejection, with its reason,
 // unless it came from the network.
-func (n *Node) call(ctx context.Context, addr string) (*stream, *core.Hello, error) {
+func (n *Node) dialAddr(ctx context.Context, addr string) (*stream, *core.Hello, error) {
 	n.count.dialled.Add(1)
 	s, hello, err := n.dialAndGreet(ctx, addr)
 	if err == nil {
@@ -70,8 +70,8 @@ func (n *Node) dialAndGreet(ctx context.Context, addr string) (*stream, *core.He
 
 // dialHandshake is the dialler's side of the exchange of hellos.
 func (n *Node) dialHandshake(s *stream) (*core.Hello, error) {
-	_ = s.write(n.hello()) // if that fails, a Refuse that came before explains why
-	f, err := s.read()
+	_ = s.writeFrame(n.newHello()) // if that fails, a Refuse that came before explains why
+	f, err := s.readFrame()
 	if errors.Is(err, transport.ErrUntrusted) {
 		return nil, err
 	}
@@ -81,36 +81,36 @@ func (n *Node) dialHandshake(s *stream) (*core.Hello, error) {
 	switch f := f.(type) {
 	case *core.Hello:
 		if r := n.checkHello(s, f); r != nil {
-			_ = s.write(&core.Refuse{Reason: r.sent})
+			_ = s.writeFrame(&core.Refuse{Reason: r.sent})
 			return nil, r
 		}
 		return f, nil
 	case *core.Refuse:
 		if strings.HasPrefix(f.Reason, "busy") {
-			return nil, &rejection{reason: byPeer, err: fmt.Errorf("the other side says %q", f.Reason)}
+			return nil, &rejection{reason: byPeer, err: fmt.Errorf("the other side answered %q", f.Reason)}
 		}
-		return nil, reject(byPeer, "the other side says %q", f.Reason)
+		return nil, reject(byPeer, "the other side answered %q", f.Reason)
 	}
 	return nil, &rejection{reason: badHandshake, err: errNoHello}
 }
 
-// dial opens a stream that the core asked for and reports how that went.
-func (n *Node) dial(d core.Dial) {
+// dialAndReport opens a stream that the core asked for and reports how that went.
+func (n *Node) dialAndReport(d core.Dial) {
 	ctx, cancel := context.WithTimeout(n.life, n.tuning.DialTimeout)
-	s, hello, err := n.call(ctx, d.Addr)
+	s, hello, err := n.dialAddr(ctx, d.Addr)
 	cancel()
 	if err != nil {
 		n.log.Debug("dial failed", "peer", d.ID, "addr", d.Addr, "error", err)
 		if r := (*rejection)(nil); errors.As(err, &r) {
 			n.countRejected(r.reason, hostOf(tcpAddr(d.Addr)), err)
 		}
-		_ = n.tell(context.Background(), core.DialFailed{Attempt: d.Attempt, Refused: errors.Is(err, transport.ErrRefused)})
+		_ = n.sendInput(context.Background(), core.DialFailed{Attempt: d.Attempt, Refused: errors.Is(err, transport.ErrRefused)})
 		return
 	}
 	if n.isSelf(hello) {
 		n.countRejected(self, d.Addr, nil)
 	}
-	n.adopt(s, hello, d.Attempt, nil, func() {})
+	n.adoptStream(s, hello, d.Attempt, nil, func() {})
 }
 
 // tcpAddr is a host:port as an address.
@@ -124,29 +124,29 @@ func (n *Node) newLink(s *stream, hello *core.Hello) *link {
 	return newLink(core.LinkID(n.lastLink.Add(1)), hello, s)
 }
 
-// adopt passes a stream whose handshake is over to the loop, and returns when that has taken it and its first frame. It is then read
+// adoptStream passes a stream whose handshake is over to the loop, and returns when that has taken it and its first frame. It is then read
 // until its end by a goroutine of its own, whose stack is smaller than that of a handshake; ended is called after that.
-func (n *Node) adopt(s *stream, hello *core.Hello, attempt uint64, first core.Frame, ended func()) {
+func (n *Node) adoptStream(s *stream, hello *core.Hello, attempt uint64, first core.Frame, ended func()) {
 	l := n.newLink(s, hello)
 	up := linkUp(l.number, hello)
 	up.Attempt, up.Dialled = attempt, attempt != 0
-	if n.tellEvent(context.Background(), event{in: up, link: l}) != nil {
+	if n.sendEvent(context.Background(), event{in: up, link: l}) != nil {
 		_ = s.Close()
 		ended()
 		return
 	}
 	if first != nil {
-		_ = n.tell(context.Background(), core.Received{Link: l.number, Frame: first}) // as in read
+		_ = n.sendInput(context.Background(), core.Received{Link: l.number, Frame: first}) // as in read
 	}
 	n.tasks.Go(func() {
 		defer ended()
-		n.read(l)
+		n.readFrames(l)
 	})
 }
 
-// read passes the frames of a link to the loop until its end. When the loop has ended, what still comes is dropped, so that the last
+// readFrames passes the frames of a link to the loop until its end. When the loop has ended, what still comes is dropped, so that the last
 // frames can be written: a stream that is closed with bytes unread is torn down with what is on its way.
-func (n *Node) read(l *link) {
+func (n *Node) readFrames(l *link) {
 	defer l.close(false)
 	stop := context.AfterFunc(n.ended, func() { l.close(false) })
 	defer stop()
@@ -156,15 +156,15 @@ func (n *Node) read(l *link) {
 			armed = now
 			_ = l.stream.SetReadDeadline(now.Add(n.readTimeout))
 		}
-		f, err := l.stream.read()
+		f, err := l.stream.readFrame()
 		if err != nil {
 			n.log.Debug("link ended", "peer", l.id, "error", err)
 			if errors.Is(err, wire.ErrMalformed) {
 				n.warnings.warn("peer sent a malformed frame, its stream is closed", l.host, "peer", l.id, "addr", l.host, "error", err)
 			}
-			_ = n.tell(context.Background(), core.LinkDown{Link: l.number}) // an error means that the loop has ended
+			_ = n.sendInput(context.Background(), core.LinkDown{Link: l.number}) // an error means that the loop has ended
 			return
 		}
-		_ = n.tellEvent(context.Background(), event{in: core.Received{Link: l.number, Frame: f}, since: time.Now()})
+		_ = n.sendEvent(context.Background(), event{in: core.Received{Link: l.number, Frame: f}, since: time.Now()})
 	}
 }

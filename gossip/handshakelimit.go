@@ -59,7 +59,7 @@ func newHandshakeLimit(limit, kept int) *handshakeLimit {
 func (l *handshakeLimit) enter(ctx context.Context, host string, member bool) (context.Context, *handshake, error) {
 	ctx, end := context.WithCancelCause(ctx)
 	h := &handshake{host: host, member: member, end: end, start: make(chan struct{})}
-	l.admit(h)
+	l.admitOrWait(h)
 	timer := time.NewTimer(maxWait)
 	defer timer.Stop()
 	select {
@@ -82,8 +82,8 @@ func (l *handshakeLimit) leave(h *handshake) {
 	l.fillLocked()
 }
 
-// admit gives a newcomer a place, or has it wait. When too many wait, the last one of the host with the most is turned away.
-func (l *handshakeLimit) admit(h *handshake) {
+// admitOrWait gives a newcomer a place, or has it wait. When too many wait, the last one of the host with the most is turned away.
+func (l *handshakeLimit) admitOrWait(h *handshake) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.waiting = append(l.waiting, h)

@@ -19,7 +19,7 @@ type joinCall struct {
 	done chan struct{} // closed when the first exchange is over, or there will be none
 }
 
-func (j *joinCall) finish() { j.once.Do(func() { close(j.done) }) }
+func (j *joinCall) finishJoin() { j.once.Do(func() { close(j.done) }) }
 
 // Join calls addresses at which members may live, one after the other, and keeps them all: while no member that is up lives at one
 // of them, it is tried again for as long as this node runs, whatever Join returns.
@@ -30,17 +30,17 @@ func (j *joinCall) finish() { j.once.Do(func() { close(j.done) }) }
 func (n *Node) Join(ctx context.Context, addrs ...string) error {
 	var errs []error
 	for _, addr := range addrs {
-		errs = append(errs, n.join(ctx, addr))
+		errs = append(errs, n.startJoin(ctx, addr))
 	}
 	return errors.Join(errs...)
 }
 
-func (n *Node) join(ctx context.Context, addr string) error {
+func (n *Node) startJoin(ctx context.Context, addr string) error {
 	if addr == n.tuning.Addr {
 		return ErrSelf
 	}
 	j := &joinCall{addr: addr, done: make(chan struct{})}
-	if err := n.tellEvent(ctx, event{in: core.Join{Addrs: []string{addr}}, join: j}); err != nil {
+	if err := n.sendEvent(ctx, event{in: core.Join{Addrs: []string{addr}}, join: j}); err != nil {
 		return fmt.Errorf("join %s: %w", addr, err)
 	}
 	hello, err := n.callForJoin(ctx, j)
@@ -71,18 +71,18 @@ func (n *Node) callForJoin(ctx context.Context, j *joinCall) (*core.Hello, error
 	limited, cancel := context.WithTimeout(ctx, n.tuning.DialTimeout)
 	defer cancel()
 	defer context.AfterFunc(n.life, cancel)()
-	s, hello, err := n.call(limited, j.addr)
+	s, hello, err := n.dialAddr(limited, j.addr)
 	if err != nil {
 		if r := (*rejection)(nil); errors.As(err, &r) { // it is returned, so it is not logged
 			n.count.rejected[r.reason].Add(1)
 		}
-		_ = n.tellEvent(context.Background(), event{in: core.DialFailed{Refused: errors.Is(err, transport.ErrRefused)}, join: j})
+		_ = n.sendEvent(context.Background(), event{in: core.DialFailed{Refused: errors.Is(err, transport.ErrRefused)}, join: j})
 		return nil, err
 	}
 	l := n.newLink(s, hello)
 	up := linkUp(l.number, hello)
 	up.Dialled = true
-	if err := n.tellEvent(context.Background(), event{in: up, link: l, join: j}); err != nil {
+	if err := n.sendEvent(context.Background(), event{in: up, link: l, join: j}); err != nil {
 		_ = s.Close()
 		return nil, fmt.Errorf("%s: %w", j.addr, err)
 	}
@@ -97,28 +97,28 @@ func (n *Node) takeJoin(e event) (end bool) {
 		if n.joins[j.addr] == nil {
 			n.joins[j.addr] = j
 		}
-		return n.step(in)
+		return n.stepCore(in)
 	}
 	if n.joins[j.addr] == j {
 		delete(n.joins, j.addr)
 	}
 	switch in := e.in.(type) {
 	case core.DialFailed:
-		j.finish()
+		j.finishJoin()
 		if in.Attempt = j.attempt; in.Attempt == 0 {
 			return false
 		}
-		return n.step(in)
+		return n.stepCore(in)
 	case core.LinkUp:
 		if in.Attempt = j.attempt; in.Attempt == 0 && n.isConnected(in.ID, in.Generation) {
 			e.link.close(false) // for the peer it was a probe
-			j.finish()
+			j.finishJoin()
 			return false
 		}
 		e.link.join, e.link.joined = j, j.addr
 		n.links[e.link.number] = e.link
-		end = n.step(in)
-		n.tasks.Go(func() { n.read(e.link) })
+		end = n.stepCore(in)
+		n.tasks.Go(func() { n.readFrames(e.link) })
 	}
 	return end
 }
@@ -142,10 +142,10 @@ func (n *Node) startDial(d core.Dial) {
 		return
 	}
 	if d.ID == "" && n.isJoined(d.Addr) {
-		n.tasks.Go(func() { _ = n.tell(context.Background(), core.DialFailed{Attempt: d.Attempt}) })
+		n.tasks.Go(func() { _ = n.sendInput(context.Background(), core.DialFailed{Attempt: d.Attempt}) })
 		return
 	}
-	n.tasks.Go(func() { n.dial(d) })
+	n.tasks.Go(func() { n.dialAndReport(d) })
 }
 
 // isJoined reports whether a Join of an address has brought a link that is in use.

@@ -26,24 +26,24 @@ func (p *persist) keepOutput(out core.Output) {
 	}
 	switch out := out.(type) {
 	case core.Remember:
-		p.keep(keepPeer(out))
+		p.queueChange(keepPeer(out))
 	case core.Forget:
-		p.keep(disk.Change{Key: keptPeer + out.ID})
+		p.queueChange(disk.Change{Key: keptPeer + out.ID})
 	case core.Contact:
 		value := binary.BigEndian.AppendUint64(nil, uint64(out.At))
-		p.keep(disk.Change{Key: keptContact, Value: binary.BigEndian.AppendUint64(value, uint64(out.Floor))})
+		p.queueChange(disk.Change{Key: keptContact, Value: binary.BigEndian.AppendUint64(value, uint64(out.Floor))})
 	case core.RememberShared:
 		if out.Entry.Space == core.SpaceMember {
-			defer p.hurry() // a removal is not to be forgotten by a node that dies right after it
+			defer p.flushNow() // a removal is not to be forgotten by a node that dies right after it
 		}
 		if out.Restored { // it is there already
 			return
 		}
-		p.keep(disk.Change{Key: sharedName(out.Entry.Space, out.Entry.Key), Value: wire.AppendShared(nil, out.Entry)})
+		p.queueChange(disk.Change{Key: sharedName(out.Entry.Space, out.Entry.Key), Value: wire.AppendShared(nil, out.Entry)})
 	case core.ForgetShared:
-		p.keep(disk.Change{Key: sharedName(out.Space, out.Key)})
+		p.queueChange(disk.Change{Key: sharedName(out.Space, out.Key)})
 	case core.Renewed:
-		p.keep(keepGeneration(out.Generation))
+		p.queueChange(keepGeneration(out.Generation))
 	}
 }
 
@@ -53,7 +53,7 @@ func sharedName(s core.Space, key string) string { return keptShared + string([]
 func (n *Node) keepContact(ctx context.Context, hello *core.Hello) error {
 	n.persist.keepOutput(core.Remember{ID: hello.ID, Generation: hello.Generation, Addr: hello.Addr})
 	kept := make(chan error, 1)
-	n.persist.answer(kept)
+	n.persist.replyWhenDurable(kept)
 	select {
 	case err := <-kept:
 		return err
@@ -69,11 +69,11 @@ func (p *persist) keepRequest(in core.Input) {
 	switch in := in.(type) {
 	case core.Set:
 		if in.TTL > 0 { // it does not outlive the process, nor does what it replaces
-			p.keep(disk.Change{Key: keptOwn + in.Key})
+			p.queueChange(disk.Change{Key: keptOwn + in.Key})
 			return
 		}
-		p.keep(disk.Change{Key: keptOwn + in.Key, Value: []byte(in.Value)})
+		p.queueChange(disk.Change{Key: keptOwn + in.Key, Value: []byte(in.Value)})
 	case core.Delete:
-		p.keep(disk.Change{Key: keptOwn + in.Key})
+		p.queueChange(disk.Change{Key: keptOwn + in.Key})
 	}
 }

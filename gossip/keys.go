@@ -20,7 +20,7 @@ func (n *Node) Get(member, key string) (value string, ok bool) {
 	return m.Get(key)
 }
 
-// Set publishes a key of this node: at most 256 and 65,536 bytes, unless Tuning.Limits say otherwise, and 1 MiB in all. It returns when
+// Set publishes a key of this node: at most 256 and 65,536 bytes, unless Tuning.Limits sets other limits, and 1 MiB in all. It returns when
 // the node itself has it, on its disk if it has one; others have it a moment later. With a [TTL] the key ends by itself after that time,
 // and does not outlive this process. An error wraps [ErrNotDurable] if the key is published but not on the disk when ctx ends.
 func (n *Node) Set(ctx context.Context, key, value string, opts ...SetOption) error {
@@ -46,7 +46,7 @@ func (n *Node) setOwn(ctx context.Context, in core.Input) error {
 	return nil
 }
 
-// errSlowDisk says that a change is made and was not on the disk in time.
+// errSlowDisk means that a change is made and was not on the disk in time.
 var errSlowDisk = fmt.Errorf("not on the disk after %v", patience)
 
 // SetOption changes what [Node.Set] and [Shared.Set] do.
@@ -90,7 +90,7 @@ type KeyChange struct {
 func (n *Node) WatchKeys(ctx context.Context, member, prefix string) iter.Seq[KeyChange] {
 	return func(yield func(KeyChange) bool) {
 		last := &View{}
-		for now := range n.views(ctx) {
+		for now := range n.eachView(ctx) {
 			for was, is := range changedMembers(last, now, member) {
 				for c := range keyChanges(was, is, prefix) {
 					if !yield(c) {

@@ -62,8 +62,8 @@ func (s *stream) trust() {
 	s.reader.Trust()
 }
 
-// read returns the next frame.
-func (s *stream) read() (core.Frame, error) {
+// readFrame returns the next frame.
+func (s *stream) readFrame() (core.Frame, error) {
 	head, err := s.in.Peek(lengthSize)
 	if err != nil {
 		if s.in.Buffered() > 0 {
@@ -90,20 +90,20 @@ func (s *stream) read() (core.Frame, error) {
 	return f, err
 }
 
-// write sends a frame at once. It is for streams that are not links.
-func (s *stream) write(f core.Frame) error {
+// writeFrame sends a frame at once. It is for streams that are not links.
+func (s *stream) writeFrame(f core.Frame) error {
 	buf := buffers.Get().(*[]byte)
 	defer putBuffer(buf)
 	var err error
-	if *buf, err = s.append(*buf, f); err != nil {
+	if *buf, err = s.appendFrame(*buf, f); err != nil {
 		return err
 	}
 	_, err = s.Write(*buf)
 	return err
 }
 
-// append encodes a frame behind those in b.
-func (s *stream) append(b []byte, f core.Frame) ([]byte, error) {
+// appendFrame encodes a frame behind those in b.
+func (s *stream) appendFrame(b []byte, f core.Frame) ([]byte, error) {
 	b, err := wire.Append(b, f)
 	if err == nil {
 		s.count.framesOut.Add(1)
@@ -133,7 +133,7 @@ func newLink(number core.LinkID, hello *core.Hello, s *stream) *link {
 // finishJoin ends the wait of a Join for this link. Only the loop calls it.
 func (l *link) finishJoin() {
 	if l.join != nil {
-		l.join.finish()
+		l.join.finishJoin()
 		l.join = nil
 	}
 }
@@ -147,8 +147,8 @@ func (l *link) close(graceful bool) {
 	_ = l.stream.Close()
 }
 
-// write writes what is queued, many frames at a time, until nothing is left. On an error it closes the stream, which ends the reader.
-func (l *link) write() {
+// writeQueued writes what is queued, many frames at a time, until nothing is left. On an error it closes the stream, which ends the reader.
+func (l *link) writeQueued() {
 	buf := buffers.Get().(*[]byte)
 	defer putBuffer(buf)
 	var deadline time.Time // of a link that is being closed
@@ -181,7 +181,7 @@ func (l *link) encodeBatch(buf *[]byte) (err error) {
 		if f == nil {
 			return nil
 		}
-		if *buf, err = l.stream.append(*buf, f); err != nil {
+		if *buf, err = l.stream.appendFrame(*buf, f); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,7 @@ type Link struct {
 func (n *Node) Links(ctx context.Context) ([]Link, error) {
 	var infos []core.LinkInfo
 	var now time.Time
-	query := func() { infos, now = n.core.LinkInfos(), n.now() }
+	query := func() { infos, now = n.core.LinkInfos(), n.coreTime() }
 	if err := n.request(ctx, event{query: query}); err != nil {
 		return nil, fmt.Errorf("gossip: links: %w", err)
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
-// run owns the core: it passes on what happens and carries out what the core asks for. With over, the node is to end at once.
-func (n *Node) run(over bool) {
+// runLoop owns the core: it passes on what happens and carries out what the core asks for. With over, the node is to end at once.
+func (n *Node) runLoop(over bool) {
 	defer close(n.stopped)
 	defer n.cancel()
 	defer n.closeLinks()
@@ -18,7 +18,7 @@ func (n *Node) run(over bool) {
 			n.err = fmt.Errorf("gossip: the core panicked: %v\n%s", r, debug.Stack())
 		}
 	}()
-	timer := time.NewTimer(n.core.NextTick().Sub(n.now()))
+	timer := time.NewTimer(n.core.NextTick().Sub(n.coreTime()))
 	defer timer.Stop()
 	for !over {
 		e := event{in: core.Tick{}}
@@ -28,14 +28,14 @@ func (n *Node) run(over bool) {
 		case e = <-n.inputs:
 		case <-timer.C:
 		}
-		if over = n.take(e); over {
-			n.publish()
+		if over = n.handleEvent(e); over {
+			n.publishView()
 			return
 		}
-		now := n.now()
+		now := n.coreTime()
 		n.noteStaleness(now)
 		if !n.viewAt.IsZero() && !now.Before(n.viewAt) {
-			n.publish()
+			n.publishView()
 		}
 		next := n.core.NextTick()
 		if !n.viewAt.IsZero() && n.viewAt.Before(next) {
@@ -54,13 +54,13 @@ func (n *Node) noteStaleness(now time.Time) {
 	n.inStep.Store(at)
 }
 
-// step passes one input to the core and carries out its outputs. It reports whether the node is to end.
-func (n *Node) step(in core.Input) (end bool) {
+// stepCore passes one input to the core and carries out its outputs. It reports whether the node is to end.
+func (n *Node) stepCore(in core.Input) (end bool) {
 	_, leave := in.(core.Leave)
 	if down, ok := in.(core.LinkDown); ok {
 		n.dropLink(down.Link, false) // its reader has closed it
 	}
-	for _, out := range n.core.Step(n.now(), in) {
+	for _, out := range n.core.Step(n.coreTime(), in) {
 		n.persist.keepOutput(out)
 		end = n.carryOut(out) || end
 	}
@@ -72,14 +72,14 @@ func (n *Node) step(in core.Input) (end bool) {
 func (n *Node) carryOut(out core.Output) (end bool) {
 	switch out := out.(type) {
 	case core.Send:
-		n.send(out)
+		n.sendFrame(out)
 	case core.Dial:
 		n.startDial(out)
 	case core.Close:
 		n.dropLink(out.Link, out.Graceful)
 	case core.Exchanged:
 		if !n.viewAt.IsZero() {
-			n.publish() // a Join that returns now finds what it brought
+			n.publishView() // a Join that returns now finds what it brought
 		}
 		if l := n.links[out.Link]; l != nil {
 			l.finishJoin()
@@ -92,9 +92,9 @@ func (n *Node) carryOut(out core.Output) (end bool) {
 		n.generation.Store(out.Generation)
 		n.log.Info("took a higher generation, because the cluster remembered this name", "generation", out.Generation)
 	case core.RememberShared:
-		n.shared.remember(out)
+		n.shared.applyChange(out)
 	case core.ForgetShared:
-		n.shared.forget(out.Space, out.Key)
+		n.shared.forgetKey(out.Space, out.Key)
 	case core.Removed:
 		n.log.Error("this node was removed from its cluster; it stops", "member", n.config.Name)
 		n.err = ErrRemoved
@@ -112,14 +112,14 @@ func (n *Node) carryOut(out core.Output) (end bool) {
 	return false
 }
 
-// publish makes what the core knows now the view.
-func (n *Node) publish() {
-	start := n.now()
+// publishView makes what the core knows now the view.
+func (n *Node) publishView() {
+	start := n.coreTime()
 	v := n.viewer.renew(start)
 	v.Hash, v.Shared, v.Isolated, v.Pending = n.core.Hash(), n.core.SharedHash(), n.core.Isolated(), n.core.Pending()
 	n.view.Store(&v)
-	n.watch.wake()
-	n.viewAt, n.viewed = time.Time{}, n.now()
+	n.watch.wakeAll()
+	n.viewAt, n.viewed = time.Time{}, n.coreTime()
 	n.viewGap = min(max(viewGap, viewShare*n.viewed.Sub(start)), maxViewGap)
 }
 
@@ -136,8 +136,8 @@ func (n *Node) noteRejected(out core.Rejected) {
 	n.warnings.warn("peer broke a rule", "", "error", out.Reason)
 }
 
-// send queues a frame for a link.
-func (n *Node) send(out core.Send) {
+// sendFrame queues a frame for a link.
+func (n *Node) sendFrame(out core.Send) {
 	l := n.links[out.Link]
 	if l == nil {
 		return
@@ -148,7 +148,7 @@ func (n *Node) send(out core.Send) {
 		n.warnings.warn("link is slow; frames are dropped and sent again later", l.host, "peer", l.id, "addr", l.host)
 	}
 	if start {
-		n.writers.Go(l.write)
+		n.writers.Go(l.writeQueued)
 	}
 }
 

@@ -18,7 +18,7 @@ const (
 	Left     Status = Status(core.Left)     // has announced that it leaves
 )
 
-// String returns the status as a word, such as "up".
+// String returns the name of the status, such as "up".
 func (s Status) String() string { return core.Status(s).String() }
 
 // Member is one member in a [View]. It is never changed: a member of which nothing changed is the same *Member in the next view.
@@ -27,7 +27,7 @@ type Member struct {
 	Name string
 	// Addr is the host:port at which it can be dialled.
 	Addr string
-	// Status says whether it is up, since Since by the clock of this node.
+	// Status is whether it is up, since Since by the clock of this node.
 	Status Status
 	Since  time.Time
 	// Zone and Version are what it publishes of where it runs and of its application (Config.Zone, Config.Version); "" if nothing.

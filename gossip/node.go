@@ -1,5 +1,5 @@
-// Package gossip is a membership core: nodes that hold streams to a few neighbours each, and tell from who is reachable
-// over them who is up. What it knows is a [View]; what a node publishes of itself are keys and values of its own.
+// Package gossip is a membership core: nodes that hold streams to a few neighbours each, and derive from the members that are
+// reachable over these streams which members are up. What it knows is a [View]; what a node publishes of itself are keys and values of its own.
 //
 // The protocol is in package core, a state machine without side effects; this package is the shell around it, which owns the
 // sockets, the clock and the goroutines.
@@ -25,7 +25,7 @@ import (
 var (
 	// ErrStopped is returned by the methods of a node that has stopped.
 	ErrStopped = errors.New("gossip: the node has stopped")
-	// ErrConflict says that another process has this node's name and started later; this one has stopped.
+	// ErrConflict means that another process has this node's name and started later; this one has stopped.
 	ErrConflict = errors.New("gossip: a newer process has this node's name")
 )
 
@@ -121,19 +121,19 @@ func Start(c Config) (*Node, error) {
 		_ = listener.Close()
 		return nil, fmt.Errorf("gossip: %w", err)
 	}
-	over := n.restore(past)
-	n.publish()
-	n.tasks.Go(n.accept)
-	n.tasks.Go(func() { n.run(over) })
+	over := n.restoreState(past)
+	n.publishView()
+	n.tasks.Go(n.acceptStreams)
+	n.tasks.Go(func() { n.runLoop(over) })
 	n.persist.start(n.stopped, n.persistFailed, func() bool { return errors.Is(n.err, ErrRemoved) })
-	go n.finish() // Stop waits for it
+	go n.finishEnd() // Stop waits for it
 	return n, nil
 }
 
 // newNode makes a node and opens its directory. Nothing runs yet.
 func newNode(c Config, listener net.Listener) (*Node, remembered, error) {
 	now := c.now()
-	tuning, err := c.tuning(listener.Addr(), now)
+	tuning, err := c.coreConfig(listener.Addr(), now)
 	if err != nil {
 		return nil, remembered{}, err
 	}
@@ -143,7 +143,7 @@ func newNode(c Config, listener net.Listener) (*Node, remembered, error) {
 		return nil, past, err
 	}
 	tuning.Generation = max(tuning.Generation, past.generation+1)
-	if err := persist.begin(tuning.Generation, past.migrate); err != nil {
+	if err := persist.beginLife(tuning.Generation, past.migrate); err != nil {
 		return nil, past, errors.Join(err, persist.close(false))
 	}
 	life, cancel := context.WithCancel(context.Background())
@@ -171,20 +171,20 @@ func newNode(c Config, listener net.Listener) (*Node, remembered, error) {
 func init() {
 	testhook.Freeze = func(node any, d time.Duration) error {
 		n := node.(*Node)
-		return n.tellEvent(context.Background(), event{query: func() { time.Sleep(d) }, reply: make(chan error, 1)})
+		return n.sendEvent(context.Background(), event{query: func() { time.Sleep(d) }, reply: make(chan error, 1)})
 	}
 }
 
-// restore passes to the core what is known of an earlier life, before anything else. It reports whether the node is to end: it was
+// restoreState passes to the core what is known of an earlier life, before anything else. It reports whether the node is to end: it was
 // removed and died before it could put its state aside.
-func (n *Node) restore(past remembered) (end bool) {
+func (n *Node) restoreState(past remembered) (end bool) {
 	n.aged.Store(n.core.Aged())
 	if len(past.state.Members)+len(past.state.Shared) > 0 || past.state.Contact != 0 {
-		end = n.step(past.state)
+		end = n.stepCore(past.state)
 	}
 	for _, set := range past.own {
 		if _, given := n.config.Keys[set.Key]; !given {
-			n.step(set)
+			n.stepCore(set)
 		}
 	}
 	return end
@@ -194,8 +194,8 @@ func (n *Node) persistFailed(err error) {
 	n.warnings.warn("cannot write the state to the disk, trying again", "", "dir", n.config.DataDir, "error", err)
 }
 
-// now is the time as the core sees it.
-func (n *Node) now() time.Time { return n.config.now() }
+// coreTime is the time as the core sees it.
+func (n *Node) coreTime() time.Time { return n.config.now() }
 
 // Name returns the name of this node.
 func (n *Node) Name() string { return n.config.Name }
@@ -213,7 +213,7 @@ func (n *Node) View() *View { return n.view.Load() }
 // node has ended, Leave returns the cause; the node ends all the same, as after Stop.
 func (n *Node) Leave(ctx context.Context) error {
 	n.left.Store(true)
-	err := n.tell(ctx, core.Leave{})
+	err := n.sendInput(ctx, core.Leave{})
 	if err == nil {
 		select {
 		case <-n.done:
@@ -247,9 +247,9 @@ func (n *Node) stop() {
 	_ = n.listener.Close() // it may be closed already
 }
 
-// finish waits for the end of the loop, ends everything else, and then closes done: a node that ended by itself holds neither its
+// finishEnd waits for the end of the loop, ends everything else, and then closes done: a node that ended by itself holds neither its
 // port nor its directory.
-func (n *Node) finish() {
+func (n *Node) finishEnd() {
 	defer close(n.done)
 	<-n.stopped
 	n.closeProtocols()

@@ -99,7 +99,7 @@ func openPersist(c *Config, log *asyncLog) (*persist, remembered, error) {
 	if err := checkCluster(store, c.ClusterID); err != nil {
 		return nil, remembered{}, errors.Join(fmt.Errorf("%s: %w", c.DataDir, err), store.Close())
 	}
-	return p, p.recall(found), nil
+	return p, p.readKept(found), nil
 }
 
 func checkCluster(store *disk.Store, cluster string) error {
@@ -109,8 +109,8 @@ func checkCluster(store *disk.Store, cluster string) error {
 	return nil
 }
 
-// recall reads what is kept.
-func (p *persist) recall(found disk.Found) (r remembered) {
+// readKept reads what is kept.
+func (p *persist) readKept(found disk.Found) (r remembered) {
 	for key, value := range p.store.All() {
 		switch kind, name, _ := strings.Cut(key, "/"); kind + "/" {
 		case keptGeneration + "/":
@@ -152,9 +152,9 @@ func (p *persist) recall(found disk.Found) (r remembered) {
 	return r
 }
 
-// begin writes the cluster and the generation of this life: no other node learns of it before. When the disk is full or failing it
+// beginLife writes the cluster and the generation of this life: no other node learns of it before. When the disk is full or failing it
 // logs that and leaves them to be written later; the next generation follows the clock then.
-func (p *persist) begin(generation uint64, migrate []disk.Change) error {
+func (p *persist) beginLife(generation uint64, migrate []disk.Change) error {
 	if p.dir == "" {
 		return nil
 	}
@@ -165,7 +165,7 @@ func (p *persist) begin(generation uint64, migrate []disk.Change) error {
 		p.due = p.retryAt
 		return nil
 	}
-	err := p.commit(p.pending)
+	err := p.commitChanges(p.pending)
 	switch {
 	case err == nil:
 		clear(p.pending)
@@ -178,8 +178,8 @@ func (p *persist) begin(generation uint64, migrate []disk.Change) error {
 	return nil
 }
 
-// keep has a change written with the next batch.
-func (p *persist) keep(c disk.Change) {
+// queueChange has a change written with the next batch.
+func (p *persist) queueChange(c disk.Change) {
 	if p.dir == "" {
 		return
 	}
@@ -192,8 +192,8 @@ func (p *persist) keep(c disk.Change) {
 	}
 }
 
-// hurry has what is pending written at once.
-func (p *persist) hurry() {
+// flushNow has what is pending written at once.
+func (p *persist) flushNow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.due.IsZero() && p.retryAt.IsZero() {
@@ -202,8 +202,8 @@ func (p *persist) hurry() {
 	}
 }
 
-// answer answers a request when all changes kept so far are on the disk.
-func (p *persist) answer(reply chan<- error) {
+// replyWhenDurable answers a request when all changes kept so far are on the disk.
+func (p *persist) replyWhenDurable(reply chan<- error) {
 	if p.dir == "" {
 		reply <- nil
 		return
@@ -230,7 +230,7 @@ func (p *persist) start(stop <-chan struct{}, failed func(error), removed func()
 	}
 	go func() { // awaitEnd waits for it, unless the disk hangs
 		defer close(p.ended)
-		p.run(stop, failed)
+		p.runWriter(stop, failed)
 		p.err = p.close(removed())
 	}()
 }
@@ -249,14 +249,14 @@ func (p *persist) awaitEnd(limit time.Duration, failed func(error)) {
 	}
 }
 
-// run writes until stop is closed, and what is pending then. What came while one write was on its way goes with the next.
-func (p *persist) run(stop <-chan struct{}, failed func(error)) {
+// runWriter writes until stop is closed, and what is pending then. What came while one write was on its way goes with the next.
+func (p *persist) runWriter(stop <-chan struct{}, failed func(error)) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
 		wait := p.untilDue()
 		if wait <= 0 {
-			p.write(failed)
+			p.writePending(failed)
 			continue
 		}
 		timer.Reset(wait)
@@ -265,7 +265,7 @@ func (p *persist) run(stop <-chan struct{}, failed func(error)) {
 		case <-timer.C:
 		case <-stop:
 			p.retryAt = time.Time{}
-			p.write(failed)
+			p.writePending(failed)
 			return
 		}
 	}
@@ -284,12 +284,12 @@ func (p *persist) untilDue() time.Duration {
 	return time.Until(p.due)
 }
 
-func (p *persist) write(failed func(error)) {
+func (p *persist) writePending(failed func(error)) {
 	p.mu.Lock()
 	changes, replies := p.pending, p.waiting
 	p.pending, p.waiting, p.due = map[string]disk.Change{}, nil, time.Time{}
 	p.mu.Unlock()
-	err := p.commit(changes)
+	err := p.commitChanges(changes)
 	if err != nil {
 		failed(err)
 		p.putBack(changes)
@@ -300,13 +300,13 @@ func (p *persist) write(failed func(error)) {
 	}
 }
 
-// commit writes changes. After an error before, everything is written again once in a while: a disk that was full may not be so any
+// commitChanges writes changes. After an error before, everything is written again once in a while: a disk that was full may not be so any
 // longer.
-func (p *persist) commit(changes map[string]disk.Change) error {
+func (p *persist) commitChanges(changes map[string]disk.Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	if err := p.repair(); err != nil {
+	if err := p.repairStore(); err != nil {
 		return err
 	}
 	if err := p.store.Commit(slices.Collect(maps.Values(changes))); err != nil {
@@ -317,8 +317,8 @@ func (p *persist) commit(changes map[string]disk.Change) error {
 	return nil
 }
 
-// repair opens or rewrites a store that failed, if it is time to try.
-func (p *persist) repair() error {
+// repairStore opens or rewrites a store that failed, if it is time to try.
+func (p *persist) repairStore() error {
 	err := p.failed
 	if p.store != nil {
 		err = p.store.Err()

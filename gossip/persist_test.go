@@ -154,11 +154,11 @@ func TestTheLastContactAndWhenMembersWereUpOutliveANode(t *testing.T) {
 	c := Config{ClusterID: "test", DataDir: dir}
 	p, _, err := openPersist(&c, newAsyncLog(hclog.NewNullLogger()))
 	must(t, err)
-	must(t, p.begin(7, nil))
+	must(t, p.beginLife(7, nil))
 	p.keepOutput(core.Remember{ID: "up", Addr: "up:1", Generation: 3})
 	p.keepOutput(core.Remember{ID: "down", Addr: "down:1", Generation: 4, Seen: 500})
 	p.keepOutput(core.Contact{At: 1000})
-	must(t, p.commit(p.pending))
+	must(t, p.commitChanges(p.pending))
 	must(t, p.close(false))
 	p, past, err := openPersist(&c, newAsyncLog(hclog.NewNullLogger()))
 	must(t, err)
@@ -190,7 +190,7 @@ func TestADirectoryOfTheFirstFormatIsRead(t *testing.T) {
 		if away := time.Since(past.state.Contact.Time()); away < 0 || away > time.Minute || m[0].Seen != past.state.Contact {
 			t.Errorf("the last contact was %v ago, b was up at %v", away, m[0].Seen)
 		}
-		must(t, p.begin(6, past.migrate))
+		must(t, p.beginLife(6, past.migrate))
 		must(t, p.close(false))
 	}
 }

@@ -47,7 +47,7 @@ func (l *rateLimitedLog) warn(message, host string, args ...any) {
 
 // warnAfter is warn for what is normal unless it comes so many times within repeatAfter.
 func (l *rateLimitedLog) warnAfter(times int, message, host string, args ...any) {
-	unlogged, ok := l.count(warning{message, host}, times)
+	unlogged, ok := l.countWarning(warning{message, host}, times)
 	if !ok {
 		return
 	}
@@ -57,8 +57,8 @@ func (l *rateLimitedLog) warnAfter(times int, message, host string, args ...any)
 	l.log.Warn(message, args...)
 }
 
-// count counts a warning. It reports whether it is to be logged, and how often it came without.
-func (l *rateLimitedLog) count(k warning, after int) (unlogged int, ok bool) {
+// countWarning counts a warning. It reports whether it is to be logged, and how often it came without.
+func (l *rateLimitedLog) countWarning(k warning, after int) (unlogged int, ok bool) {
 	now := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()

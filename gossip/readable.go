@@ -70,7 +70,7 @@ func (m *readableMap) store(id uint64, e *core.SharedEntry) {
 	p := &m.parts[id%readableParts]
 	p.makeRoom()
 	slot := slotOf(*p.slots.Load(), id)
-	rest, had := without(slot.Load(), id)
+	rest, had := chainWithout(slot.Load(), id)
 	if had {
 		p.count--
 	}
@@ -81,15 +81,15 @@ func (m *readableMap) store(id uint64, e *core.SharedEntry) {
 	slot.Store(rest)
 }
 
-// without returns a chain without an ID, sharing what comes after it, and whether it had it.
-func without(n *readableNode, id uint64) (rest *readableNode, had bool) {
+// chainWithout returns a chain without an ID, sharing what comes after it, and whether it had it.
+func chainWithout(n *readableNode, id uint64) (rest *readableNode, had bool) {
 	switch {
 	case n == nil:
 		return nil, false
 	case n.id == id:
 		return n.next, true
 	}
-	if rest, had = without(n.next, id); !had {
+	if rest, had = chainWithout(n.next, id); !had {
 		return n, false
 	}
 	return &readableNode{n.id, n.entry, rest}, true

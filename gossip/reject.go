@@ -16,9 +16,9 @@ import (
 )
 
 var (
-	// ErrForeign says that a node belongs to another cluster, or speaks no protocol that this node does.
+	// ErrForeign means that a node belongs to another cluster, or speaks no protocol that this node does.
 	ErrForeign = errors.New("gossip: refused")
-	// ErrSelf says that an address is this node's own.
+	// ErrSelf means that an address is this node's own.
 	ErrSelf = errors.New("gossip: the address is this node's own")
 )
 

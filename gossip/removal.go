@@ -8,10 +8,10 @@ import (
 	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
-// ErrRemoved says that this node was removed from its cluster and has stopped. Config.Rejoin brings it back.
+// ErrRemoved means that this node was removed from its cluster and has stopped. Config.Rejoin brings it back.
 var ErrRemoved = errors.New("gossip: this node was removed from its cluster")
 
-// ErrUnknownMember says that no member of that name is known.
+// ErrUnknownMember means that no member of that name is known.
 var ErrUnknownMember = core.ErrUnknownMember
 
 // Remove takes a member out of the cluster, by name, whether it is up or not. The member learns of it at its first contact with any
@@ -26,5 +26,5 @@ func (n *Node) Remove(ctx context.Context, name string) error {
 
 // isRemoved reports whether a name was removed from the cluster.
 func (n *Node) isRemoved(name string) bool {
-	return n.shared.entry(core.SharedID(core.SpaceMember, name)).Removes(core.MomentAt(n.now()))
+	return n.shared.loadEntry(core.SharedID(core.SpaceMember, name)).Removes(core.MomentAt(n.coreTime()))
 }

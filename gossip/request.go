@@ -13,7 +13,7 @@ import (
 // patience bounds how long a request without a deadline of its own waits for the disk.
 const patience = 30 * time.Second
 
-// ErrNotDurable says that a change was made and is on its way to the other members, but is not on the disk of this node: the disk is
+// ErrNotDurable means that a change was made and is on its way to the other members, but is not on the disk of this node: the disk is
 // full, failing, or too slow. It is written there when that is possible again; until then only the others keep it over a restart.
 var ErrNotDurable = errors.New("gossip: done, but not on the disk of this node")
 
@@ -38,12 +38,12 @@ func (e *event) input() core.Input {
 	return e.in
 }
 
-// tell passes an input to the loop. It returns when that has taken it, the node has stopped, or ctx is done.
-func (n *Node) tell(ctx context.Context, in core.Input) error {
-	return n.tellEvent(ctx, event{in: in})
+// sendInput passes an input to the loop. It returns when that has taken it, the node has stopped, or ctx is done.
+func (n *Node) sendInput(ctx context.Context, in core.Input) error {
+	return n.sendEvent(ctx, event{in: in})
 }
 
-func (n *Node) tellEvent(ctx context.Context, e event) error {
+func (n *Node) sendEvent(ctx context.Context, e event) error {
 	select {
 	case n.inputs <- e:
 		return nil
@@ -59,7 +59,7 @@ func (n *Node) tellEvent(ctx context.Context, e event) error {
 // not on the disk; any other error of ctx leaves open whether it was done.
 func (n *Node) request(ctx context.Context, e event) error {
 	e.reply, e.done = make(chan error, 1), new(atomic.Bool)
-	if err := n.tellEvent(ctx, e); err != nil {
+	if err := n.sendEvent(ctx, e); err != nil {
 		return err
 	}
 	select {
@@ -80,8 +80,8 @@ func (n *Node) request(ctx context.Context, e event) error {
 	}
 }
 
-// take handles one event. It reports whether the node is to end.
-func (n *Node) take(e event) (end bool) {
+// handleEvent handles one event. It reports whether the node is to end.
+func (n *Node) handleEvent(e event) (end bool) {
 	switch {
 	case e.join != nil:
 		return n.takeJoin(e)
@@ -89,30 +89,30 @@ func (n *Node) take(e event) (end bool) {
 		if e.link != nil {
 			n.links[e.link.number] = e.link
 		}
-		return n.step(e.input())
+		return n.stepCore(e.input())
 	}
 	if e.query != nil {
 		e.query()
 		e.reply <- nil
 		return false
 	}
-	err := n.check(e)
+	err := n.checkRequest(e)
 	if err != nil {
 		e.reply <- err
 		return false
 	}
-	end = n.step(e.in)
+	end = n.stepCore(e.in)
 	if !n.viewAt.IsZero() {
-		n.publish() // a caller reads its own writes
+		n.publishView() // a caller reads its own writes
 	}
 	n.persist.keepRequest(e.in)
 	e.done.Store(true)
-	n.persist.answer(e.reply)
+	n.persist.replyWhenDurable(e.reply)
 	return end
 }
 
-// check returns why a request cannot be granted, nil if it can.
-func (n *Node) check(e event) error {
+// checkRequest returns why a request cannot be granted, nil if it can.
+func (n *Node) checkRequest(e event) error {
 	stale := func(key string) error {
 		if _, stamp, _ := n.core.Shared(key); e.expect != nil && stamp != *e.expect {
 			return errStale

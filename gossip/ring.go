@@ -20,7 +20,7 @@ type Ring struct {
 	zoned   bool      // several zones are known
 }
 
-// RingConfig says which members of a view take part in a [Ring].
+// RingConfig selects which members of a view take part in a [Ring].
 type RingConfig struct {
 	// Only selects members; nil takes all. Those that are not up never take part.
 	Only func(*Member) bool
@@ -48,7 +48,7 @@ func (r *Ring) Owner(key string) *Member {
 	var best *Member
 	var highest uint64
 	for _, m := range r.members {
-		if s := score(hash, m); best == nil || s > highest {
+		if s := ringScore(hash, m); best == nil || s > highest {
 			best, highest = m, s
 		}
 	}
@@ -66,7 +66,7 @@ func (r *Ring) Owners(key string, n int) []*Member {
 	}
 	all := make([]scored, len(r.members))
 	for i, m := range r.members {
-		all[i] = scored{m: m, score: score(hash, m)}
+		all[i] = scored{m: m, score: ringScore(hash, m)}
 	}
 	slices.SortFunc(all, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
 	if r.zoned {
@@ -84,15 +84,15 @@ func (r *Ring) Owners(key string, n int) []*Member {
 	return owners
 }
 
-// score is what a member bids for a key.
-func score(hash uint64, m *Member) uint64 { return core.Mix(hash ^ uint64(core.HashID(m.Name))) }
+// ringScore is what a member bids for a key.
+func ringScore(hash uint64, m *Member) uint64 { return core.Mix(hash ^ uint64(core.HashID(m.Name))) }
 
 // WatchRing yields the present ring and then each that has other members, until ctx or the node ends. A slow reader misses rings in
 // between, never the newest.
 func (n *Node) WatchRing(ctx context.Context, c RingConfig) iter.Seq[*Ring] {
 	return func(yield func(*Ring) bool) {
 		var last *Ring
-		for v := range n.views(ctx) {
+		for v := range n.eachView(ctx) {
 			r := NewRing(v, c)
 			if last != nil && slices.EqualFunc(last.members, r.members, sameOwner) {
 				continue

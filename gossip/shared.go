@@ -34,11 +34,11 @@ func newShared(n *Node) *Shared {
 	return &Shared{node: n, watchers: map[*sharedWatcher]struct{}{}, unsynced: map[uint64]core.SharedVersion{}}
 }
 
-// entry returns what this node knows of a key, nil if nothing.
-func (s *Shared) entry(id uint64) *core.SharedEntry { return s.entries.load(id) }
+// loadEntry returns what this node knows of a key, nil if nothing.
+func (s *Shared) loadEntry(id uint64) *core.SharedEntry { return s.entries.load(id) }
 
-func (s *Shared) find(key string) *core.SharedEntry {
-	if e := s.entry(core.SharedID(core.SpaceUser, key)); e != nil && e.Key == key && e.Space == core.SpaceUser {
+func (s *Shared) findEntry(key string) *core.SharedEntry {
+	if e := s.loadEntry(core.SharedID(core.SpaceUser, key)); e != nil && e.Key == key && e.Space == core.SpaceUser {
 		return e
 	}
 	return nil
@@ -49,7 +49,7 @@ func hasValue(e *core.SharedEntry) bool { return e != nil && !e.Deleted }
 
 // Get returns the value of a key as this node knows it. It takes no lock and allocates nothing.
 func (s *Shared) Get(key string) (value string, ok bool) {
-	if e := s.find(key); hasValue(e) {
+	if e := s.findEntry(key); hasValue(e) {
 		return e.Value, true
 	}
 	return "", false
@@ -66,7 +66,7 @@ func (s *Shared) All(prefix string) iter.Seq2[string, string] {
 
 func hasPrefix(s, prefix string) bool { return len(s) >= len(prefix) && s[:len(prefix)] == prefix }
 
-// Set writes a key, at most 256 and 65,536 bytes unless Tuning.Limits say otherwise. It is an error, and nothing is written, beyond that,
+// Set writes a key, at most 256 and 65,536 bytes unless Tuning.Limits sets other limits. It is an error, and nothing is written, beyond that,
 // beyond Limits.Shared for all values together, and with a clock that is ahead ([ErrClockAhead]). With a [TTL] the value ends by itself
 // after that time; such a write is refused with [ErrTombstones] as a delete is. It returns when this node has the value, on its disk
 // if it has one; see [Shared.Sync].
@@ -75,14 +75,14 @@ func (s *Shared) Set(ctx context.Context, key, value string, opts ...SetOption) 
 	if err != nil {
 		return fmt.Errorf("gossip: set %q: %w", key, err)
 	}
-	return s.write(ctx, core.SharedSet{Key: key, Value: value, TTL: o.ttl}, nil)
+	return s.writeKey(ctx, core.SharedSet{Key: key, Value: value, TTL: o.ttl}, nil)
 }
 
 // Delete removes a key; nothing happens if it is not there. That a key was deleted has to be remembered, for Config.Horizon or while
 // there is room, and for 10 minutes at least: [ErrTombstones] says that there is none, because more than Limits.Shared / (64 + length
 // of a key) keys were deleted or have expired in 10 minutes. With the defaults and keys of 16 bytes that is 175 a second.
 func (s *Shared) Delete(ctx context.Context, key string) error {
-	return s.write(ctx, core.SharedDelete{Key: key}, nil)
+	return s.writeKey(ctx, core.SharedDelete{Key: key}, nil)
 }
 
 var (
@@ -96,7 +96,7 @@ var (
 // errStale means that a key changed since it was read.
 var errStale = errors.New("the key has changed")
 
-func (s *Shared) write(ctx context.Context, in core.Input, expect *core.Stamp) error {
+func (s *Shared) writeKey(ctx context.Context, in core.Input, expect *core.Stamp) error {
 	err := s.node.request(ctx, event{in: in, expect: expect})
 	if err != nil && !errors.Is(err, errStale) {
 		return fmt.Errorf("gossip: shared: %w", err)
@@ -104,23 +104,23 @@ func (s *Shared) write(ctx context.Context, in core.Input, expect *core.Stamp) e
 	return err
 }
 
-// remember takes what the core changed into the readers' map. Only the loop calls it.
-func (s *Shared) remember(out core.RememberShared) {
+// applyChange takes what the core changed into the readers' map. Only the loop calls it.
+func (s *Shared) applyChange(out core.RememberShared) {
 	e := out.Entry
 	id := core.SharedID(e.Space, e.Key)
-	old := s.entry(id)
+	old := s.loadEntry(id)
 	s.entries.store(id, e)
 	if !out.Restored {
 		s.noteWrite(id, e)
 	}
-	s.notify(old, e)
+	s.notifyWatchers(old, e)
 }
 
-func (s *Shared) forget(space core.Space, key string) {
+func (s *Shared) forgetKey(space core.Space, key string) {
 	id := core.SharedID(space, key)
-	old := s.entry(id)
+	old := s.loadEntry(id)
 	s.entries.store(id, nil)
-	s.notify(old, nil)
+	s.notifyWatchers(old, nil)
 }
 
 // noteWrite remembers an own write for Sync.
@@ -137,8 +137,8 @@ func (s *Shared) noteWrite(id uint64, e *core.SharedEntry) {
 	s.unsynced[id] = core.SharedVersion{ID: id, Stamp: e.Stamp, Writer: e.Writer}
 }
 
-// notify wakes the watchers of a key whose value is not what it was.
-func (s *Shared) notify(old, e *core.SharedEntry) {
+// notifyWatchers wakes the watchers of a key whose value is not what it was.
+func (s *Shared) notifyWatchers(old, e *core.SharedEntry) {
 	if hasValue(old) == hasValue(e) && (!hasValue(e) || old.Value == e.Value) {
 		return
 	}
@@ -202,7 +202,7 @@ func (s *Shared) Watch(ctx context.Context, prefix string) iter.Seq[SharedChange
 			case <-s.node.done:
 				return
 			}
-			for key := range s.take(w) {
+			for key := range s.takeChanged(w) {
 				value, ok := s.Get(key)
 				if !yield(SharedChange{Key: key, Value: value, Gone: !ok}) {
 					return
@@ -212,8 +212,8 @@ func (s *Shared) Watch(ctx context.Context, prefix string) iter.Seq[SharedChange
 	}
 }
 
-// take returns the keys that changed since it was last called.
-func (s *Shared) take(w *sharedWatcher) map[string]struct{} {
+// takeChanged returns the keys that changed since it was last called.
+func (s *Shared) takeChanged(w *sharedWatcher) map[string]struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	keys := w.changed

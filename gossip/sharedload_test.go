@@ -84,10 +84,10 @@ func TestAnUpdateThatChangesNothingWritesNothing(t *testing.T) {
 		_, nodes := formed(t, "a", "b")
 		s := nodes[0].Shared()
 		must(t, s.Set(t.Context(), "k", "v"))
-		before := s.find("k").Stamp
+		before := s.findEntry("k").Stamp
 		must(t, s.Update(t.Context(), "k", func(old string, ok bool) (string, bool, error) { return old, ok, nil }))
 		must(t, s.Update(t.Context(), "none", func(old string, ok bool) (string, bool, error) { return old, ok, nil }))
-		if after := s.find("k").Stamp; after != before {
+		if after := s.findEntry("k").Stamp; after != before {
 			t.Errorf("it wrote: stamp %x, was %x", after, before)
 		}
 	})
@@ -174,7 +174,7 @@ func TestAKeyAndAMemberOfOneNameAreTwoWritesToSync(t *testing.T) {
 		_, nodes := formed(t, "a", "b", "d")
 		must(t, nodes[0].Shared().Set(t.Context(), "d", "v"))
 		must(t, nodes[0].Remove(t.Context(), "d"))
-		versions, _ := nodes[0].Shared().written()
+		versions, _ := nodes[0].Shared().unsyncedWrites()
 		if len(versions) != 2 {
 			t.Errorf("Sync waits for %d writes, want 2", len(versions))
 		}

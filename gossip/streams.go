@@ -97,7 +97,7 @@ func (n *Node) dialMember(ctx context.Context, member, protocol string) (net.Con
 	ctx, cancel := context.WithTimeout(ctx, n.tuning.DialTimeout)
 	defer cancel()
 	defer context.AfterFunc(n.ended, cancel)()
-	s, hello, err := n.call(ctx, m.Addr)
+	s, hello, err := n.dialAddr(ctx, m.Addr)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (n *Node) dialMember(ctx context.Context, member, protocol string) (net.Con
 	if hello.ID != member {
 		err = fmt.Errorf("%s: %w: %q", m.Addr, errOtherNode, hello.ID)
 	} else {
-		err = s.open(protocol)
+		err = s.openProtocol(protocol)
 	}
 	if !stop() && err == nil {
 		err = context.Cause(ctx)
@@ -117,13 +117,13 @@ func (n *Node) dialMember(ctx context.Context, member, protocol string) (net.Con
 	return n.newMemberStream(s, member, nil), nil
 }
 
-// open asks the other side of a fresh stream to use it for a protocol.
-func (s *stream) open(protocol string) error {
+// openProtocol asks the other side of a fresh stream to use it for a protocol.
+func (s *stream) openProtocol(protocol string) error {
 	s.trust()
-	if err := s.write(&core.Open{Protocol: protocol}); err != nil {
+	if err := s.writeFrame(&core.Open{Protocol: protocol}); err != nil {
 		return err
 	}
-	f, err := s.read()
+	f, err := s.readFrame()
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (s *stream) open(protocol string) error {
 func (n *Node) acceptOpen(s *stream, peer string, open *core.Open) {
 	_ = s.SetDeadline(time.Now().Add(acceptTimeout))
 	status, l := n.admitOpen(peer, open.Protocol)
-	if s.write(&core.Opened{Status: status}) != nil || status != core.OpenAccepted {
+	if s.writeFrame(&core.Opened{Status: status}) != nil || status != core.OpenAccepted {
 		if l != nil {
 			n.memberStreams.release()
 		}

@@ -143,7 +143,7 @@ func TestAMemberWithoutStreamsIsNotDialled(t *testing.T) {
 		old := core.RecordDelta{Node: core.HashID("old"), ID: "old", Generation: 1, To: 1,
 			Entries: []core.Entry{{Version: 1, Kind: core.KindMeta, Key: core.MetaAddr, Value: nodes[1].Addr()}}}
 		for id := range nodes[0].links {
-			_ = nodes[0].tell(t.Context(), core.Received{Link: id, Frame: &core.Delta{Records: []core.RecordDelta{old}}})
+			_ = nodes[0].sendInput(t.Context(), core.Received{Link: id, Frame: &core.Delta{Records: []core.RecordDelta{old}}})
 		}
 		settle(time.Second)
 		if _, err := nodes[0].Dial(t.Context(), "old", "echo"); !errors.Is(err, ErrNoStreams) {
@@ -257,7 +257,7 @@ func TestARemovedNodeOpensNoStream(t *testing.T) {
 		if _, err := nodes[2].dialHandshake(s); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.open("echo"); !errors.Is(err, ErrRemoved) {
+		if err := s.openProtocol("echo"); !errors.Is(err, ErrRemoved) {
 			t.Errorf("open by a removed member: %v, want ErrRemoved", err)
 		}
 	})

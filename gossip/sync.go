@@ -19,11 +19,11 @@ const askMost = 1 << 14
 // Sync returns when every member that is up has what this node wrote to the shared map before, or something newer, or with an error
 // that names those that are not known to have it when ctx ends. Members that are down get it when they are back.
 func (s *Shared) Sync(ctx context.Context) error {
-	versions, dropped := s.written()
+	versions, dropped := s.unsyncedWrites()
 	missing := map[string]bool{}
 	var mu sync.Mutex
-	s.node.each(s.node.others(), func(id, addr string) {
-		if !s.has(ctx, id, addr, versions) {
+	s.node.forEachMember(s.node.otherAddrs(), func(id, addr string) {
+		if !s.waitForVersions(ctx, id, addr, versions) {
 			mu.Lock()
 			missing[id] = true
 			mu.Unlock()
@@ -31,7 +31,7 @@ func (s *Shared) Sync(ctx context.Context) error {
 	})
 	switch {
 	case len(missing) == 0:
-		s.synced(versions, dropped)
+		s.markSynced(versions, dropped)
 		return nil
 	case ctx.Err() == nil:
 		return s.node.Err() // it ended
@@ -39,14 +39,14 @@ func (s *Shared) Sync(ctx context.Context) error {
 	return fmt.Errorf("gossip: sync: not known to have it all: %s: %w", strings.Join(slices.Sorted(maps.Keys(missing)), ", "), context.Cause(ctx))
 }
 
-// has waits until a member has the versions, or is down, and reports whether it came to that before ctx or the node ended.
-func (s *Shared) has(ctx context.Context, id, addr string, versions []core.SharedVersion) bool {
+// waitForVersions waits until a member has the versions, or is down, and reports whether it came to that before ctx or the node ended.
+func (s *Shared) waitForVersions(ctx context.Context, id, addr string, versions []core.SharedVersion) bool {
 	lacks := slices.Collect(slices.Chunk(versions, askMost))
 	if len(lacks) == 0 {
 		return true
 	}
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		if _, up := s.node.others()[id]; !up {
+		if _, up := s.node.otherAddrs()[id]; !up {
 			return true
 		}
 		if lacks = s.askFor(ctx, id, addr, lacks); len(lacks) == 0 {
@@ -66,7 +66,7 @@ func (s *Shared) has(ctx context.Context, id, addr string, versions []core.Share
 func (s *Shared) askFor(ctx context.Context, id, addr string, all [][]core.SharedVersion) (lacks [][]core.SharedVersion) {
 	var chunks [][]core.SharedVersion
 	for _, versions := range all {
-		if versions = s.current(versions); len(versions) > 0 {
+		if versions = s.heldVersions(versions); len(versions) > 0 {
 			chunks = append(chunks, versions)
 		}
 	}
@@ -80,18 +80,18 @@ func (s *Shared) askFor(ctx context.Context, id, addr string, all [][]core.Share
 	return append(lacks, chunks[answered:]...)
 }
 
-// current returns the versions of keys that this node still has: a tombstone that it has dropped since is dropped by the others too.
-func (s *Shared) current(versions []core.SharedVersion) []core.SharedVersion {
-	gone := func(v core.SharedVersion) bool { return s.entry(v.ID) == nil }
+// heldVersions returns the versions of keys that this node still has: a tombstone that it has dropped since is dropped by the others too.
+func (s *Shared) heldVersions(versions []core.SharedVersion) []core.SharedVersion {
+	gone := func(v core.SharedVersion) bool { return s.loadEntry(v.ID) == nil }
 	if !slices.ContainsFunc(versions, gone) {
 		return versions
 	}
 	return slices.DeleteFunc(slices.Clone(versions), gone)
 }
 
-// written returns the own writes not yet known to be everywhere, by ID. If there were too many to remember, it is all that this node
+// unsyncedWrites returns the own writes not yet known to be everywhere, by ID. If there were too many to remember, it is all that this node
 // has now: its own writes, or what has taken their place. Dropped counts those that were too many.
-func (s *Shared) written() (versions []core.SharedVersion, dropped int) {
+func (s *Shared) unsyncedWrites() (versions []core.SharedVersion, dropped int) {
 	s.mu.Lock()
 	dropped = s.dropped
 	versions = slices.Collect(maps.Values(s.unsynced))
@@ -111,8 +111,8 @@ func compareVersion(a, b core.SharedVersion) int {
 	return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Stamp, b.Stamp), cmp.Compare(a.Writer, b.Writer))
 }
 
-// synced ends the wait of writes that are everywhere. If more were dropped meanwhile, the next Sync asks for everything again.
-func (s *Shared) synced(versions []core.SharedVersion, dropped int) {
+// markSynced ends the wait of writes that are everywhere. If more were dropped meanwhile, the next Sync asks for everything again.
+func (s *Shared) markSynced(versions []core.SharedVersion, dropped int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.dropped == dropped {

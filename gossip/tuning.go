@@ -68,7 +68,7 @@ func DefaultTuning() Tuning {
 	}
 }
 
-// config returns the configuration of the core with these values; who the node is remains to be filled in.
+// config returns the configuration of the core with these values; the identity of the node remains to be filled in.
 func (t Tuning) config() core.Config {
 	return core.Config{
 		Rings: t.Rings, Heartbeat: t.Heartbeat, Silence: t.Silence, Coalesce: t.Coalesce, Relax: t.Relax, Hold: t.Hold,

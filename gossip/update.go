@@ -29,22 +29,22 @@ func (s *Shared) Update(ctx context.Context, key string, fn func(old string, ok 
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("gossip: update %q: %w", key, err)
 		}
-		in, seen, err := s.apply(key, fn)
+		in, seen, err := s.applyUpdate(key, fn)
 		if in == nil {
 			return err
 		}
-		if err := s.write(ctx, in, &seen); !errors.Is(err, errStale) {
+		if err := s.writeKey(ctx, in, &seen); !errors.Is(err, errStale) {
 			return err
 		}
 	}
 	return fmt.Errorf("gossip: update %q: %w", key, ErrContended)
 }
 
-// apply calls fn with the value of a key. It returns the write that fn asks for, nil if none, and the stamp of what fn has seen.
-func (s *Shared) apply(key string, fn func(string, bool) (string, bool, error)) (core.Input, core.Stamp, error) {
+// applyUpdate calls fn with the value of a key. It returns the write that fn asks for, nil if none, and the stamp of what fn has seen.
+func (s *Shared) applyUpdate(key string, fn func(string, bool) (string, bool, error)) (core.Input, core.Stamp, error) {
 	var seen core.Stamp
 	var old string
-	e := s.find(key)
+	e := s.findEntry(key)
 	ok := hasValue(e)
 	if e != nil {
 		seen, old = e.Stamp, e.Value
@@ -67,7 +67,7 @@ type keyLocks struct {
 
 type keyLock struct {
 	held  chan struct{} // holds a value while the lock is taken
-	users int           // who holds the lock or waits for it
+	users int           // goroutines that hold the lock or wait for it
 }
 
 // lock waits for the lock of a key until the context ends.

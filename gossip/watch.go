@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Change is what a watcher is told: the newest view, and what differs from the one before.
+// Change is one step of [Node.Watch]: the newest view, and what differs from the one before.
 type Change struct {
 	View    *View
 	Joined  []*Member // up now, and not before
@@ -14,7 +14,7 @@ type Change struct {
 	Updated []*Member // other keys, address or generation
 }
 
-// watchers wakes those who wait for a new view.
+// watchers wakes the goroutines that wait for a new view.
 type watchers struct {
 	mu   sync.Mutex
 	next chan struct{} // closed when there is a newer view
@@ -22,26 +22,26 @@ type watchers struct {
 
 func (w *watchers) init() { w.next = make(chan struct{}) }
 
-func (w *watchers) wake() {
+func (w *watchers) wakeAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	close(w.next)
 	w.next = make(chan struct{})
 }
 
-func (w *watchers) wait() <-chan struct{} {
+func (w *watchers) nextChanged() <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.next
 }
 
-// Watch yields the present view, with everybody who is up as joined, and then each newer one that differs, until ctx
-// or the node ends. A slow reader misses views in between, never the newest, and holds up nobody.
+// Watch yields the present view, with every member that is up as joined, and then each newer one that differs, until ctx
+// or the node ends. A slow reader misses views in between, never the newest, and delays no other reader.
 func (n *Node) Watch(ctx context.Context) iter.Seq[Change] {
 	return func(yield func(Change) bool) {
 		last, first := &View{}, true
-		for now := range n.views(ctx) {
-			c := diff(last, now)
+		for now := range n.eachView(ctx) {
+			c := diffViews(last, now)
 			if (first || len(c.Joined)+len(c.Lost)+len(c.Updated) > 0) && !yield(c) {
 				return
 			}
@@ -50,11 +50,11 @@ func (n *Node) Watch(ctx context.Context) iter.Seq[Change] {
 	}
 }
 
-// views yields the present view and then each newer one that its reader is in time for, until ctx or the node ends.
-func (n *Node) views(ctx context.Context) iter.Seq[*View] {
+// eachView yields the present view and then each newer one that its reader is in time for, until ctx or the node ends.
+func (n *Node) eachView(ctx context.Context) iter.Seq[*View] {
 	return func(yield func(*View) bool) {
 		for {
-			next := n.watch.wait()
+			next := n.watch.nextChanged()
 			now := n.View()
 			if !yield(now) {
 				return
@@ -72,8 +72,8 @@ func (n *Node) views(ctx context.Context) iter.Seq[*View] {
 	}
 }
 
-// diff compares two views.
-func diff(before, after *View) Change {
+// diffViews compares two views.
+func diffViews(before, after *View) Change {
 	c := Change{View: after}
 	for was, is := range after.Since(before) {
 		switch up, wasUp := is != nil && is.Up(), was != nil && was.Up(); {

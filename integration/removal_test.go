@@ -78,7 +78,7 @@ func TestANodeRemovedOnTheOtherSideOfAPartitionIsTold(t *testing.T) {
 	f.do(1, "remove", "h4")
 	f.publish(4, "own", "written after the removal")
 	f.set(4, "also shared", "a")
-	f.do(4, "shared", "sync") // h3 has it: nobody listens to h4 once it is known that it was removed
+	f.do(4, "shared", "sync") // h3 has it: no process listens to h4 once it is known that it was removed
 	f.lab.Heal()
 	f.endsRemoved(4)
 	f.see(formWithin, []int{1, 2, 3})

@@ -32,11 +32,11 @@ type Sink func(Event)
 
 // Cluster drives all members of one engine; they are numbered from 0. Methods may be called at once for different members.
 type Cluster interface {
-	// Start brings a member up by itself; it knows nobody.
+	// Start brings a member up by itself; it knows no other.
 	Start(i int) error
 	// Join has a member contact another one, once.
 	Join(i, seed int) error
-	// Stop ends a member without a goodbye: the network has taken it away before.
+	// Stop ends a member without a leave: the network has taken it away before.
 	Stop(i int)
 	// Update publishes a value of a member, in a key, its meta data or a tag. It does not wait until others have it.
 	Update(i int, value uint64) error
@@ -62,7 +62,7 @@ type Entry struct {
 	Own        bool // it belongs to its writer; an engine may keep it with all others
 }
 
-// statePrefix begins the keys of a state, and tells them from those of Share.
+// statePrefix begins the keys of a state, and distinguishes them from those of Share.
 const statePrefix = "state/"
 
 // Factory makes a cluster of n members that are not started. Its members talk over the fabric, or over sockets of

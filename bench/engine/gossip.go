@@ -59,16 +59,16 @@ func gossipTuning() *gossip.Tuning {
 }
 
 func (c *gossipCluster) report(i int, change gossip.Change) {
-	tell := func(members []*gossip.Member, kind Kind) {
+	emit := func(members []*gossip.Member, kind Kind) {
 		for _, m := range members {
 			number, _ := m.Get(key)
 			value, _ := strconv.ParseUint(number, 10, 64) // 0 without the key
 			c.sink(Event{i, nodeIndex(m.Name), kind, value})
 		}
 	}
-	tell(change.Joined, Alive)
-	tell(change.Updated, Updated)
-	tell(change.Lost, Gone)
+	emit(change.Joined, Alive)
+	emit(change.Updated, Updated)
+	emit(change.Lost, Gone)
 }
 
 func (c *gossipCluster) Join(i, seed int) error {

@@ -131,12 +131,12 @@ func (n *memberlistNode) GetBroadcasts(overhead, limit int) [][]byte {
 	return n.data.broadcasts.GetBroadcasts(overhead, limit)
 }
 
-// NotifyJoin, NotifyLeave and NotifyUpdate tell of other members.
-func (n *memberlistNode) NotifyJoin(m *memberlist.Node)   { n.tell(m, Alive) }
-func (n *memberlistNode) NotifyLeave(m *memberlist.Node)  { n.tell(m, Gone) }
-func (n *memberlistNode) NotifyUpdate(m *memberlist.Node) { n.tell(m, Updated) }
+// NotifyJoin, NotifyLeave and NotifyUpdate are called by memberlist about other members.
+func (n *memberlistNode) NotifyJoin(m *memberlist.Node)   { n.emit(m, Alive) }
+func (n *memberlistNode) NotifyLeave(m *memberlist.Node)  { n.emit(m, Gone) }
+func (n *memberlistNode) NotifyUpdate(m *memberlist.Node) { n.emit(m, Updated) }
 
-func (n *memberlistNode) tell(m *memberlist.Node, kind Kind) {
+func (n *memberlistNode) emit(m *memberlist.Node, kind Kind) {
 	value, _ := strconv.ParseUint(string(m.Meta), 10, 64) // 0 without
 	n.sink(Event{n.self, nodeIndex(m.Name), kind, value})
 }

@@ -45,7 +45,7 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// dead ends the stream because its process or host died. Only the host of a dead process tells the other end.
+// dead ends the stream because its process or host died. Only the host of a dead process resets the other end.
 func (c *Conn) dead() {
 	c.abort(net.ErrClosed)
 	c.net.mu.Lock()
@@ -54,7 +54,7 @@ func (c *Conn) dead() {
 	c.reset(late)
 }
 
-// reset tells the other end that nobody is here, unless the way is cut: then it learns when it sends.
+// reset fails the other end, unless the path is cut: then the other end fails when it sends.
 func (c *Conn) reset(after time.Duration) {
 	time.AfterFunc(after, func() {
 		switch fate, wait := c.net.fate(c.local, c.remote); fate {
@@ -67,7 +67,7 @@ func (c *Conn) reset(after time.Duration) {
 	})
 }
 
-// abort ends the stream here without a word.
+// abort ends the stream here without a frame to the other end.
 func (c *Conn) abort(err error) {
 	c.once.Do(func() {
 		c.forget()

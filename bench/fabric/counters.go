@@ -10,7 +10,7 @@ const (
 	controls       = 7  // SYN, SYN+ACK, ACK; FIN and ACK of both sides
 )
 
-// WireFormula says what Wire adds up.
+// WireFormula describes what Wire adds up.
 const WireFormula = "payload + 28 B per datagram + 2 × 40 B per stream segment of up to 1,460 B (its header and that of its ACK) + 7 × 40 B per stream opened (SYN, SYN-ACK, ACK, two FIN with ACK)"
 
 // Counters are totals of what members sent.

@@ -9,7 +9,7 @@ func (f *Fabric) Receive(i int, receive func(from int, b []byte)) {
 	f.members[i].receive = receive
 }
 
-// Send sends a datagram. Like a socket it does not tell what became of it.
+// Send sends a datagram. Like a socket it does not report whether it arrived.
 func (f *Fabric) Send(from, to int, b []byte) {
 	f.thawed(from)
 	f.mu.Lock()

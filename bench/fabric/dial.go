@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// ErrRefused says that a host answered that nobody listens.
+// ErrRefused means that a host answered that no process listens.
 var ErrRefused = errors.New("connection refused")
 
 // firstSYN is how long a handshake waits before it tries again; each further wait doubles.

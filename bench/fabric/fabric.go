@@ -141,5 +141,5 @@ func (f *Fabric) latency() time.Duration {
 	return minLatency + time.Duration(f.rng.Int64N(int64(maxLatency-minLatency)))
 }
 
-// lost tells whether a packet is. mu is held.
+// lost reports whether a packet is. mu is held.
 func (f *Fabric) lost() bool { return f.loss > 0 && f.rng.Float64() < f.loss }

@@ -161,7 +161,7 @@ func (p *pipe) land() {
 		p.retry = 0
 		p.take()
 	}
-	if len(p.flying) == 0 || p.closed && p.sendErr != nil { // nothing to come, or nobody to care
+	if len(p.flying) == 0 || p.closed && p.sendErr != nil { // nothing is on its way, or no end waits for it
 		return
 	}
 	time.AfterFunc(max(wait, time.Until(p.flying[0].at)), p.land)
@@ -181,7 +181,7 @@ func (p *pipe) take() {
 	p.poke()
 }
 
-// bounce has the sender learn that nobody reads, after all that was sent to it. mu is held.
+// bounce fails the sender because there is no reader, after all that was sent to it. mu is held.
 func (p *pipe) bounce() {
 	p.flying, p.inFlight = nil, 0
 	if p.sendErr == nil {
@@ -251,7 +251,7 @@ func (p *pipe) refuse(err error) {
 	p.poke()
 }
 
-// abandon ends the sending side without a word.
+// abandon ends the sending side without a frame to the other end.
 func (p *pipe) abandon(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -45,7 +45,7 @@ func (s stat) cell(unit scenario.Unit) string {
 	return fmt.Sprintf("%s [%s..%s]", value(s.median, unit), value(s.lowest, unit), value(s.highest, unit))
 }
 
-// ratio returns how many times b goes into a, and whether that can be said.
+// ratio returns how many times b goes into a, and whether there is such a ratio.
 func ratio(a, b stat) (float64, bool) {
 	switch {
 	case a.count == 0 || b.count == 0 || math.IsInf(a.median, 1) || b.median == 0:

@@ -92,7 +92,7 @@ func (rs results) verdict(q requirement, members int) (measured, verdict string)
 
 const notMet = "**not met**"
 
-// failed tells whether a play of an engine ended with an error.
+// failed reports whether a play of an engine ended with an error.
 func (rs results) failed(members int, scenario, engine string) bool {
 	return slices.ContainsFunc(rs, func(r Result) bool {
 		return r.Members == members && r.Scenario == scenario && r.Engine == engine && r.Error != ""

@@ -17,8 +17,8 @@ type Result struct {
 	Run      int                 `json:"run"`
 	Samples  map[string][]Sample `json:"samples,omitempty"`
 	Error    string              `json:"error,omitempty"`
-	Trace    []byte              `json:"-"`                 // who listed whom, and when
-	Skipped  string              `json:"skipped,omitempty"` // why the scenario says nothing about the engine
+	Trace    []byte              `json:"-"`                 // each change of a member list, with its time
+	Skipped  string              `json:"skipped,omitempty"` // why the scenario has no result for the engine
 }
 
 // Sample is a figure; +Inf, null in JSON, is what did not happen within the limit.

@@ -54,7 +54,7 @@ func (r *run) bulk() error {
 		return err
 	}
 	time.Sleep(aftermath)
-	r.add("lost", r.view.deaths(anybody))
+	r.add("lost", r.view.deaths(anyMember))
 	return nil
 }
 

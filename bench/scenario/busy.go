@@ -38,7 +38,7 @@ func (r *run) busy() error {
 	time.Sleep(cutFor)
 	inside := r.quarter()
 	within := func(o, s int) bool { return inside[o] == inside[s] }
-	wrong, stale := r.view.deaths(anybody), 0.0
+	wrong, stale := r.view.deaths(anyMember), 0.0
 	for turn := range cuts {
 		r.view.forget()
 		r.cutOff(inside, cutFor)
@@ -50,7 +50,7 @@ func (r *run) busy() error {
 			r.keepsWhole("heal", time.Now())
 		}
 		wrong += r.view.deaths(within)
-		stale += r.view.deaths(anybody) - r.view.deaths(within)
+		stale += r.view.deaths(anyMember) - r.view.deaths(within)
 	}
 	r.add("false", wrong)
 	r.add("stale", stale)

@@ -19,7 +19,7 @@ const (
 func loss(percent int) Scenario {
 	return Scenario{
 		Name:  fmt.Sprintf("loss-%d", percent),
-		Title: fmt.Sprintf("Loss: %d %% of all packets are lost for 60 s; nobody dies", percent), formed: true,
+		Title: fmt.Sprintf("Loss: %d %% of all packets are lost for 60 s; no member dies", percent), formed: true,
 		Metrics: []Metric{
 			{"false", "false reports of members as gone", Count},
 			{"payload", "payload per member", BytesPerSecond},
@@ -31,7 +31,7 @@ func loss(percent int) Scenario {
 			r.perMember("payload", uint64(float64(r.net.Total().Sub(before).Payload())/faultWindow.Seconds()))
 			r.net.SetLoss(0)
 			time.Sleep(aftermath)
-			r.add("false", r.view.deaths(anybody))
+			r.add("false", r.view.deaths(anyMember))
 			return nil
 		},
 	}
@@ -76,7 +76,7 @@ func (r *run) freezeAgainAndAgain(sick map[int]bool) {
 var partition = Scenario{
 	Name: "partition", Title: "Partition: two halves do not reach each other for 60 s", formed: true,
 	Metrics: []Metric{
-		{"split", "until nobody lists anybody of the other half (within the 60 s)", Seconds},
+		{"split", "until no member lists one of the other half (within the 60 s)", Seconds},
 		{"heal", "after the end, until every member lists all", Seconds},
 		{"false", "members reported gone within their own half", Count},
 	},
@@ -110,9 +110,9 @@ func (r *run) separate(first int) {
 }
 
 var isolated = Scenario{
-	Name: "isolated", Title: "Isolated: one member reaches nobody, nor anybody it", formed: true,
+	Name: "isolated", Title: "Isolated: one member reaches no other, and no other reaches it", formed: true,
 	Metrics: []Metric{
-		{"knows", "until it lists nobody else", Seconds},
+		{"knows", "until it lists no other", Seconds},
 		{"listed", "others that it lists when that, or the limit, is reached", Count},
 	},
 	play: func(r *run) error {

@@ -85,7 +85,7 @@ func (r *run) storm() (wait func()) {
 func (r *run) mark(format string, args ...any) {
 	r.view.mu.Lock()
 	defer r.view.mu.Unlock()
-	r.view.tell(format, args...)
+	r.view.traceLine(format, args...)
 }
 
 func (r *run) add(key string, value float64) { r.samples[key] = append(r.samples[key], value) }
@@ -116,4 +116,4 @@ func (r *run) pick() int {
 // pause waits a random time, so that what happens does not keep step with the timers of the members.
 func (r *run) pause(most time.Duration) { time.Sleep(time.Duration(r.rng.Int64N(int64(most)))) }
 
-func anybody(int, int) bool { return true }
+func anyMember(int, int) bool { return true }

@@ -22,7 +22,7 @@ type view struct {
 	gone  []engine.Event
 	since time.Time // when the view last became whole
 
-	subject int // whose value is waited for; -1: nobody's
+	subject int // whose value is waited for; -1: none
 	value   uint64
 	has     []bool
 	having  int // true ones in has
@@ -36,7 +36,7 @@ type view struct {
 
 	writes writes // under way and arrived, in scenario busy
 
-	await func() bool // asked after each event, nil: nobody waits
+	await func() bool // called after each event, nil: no goroutine waits
 	met   chan time.Time
 }
 
@@ -103,7 +103,7 @@ func (v *view) list(e engine.Event) {
 		by = -1
 		v.gone = append(v.gone, e)
 	}
-	v.tell("%d lists %d: %t", e.Observer, e.Subject, !*at)
+	v.traceLine("%d lists %d: %t", e.Observer, e.Subject, !*at)
 	*at = !*at
 	v.pairs += by
 	v.row[e.Observer] += by
@@ -113,8 +113,8 @@ func (v *view) list(e engine.Event) {
 	}
 }
 
-// tell adds a line to the trace. mu is held.
-func (v *view) tell(format string, args ...any) {
+// traceLine adds a line to the trace. mu is held.
+func (v *view) traceLine(format string, args ...any) {
 	if v.trace != nil {
 		_, _ = fmt.Fprintf(v.trace, "%.3f "+format+"\n", append([]any{time.Since(v.began).Seconds()}, args...)...)
 	}
@@ -127,7 +127,7 @@ func (v *view) enter() {
 	v.live++
 }
 
-// ask tells the waiter when what it waits for has come true. mu is held.
+// ask wakes the waiter when its condition has come true. mu is held.
 func (v *view) ask() {
 	if v.await != nil && v.await() {
 		v.met <- time.Now()
@@ -156,7 +156,7 @@ func (v *view) until(limit time.Duration, condition func() bool) (time.Time, boo
 	return time.Time{}, false
 }
 
-// whole tells whether every live member lists every other. mu is held.
+// whole reports whether every live member lists every other. mu is held.
 func (v *view) whole() bool { return v.pairs == v.live*(v.live-1) }
 
 // kill drops a member as an observer: its own lists are empty from now on.

@@ -158,7 +158,7 @@ func heapInUse() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// resident is the memory that the kernel holds for this process, 0 where it does not tell.
+// resident is the memory that the kernel holds for this process, 0 where it does not report it.
 func resident() int64 {
 	b, err := os.ReadFile("/proc/self/statm")
 	fields := strings.Fields(string(b))

@@ -27,7 +27,7 @@ type Result struct {
 	Goroutines float64 `json:"goroutines"`
 }
 
-// String says whether and when the cluster was whole.
+// String returns whether and when the cluster was whole.
 func (r Result) String() string {
 	if r.Missing > 0 {
 		return fmt.Sprintf("%d/%s: not whole after %.1f s, %d of %d pairs are missing", r.Members, r.Engine, r.Formed, r.Missing, r.Members*(r.Members-1))
@@ -38,7 +38,7 @@ func (r Result) String() string {
 // childFlag is the first argument of a process that measures.
 const childFlag = "-measure-one"
 
-// IsChild tells whether this process was started to measure.
+// IsChild reports whether this process was started to measure.
 func IsChild(args []string) bool { return len(args) > 0 && args[0] == childFlag }
 
 // Measure measures every engine at every number of members, one after the other. Clusters have the limit to become whole; CPU

@@ -1,6 +1,6 @@
 // Command convoke runs a node of a cluster, and looks into what its topology file says and finds.
 //
-//	convoke agent -c topology.yaml    run a node until it is told to stop
+//	convoke agent -c topology.yaml    run a node until it is stopped
 //	convoke check topology.yaml       report every mistake in the file, without a network
 //	convoke addrs -c topology.yaml    run the strategies once and print the peers
 //	convoke explain -c topology.yaml  print every setting and where it comes from
@@ -13,7 +13,7 @@
 //	convoke status -c topology.yaml                           the node, and who has the same state
 //	convoke keys get|set|delete|list|watch -c topology.yaml   what the members publish of themselves
 //	convoke shared get|set|... -c topology.yaml               the map that all members share
-//	convoke join|leave|remove -c topology.yaml                call a node, say goodbye, take a member out
+//	convoke join|leave|remove -c topology.yaml                call a node, leave, remove a member
 //
 // It exits with 0 when all went well, 1 when something failed and 2 when it was called wrongly.
 package main

@@ -59,9 +59,9 @@ func newConnector(c gossip.Config) (*Connector, error) {
 	return &Connector{config: c, log: c.Log, changes: make(chan struct{}, 1), why: errNotRunning}, nil
 }
 
-// Run takes part until ctx is done. When it cannot listen, or open its data directory, it says so once and tries again,
-// after 1 s doubling to 30 s, for ever. When a newer process has this node's name it stops taking part and says so; it does
-// not come back by itself, since the two would drive each other out for ever. Nor does it when this node was removed from
+// Run takes part until ctx is done. When it cannot listen, or open its data directory, it logs that once and tries again,
+// after 1 s doubling to 30 s, for ever. When a newer process has this node's name it stops taking part and its methods return
+// [gossip.ErrConflict]; it does not come back by itself, since the two would drive each other out for ever. Nor does it when this node was removed from
 // its cluster: that takes a new connector with Env.Rejoin.
 func (c *Connector) Run(ctx context.Context) error {
 	n, err := c.startUntil(ctx)
@@ -172,7 +172,7 @@ func (c *Connector) List(ctx context.Context) ([]peer.Peer, error) {
 		if m.Name == c.config.Name || m.Status != gossip.Up && m.Status != gossip.Degraded {
 			continue
 		}
-		if addr, err := peer.Addr(m.Addr); err == nil { // what a member says of itself may be anything
+		if addr, err := peer.Addr(m.Addr); err == nil { // what a member publishes may be anything
 			all = append(all, peer.Peer{Addr: addr, ID: m.Name, Zone: m.Zone, Version: m.Version})
 		}
 	}
@@ -185,11 +185,11 @@ func (c *Connector) Changes() <-chan struct{} { return c.changes }
 // Gossips returns true: members learn of each other without us.
 func (c *Connector) Gossips() bool { return true }
 
-// Leave says goodbye to all members and ends the node; Run must be called anew to return.
+// Leave announces to all members that this node leaves, and ends it; Run must be called again to return.
 func (c *Connector) Leave(ctx context.Context) error {
 	n, err := c.current()
 	if err != nil {
-		return nil // nobody to say it to
+		return nil // it does not run, so no member lists it
 	}
 	return n.Leave(ctx)
 }

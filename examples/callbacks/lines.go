@@ -33,7 +33,7 @@ func (l *lines) Connect(ctx context.Context, p peer.Peer) error {
 	return nil
 }
 
-// Disconnect hangs up.
+// Disconnect closes the connection.
 func (l *lines) Disconnect(_ context.Context, p peer.Peer) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -44,7 +44,7 @@ func (l *lines) Disconnect(_ context.Context, p peer.Peer) error {
 	return nil
 }
 
-// List tells who is connected.
+// List returns the peers that are connected.
 func (l *lines) List(context.Context) ([]peer.Peer, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

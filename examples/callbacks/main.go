@@ -3,7 +3,7 @@
 //	go run ./examples/callbacks
 //
 // lines.go holds the three as a connector. The topology "recorded" replaces one of them by
-// name, as topology.yaml says. The two phones to call are listeners of this same process, so the example ends by itself.
+// name, as topology.yaml has it. The two phones to call are listeners of this same process, so the example ends by itself.
 package main
 
 import (

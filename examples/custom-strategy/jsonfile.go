@@ -43,7 +43,7 @@ func jsonFile() strategy.Kind[jsonFileConfig] {
 }
 
 // readPeers returns the good entries, and an error if it is not sure that they are all: then
-// nobody is dropped because of it.
+// no peer is dropped because of it.
 func readPeers(path string) ([]peer.Peer, error) {
 	f, err := os.Open(path)
 	if err != nil {

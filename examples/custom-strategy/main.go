@@ -72,7 +72,7 @@ func show(s *cluster.Supervisor, file string, added <-chan peer.Peer) error {
 		if err := replace(file, text); err != nil {
 			return err
 		}
-		fmt.Println("the file says ", text)
+		fmt.Println("the file holds", text)
 		select {
 		case p := <-added:
 			fmt.Println("connected to  ", p)
@@ -83,7 +83,7 @@ func show(s *cluster.Supervisor, file string, added <-chan peer.Peer) error {
 	return nil
 }
 
-// replace writes a file so that nobody reads half of it.
+// replace writes a file so that no reader sees half of it.
 func replace(file, text string) error {
 	if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
 		return err
@@ -91,7 +91,7 @@ func replace(file, text string) error {
 	return os.Rename(file+".new", file)
 }
 
-// memory is a connector that connects to nobody: it remembers.
+// memory is a connector that opens no connection: it only remembers.
 type memory struct {
 	added chan peer.Peer
 

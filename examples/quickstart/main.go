@@ -73,7 +73,7 @@ func demonstrate(ctx context.Context) error {
 // story is what the reader is shown.
 func story(ctx context.Context, s *stage) error {
 	all := []string{"a", "b", "c"}
-	s.say("three processes start; all they know is %s", s.file)
+	s.printLine("three processes start; all they know is %s", s.file)
 	for _, name := range all {
 		if err := s.start(name); err != nil {
 			return err
@@ -83,9 +83,9 @@ func story(ctx context.Context, s *stage) error {
 	if err != nil {
 		return fmt.Errorf("waiting for the cluster to form: %w", err)
 	}
-	s.say("formed: each of the three sees all three")
+	s.printLine("formed: each of the three sees all three")
 
-	s.say("kill -9 c")
+	s.printLine("kill -9 c")
 	if err := s.kill("c"); err != nil {
 		return err
 	}
@@ -93,9 +93,9 @@ func story(ctx context.Context, s *stage) error {
 	if err != nil {
 		return fmt.Errorf("waiting for the loss of c to be noticed: %w", err)
 	}
-	s.say("noticed: a and b see each other alone")
+	s.printLine("noticed: a and b see each other alone")
 
-	s.say("c starts again")
+	s.printLine("c starts again")
 	if err := s.start("c"); err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ type stage struct {
 type actor struct {
 	cmd  *exec.Cmd
 	life io.Closer
-	gone chan struct{} // closed when the process has ended and all it said is heard
+	gone chan struct{} // closed when the process has ended and all its output is read
 	err  error         // how it ended; read after gone
 }
 
@@ -52,8 +52,8 @@ func newStage(dir, file string) *stage {
 	}
 }
 
-// say prints a line of the timeline.
-func (s *stage) say(format string, args ...any) {
+// printLine prints a line of the timeline.
+func (s *stage) printLine(format string, args ...any) {
 	fmt.Printf("%6.2fs  %s\n", time.Since(s.began).Seconds(), fmt.Sprintf(format, args...))
 }
 
@@ -89,15 +89,15 @@ func (s *stage) listen(a *actor, out io.Reader) {
 	for lines.Scan() {
 		var r report
 		if json.Unmarshal(lines.Bytes(), &r) == nil {
-			s.tell(heard{from: a, report: r})
+			s.sendEvent(heard{from: a, report: r})
 		}
 	}
 	a.err = a.cmd.Wait()
 	close(a.gone)
-	s.tell(heard{from: a, gone: true})
+	s.sendEvent(heard{from: a, gone: true})
 }
 
-func (s *stage) tell(h heard) {
+func (s *stage) sendEvent(h heard) {
 	select {
 	case s.heard <- h:
 	case <-s.ended:
@@ -130,7 +130,7 @@ func (s *stage) take(h heard) error {
 			return fmt.Errorf("node %s ended by itself: %w", name, a.ended())
 		}
 		s.sees[name] = h.report.Sees
-		s.say("%s sees %s", name, strings.Join(h.report.Sees, " "))
+		s.printLine("%s sees %s", name, strings.Join(h.report.Sees, " "))
 	}
 	return nil
 }
@@ -151,7 +151,7 @@ func (s *stage) agree(nodes, members []string) bool {
 	return true
 }
 
-// views tells who sees whom, for an error.
+// views returns which members each process sees, for an error.
 func (s *stage) views() string {
 	var parts []string
 	for name := range s.running {

@@ -1,5 +1,5 @@
 // Package raftlog runs a log of hashicorp/raft among the members of a gossip cluster: over streams on the port of the node, under its
-// key, founded exactly once, and joined by every member that says so in its own record.
+// key, founded exactly once, and joined by every member whose own record states it.
 package raftlog
 
 import (
@@ -58,8 +58,8 @@ type memberAddr string
 func (memberAddr) Network() string  { return "gossip" }
 func (a memberAddr) String() string { return string(a) }
 
-// Open takes part in the log. The log is founded when expect members are together, once; the founder adds the others as they say in
-// their own records that they belong to it. Tuning may be nil.
+// Open takes part in the log. The log is founded when expect members are together, once; the founder adds the others as their own
+// records state that they belong to it. Tuning may be nil.
 func Open(node *gossip.Node, expect int, storage Storage, machine raft.FSM, tuning func(*raft.Config)) (*Log, error) {
 	config := raft.DefaultConfig()
 	config.LocalID = raft.ServerID(node.Name())

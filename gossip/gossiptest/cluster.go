@@ -189,7 +189,7 @@ func (c *Cluster) WaitUp(name string, members ...string) {
 	c.t.Fatalf("gossiptest: %q sees %q up after %v, want %q", name, last, waitTimeout, want)
 }
 
-// Wait waits until a condition holds; what says what is waited for. It looks every 10 ms of the bubble's time.
+// Wait waits until a condition holds; what describes it for the error. It looks every 10 ms of the bubble's time.
 func (c *Cluster) Wait(what string, condition func() bool) {
 	c.t.Helper()
 	for end := time.Now().Add(waitTimeout); !condition(); time.Sleep(10 * time.Millisecond) {

@@ -47,8 +47,8 @@ func (m *Memory) Lose(share float64, seed uint64) {
 	m.loss, m.rng = min(max(share, 0), 0.9), rand.New(rand.NewPCG(seed, 0))
 }
 
-// travel returns how long one write takes.
-func (m *Memory) travel() time.Duration {
+// writeDelay returns how long one write takes.
+func (m *Memory) writeDelay() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	d, again := m.delay, retransmit
@@ -72,8 +72,8 @@ func (m *Memory) Cut(cut func(from, to string) bool) {
 // Host returns the transport of a host of this name.
 func (m *Memory) Host(name string) Transport { return memoryHost{m, name} }
 
-// way returns whether a way is open, and a channel that is closed when that may have changed.
-func (m *Memory) way(from, to string) (open bool, changed <-chan struct{}) {
+// pathOpen returns whether a way is open, and a channel that is closed when that may have changed.
+func (m *Memory) pathOpen(from, to string) (open bool, changed <-chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.cut == nil || !m.cut(from, to), m.changed
@@ -117,8 +117,8 @@ func (h memoryHost) Dial(ctx context.Context, addr string) (Conn, error) {
 		return nil, err
 	}
 	for {
-		there, changed := m.way(h.name, to)
-		back, _ := m.way(to, h.name)
+		there, changed := m.pathOpen(h.name, to)
+		back, _ := m.pathOpen(to, h.name)
 		if there && back {
 			break
 		}
@@ -222,7 +222,7 @@ func (p *pipe) close() {
 const maxQueued = 4 << 20
 
 func (p *pipe) write(b []byte, deadline *deadline) (int, error) {
-	delay := p.net.travel()
+	delay := p.net.writeDelay()
 	for {
 		if err := deadline.err(); err != nil {
 			return 0, err
@@ -255,7 +255,7 @@ func (p *pipe) read(b []byte, deadline *deadline) (int, error) {
 		if err := deadline.err(); err != nil {
 			return 0, err
 		}
-		open, changed := p.net.way(p.from, p.to)
+		open, changed := p.net.pathOpen(p.from, p.to)
 		p.mu.Lock()
 		var arrives <-chan time.Time
 		var timer *time.Timer

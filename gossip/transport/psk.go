@@ -44,7 +44,7 @@ func NewPSK(keys ...[]byte) (*PSK, error) {
 	return &PSK{keys}, nil
 }
 
-// ErrKey says that the other side does not hold any of our keys. It is an [ErrUntrusted].
+// ErrKey means that the other side does not hold any of our keys. It is an [ErrUntrusted].
 var ErrKey = fmt.Errorf("%w: the other side has another pre-shared key, or none", ErrUntrusted)
 
 func handshakeState(key []byte, initiator bool) (*noise.HandshakeState, error) {
@@ -54,9 +54,9 @@ func handshakeState(key []byte, initiator bool) (*noise.HandshakeState, error) {
 	})
 }
 
-// Client runs the handshake of who dialled.
+// Client runs the handshake of the side that dialled.
 func (p *PSK) Client(ctx context.Context, raw net.Conn) (Conn, error) {
-	return secure(ctx, raw, func() (Conn, error) {
+	return runHandshake(ctx, raw, func() (Conn, error) {
 		hs, err := handshakeState(p.keys[0], true)
 		if err != nil {
 			return nil, err
@@ -80,9 +80,9 @@ func (p *PSK) Client(ctx context.Context, raw net.Conn) (Conn, error) {
 	})
 }
 
-// Server runs the handshake of who was dialled.
+// Server runs the handshake of the side that was dialled.
 func (p *PSK) Server(ctx context.Context, raw net.Conn) (Conn, error) {
-	return secure(ctx, raw, func() (Conn, error) {
+	return runHandshake(ctx, raw, func() (Conn, error) {
 		in, err := readRecord(raw, maxHello)
 		if err != nil {
 			return nil, err
@@ -104,7 +104,7 @@ func (p *PSK) Server(ctx context.Context, raw net.Conn) (Conn, error) {
 			}
 			return &pskConn{Conn: raw, send: send, receive: receive}, nil
 		}
-		_ = writeRecord(raw, nil) // says so to the other side, which would take a mere end for a full or dying node
+		_ = writeRecord(raw, nil) // reports it to the other side, which would take a closed stream for a full or dying node
 		return nil, ErrKey
 	})
 }
@@ -121,7 +121,7 @@ type pskConn struct {
 	rest    []byte             // opened and not read yet
 }
 
-// Proves returns true: who holds the key may go by any name.
+// Proves returns true: a node that holds the key may use any name.
 func (c *pskConn) Proves(string) bool { return true }
 
 func (c *pskConn) Write(b []byte) (n int, err error) {

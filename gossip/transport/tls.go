@@ -37,7 +37,7 @@ func NewTLS(certFile, keyFile, caFile string) (*TLS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
-	if err := t.read(stamp); err != nil {
+	if err := t.loadFiles(stamp); err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
 	return t, nil
@@ -54,8 +54,8 @@ func (t *TLS) stamps() (s [3]fileStamp, err error) {
 	return s, nil
 }
 
-// read takes the files into use. mu is held, or t is not shared yet.
-func (t *TLS) read(stamp [3]fileStamp) error {
+// loadFiles takes the files into use. mu is held, or t is not shared yet.
+func (t *TLS) loadFiles(stamp [3]fileStamp) error {
 	cert, err := tls.LoadX509KeyPair(t.certFile, t.keyFile)
 	if err != nil {
 		return fmt.Errorf("certificate %s: %w", t.certFile, err)
@@ -77,7 +77,7 @@ func (t *TLS) config() *tls.Config {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if stamp, err := t.stamps(); err == nil && stamp != t.stamp {
-		_ = t.read(stamp) // half written, perhaps: the last good ones serve until it can be read
+		_ = t.loadFiles(stamp) // half written, perhaps: the last good ones serve until it can be read
 	}
 	roots := t.roots
 	return &tls.Config{
@@ -86,12 +86,12 @@ func (t *TLS) config() *tls.Config {
 		ClientAuth:   tls.RequireAnyClientCert,
 		// Nodes are known by name, not by the address dialled: VerifyConnection checks the chain on both sides.
 		InsecureSkipVerify: true,
-		VerifyConnection:   func(s tls.ConnectionState) error { return verify(s, roots) },
+		VerifyConnection:   func(s tls.ConnectionState) error { return verifyPeer(s, roots) },
 	}
 }
 
-// verify checks the certificate of the other side against the CA.
-func verify(s tls.ConnectionState, roots *x509.CertPool) error {
+// verifyPeer checks the certificate of the other side against the CA.
+func verifyPeer(s tls.ConnectionState, roots *x509.CertPool) error {
 	if len(s.PeerCertificates) == 0 {
 		return fmt.Errorf("%w: no certificate shown", ErrUntrusted)
 	}
@@ -108,20 +108,20 @@ func verify(s tls.ConnectionState, roots *x509.CertPool) error {
 	return nil
 }
 
-// Client runs the handshake of who dialled.
+// Client runs the handshake of the side that dialled.
 func (t *TLS) Client(ctx context.Context, raw net.Conn) (Conn, error) {
 	return t.handshake(ctx, raw, tls.Client(raw, t.config()))
 }
 
-// Server runs the handshake of who was dialled.
+// Server runs the handshake of the side that was dialled.
 func (t *TLS) Server(ctx context.Context, raw net.Conn) (Conn, error) {
 	return t.handshake(ctx, raw, tls.Server(raw, t.config()))
 }
 
 func (t *TLS) handshake(ctx context.Context, raw net.Conn, c *tls.Conn) (Conn, error) {
-	return secure(ctx, raw, func() (Conn, error) {
+	return runHandshake(ctx, raw, func() (Conn, error) {
 		if err := c.HandshakeContext(ctx); err != nil {
-			return nil, blame(err)
+			return nil, markUntrusted(err)
 		}
 		leaf := c.ConnectionState().PeerCertificates[0]
 		names := leaf.DNSNames
@@ -137,9 +137,9 @@ type tlsConn struct {
 	names []string
 }
 
-// blame marks what the other side says against our certificate as distrust. With TLS 1.3 a client hears of it when it
+// markUntrusted wraps an alert of the other side about our certificate in ErrUntrusted. With TLS 1.3 a client receives it when it
 // first reads, after its own handshake.
-func blame(err error) error {
+func markUntrusted(err error) error {
 	op := new(net.OpError)
 	if errors.As(err, &op) && op.Op == "remote error" {
 		return fmt.Errorf("%w by the other side: %w", ErrUntrusted, err)
@@ -150,7 +150,7 @@ func blame(err error) error {
 func (c *tlsConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if err != nil {
-		err = blame(err)
+		err = markUntrusted(err)
 	}
 	return n, err
 }

@@ -23,17 +23,17 @@ type Transport interface {
 	// Secure makes an accepted stream usable, within the deadline of ctx. On an error it is closed.
 	Secure(ctx context.Context, raw net.Conn) (Conn, error)
 	// Dial opens a stream that is usable, within the deadline of ctx. The error wraps [ErrRefused] when the host lives
-	// and nobody listens there.
+	// and no process listens there.
 	Dial(ctx context.Context, addr string) (Conn, error)
 }
 
-// ErrRefused says that a host answered that nobody listens: the process is gone.
+// ErrRefused means that a host answered that no process listens: the process is gone.
 var ErrRefused = errors.New("connection refused")
 
 var (
-	// ErrHandshake says that a stream came about, and that the handshake that makes it usable failed.
+	// ErrHandshake means that a stream came about, and that the handshake that makes it usable failed.
 	ErrHandshake = errors.New("handshake")
-	// ErrUntrusted says that one side does not accept the key or the certificate of the other.
+	// ErrUntrusted means that one side does not accept the key or the certificate of the other.
 	ErrUntrusted = errors.New("not trusted")
 )
 
@@ -56,8 +56,8 @@ type plain struct{ net.Conn }
 
 func (plain) Proves(string) bool { return true }
 
-// secure runs a handshake that ends with ctx, and closes the stream if it fails.
-func secure(ctx context.Context, raw net.Conn, handshake func() (Conn, error)) (Conn, error) {
+// runHandshake runs a handshake that ends with ctx, and closes the stream if it fails.
+func runHandshake(ctx context.Context, raw net.Conn, handshake func() (Conn, error)) (Conn, error) {
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	c, err := handshake()
 	if !stop() && err == nil {

@@ -1,4 +1,4 @@
-// Package agent runs the program cmd/convoke in the hosts of a lab and reads what it tells.
+// Package agent runs the program cmd/convoke in the hosts of a lab and reads what it prints.
 package agent
 
 import (
@@ -20,7 +20,7 @@ import (
 
 const (
 	stopTimeout   = 20 * time.Second // from SIGTERM to the end of the process
-	outputTimeout = 20 * time.Second // of a command that asks nobody
+	outputTimeout = 20 * time.Second // of a command that asks no agent
 )
 
 // Spec is the configuration of one agent with one topology.
@@ -85,11 +85,11 @@ func Output(t testing.TB, s Spec, command string, flags ...string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), outputTimeout)
 	defer cancel()
 	c := exec.CommandContext(ctx, program, append([]string{command, "-c", s.write(t)}, flags...)...)
-	var said strings.Builder
-	c.Stderr = &said
+	var stderr strings.Builder
+	c.Stderr = &stderr
 	out, err := c.Output()
 	if err != nil {
-		t.Fatalf("convoke %s: %v: %s", command, err, said.String())
+		t.Fatalf("convoke %s: %v: %s", command, err, stderr.String())
 	}
 	return string(out)
 }
@@ -106,7 +106,7 @@ type Agent struct {
 	child *lab.Child
 }
 
-// Start runs an agent in host i until the test ends. If the test fails, the end of its log is shown; with -artifacts all that it told
+// Start runs an agent in host i until the test ends. If the test fails, the end of its log is shown; with -artifacts all its output
 // is kept.
 func Start(t testing.TB, l *lab.Lab, i int, s Spec) *Agent {
 	t.Helper()
@@ -131,7 +131,7 @@ func Start(t testing.TB, l *lab.Lab, i int, s Spec) *Agent {
 	return a
 }
 
-// Restart runs an agent whose process has ended again, with the same file. What it told before is kept, but for its member list.
+// Restart runs an agent whose process has ended again, with the same file. Its earlier output is kept, but for its member list.
 func (a *Agent) Restart(t testing.TB) {
 	t.Helper()
 	a.forgetMembers()
@@ -175,7 +175,7 @@ func (a *Agent) WaitMembers(ctx context.Context, names ...string) error {
 	}
 }
 
-// WaitStarted waits until the agent has told its first member list; from then on it takes commands.
+// WaitStarted waits until the agent has printed its first member list; from then on it takes commands.
 func (a *Agent) WaitStarted(ctx context.Context) error {
 	got, changed := a.now()
 	if got != nil {
@@ -213,7 +213,7 @@ func (a *Agent) ExitCode(ctx context.Context) (int, error) {
 	return 0, nil
 }
 
-// Kill ends the process without a goodbye, as kill -9 does.
+// Kill ends the process without a leave, as kill -9 does.
 func (a *Agent) Kill() { a.child.Kill() }
 
 // Pause freezes the process until [Agent.Resume].

@@ -85,7 +85,7 @@ func archive(ctx context.Context, t testing.TB, root, commit string) (source str
 	return source
 }
 
-// move moves a program, to another file system too. Nobody ever sees half of it.
+// move moves a program, to another file system too. No reader ever sees half of it.
 func move(from, to string) error {
 	b, err := os.ReadFile(from)
 	if err != nil {

@@ -40,12 +40,12 @@ func (a *Agent) Ask(ctx context.Context, command ...string) (string, error) {
 	return out, err
 }
 
-// Watch is [Agent.Ask] for a command that goes on until it is told to stop: it is, when ctx is done.
+// Watch is [Agent.Ask] for a command that goes on until it is interrupted, which happens when ctx is done.
 func (a *Agent) Watch(ctx context.Context, command ...string) (string, error) {
 	return a.command(ctx, command)
 }
 
-// command runs a command until it ends, or has been told to because ctx is done.
+// command runs a command until it ends, or has been interrupted because ctx is done.
 func (a *Agent) command(ctx context.Context, command []string) (string, error) {
 	if a.DataDir == "" {
 		return "", fmt.Errorf("%s has no data directory, so its socket may be another lab's", a.Name)
@@ -55,17 +55,17 @@ func (a *Agent) command(ctx context.Context, command []string) (string, error) {
 		return "", err
 	}
 	c := exec.CommandContext(ctx, program, append(slices.Clone(command), "-c", a.path)...)
-	var out, said bytes.Buffer
-	c.Stdout, c.Stderr = &out, &said
+	var out, stderr bytes.Buffer
+	c.Stdout, c.Stderr = &out, &stderr
 	c.Env = append([]string{"GORACE=atexit_sleep_ms=0"}, os.Environ()...) // built with -race, a program ends a second late
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
 	c.WaitDelay = stopTimeout
 	err = c.Run()
 	if ctx.Err() != nil && c.ProcessState != nil && c.ProcessState.Success() {
-		err = nil // told to stop, it did
+		err = nil // interrupted, it stopped
 	}
 	if err != nil {
-		err = fmt.Errorf("convoke %s at %s: %w: %s", strings.Join(command, " "), a.Name, errors.Join(err, ctx.Err()), bytes.TrimSpace(said.Bytes()))
+		err = fmt.Errorf("convoke %s at %s: %w: %s", strings.Join(command, " "), a.Name, errors.Join(err, ctx.Err()), bytes.TrimSpace(stderr.Bytes()))
 	}
 	return out.String(), err
 }

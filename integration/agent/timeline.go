@@ -27,7 +27,7 @@ type Event struct {
 	Error    string    `json:"error"`
 }
 
-// timeline holds what one agent has told so far.
+// timeline holds what one agent has printed so far.
 type timeline struct {
 	mu      sync.Mutex
 	events  []Event
@@ -65,7 +65,7 @@ func (l *timeline) now() ([]string, <-chan struct{}) {
 	return l.members, l.changed
 }
 
-// Events returns what the agent told since a moment, by the agent's own time stamps.
+// Events returns what the agent printed since a moment, by the agent's own time stamps.
 func (l *timeline) Events(since time.Time) []Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -25,7 +25,7 @@ type DNSOptions struct {
 	Bind        string // IP address; "" means 127.0.0.1
 	Port        int    // 0 means a free one of this process's network
 	TTL         int    // of records, in seconds, 0 to 3600
-	NegativeTTL int    // for how long "no such name" is told again from memory, in seconds; 0: never
+	NegativeTTL int    // for how long "no such name" is answered again from memory, in seconds; 0: never
 	Command     Command
 	Dial        Dial
 }
@@ -64,18 +64,18 @@ func RunDNS(t testing.TB, s *Server, o DNSOptions) *DNS {
 	if err := os.WriteFile(path, []byte(corefile(s.Ready.Kubeconfig, o)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	d, said := &DNS{Addr: net.JoinHostPort(o.Bind, strconv.Itoa(o.Port)), done: make(chan struct{})}, &tail{max: 16 << 10}
+	d, output := &DNS{Addr: net.JoinHostPort(o.Bind, strconv.Itoa(o.Port)), done: make(chan struct{})}, &tail{max: 16 << 10}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.end = cancel
 	started := make(chan error, 1)
-	go d.run(o.Command(ctx, program, "-conf", path), said, started)
+	go d.run(o.Command(ctx, program, "-conf", path), output, started)
 	if err := <-started; err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		d.Kill()
 		if t.Failed() {
-			t.Logf("CoreDNS said:\n%s", said)
+			t.Logf("output of CoreDNS:\n%s", output)
 		}
 	})
 	if err := d.awaitAnswer(o); err != nil {
@@ -86,11 +86,11 @@ func RunDNS(t testing.TB, s *Server, o DNSOptions) *DNS {
 
 // run starts the process and waits for its end. The kernel ends the process with the thread that started it, so with
 // this one, which is kept.
-func (d *DNS) run(process *exec.Cmd, said *tail, started chan<- error) {
+func (d *DNS) run(process *exec.Cmd, output *tail, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer close(d.done)
-	process.Stdout, process.Stderr = said, said
+	process.Stdout, process.Stderr = output, output
 	process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	err := process.Start()
 	started <- err

@@ -35,7 +35,7 @@ type Files struct {
 	version int
 }
 
-// SetToken replaces the token as a kubelet does: all files are written anew into a directory, and a link
+// SetToken replaces the token as a kubelet does: all files are written again into a directory, and a link
 // to the old directory is turned to it.
 func (f *Files) SetToken(t testing.TB, token string) {
 	t.Helper()

@@ -25,7 +25,7 @@ type Namespace struct {
 // node is the machine that all pods are on. The controller of EndpointSlices leaves pods of unknown machines out.
 const node = "worker-1"
 
-// NewNamespace makes a namespace with a name that nobody has.
+// NewNamespace makes a namespace with a name that is not in use.
 func (c *Client) NewNamespace(t testing.TB) *Namespace {
 	t.Helper()
 	n := &Namespace{Name: "t-" + strings.ToLower(rand.Text()[:12]), t: t, c: c}

@@ -64,7 +64,7 @@ func (p *Proxy) Refuse(yes bool) {
 	p.refuse = yes
 }
 
-// Swallow makes the present connections silent for ever, without an end that anybody could see; new ones work.
+// Swallow makes the present connections silent for ever, without an end that either side could see; new ones work.
 func (p *Proxy) Swallow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -137,7 +137,7 @@ func (p *Proxy) forget(c net.Conn) {
 	delete(p.conns, c)
 }
 
-// copy carries bytes one way, while the connection is not silent. The end of a silent one is seen by nobody.
+// copy carries bytes one way, while the connection is not silent. Neither side sees the end of a silent one.
 func (p *Proxy) copy(to, from net.Conn) {
 	defer from.Close()
 	_, _ = io.Copy(&lossy{p, to, from}, from)

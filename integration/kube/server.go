@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	startTimeout = 3 * time.Minute  // kubelab gives up before, and says why
+	startTimeout = 3 * time.Minute  // kubelab gives up before, and reports why
 	stopTimeout  = 20 * time.Second // from the end of its input to the end of the process
 )
 
@@ -67,7 +67,7 @@ type Server struct {
 	Ready   Ready
 }
 
-// Ready is what kubelab tells when it is ready.
+// Ready is what kubelab prints when it is ready.
 type Ready struct {
 	URL        string `json:"url"`
 	CA         string `json:"ca"` // file
@@ -150,7 +150,7 @@ func (s *Server) Start() error {
 	defer timer.Stop()
 	if err := s.answer(&s.Ready); err != nil {
 		_ = s.Stop()
-		return fmt.Errorf("start kubelab: %w; it said:\n%s", err, s.stderr)
+		return fmt.Errorf("start kubelab: %w; its output:\n%s", err, s.stderr)
 	}
 	s.client, err = newClient(s.Ready, s.options.Dial)
 	return err
@@ -172,7 +172,7 @@ func (s *Server) Stop() error {
 	defer timer.Stop()
 	<-s.ended
 	if state := s.process.ProcessState; state != nil && !state.Success() && state.ExitCode() >= 0 {
-		return fmt.Errorf("%v; it said:\n%s", state, s.stderr)
+		return fmt.Errorf("%v; its output:\n%s", state, s.stderr)
 	}
 	return nil
 }

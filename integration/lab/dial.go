@@ -19,7 +19,7 @@ func (l *Lab) Dial(i int) func(ctx context.Context, network, addr string) (net.C
 			conn net.Conn
 			err  error
 		}
-		done := make(chan outcome, 1) // nobody may wait any more
+		done := make(chan outcome, 1) // the caller may have stopped waiting
 		go func() {
 			runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 			if err := l.enter(i); err != nil {

@@ -170,7 +170,7 @@ func (l *Lab) addNamespaces() error {
 	return ipBatch("", b.String())
 }
 
-// switchCommands makes one bridge for everybody and one for each side a partition may have, and
+// switchCommands makes one bridge for all hosts and one for each side a partition may have, and
 // plugs all cables into the first. Without snooping, multicast needs no querier.
 func (l *Lab) switchCommands() string {
 	var b strings.Builder

@@ -45,7 +45,7 @@ func Main(m *testing.M, probes map[string]Probe) int {
 	return m.Run()
 }
 
-// refused tells why this process can have no namespaces; set before the tests run.
+// refused is why this process can have no namespaces; set before the tests run.
 var refused error
 
 // unavailable returns why labs cannot be made here, or nil.
@@ -63,7 +63,7 @@ var unavailable = sync.OnceValue(func() error {
 })
 
 // Missing skips the test because the machine lacks something, or fails it where REQUIRE_LABS=1
-// says that nothing may be lacking.
+// requires that nothing is lacking.
 func Missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("REQUIRE_LABS") == "1" {

@@ -26,7 +26,7 @@ var (
 	thisRun  = sync.OnceValues(beginRun)
 )
 
-// nextName returns a lab name that nobody on this machine has, short enough for a namespace.
+// nextName returns a lab name that no other lab on this machine has, short enough for a namespace.
 func nextName() (string, error) {
 	run, err := thisRun()
 	if err != nil {
@@ -41,7 +41,7 @@ func beginRun() (string, error) {
 	if err := os.MkdirAll(runDir, 0o755); err != nil {
 		return "", err
 	}
-	dir, err := lock(runDir, os.O_RDONLY, syscall.LOCK_EX) // nobody sweeps between create and lock
+	dir, err := lock(runDir, os.O_RDONLY, syscall.LOCK_EX) // so that no other run sweeps between create and lock
 	if err != nil {
 		return "", err
 	}
@@ -82,7 +82,7 @@ func lock(path string, flags, how int) (*os.File, error) {
 	return f, nil
 }
 
-// sweep removes the namespaces of runs that nobody holds any more.
+// sweep removes the namespaces of runs that no process holds any more.
 func sweep() {
 	entries, err := os.ReadDir(runDir)
 	if err != nil {

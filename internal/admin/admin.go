@@ -1,7 +1,7 @@
 // Package admin lets commands ask the agent that runs on the same host, over a socket that only its user may open.
 //
 // A client sends one [Request] as a line of JSON. The answer is any number of lines with data and then one that ends it, with an
-// error if there was one. Hanging up ends a request.
+// error if there was one. A client cancels a request by closing its connection.
 package admin
 
 import (
@@ -14,13 +14,13 @@ import (
 	"unicode/utf8"
 )
 
-// Version of the protocol. An agent answers requests of its own version alone, and says which that is.
+// Version of the protocol. An agent answers requests of its own version alone, and names it in the error.
 const Version = 1
 
 const (
 	maxRequest   = 2 << 20          // bytes; two values of 256 KiB take half of it when every byte is escaped
 	maxReply     = 16 << 20         // bytes of one line
-	maxClients   = 32               // at the same time; one more is told so
+	maxClients   = 32               // at the same time; one more gets an error
 	maxTimeout   = 10 * time.Minute // that a client can ask for
 	readTimeout  = 5 * time.Second  // for a request to arrive
 	writeTimeout = 10 * time.Second // for a line to be taken
@@ -31,7 +31,7 @@ const (
 type Request struct {
 	Version int           `json:"v"` // filled in by Call
 	Op      string        `json:"op"`
-	Timeout time.Duration `json:"timeout,omitzero"` // ns, at most 10 min; 0: until the client hangs up
+	Timeout time.Duration `json:"timeout,omitzero"` // ns, at most 10 min; 0: until the client closes the connection
 	Node    string        `json:"node,omitzero"`    // that the client means; "": whichever it is
 	Member  string        `json:"member,omitzero"`
 	Key     Text          `json:"key,omitzero"`

@@ -326,7 +326,7 @@ func TestADataDirectoryIsTheOnlyPlace(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"v":1,"op":"shared set","key":"k","value":{"base64":"AA=="},"expect":null,"ttl":1}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := read(strings.NewReader(string(b)))
+		r, err := readRequest(strings.NewReader(string(b)))
 		if err != nil {
 			return
 		}
@@ -334,7 +334,7 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if same, err := read(strings.NewReader(string(again))); err != nil || cmp.Diff(r, same) != "" {
+		if same, err := readRequest(strings.NewReader(string(again))); err != nil || cmp.Diff(r, same) != "" {
 			t.Errorf("%s read again: %v\n%s", again, err, cmp.Diff(r, same))
 		}
 	})

@@ -12,13 +12,13 @@ import (
 	"path/filepath"
 )
 
-// ErrNoAgent says that no agent listens on the socket.
+// ErrNoAgent means that no agent listens on the socket.
 var ErrNoAgent = errors.New("no agent listens there")
 
-// ErrNotAllowed says that the socket belongs to another user.
+// ErrNotAllowed means that the socket belongs to another user.
 var ErrNotAllowed = errors.New("the agent runs as another user")
 
-// ErrUntrusted says that another user listens on the socket, who could read the request and forge the answer. Nothing was sent.
+// ErrUntrusted means that another user listens on the socket, who could read the request and forge the answer. Nothing was sent.
 var ErrUntrusted = errors.New("another user listens on the admin socket")
 
 // checkUsers returns an error unless the user that listens on a socket is that of this process, or root. For root it may also be the
@@ -40,7 +40,7 @@ func Call(ctx context.Context, path string, r Request, each func(data json.RawMe
 	dialer := net.Dialer{Timeout: dialTimeout}
 	c, err := dialer.DialContext(ctx, "unix", path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) || refused(err):
+	case errors.Is(err, fs.ErrNotExist) || isRefused(err):
 		return fmt.Errorf("%s: %w", path, ErrNoAgent)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%s: %w", path, ErrNotAllowed)
@@ -60,12 +60,12 @@ func Call(ctx context.Context, path string, r Request, each func(data json.RawMe
 	if len(b) > maxRequest {
 		return fmt.Errorf("the request has %d bytes, at most %d are possible", len(b), maxRequest)
 	}
-	_, _ = c.Write(b) // an agent that does not take it may have said why
-	return receive(ctx, c, each)
+	_, _ = c.Write(b) // an agent that does not take it may have sent the reason
+	return readAnswer(ctx, c, each)
 }
 
-// receive reads an answer.
-func receive(ctx context.Context, c io.Reader, each func(json.RawMessage) error) error {
+// readAnswer reads an answer.
+func readAnswer(ctx context.Context, c io.Reader, each func(json.RawMessage) error) error {
 	lines := bufio.NewScanner(c)
 	lines.Buffer(nil, maxReply)
 	for lines.Scan() {
@@ -85,16 +85,16 @@ func receive(ctx context.Context, c io.Reader, each func(json.RawMessage) error)
 			return nil
 		}
 	}
-	return stopped(ctx, lines.Err())
+	return endError(ctx, lines.Err())
 }
 
-// stopped says why there is no end of an answer.
-func stopped(ctx context.Context, err error) error {
+// endError returns why an answer has no end.
+func endError(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil:
-		return fmt.Errorf("the agent has hung up: %w", err)
+		return fmt.Errorf("the agent closed the connection: %w", err)
 	}
-	return errors.New("the agent has hung up before the end of its answer")
+	return errors.New("the agent closed the connection before the end of its answer")
 }

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// checkOwner returns an error unless the process that listens on a socket may be trusted with a request: anybody can make a socket in
+// checkOwner returns an error unless the process that listens on a socket may be trusted with a request: any user can make a socket in
 // a directory for temporary files before the agent does. The kernel names the user of the process that listens.
 func checkOwner(c *net.UnixConn, path string) error {
 	raw, err := c.SyscallConn()

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// checkOwner returns an error unless the process that listens on a socket may be trusted with a request: anybody can make a socket in
+// checkOwner returns an error unless the process that listens on a socket may be trusted with a request: any user can make a socket in
 // a directory for temporary files before the agent does. The owners of the socket and of its directory stand for that process.
 func checkOwner(_ *net.UnixConn, path string) error {
 	socket, err := os.Lstat(path)

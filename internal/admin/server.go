@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Handler answers one request. It may send any number of replies and must return soon after ctx is done: when the client hung up,
-// the time that it gave is over, or the server closes. Its error is what the client is told.
+// Handler answers one request. It may send any number of replies and must return soon after ctx is done: when the client closed the connection,
+// the time that it gave is over, or the server closes. Its error is sent to the client.
 type Handler func(ctx context.Context, r Request, reply func(v any) error) error
 
 // Server answers clients from [Serve] to Close.
@@ -33,7 +33,7 @@ type Server struct {
 // Serve listens on a socket that only this user may open. A socket that a dead process left is replaced; that of a running one is
 // ErrInUse.
 func Serve(path string, h Handler) (*Server, error) {
-	l, err := listen(path)
+	l, err := listenUnix(path)
 	if err != nil {
 		return nil, fmt.Errorf("admin socket: %w", err)
 	}
@@ -44,7 +44,7 @@ func Serve(path string, h Handler) (*Server, error) {
 	}
 	life, cancel := context.WithCancel(context.Background())
 	s := &Server{path: path, made: made, listener: l, handle: h, life: life, cancel: cancel, slots: make(chan struct{}, maxClients)}
-	s.tasks.Go(s.accept)
+	s.tasks.Go(s.acceptClients)
 	return s, nil
 }
 
@@ -61,7 +61,7 @@ func (s *Server) Close() {
 	s.tasks.Wait()
 }
 
-func (s *Server) accept() {
+func (s *Server) acceptClients() {
 	for {
 		c, err := s.listener.AcceptUnix()
 		switch {
@@ -79,23 +79,23 @@ func (s *Server) accept() {
 		case s.slots <- struct{}{}:
 			s.tasks.Go(func() {
 				defer func() { <-s.slots }()
-				s.serve(c)
+				s.serveClient(c)
 			})
 		default:
-			refuse(c)
+			rejectClient(c)
 		}
 	}
 }
 
-// refuse tells a client that there are too many. It does not wait: a line fits into the buffer of a new stream.
-func refuse(c net.Conn) {
+// rejectClient reports to a client that there are too many. It does not wait: a line fits into the buffer of a new stream.
+func rejectClient(c net.Conn) {
 	_ = c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-	_ = send(c, line{End: true, Error: fmt.Sprintf("the agent serves %d commands already, which is all it can: end one of them", maxClients)})
+	_ = sendLine(c, line{End: true, Error: fmt.Sprintf("the agent serves %d commands already, which is all it can: end one of them", maxClients)})
 	_ = c.Close()
 }
 
-// serve answers the one request of a client.
-func (s *Server) serve(c *net.UnixConn) {
+// serveClient answers the one request of a client.
+func (s *Server) serveClient(c *net.UnixConn) {
 	ctx, cancel := context.WithCancel(s.life)
 	defer cancel()
 	defer context.AfterFunc(s.life, func() { _ = c.SetDeadline(time.Now().Add(closeTimeout)) })()
@@ -103,14 +103,14 @@ func (s *Server) serve(c *net.UnixConn) {
 	defer reader.Wait()
 	defer c.Close()
 	_ = c.SetReadDeadline(time.Now().Add(readTimeout))
-	r, err := read(c)
+	r, err := readRequest(c)
 	if err != nil {
-		_ = s.write(c, line{End: true, Error: err.Error()})
+		_ = s.writeLine(c, line{End: true, Error: err.Error()})
 		return
 	}
 	_ = c.SetReadDeadline(time.Time{})
 	reader.Go(func() {
-		_, _ = io.Copy(io.Discard, c) // until it hangs up
+		_, _ = io.Copy(io.Discard, c) // until the client closes the connection
 		cancel()
 	})
 	if r.Timeout > 0 {
@@ -119,14 +119,14 @@ func (s *Server) serve(c *net.UnixConn) {
 		defer end()
 	}
 	last := line{End: true}
-	if err := s.guarded(ctx, r, c); err != nil {
+	if err := s.handleSafely(ctx, r, c); err != nil {
 		last.Error = err.Error()
 	}
-	_ = s.write(c, last)
+	_ = s.writeLine(c, last)
 }
 
-// guarded makes an error of a panic: a command must not end the agent.
-func (s *Server) guarded(ctx context.Context, r Request, c net.Conn) (err error) {
+// handleSafely makes an error of a panic: a command must not end the agent.
+func (s *Server) handleSafely(ctx context.Context, r Request, c net.Conn) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the agent panicked over this request: %v\n%s", p, debug.Stack())
@@ -137,12 +137,12 @@ func (s *Server) guarded(ctx context.Context, r Request, c net.Conn) (err error)
 		if err != nil {
 			return err
 		}
-		return s.write(c, line{Data: data})
+		return s.writeLine(c, line{Data: data})
 	})
 }
 
-// read reads a request, to the end of its line.
-func read(c io.Reader) (Request, error) {
+// readRequest reads a request, to the end of its line.
+func readRequest(c io.Reader) (Request, error) {
 	var r Request
 	limited := &io.LimitedReader{R: c, N: maxRequest}
 	if err := json.NewDecoder(limited).Decode(&r); err != nil {
@@ -157,14 +157,14 @@ func read(c io.Reader) (Request, error) {
 	return r, nil
 }
 
-func (s *Server) write(c net.Conn, l line) error {
+func (s *Server) writeLine(c net.Conn, l line) error {
 	if s.life.Err() == nil {
 		_ = c.SetWriteDeadline(time.Now().Add(writeTimeout))
 	}
-	return send(c, l)
+	return sendLine(c, l)
 }
 
-func send(c io.Writer, l line) error {
+func sendLine(c io.Writer, l line) error {
 	l.Version = Version
 	b, err := encode(l)
 	if err != nil {

@@ -18,7 +18,7 @@ const (
 	dialTimeout = 2 * time.Second
 )
 
-// ErrInUse says that a running agent has the socket.
+// ErrInUse means that a running agent has the socket.
 var ErrInUse = errors.New("an agent that is running has this socket")
 
 // Paths returns where the socket of an agent can be; the agent takes the first. With a data directory that is the only place;
@@ -27,7 +27,7 @@ func Paths(dataDir, cluster, node string) []string {
 	if dataDir != "" {
 		return []string{filepath.Join(dataDir, "admin.sock")}
 	}
-	below := filepath.Join(ownDir(), part(cluster)+"@"+part(node)+".sock")
+	below := filepath.Join(ownDir(), fileNamePart(cluster)+"@"+fileNamePart(node)+".sock")
 	var all []string
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
 		all = append(all, filepath.Join(dir, below))
@@ -35,8 +35,8 @@ func Paths(dataDir, cluster, node string) []string {
 	return append(all, filepath.Join(os.TempDir(), below))
 }
 
-// part makes a name fit to be part of a file's name; what had to be changed is told apart by a hash.
-func part(name string) string {
+// fileNamePart makes a name fit to be part of a file's name; a hash distinguishes names that had to be changed.
+func fileNamePart(name string) string {
 	clean := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r) {
 			return r
@@ -57,15 +57,15 @@ func checkPath(path string) error {
 	return nil
 }
 
-// listen makes the socket; one that a dead process left is replaced.
-func listen(path string) (*net.UnixListener, error) {
+// listenUnix makes the socket; one that a dead process left is replaced.
+func listenUnix(path string) (*net.UnixListener, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
-	if err := prepare(filepath.Dir(path)); err != nil {
+	if err := makeDir(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
-	if err := clear(path); err != nil {
+	if err := removeStaleSocket(path); err != nil {
 		return nil, err
 	}
 	l, err := listenPrivate(path)
@@ -80,11 +80,11 @@ func listen(path string) (*net.UnixListener, error) {
 	return l, nil
 }
 
-// ownDir is the directory of a user's sockets, where the directory above is everybody's.
+// ownDir is the directory of a user's sockets, where the directory above belongs to all users.
 func ownDir() string { return fmt.Sprintf("convoke-%d", os.Getuid()) }
 
-// prepare makes the directory of a socket. That of our own name must be this user's alone, or another could have put it there.
-func prepare(dir string) error {
+// makeDir makes the directory of a socket. That of our own name must be this user's alone, or another could have put it there.
+func makeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -95,14 +95,14 @@ func prepare(dir string) error {
 	switch {
 	case err != nil:
 		return err
-	case !info.IsDir() || !ours(info):
+	case !info.IsDir() || !ownedByUser(info):
 		return fmt.Errorf("%s is not a directory of this user: an admin socket there would not be safe", dir)
 	}
 	return os.Chmod(dir, 0o700)
 }
 
-// clear removes the socket of a dead process.
-func clear(path string) error {
+// removeStaleSocket removes the socket of a dead process.
+func removeStaleSocket(path string) error {
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -117,8 +117,8 @@ func clear(path string) error {
 		_ = c.Close()
 		return fmt.Errorf("%s: %w", path, ErrInUse)
 	}
-	if !refused(err) {
-		return err // nobody knows whether it is in use
+	if !isRefused(err) {
+		return err // it may be in use
 	}
 	return os.Remove(path)
 }

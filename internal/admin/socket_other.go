@@ -9,11 +9,11 @@ import (
 	"syscall"
 )
 
-// ours cannot tell here: the directories of a user are the user's.
-func ours(fs.FileInfo) bool { return true }
+// ownedByUser returns true: on this system the directories of a user belong to that user.
+func ownedByUser(fs.FileInfo) bool { return true }
 
-// refused knows the number of Winsock's error of that name.
-func refused(err error) bool { return errors.Is(err, syscall.Errno(10061)) }
+// isRefused knows the number of Winsock's error of that name.
+func isRefused(err error) bool { return errors.Is(err, syscall.Errno(10061)) }
 
 func listenPrivate(path string) (*net.UnixListener, error) {
 	return net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})

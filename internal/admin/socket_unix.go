@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// ours reports whether a file belongs to the user of this process.
-func ours(info fs.FileInfo) bool {
+// ownedByUser reports whether a file belongs to the user of this process.
+func ownedByUser(info fs.FileInfo) bool {
 	return ownerOf(info) == os.Getuid()
 }
 
@@ -24,7 +24,7 @@ func ownerOf(info fs.FileInfo) int {
 	return -1
 }
 
-func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
+func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
 // listenPrivate listens on a socket that is for this user alone from the start where the system can do that.
 func listenPrivate(path string) (*net.UnixListener, error) {

@@ -1,3 +1,3 @@
-// Package archtest holds the design to its word: who may import whom, which packages are pure, that every package
+// Package archtest checks the design: which packages may import which, which packages are pure, that every package
 // and every exported name is documented, and what a small program links. It has tests only.
 package archtest

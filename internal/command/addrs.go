@@ -23,21 +23,21 @@ func newAddrs() *cobra.Command {
 		Use:   "addrs -c FILE [TOPOLOGY]",
 		Short: "Run the strategies once and print the peers they find",
 		Long: `addrs runs the strategies of the file (or of one topology) until each has answered once,
-prints the peers and ends. It connects to nobody. It exits with 1 if a topology gave nothing but an error.`,
+prints the peers and ends. It connects to no peer. It exits with 1 if a topology gave nothing but an error.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if timeout <= 0 {
 				return fmt.Errorf("--timeout %v is not above 0", timeout)
 			}
-			config, err := inspect(path)
+			config, err := inspectFile(path)
 			if err != nil {
 				return err
 			}
-			topologies, err := pick(config, args)
+			topologies, err := pickTopologies(config, args)
 			if err != nil {
 				return err
 			}
-			return addrs(c, askAll(c.Context(), config, topologies, timeout), as)
+			return printAddrs(c, askAll(c.Context(), config, topologies, timeout), as)
 		},
 	}
 	configFlag(c, &path)
@@ -46,8 +46,8 @@ prints the peers and ends. It connects to nobody. It exits with 1 if a topology 
 	return c
 }
 
-// addrs prints the findings and fails if one of them is nothing but an error.
-func addrs(c *cobra.Command, found []finding, as format) error {
+// printAddrs prints the findings and fails if one of them is nothing but an error.
+func printAddrs(c *cobra.Command, found []finding, as format) error {
 	var err error
 	if as == asJSON {
 		err = printJSON(c.OutOrStdout(), found)
@@ -55,11 +55,11 @@ func addrs(c *cobra.Command, found []finding, as format) error {
 		err = printFindings(c.OutOrStdout(), c.ErrOrStderr(), found)
 	}
 	if err != nil {
-		return failed(err)
+		return failedError(err)
 	}
 	for _, f := range found {
 		if f.Answer == answerNone {
-			return errSaid
+			return errReported
 		}
 	}
 	return nil
@@ -95,14 +95,14 @@ func askAll(ctx context.Context, config *cluster.Config, topologies []cluster.To
 	found := make([]finding, len(topologies))
 	var wg sync.WaitGroup
 	for i, t := range topologies {
-		wg.Go(func() { found[i] = ask(ctx, config.Node.Cluster, t, timeout) })
+		wg.Go(func() { found[i] = askStrategy(ctx, config.Node.Cluster, t, timeout) })
 	}
 	wg.Wait()
 	return found
 }
 
-// ask runs the strategy of a topology until it has answered.
-func ask(ctx context.Context, clusterID string, t cluster.Topology, timeout time.Duration) finding {
+// askStrategy runs the strategy of a topology until it has answered.
+func askStrategy(ctx context.Context, clusterID string, t cluster.Topology, timeout time.Duration) finding {
 	f := finding{Topology: t.Name, Strategy: t.Strategy, Answer: answerNone, Peers: []foundPeer{}}
 	s, err := t.Config.New(strategy.Env{Log: hclog.NewNullLogger(), Topology: t.Name, ClusterID: clusterID})
 	if err != nil {

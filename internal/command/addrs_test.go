@@ -77,7 +77,7 @@ func TestAddrsDoesNotRegisterThisCommandAsANode(t *testing.T) {
 	for range 2 {
 		got := convoke(t, "addrs", "-c", file)
 		if got.code != exitOK || !strings.Contains(got.stdout, "here      local     -     -   -     -        complete") {
-			t.Errorf("addrs = %+v, want exit code 0 and nobody", got)
+			t.Errorf("addrs = %+v, want exit code 0 and no peer", got)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func (p program) newAgent() *cobra.Command {
 	var f agentFlags
 	c := &cobra.Command{
 		Use:   "agent -c FILE",
-		Short: "Run a node until it is told to stop",
+		Short: "Run a node until it is stopped",
 		Long: `agent joins the cluster that the file describes and stays in it until SIGTERM or SIGINT;
 then it leaves the cluster and exits with 0. A second signal ends it at once.
 SIGHUP, and a change of the file, reload it; a file with mistakes is refused and changes nothing.
@@ -40,7 +40,7 @@ user may open: admin.sock in node.data_dir, or one below $XDG_RUNTIME_DIR or the
 A node that was removed from its cluster ends with 1, and comes back only with --rejoin; do not
 make that a habit, or no member can remove the node for longer than until its next start.`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return p.agent(c, f) },
+		RunE: func(c *cobra.Command, _ []string) error { return p.runAgent(c, f) },
 	}
 	configFlag(c, &f.config)
 	formatFlag(c, &f.as)
@@ -52,8 +52,8 @@ make that a habit, or no member can remove the node for longer than until its ne
 	return c
 }
 
-// agent runs a node until the context of the command is done.
-func (p program) agent(c *cobra.Command, f agentFlags) error {
+// runAgent runs a node until the context of the command is done.
+func (p program) runAgent(c *cobra.Command, f agentFlags) error {
 	level := hclog.LevelFromString(f.logLevel)
 	switch {
 	case level == hclog.NoLevel:
@@ -66,7 +66,7 @@ func (p program) agent(c *cobra.Command, f agentFlags) error {
 		Log: hclog.New(&hclog.LoggerOptions{Name: "convoke", Level: level, Output: c.ErrOrStderr()}),
 	})
 	if err != nil {
-		return failed(err)
+		return failedError(err)
 	}
 	defer node.Stop()
 	printNode(c.Context(), node, newPrinter(c.OutOrStdout(), node.Config().Name, f.as))
@@ -75,18 +75,18 @@ func (p program) agent(c *cobra.Command, f agentFlags) error {
 		err = fmt.Errorf("%s: %q was removed from the cluster %q and has stopped; to bring it back, start it with convoke agent -c %s --rejoin",
 			f.config, node.Config().Name, node.Config().Cluster, f.config)
 	}
-	return failed(err)
+	return failedError(err)
 }
 
 // printNode prints what changes until the node has ended.
 func printNode(ctx context.Context, node *agent.Node, out *printer) {
-	out.started(node.Config().Cluster)
+	out.printStarted(node.Config().Cluster)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // what happens on the way out is printed too
 	events := node.Supervisor().Events(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for e := range events {
-			out.event(e)
+			out.printEvent(e)
 		}
 	})
 	wg.Go(func() { printMembers(ctx, node, out) })
@@ -94,28 +94,28 @@ func printNode(ctx context.Context, node *agent.Node, out *printer) {
 	cancel()
 	wg.Wait()
 	if errors.Is(node.Err(), gossip.ErrRemoved) {
-		out.removed()
+		out.printRemoved()
 	}
 }
 
 // printMembers prints every change of the member list; the first holds this node alone.
 func printMembers(ctx context.Context, node *agent.Node, out *printer) {
 	last := []string{node.Config().Name}
-	out.members(last, last, nil)
+	out.printMembers(last, last, nil)
 	for members := range node.WatchMembers(ctx) {
 		var now []string
 		for _, m := range members {
 			now = append(now, m.Name)
 		}
-		if joined, left := minus(now, last), minus(last, now); len(joined)+len(left) > 0 {
-			out.members(now, joined, left)
+		if joined, left := difference(now, last), difference(last, now); len(joined)+len(left) > 0 {
+			out.printMembers(now, joined, left)
 		}
 		last = now
 	}
 }
 
-// minus returns what is in a and not in b; both are sorted.
-func minus(a, b []string) []string {
+// difference returns what is in a and not in b; both are sorted.
+func difference(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(s string) bool {
 		_, found := slices.BinarySearch(b, s)
 		return found

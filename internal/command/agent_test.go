@@ -251,7 +251,7 @@ func TestAgentsFindEachOtherAndSayGoodbye(t *testing.T) {
 		t.Errorf("left = %v, want b", got.Left)
 	}
 	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("a goodbye was noticed after %v, want at once", took)
+		t.Errorf("a leave was noticed after %v, want at once", took)
 	}
 }
 

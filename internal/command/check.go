@@ -30,7 +30,7 @@ a connector it is assumed that it honours none of node.zone, version, data_dir, 
 			if err != nil {
 				return fmt.Errorf("--connector: %w", err)
 			}
-			return check(c, files, cluster.LoadOptions{
+			return checkFiles(c, files, cluster.LoadOptions{
 				Strategies: builtin.Registry(), Connectors: known, Connect: callbacks, Disconnect: callbacks, List: callbacks,
 			})
 		},
@@ -40,8 +40,8 @@ a connector it is assumed that it honours none of node.zone, version, data_dir, 
 	return c
 }
 
-// check reports on all files before it fails.
-func check(c *cobra.Command, files []string, options cluster.LoadOptions) error {
+// checkFiles reports on all files before it fails.
+func checkFiles(c *cobra.Command, files []string, options cluster.LoadOptions) error {
 	var bad bool
 	for _, file := range files {
 		config, err := cluster.Load(file, options)
@@ -53,16 +53,16 @@ func check(c *cobra.Command, files []string, options cluster.LoadOptions) error 
 		if w := config.Warnings(); w != nil {
 			fmt.Fprintln(c.ErrOrStderr(), w)
 		}
-		fmt.Fprintf(c.OutOrStdout(), "%s: ok (%s)\n", file, count(len(config.Topologies), "topology", "topologies"))
+		fmt.Fprintf(c.OutOrStdout(), "%s: ok (%s)\n", file, countNoun(len(config.Topologies), "topology", "topologies"))
 	}
 	if bad {
-		return errSaid
+		return errReported
 	}
 	return nil
 }
 
-// count writes a number with its noun.
-func count(n int, one, many string) string {
+// countNoun writes a number with its noun.
+func countNoun(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

@@ -45,11 +45,11 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, name stri
 		fmt.Fprintln(stderr, err)
 		return exitFailed
 	}
-	return program{name, connectors}.run(ctx, args, stdout, stderr)
+	return program{name, connectors}.runLine(ctx, args, stdout, stderr)
 }
 
-// run runs one command line and returns the exit code.
-func (p program) run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// runLine runs one command line and returns the exit code.
+func (p program) runLine(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := p.newRoot()
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -71,7 +71,7 @@ func (p program) run(ctx context.Context, args []string, stdout, stderr io.Write
 }
 
 // failure is an error of a command at work; every other error is one of usage.
-type failure struct{ err error } // nil: all is said already
+type failure struct{ err error } // nil: the output has the reason already
 
 func (f *failure) Error() string {
 	if f.err == nil {
@@ -82,16 +82,16 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.err }
 
-// failed marks an error of a command at work.
-func failed(err error) error {
+// failedError marks an error of a command at work.
+func failedError(err error) error {
 	if err == nil {
 		return nil
 	}
 	return &failure{err}
 }
 
-// errSaid ends a command with exit code 1 when its output has told why.
-var errSaid error = &failure{}
+// errReported ends a command with exit code 1 when its output has the reason already.
+var errReported error = &failure{}
 
 func (p program) newRoot() *cobra.Command {
 	root := &cobra.Command{

@@ -19,22 +19,22 @@ import (
 // maxConfig bounds how much of a file is looked at for callbacks, in bytes.
 const maxConfig = 4 << 20
 
-// errNoFile tells a caller what to add.
-var errNoFile = errors.New("which file? say -c FILE")
+// errNoFile names the flag to add.
+var errNoFile = errors.New("no configuration file: add -c FILE")
 
 // configFlag adds the flag -c to a command.
 func configFlag(c *cobra.Command, path *string) {
 	c.Flags().StringVarP(path, "config", "c", "", "the topology `file`")
 }
 
-// inspect reads a file only to look at what it says and finds: it may be written for another
+// inspectFile reads a file only to look at what it configures and finds: it may be written for another
 // program, so its connectors and callbacks may be of any name.
-func inspect(path string) (*cluster.Config, error) {
+func inspectFile(path string) (*cluster.Config, error) {
 	if path == "" {
 		return nil, errNoFile
 	}
 	c, err := cluster.Load(path, inspectOptions(path))
-	return c, failed(err)
+	return c, failedError(err)
 }
 
 // inspectOptions accepts connectors and callbacks of any name.
@@ -75,7 +75,7 @@ func nodeOf(path string) (connector.NodeConfig, error) {
 }
 
 // callbacksOf returns the callbacks that a file names, as far as it can be read; what is wrong
-// with the file is for cluster.Load to say.
+// with the file is reported by cluster.Load.
 func callbacksOf(path string) []string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -95,8 +95,8 @@ func callbacksOf(path string) []string {
 	return names
 }
 
-// pick returns the topologies that args name: the one, or all.
-func pick(c *cluster.Config, args []string) ([]cluster.Topology, error) {
+// pickTopologies returns the topologies that args name: the one, or all.
+func pickTopologies(c *cluster.Config, args []string) ([]cluster.Topology, error) {
 	if len(args) == 0 {
 		return c.Topologies, nil
 	}
@@ -107,5 +107,5 @@ func pick(c *cluster.Config, args []string) ([]cluster.Topology, error) {
 		}
 		names = append(names, t.Name)
 	}
-	return nil, failed(fmt.Errorf("topology %q is not in the file; it has: %s", args[0], strings.Join(names, ", ")))
+	return nil, failedError(fmt.Errorf("topology %q is not in the file; it has: %s", args[0], strings.Join(names, ", ")))
 }

@@ -18,11 +18,11 @@ func newExplain() *cobra.Command {
 		Short: "Print every setting, its value and where it comes from",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			config, err := inspect(path)
+			config, err := inspectFile(path)
 			if err != nil {
 				return err
 			}
-			return failed(explain(c.OutOrStdout(), config.Explain(), as))
+			return failedError(explain(c.OutOrStdout(), config.Explain(), as))
 		},
 	}
 	configFlag(c, &path)

@@ -10,21 +10,21 @@ import (
 )
 
 func newJoin() *cobra.Command {
-	var r remote
+	var r agentClient
 	c := &cobra.Command{
 		Use:   "join -c FILE ADDR...",
 		Short: "Have the running agent call nodes by hand",
 		Long: `join has the running agent call each host:port. One node that answers is enough: it brings the others.
 It exits with 1 if any of them could not be joined.`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(c *cobra.Command, addrs []string) error { return join(c, &r, addrs) },
+		RunE: func(c *cobra.Command, addrs []string) error { return joinNodes(c, &r, addrs) },
 	}
-	remoteFlags(c, &r)
+	clientFlags(c, &r)
 	return c
 }
 
-func join(c *cobra.Command, r *remote, addrs []string) error {
-	list, err := all[admin.Joined](c.Context(), r, admin.Request{Op: "join", Addrs: addrs})
+func joinNodes(c *cobra.Command, r *agentClient, addrs []string) error {
+	list, err := collectReplies[admin.Joined](c.Context(), r, admin.Request{Op: "join", Addrs: addrs})
 	if err != nil {
 		return err
 	}
@@ -39,32 +39,32 @@ func join(c *cobra.Command, r *remote, addrs []string) error {
 		}
 	}
 	if bad {
-		return errSaid
+		return errReported
 	}
 	return nil
 }
 
 func newLeave() *cobra.Command {
-	var r remote
+	var r agentClient
 	c := &cobra.Command{
 		Use:   "leave -c FILE",
-		Short: "Have the running agent say goodbye and end",
-		Long: `leave has the running agent say goodbye to the others and end, as SIGTERM does. Whatever starts it again,
+		Short: "Have the running agent leave its clusters and end",
+		Long: `leave has the running agent leave its clusters and end, as SIGTERM does. Whatever starts it again,
 such as systemd, brings it back.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := r.ask(c.Context(), admin.Request{Op: "leave"}, drop); err != nil {
+			if err := r.askAgent(c.Context(), admin.Request{Op: "leave"}, ignoreReply); err != nil {
 				return err
 			}
-			return done(c, r.as, "left")
+			return printDone(c, r.as, "left")
 		},
 	}
-	remoteFlags(c, &r)
+	clientFlags(c, &r)
 	return c
 }
 
 func newRemove() *cobra.Command {
-	var r remote
+	var r agentClient
 	c := &cobra.Command{
 		Use:   "remove -c FILE NAME",
 		Short: "Take a member out of the cluster for good",
@@ -72,16 +72,16 @@ func newRemove() *cobra.Command {
 of it, and comes back only when it is started with --rejoin. To end this node itself, use leave.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := r.ask(c.Context(), admin.Request{Op: "remove", Member: args[0]}, drop); err != nil {
+			if err := r.askAgent(c.Context(), admin.Request{Op: "remove", Member: args[0]}, ignoreReply); err != nil {
 				return err
 			}
-			return done(c, r.as, fmt.Sprintf("removed %s", shown(args[0])))
+			return printDone(c, r.as, fmt.Sprintf("removed %s", displayText(args[0])))
 		},
 	}
-	remoteFlags(c, &r)
-	c.ValidArgsFunction = completion(&r, admin.Request{Op: "members"}, func(m admin.Member) string { return m.Name })
+	clientFlags(c, &r)
+	c.ValidArgsFunction = completeFrom(&r, admin.Request{Op: "members"}, func(m admin.Member) string { return m.Name })
 	return c
 }
 
-// drop takes a reply that tells nothing.
-func drop(json.RawMessage) error { return nil }
+// ignoreReply ignores a reply.
+func ignoreReply(json.RawMessage) error { return nil }

@@ -8,14 +8,14 @@ import (
 
 // lineOf returns a line of a watch.
 func lineOf(p admin.Pair) string {
-	line := shown(string(p.Key))
+	line := displayText(string(p.Key))
 	if p.Member != "" {
-		line = shown(p.Member) + "  " + line
+		line = displayText(p.Member) + "  " + line
 	}
 	if p.Gone {
 		return line + "  (gone)"
 	}
-	return line + " = " + shown(string(p.Value))
+	return line + " = " + displayText(string(p.Value))
 }
 
 func newKeys() *cobra.Command {
@@ -32,7 +32,7 @@ func newKeys() *cobra.Command {
 }
 
 func newKeysGet() *cobra.Command {
-	var r remote
+	var r agentClient
 	c := &cobra.Command{
 		Use:   "get -c FILE [MEMBER] KEY",
 		Short: "Print the value of a key, of this node or of a member",
@@ -45,54 +45,54 @@ func newKeysGet() *cobra.Command {
 			return printValue(c, &r, q)
 		},
 	}
-	remoteFlags(c, &r)
-	c.ValidArgsFunction = completion(&r, admin.Request{Op: "members"}, func(m admin.Member) string { return m.Name })
+	clientFlags(c, &r)
+	c.ValidArgsFunction = completeFrom(&r, admin.Request{Op: "members"}, func(m admin.Member) string { return m.Name })
 	return c
 }
 
 // printValue asks for one pair and prints its value as it is.
-func printValue(c *cobra.Command, r *remote, q admin.Request) error {
-	return r.ask(c.Context(), q, into(func(p admin.Pair) error { return printLine(c.OutOrStdout(), r.as, p, string(p.Value)) }))
+func printValue(c *cobra.Command, r *agentClient, q admin.Request) error {
+	return r.askAgent(c.Context(), q, decodeEach(func(p admin.Pair) error { return printLine(c.OutOrStdout(), r.as, p, string(p.Value)) }))
 }
 
 func newKeysSet() *cobra.Command {
-	var r remote
+	var r agentClient
 	c := &cobra.Command{
 		Use:   "set -c FILE KEY VALUE",
 		Short: "Publish a key of this node",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			return change(c, &r, admin.Request{Op: "keys set", Key: admin.Text(args[0]), Value: admin.Text(args[1])}, "set")
+			return requestChange(c, &r, admin.Request{Op: "keys set", Key: admin.Text(args[0]), Value: admin.Text(args[1])}, "set")
 		},
 	}
-	remoteFlags(c, &r)
+	clientFlags(c, &r)
 	return c
 }
 
 func newKeysDelete() *cobra.Command {
-	var r remote
+	var r agentClient
 	c := &cobra.Command{
 		Use:   "delete -c FILE KEY",
 		Short: "Withdraw a key of this node; nothing happens if it is not there",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return change(c, &r, admin.Request{Op: "keys delete", Key: admin.Text(args[0])}, "deleted")
+			return requestChange(c, &r, admin.Request{Op: "keys delete", Key: admin.Text(args[0])}, "deleted")
 		},
 	}
-	remoteFlags(c, &r)
+	clientFlags(c, &r)
 	return c
 }
 
-// change asks for something that is answered by nothing but an error.
-func change(c *cobra.Command, r *remote, q admin.Request, text string) error {
-	if err := r.ask(c.Context(), q, drop); err != nil {
+// requestChange asks for something that is answered by nothing but an error.
+func requestChange(c *cobra.Command, r *agentClient, q admin.Request, text string) error {
+	if err := r.askAgent(c.Context(), q, ignoreReply); err != nil {
 		return err
 	}
-	return done(c, r.as, text+" "+shown(string(q.Key)))
+	return printDone(c, r.as, text+" "+displayText(string(q.Key)))
 }
 
 func newKeysList() *cobra.Command {
-	var r remote
+	var r agentClient
 	c := &cobra.Command{
 		Use:   "list -c FILE [MEMBER]",
 		Short: "Print the keys of all members, or of one",
@@ -105,28 +105,28 @@ func newKeysList() *cobra.Command {
 			return printAll(c, &r, q, "MEMBER\tKEY\tVALUE", func(p admin.Pair) []string { return []string{p.Member, string(p.Key), string(p.Value)} })
 		},
 	}
-	remoteFlags(c, &r)
-	c.ValidArgsFunction = completion(&r, admin.Request{Op: "members"}, func(m admin.Member) string { return m.Name })
+	clientFlags(c, &r)
+	c.ValidArgsFunction = completeFrom(&r, admin.Request{Op: "members"}, func(m admin.Member) string { return m.Name })
 	return c
 }
 
 func newKeysWatch() *cobra.Command {
-	var r remote
+	var r agentClient
 	c := &cobra.Command{
 		Use:   "watch -c FILE",
 		Short: "Print all keys of all members, and then each that changes",
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return watchPairs(c, &r, admin.Request{Op: "keys watch"}) },
 	}
-	remoteFlags(c, &r)
+	clientFlags(c, &r)
 	hideTimeout(c)
 	return c
 }
 
-// hideTimeout takes a flag out of the help of a command that goes on until it is told to stop.
+// hideTimeout takes a flag out of the help of a command that goes on until it is interrupted.
 func hideTimeout(c *cobra.Command) { _ = c.Flags().MarkHidden("timeout") } // the flag is there
 
-// watchPairs prints pairs until it is told to stop.
-func watchPairs(c *cobra.Command, r *remote, q admin.Request) error {
-	return r.watch(c.Context(), q, into(func(p admin.Pair) error { return printLine(c.OutOrStdout(), r.as, p, lineOf(p)) }))
+// watchPairs prints pairs until ctx is done.
+func watchPairs(c *cobra.Command, r *agentClient, q admin.Request) error {
+	return r.watchAgent(c.Context(), q, decodeEach(func(p admin.Pair) error { return printLine(c.OutOrStdout(), r.as, p, lineOf(p)) }))
 }

@@ -36,11 +36,11 @@ node with this file would reach: "accepted", or why it would drop the packet. It
 			if limit < 0 {
 				return fmt.Errorf("--for %v is below 0", limit)
 			}
-			config, err := inspect(path)
+			config, err := inspectFile(path)
 			if err != nil {
 				return err
 			}
-			topologies, err := multicasting(config, args)
+			topologies, err := multicastTopologies(config, args)
 			if err != nil {
 				return err
 			}
@@ -49,7 +49,7 @@ node with this file would reach: "accepted", or why it would drop the packet. It
 				ctx, cancel = context.WithTimeout(c.Context(), limit)
 			}
 			defer cancel()
-			return listen(ctx, config.Node.Cluster, topologies, &ear{as: as, w: c.OutOrStdout()}, c.ErrOrStderr())
+			return listenAll(ctx, config.Node.Cluster, topologies, &packetPrinter{as: as, w: c.OutOrStdout()}, c.ErrOrStderr())
 		},
 	}
 	configFlag(c, &path)
@@ -58,9 +58,9 @@ node with this file would reach: "accepted", or why it would drop the packet. It
 	return c
 }
 
-// multicasting returns the topologies that can be listened to.
-func multicasting(config *cluster.Config, args []string) ([]cluster.Topology, error) {
-	all, err := pick(config, args)
+// multicastTopologies returns the topologies that can be listened to.
+func multicastTopologies(config *cluster.Config, args []string) ([]cluster.Topology, error) {
+	all, err := pickTopologies(config, args)
 	if err != nil {
 		return nil, err
 	}
@@ -69,13 +69,13 @@ func multicasting(config *cluster.Config, args []string) ([]cluster.Topology, er
 	case len(some) > 0:
 		return some, nil
 	case len(args) > 0:
-		return nil, failed(fmt.Errorf("topology %q has the strategy %s; only multicast can be listened to", args[0], all[0].Strategy))
+		return nil, failedError(fmt.Errorf("topology %q has the strategy %s; only multicast can be listened to", args[0], all[0].Strategy))
 	}
-	return nil, failed(errors.New("the file has no topology with the strategy multicast"))
+	return nil, failedError(errors.New("the file has no topology with the strategy multicast"))
 }
 
-// listen listens to all the topologies until ctx is done, then sums up.
-func listen(ctx context.Context, clusterID string, topologies []cluster.Topology, e *ear, stderr io.Writer) error {
+// listenAll listens to all the topologies until ctx is done, then sums up.
+func listenAll(ctx context.Context, clusterID string, topologies []cluster.Topology, e *packetPrinter, stderr io.Writer) error {
 	errs := make([]error, len(topologies))
 	var wg sync.WaitGroup
 	for i, t := range topologies {
@@ -91,7 +91,7 @@ func listen(ctx context.Context, clusterID string, topologies []cluster.Topology
 				Self: func() []peer.Peer { return nil },
 				Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 			}
-			err := multicast.Listen(ctx, config, env, func(h multicast.Heard) { e.hear(t.Name, h) })
+			err := multicast.Listen(ctx, config, env, func(h multicast.Heard) { e.printPacket(t.Name, h) })
 			if err != nil && ctx.Err() == nil {
 				errs[i] = fmt.Errorf("topology %s: %w", t.Name, err)
 			}
@@ -99,14 +99,14 @@ func listen(ctx context.Context, clusterID string, topologies []cluster.Topology
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {
-		return failed(err)
+		return failedError(err)
 	}
-	fmt.Fprintln(stderr, e.sum())
+	fmt.Fprintln(stderr, e.countVerdicts())
 	return nil
 }
 
-// ear prints what is heard, one line each, and counts the verdicts. It may be used from any goroutine.
-type ear struct {
+// packetPrinter prints each packet received, one line each, and counts the verdicts. It may be used from any goroutine.
+type packetPrinter struct {
 	as format
 
 	mu       sync.Mutex // guards what follows
@@ -128,10 +128,10 @@ type heardLine struct {
 	Addrs      []string  `json:"addrs,omitempty"`
 	Generation int64     `json:"generation,omitempty"`
 	Seq        uint64    `json:"seq,omitempty"`
-	Goodbye    bool      `json:"goodbye,omitempty"`
+	Leave      bool      `json:"leave,omitempty"`
 }
 
-func (e *ear) hear(topology string, h multicast.Heard) {
+func (e *packetPrinter) printPacket(topology string, h multicast.Heard) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.verdicts == nil {
@@ -141,26 +141,26 @@ func (e *ear) hear(topology string, h multicast.Heard) {
 	if e.as == asJSON {
 		_ = json.NewEncoder(e.w).Encode(heardLine{
 			h.At, topology, h.Verdict, h.From.String(), h.Interface, h.Family, h.Size,
-			h.Cluster, h.Node, h.Addrs, h.Generation, h.Seq, h.Goodbye,
+			h.Cluster, h.Node, h.Addrs, h.Generation, h.Seq, h.Leave,
 		})
 		return
 	}
 	what := "heartbeat"
-	if h.Goodbye {
-		what = "goodbye"
+	if h.Leave {
+		what = "leave packet"
 	}
 	if h.Verdict != "accepted" && h.Node == "" {
 		what = "packet"
 	}
 	fmt.Fprintf(e.w, "%s  %s  %-8s  %s of %d bytes from %s (%s)", h.At.Format("15:04:05.000"), topology, h.Verdict, what, h.Size, h.From, orNothing(h.Interface))
 	if h.Node != "" || len(h.Addrs) > 0 {
-		fmt.Fprintf(e.w, ": %s at %s", printable(orNothing(h.Node)), printable(strings.Join(h.Addrs, " ")))
+		fmt.Fprintf(e.w, ": %s at %s", escapeText(orNothing(h.Node)), escapeText(strings.Join(h.Addrs, " ")))
 	}
 	fmt.Fprintln(e.w)
 }
 
-// printable escapes what a stranger sent, so that it cannot play with the terminal.
-func printable(s string) string {
+// escapeText escapes what a stranger sent, so that it cannot play with the terminal.
+func escapeText(s string) string {
 	for _, r := range s {
 		if r < ' ' || r > '~' {
 			return fmt.Sprintf("%q", s)
@@ -169,8 +169,8 @@ func printable(s string) string {
 	return s
 }
 
-// sum returns the number of datagrams for each verdict.
-func (e *ear) sum() string {
+// countVerdicts returns the number of datagrams for each verdict.
+func (e *packetPrinter) countVerdicts() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.verdicts) == 0 {

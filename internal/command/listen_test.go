@@ -37,7 +37,7 @@ func loopback(t *testing.T) string {
 	return ""
 }
 
-// freePort returns a UDP port that nobody uses.
+// freePort returns a UDP port that is not in use.
 func freePort(t *testing.T) int {
 	t.Helper()
 	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -158,8 +158,8 @@ func TestEarPrintsOneLineForEachDatagram(t *testing.T) {
 	}{
 		{"a heartbeat", multicast.Heard{At: at, From: from, Interface: "eth0", Size: 67, Verdict: "accepted", Node: "h1", Addrs: []string{"10.0.0.1:7946"}},
 			"15:04:05.123  lab  accepted  heartbeat of 67 bytes from 10.0.0.1:45892 (eth0): h1 at 10.0.0.1:7946\n"},
-		{"a goodbye", multicast.Heard{At: at, From: from, Interface: "eth0", Size: 67, Verdict: "accepted", Node: "h1", Addrs: []string{"10.0.0.1:7946"}, Goodbye: true},
-			"15:04:05.123  lab  accepted  goodbye of 67 bytes from 10.0.0.1:45892 (eth0): h1 at 10.0.0.1:7946\n"},
+		{"a leave packet", multicast.Heard{At: at, From: from, Interface: "eth0", Size: 67, Verdict: "accepted", Node: "h1", Addrs: []string{"10.0.0.1:7946"}, Leave: true},
+			"15:04:05.123  lab  accepted  leave packet of 67 bytes from 10.0.0.1:45892 (eth0): h1 at 10.0.0.1:7946\n"},
 		{"what cannot be read", multicast.Heard{At: at, From: from, Size: 9, Verdict: "magic"},
 			"15:04:05.123  lab  magic     packet of 9 bytes from 10.0.0.1:45892 (-)\n"},
 		{"a name that plays with the terminal", multicast.Heard{At: at, From: from, Size: 67, Verdict: "accepted", Node: "\x1b[2J", Addrs: []string{"a:1"}},
@@ -167,7 +167,7 @@ func TestEarPrintsOneLineForEachDatagram(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out bytes.Buffer
-			(&ear{as: asText, w: &out}).hear("lab", c.heard)
+			(&packetPrinter{as: asText, w: &out}).printPacket("lab", c.heard)
 			if d := cmp.Diff(c.want, out.String()); d != "" {
 				t.Errorf("hear() (-want +got):\n%s", d)
 			}

@@ -64,13 +64,13 @@ func printManifest(w io.Writer, f manifestFlags) error {
 	options.LookupEnv = p.lookupEnv
 	config, err := cluster.Load(f.config, options)
 	if err != nil {
-		return failed(err)
+		return failedError(err)
 	}
-	if err := p.take(config); err != nil {
-		return failed(err)
+	if err := p.collectNeeds(config); err != nil {
+		return failedError(err)
 	}
-	_, err = io.WriteString(w, p.manifest(f.only))
-	return failed(err)
+	_, err = io.WriteString(w, p.printManifest(f.only))
+	return failedError(err)
 }
 
 // pod is what the pods of a configuration need.
@@ -100,7 +100,7 @@ var downward = map[string]string{
 	"NODE_NAME":     "spec.nodeName",
 }
 
-// lookupEnv lends the file the environment that its pods will have, as far as it can be told here.
+// lookupEnv lends the file the environment that its pods will have, as far as it is known here.
 func (p *pod) lookupEnv(name string) (string, bool) {
 	if i, found := slices.BinarySearch(p.asked, name); !found {
 		p.asked = slices.Insert(p.asked, i, name)
@@ -116,8 +116,8 @@ func (p *pod) lookupEnv(name string) (string, bool) {
 	return os.LookupEnv(name)
 }
 
-// take collects what a configuration needs.
-func (p *pod) take(config *cluster.Config) error {
+// collectNeeds collects what a configuration needs.
+func (p *pod) collectNeeds(config *cluster.Config) error {
 	for _, name := range []*string{&p.account, &p.app} {
 		if *name == "" {
 			*name = objectName(config.Node.Cluster)
@@ -159,7 +159,7 @@ func (p *pod) take(config *cluster.Config) error {
 func (p *pod) takeAPI(topology string, c kubernetes.Config) error {
 	if c.Kubeconfig == "" { // whom a kubeconfig names is not a matter of the pod
 		for _, g := range c.Grants(p.namespace) {
-			p.grant(g)
+			p.addGrant(g)
 		}
 	}
 	if err := p.takePort(topology, c.Port, c.PortName); err != nil {
@@ -169,7 +169,7 @@ func (p *pod) takeAPI(topology string, c kubernetes.Config) error {
 	if c.Source != kubernetes.EndpointSlices || !own {
 		return nil
 	}
-	labels, err := equalities(c.Selector)
+	labels, err := equalityLabels(c.Selector)
 	if err != nil {
 		return fmt.Errorf("topology %s: a Service for selector %q: %w", topology, c.Selector, err)
 	}
@@ -177,7 +177,7 @@ func (p *pod) takeAPI(topology string, c kubernetes.Config) error {
 	if name == "" {
 		name = p.app
 	}
-	p.serve(headless{name: name, labels: labels})
+	p.addService(headless{name: name, labels: labels})
 	return nil
 }
 
@@ -200,7 +200,7 @@ func (p *pod) takeDNS(topology string, config any) error {
 		return fmt.Errorf("topology %s: %w", topology, err)
 	}
 	if c.Namespace != "" && c.Namespace != p.namespace {
-		return nil // the Service of somebody else
+		return nil // the Service of another workload
 	}
 	if !validName.MatchString(c.Service) {
 		return fmt.Errorf("topology %s: %q is no name of a Service", topology, c.Service)
@@ -208,7 +208,7 @@ func (p *pod) takeDNS(topology string, config any) error {
 	if err := p.takePort(topology, c.Port, c.PortName); err != nil {
 		return err
 	}
-	p.serve(headless{name: c.Service, unready: true})
+	p.addService(headless{name: c.Service, unready: true})
 	return nil
 }
 
@@ -223,8 +223,8 @@ func (p *pod) takePort(topology string, port int, name string) error {
 	return nil
 }
 
-// grant adds a grant; several of one namespace and resource are one.
-func (p *pod) grant(g kubernetes.Grant) {
+// addGrant adds a grant; several of one namespace and resource are one.
+func (p *pod) addGrant(g kubernetes.Grant) {
 	for i, old := range p.grants {
 		if old.Namespace == g.Namespace && old.Resource == g.Resource {
 			if len(g.Verbs) > len(old.Verbs) {
@@ -236,8 +236,8 @@ func (p *pod) grant(g kubernetes.Grant) {
 	p.grants = append(p.grants, g)
 }
 
-// serve adds a Service; several of one name are one.
-func (p *pod) serve(s headless) {
+// addService adds a Service; several of one name are one.
+func (p *pod) addService(s headless) {
 	for i := range p.services {
 		old := &p.services[i]
 		if old.name != s.name {
@@ -273,8 +273,8 @@ func listenPort(listen string) int {
 	return defaultPort
 }
 
-// equalities takes a selector apart that consists of a=b alone: these are labels one can set.
-func equalities(selector string) ([][2]string, error) {
+// equalityLabels takes a selector apart that consists of a=b alone: these are labels one can set.
+func equalityLabels(selector string) ([][2]string, error) {
 	if selector == "" {
 		return nil, nil
 	}
@@ -293,7 +293,7 @@ func equalities(selector string) ([][2]string, error) {
 var wholeVariable = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)
 
 // versionsOf returns the environment variables in which a file expects the version of the pod, with the label that
-// has it; what is wrong with the file is for cluster.Load to say.
+// has it; what is wrong with the file is reported by cluster.Load.
 func versionsOf(path string) map[string]string {
 	f, err := os.Open(path)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/goconvoke/convoke/strategy/kubernetes"
 )
 
-// manifest writes the parts as documents of YAML, always in the same order.
-func (p *pod) manifest(only string) string {
+// printManifest writes the parts as documents of YAML, always in the same order.
+func (p *pod) printManifest(only string) string {
 	var docs []string
 	if (only == "" || only == partAccess) && len(p.grants) > 0 {
 		docs = append(docs, p.accountDoc())
@@ -57,7 +57,7 @@ func (p *pod) serviceDoc(s headless) string {
 		}
 	}
 	if s.unready {
-		unready.WriteString("  publishNotReadyAddresses: true # else DNS knows nobody while all start\n")
+		unready.WriteString("  publishNotReadyAddresses: true # else DNS has no addresses while all pods start\n")
 	}
 	return fmt.Sprintf(`apiVersion: v1
 kind: Service
@@ -92,7 +92,7 @@ spec:
 		b.WriteString("      automountServiceAccountToken: false # DNS needs none\n")
 	}
 	fmt.Fprintf(&b, "      containers:\n      - name: %q # your container\n        env:\n", p.app)
-	env := p.env()
+	env := p.envVars()
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		fmt.Fprintf(&b, "        - name: %q\n          valueFrom: {fieldRef: {fieldPath: %q}}\n", name, env[name])
 	}
@@ -111,9 +111,9 @@ spec:
 	return b.String()
 }
 
-// env returns the environment variables of the pods and the fields that fill them: what the file names, and
-// what strategies look at without being told.
-func (p *pod) env() map[string]string {
+// envVars returns the environment variables of the pods and the fields that fill them: what the file names, and
+// what strategies look at by default.
+func (p *pod) envVars() map[string]string {
 	env := map[string]string{"POD_NAME": downward["POD_NAME"], "POD_NAMESPACE": downward["POD_NAMESPACE"], "POD_IP": downward["POD_IP"]}
 	for _, name := range p.asked {
 		if field := downward[name]; field != "" {

@@ -130,7 +130,7 @@ func TestManifestSaysWhatItCannotDo(t *testing.T) {
 			}
 		})
 	}
-	if got := convoke(t, "manifest"); got.code != exitUsage || !strings.Contains(got.stderr, "which file? say -c FILE") {
+	if got := convoke(t, "manifest"); got.code != exitUsage || !strings.Contains(got.stderr, "no configuration file: add -c FILE") {
 		t.Errorf("manifest without a file = %+v", got)
 	}
 }
@@ -147,7 +147,7 @@ func TestDNSNeedsAServiceThatPublishesInTimeAndNoToken(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	text := p.manifest("")
+	text := p.printManifest("")
 	docs := documents(t, text)
 	if len(docs) != 2 || docs[0]["kind"] != "Service" {
 		t.Fatalf("documents %v, want a Service and the patch", docs)

@@ -10,7 +10,7 @@ import (
 )
 
 func newMembers() *cobra.Command {
-	var r remote
+	var r agentClient
 	c := &cobra.Command{
 		Use:   "members -c FILE",
 		Short: "Print the members, as the running agent sees them",
@@ -24,6 +24,6 @@ link to the member as it is now, 0 to 100 and 0 without one. With memberlist and
 			})
 		},
 	}
-	remoteFlags(c, &r)
+	clientFlags(c, &r)
 	return c
 }

@@ -39,18 +39,18 @@ type line struct {
 	Missed   int       `json:"missed,omitzero"` // events lost just before this one
 }
 
-// started tells that the node is up; JSON only.
-func (p *printer) started(clusterID string) {
-	p.json(line{Event: "started", Cluster: clusterID})
+// printStarted reports that the node is up; JSON only.
+func (p *printer) printStarted(clusterID string) {
+	p.printJSON(line{Event: "started", Cluster: clusterID})
 }
 
-// members tells a new member list and what changed.
-func (p *printer) members(all, joined, left []string) {
+// printMembers reports a new member list and what changed.
+func (p *printer) printMembers(all, joined, left []string) {
 	if p.as == asJSON {
-		p.json(line{Event: "members", Members: orEmpty(all), Joined: orEmpty(joined), Left: orEmpty(left)})
+		p.printJSON(line{Event: "members", Members: orEmpty(all), Joined: orEmpty(joined), Left: orEmpty(left)})
 		return
 	}
-	text := fmt.Sprintf("%s  %s: %s", time.Now().Format("15:04:05.000"), count(len(all), "node", "nodes"), strings.Join(all, " "))
+	text := fmt.Sprintf("%s  %s: %s", time.Now().Format("15:04:05.000"), countNoun(len(all), "node", "nodes"), strings.Join(all, " "))
 	var changes []string
 	for _, name := range joined {
 		changes = append(changes, "+"+name)
@@ -66,10 +66,10 @@ func (p *printer) members(all, joined, left []string) {
 	fmt.Fprintln(p.w, text)
 }
 
-// removed tells that this node was removed from its cluster, and ends.
-func (p *printer) removed() {
+// printRemoved reports that this node was removed from its cluster, and ends.
+func (p *printer) printRemoved() {
 	if p.as == asJSON {
-		p.json(line{Event: "removed"})
+		p.printJSON(line{Event: "removed"})
 		return
 	}
 	p.mu.Lock()
@@ -77,8 +77,8 @@ func (p *printer) removed() {
 	fmt.Fprintf(p.w, "%s  removed from the cluster\n", time.Now().Format("15:04:05.000"))
 }
 
-// event tells an event of the supervisor; JSON only, because the log has it too.
-func (p *printer) event(e cluster.Event) {
+// printEvent reports an event of the supervisor; JSON only, because the log has it too.
+func (p *printer) printEvent(e cluster.Event) {
 	l := line{At: e.At, Event: string(e.Kind), Topology: e.Topology, Missed: e.Missed}
 	if e.Peer.Addr != "" {
 		l.Peer = e.Peer.String()
@@ -86,10 +86,10 @@ func (p *printer) event(e cluster.Event) {
 	if e.Err != nil {
 		l.Error = e.Err.Error()
 	}
-	p.json(l)
+	p.printJSON(l)
 }
 
-func (p *printer) json(l line) {
+func (p *printer) printJSON(l line) {
 	if p.as != asJSON {
 		return
 	}

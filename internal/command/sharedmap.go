@@ -24,12 +24,12 @@ func newShared() *cobra.Command {
 }
 
 // completeShared offers the keys of the shared map.
-func completeShared(r *remote) cobra.CompletionFunc {
-	return completion(r, admin.Request{Op: "shared list"}, func(p admin.Pair) string { return string(p.Key) })
+func completeShared(r *agentClient) cobra.CompletionFunc {
+	return completeFrom(r, admin.Request{Op: "shared list"}, func(p admin.Pair) string { return string(p.Key) })
 }
 
 func newSharedGet() *cobra.Command {
-	var r remote
+	var r agentClient
 	c := &cobra.Command{
 		Use:   "get -c FILE KEY",
 		Short: "Print the value of a key",
@@ -38,13 +38,13 @@ func newSharedGet() *cobra.Command {
 			return printValue(c, &r, admin.Request{Op: "shared get", Key: admin.Text(args[0])})
 		},
 	}
-	remoteFlags(c, &r)
+	clientFlags(c, &r)
 	c.ValidArgsFunction = completeShared(&r)
 	return c
 }
 
 func newSharedSet() *cobra.Command {
-	var r remote
+	var r agentClient
 	var ttl time.Duration
 	c := &cobra.Command{
 		Use:   "set -c FILE KEY VALUE",
@@ -56,32 +56,32 @@ A value with a --ttl goes by itself after that time.`,
 			if ttl < 0 || ttl > 0 && ttl < time.Millisecond {
 				return fmt.Errorf("--ttl %v: want 1ms at least, or 0 for ever", ttl)
 			}
-			return change(c, &r, admin.Request{Op: "shared set", Key: admin.Text(args[0]), Value: admin.Text(args[1]), TTL: ttl}, "set")
+			return requestChange(c, &r, admin.Request{Op: "shared set", Key: admin.Text(args[0]), Value: admin.Text(args[1]), TTL: ttl}, "set")
 		},
 	}
-	remoteFlags(c, &r)
+	clientFlags(c, &r)
 	c.Flags().DurationVar(&ttl, "ttl", 0, "how long the value stays; 0: for ever")
 	c.ValidArgsFunction = completeShared(&r)
 	return c
 }
 
 func newSharedDelete() *cobra.Command {
-	var r remote
+	var r agentClient
 	c := &cobra.Command{
 		Use:   "delete -c FILE KEY",
 		Short: "Delete a key; nothing happens if it is not there",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return change(c, &r, admin.Request{Op: "shared delete", Key: admin.Text(args[0])}, "deleted")
+			return requestChange(c, &r, admin.Request{Op: "shared delete", Key: admin.Text(args[0])}, "deleted")
 		},
 	}
-	remoteFlags(c, &r)
+	clientFlags(c, &r)
 	c.ValidArgsFunction = completeShared(&r)
 	return c
 }
 
 func newSharedUpdate() *cobra.Command {
-	var r remote
+	var r agentClient
 	var expect string
 	var absent bool
 	c := &cobra.Command{
@@ -93,16 +93,16 @@ the later one wins, and both exit with 0: this is no lock for a whole cluster.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			if absent == c.Flags().Changed("expect") {
-				return errors.New("what is expected? say either --expect OLD or --absent")
+				return errors.New("add either --expect OLD or --absent")
 			}
 			q := admin.Request{Op: "shared update", Key: admin.Text(args[0]), Value: admin.Text(args[1])}
 			if !absent {
 				q.Expect = (*admin.Text)(&expect)
 			}
-			return change(c, &r, q, "updated")
+			return requestChange(c, &r, q, "updated")
 		},
 	}
-	remoteFlags(c, &r)
+	clientFlags(c, &r)
 	c.Flags().StringVar(&expect, "expect", "", "the `value` that the key must have")
 	c.Flags().BoolVar(&absent, "absent", false, "the key must have no value")
 	c.ValidArgsFunction = completeShared(&r)
@@ -110,38 +110,38 @@ the later one wins, and both exit with 0: this is no lock for a whole cluster.`,
 }
 
 func newSharedList() *cobra.Command {
-	var r remote
+	var r agentClient
 	c := &cobra.Command{
 		Use:   "list -c FILE [PREFIX]",
 		Short: "Print all keys and values, or those with a prefix",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return printAll(c, &r, admin.Request{Op: "shared list", Key: prefix(args)}, "KEY\tVALUE", func(p admin.Pair) []string {
+			return printAll(c, &r, admin.Request{Op: "shared list", Key: optionalPrefix(args)}, "KEY\tVALUE", func(p admin.Pair) []string {
 				return []string{string(p.Key), string(p.Value)}
 			})
 		},
 	}
-	remoteFlags(c, &r)
+	clientFlags(c, &r)
 	return c
 }
 
 func newSharedWatch() *cobra.Command {
-	var r remote
+	var r agentClient
 	c := &cobra.Command{
 		Use:   "watch -c FILE [PREFIX]",
 		Short: "Print all keys, or those with a prefix, and then each that changes",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return watchPairs(c, &r, admin.Request{Op: "shared watch", Key: prefix(args)})
+			return watchPairs(c, &r, admin.Request{Op: "shared watch", Key: optionalPrefix(args)})
 		},
 	}
-	remoteFlags(c, &r)
+	clientFlags(c, &r)
 	hideTimeout(c)
 	return c
 }
 
 func newSharedSync() *cobra.Command {
-	var r remote
+	var r agentClient
 	c := &cobra.Command{
 		Use:   "sync -c FILE",
 		Short: "Wait until every member that is up has what this node wrote",
@@ -149,18 +149,18 @@ func newSharedSync() *cobra.Command {
 an error that names those who are not known to have it. Members that are down get it when they are back.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := r.ask(c.Context(), admin.Request{Op: "shared sync"}, drop); err != nil {
+			if err := r.askAgent(c.Context(), admin.Request{Op: "shared sync"}, ignoreReply); err != nil {
 				return err
 			}
-			return done(c, r.as, "every member that is up has it")
+			return printDone(c, r.as, "every member that is up has it")
 		},
 	}
-	remoteFlags(c, &r)
+	clientFlags(c, &r)
 	return c
 }
 
-// prefix returns the one argument, if there is one.
-func prefix(args []string) admin.Text {
+// optionalPrefix returns the one argument, if there is one.
+func optionalPrefix(args []string) admin.Text {
 	if len(args) == 0 {
 		return ""
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 func newStatus() *cobra.Command {
-	var r remote
+	var r agentClient
 	c := &cobra.Command{
 		Use:   "status -c FILE",
 		Short: "Print how the running node is, and who has the same state as it",
@@ -25,15 +25,15 @@ records and shared maps are equal: the same, differing (normal for a moment afte
 half of --timeout. Staleness is for how long some neighbour has had another state than this node.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return r.ask(c.Context(), admin.Request{Op: "status"}, into(func(s admin.Status) error {
+			return r.askAgent(c.Context(), admin.Request{Op: "status"}, decodeEach(func(s admin.Status) error {
 				if r.as == asJSON {
-					return failed(printJSON(c.OutOrStdout(), s))
+					return failedError(printJSON(c.OutOrStdout(), s))
 				}
-				return failed(printStatus(c.OutOrStdout(), s))
+				return failedError(printStatus(c.OutOrStdout(), s))
 			}))
 		},
 	}
-	remoteFlags(c, &r)
+	clientFlags(c, &r)
 	return c
 }
 
@@ -45,7 +45,7 @@ func printStatus(w io.Writer, s admin.Status) error {
 	row("connector", s.Connector)
 	row("data_dir", orNothing(s.DataDir))
 	if s.Error != "" {
-		row("error", shown(s.Error))
+		row("error", displayText(s.Error))
 	}
 	row("formed", yesNo(s.Formed))
 	for _, t := range s.Topologies {
@@ -65,9 +65,9 @@ func printStatus(w io.Writer, s admin.Status) error {
 	if a := s.Agreement; a != nil {
 		row("isolated", yesNo(s.Isolated))
 		row("hash", s.Hash+" (records) "+s.Shared+" (shared map)")
-		row("same", names(a.Same))
-		row("differ", names(a.Differ))
-		row("silent", names(a.Silent))
+		row("same", joinNames(a.Same))
+		row("differ", joinNames(a.Differ))
+		row("silent", joinNames(a.Silent))
 		row("staleness", s.Staleness.Round(time.Millisecond).String())
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Counters)) {
@@ -78,11 +78,11 @@ func printStatus(w io.Writer, s admin.Status) error {
 	return t.Flush()
 }
 
-// names writes names in one line.
-func names(all []string) string {
+// joinNames writes names in one line.
+func joinNames(all []string) string {
 	var safe []string
 	for _, n := range all {
-		safe = append(safe, shown(n))
+		safe = append(safe, displayText(n))
 	}
 	return orNothing(strings.Join(safe, " "))
 }

@@ -17,14 +17,14 @@ func newVersion() *cobra.Command {
 			if !ok {
 				info = &debug.BuildInfo{}
 			}
-			_, err := fmt.Fprintln(c.OutOrStdout(), version(info))
-			return failed(err)
+			_, err := fmt.Fprintln(c.OutOrStdout(), versionLine(info))
+			return failedError(err)
 		},
 	}
 }
 
-// version returns one line: the module version, the commit and the Go version, as far as they are known.
-func version(info *debug.BuildInfo) string {
+// versionLine returns one line: the module version, the commit and the Go version, as far as they are known.
+func versionLine(info *debug.BuildInfo) string {
 	line := "convoke " + orUnknown(info.Main.Version)
 	settings := make(map[string]string, len(info.Settings))
 	for _, s := range info.Settings {

@@ -19,7 +19,7 @@ func TestVersionTellsWhatIsKnownOfTheBuild(t *testing.T) {
 		}, "convoke (devel) commit 0123456789ab (modified) go1.26.8"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := version(&c.info); got != c.want {
+			if got := versionLine(&c.info); got != c.want {
 				t.Errorf("version() = %q, want %q", got, c.want)
 			}
 		})

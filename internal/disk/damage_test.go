@@ -29,7 +29,7 @@ func history(t testing.TB, dir string) (snapshot, journal string, states []map[s
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return s.path(snapshotName), s.path(journalName(s.number)), states
+	return s.filePath(snapshotName), s.filePath(journalName(s.number)), states
 }
 
 func readFile(t testing.TB, name string) []byte {

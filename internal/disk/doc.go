@@ -11,9 +11,9 @@
 //   - When Commit returns nil, all its changes survive a loss of power. When it returns an error, or power is lost
 //     before it returns, all of them are found by the next Open or none is. Commits are never reordered.
 //   - An unfinished record at the end of the journal is the normal trace of a loss of power and is cut off
-//     (Found.Torn). It cannot be told from damage to the very last commit, nor can a journal shortened
-//     by whole commits be told from one that never had them.
-//   - Any other damage is told (Found.Damage), and the damaged file is put aside, not deleted. A damaged
+//     (Found.Torn). It cannot be distinguished from damage to the very last commit, nor can a journal shortened
+//     by whole commits be distinguished from one that never had them.
+//   - Any other damage is reported (Found.Damage), and the damaged file is put aside, not deleted. A damaged
 //     journal is used up to the damage; a damaged snapshot is not used in part, since a map that lacks
 //     some entries may mean something else than an older map or an empty one.
 //   - What cannot be read is an error, not an empty map.

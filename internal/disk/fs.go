@@ -38,7 +38,7 @@ type File interface {
 	Sync() error
 }
 
-// ErrLocked says that another process holds the directory, or another store of this one.
+// ErrLocked means that another process holds the directory, or another store of this one.
 var ErrLocked = errors.New("held by another process")
 
 // IsFailing reports whether an error is that of a disk that is full, read-only or broken, which may pass, and not one of how it is
@@ -78,7 +78,7 @@ func (s system) Mkdir(dir string) error {
 	return s.SyncDir(parent)
 }
 
-func (system) Lock(name string) (io.Closer, error) { return lock(name) }
+func (system) Lock(name string) (io.Closer, error) { return lockFile(name) }
 
 func (system) Names(dir string) ([]string, error) {
 	d, err := os.Open(dir)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Found says what Open found.
+// Found describes what Open found.
 type Found struct {
 	Fresh   bool      // nothing was there
 	Written time.Time // of the last commit found, in ms; zero when there was none
@@ -28,12 +28,12 @@ type directory struct {
 	problems []string
 }
 
-func (d *directory) damaged(name string, format string, args ...any) {
+func (d *directory) addProblem(name string, format string, args ...any) {
 	d.problems = append(d.problems, name+": "+fmt.Sprintf(format, args...))
 }
 
-// load reads the directory and changes nothing in it.
-func (s *Store) load() (*directory, error) {
+// loadFiles reads the directory and changes nothing in it.
+func (s *Store) loadFiles() (*directory, error) {
 	names, err := s.fs.Names(s.dir)
 	if err != nil {
 		return nil, err
@@ -45,14 +45,14 @@ func (s *Store) load() (*directory, error) {
 			return nil, err
 		}
 	}
-	for _, n := range journals(names) {
+	for _, n := range journalNumbers(names) {
 		if err := s.loadJournal(d, n); err != nil {
 			return nil, err
 		}
 	}
 	switch {
-	case d.current > 0 && !slices.Contains(journals(names), d.current):
-		d.damaged(journalName(d.current), "it is missing")
+	case d.current > 0 && !slices.Contains(journalNumbers(names), d.current):
+		d.addProblem(journalName(d.current), "it is missing")
 	case d.current == 0:
 		d.restarts = true
 	}
@@ -63,16 +63,16 @@ func (s *Store) load() (*directory, error) {
 
 func (s *Store) loadSnapshot(d *directory) error {
 	v := newValues()
-	c, err := s.readFile(snapshotName, snapshotMagic, 0, v.apply)
+	c, err := s.readFile(snapshotName, snapshotMagic, 0, v.applyChange)
 	if err != nil {
 		return err
 	}
 	d.number = c.meta.number
 	switch {
 	case c.damage != nil:
-		d.damaged(snapshotName, "%v", c.damage)
+		d.addProblem(snapshotName, "%v", c.damage)
 	case !c.started || c.torn > 0 || uint64(len(v.of)) != c.meta.entries:
-		d.damaged(snapshotName, "it holds %d of %d entries", len(v.of), c.meta.entries)
+		d.addProblem(snapshotName, "it holds %d of %d entries", len(v.of), c.meta.entries)
 	default:
 		d.current, d.values, d.found.Written = c.meta.number, v, c.meta.written
 		return nil
@@ -86,7 +86,7 @@ func (s *Store) loadSnapshot(d *directory) error {
 func (s *Store) loadJournal(d *directory, number uint64) error {
 	name, apply := journalName(number), func(Change) {}
 	if number == d.current {
-		apply = d.values.apply
+		apply = d.values.applyChange
 	}
 	d.number = max(d.number, number)
 	c, err := s.readFile(name, journalMagic, number, apply)
@@ -96,15 +96,15 @@ func (s *Store) loadJournal(d *directory, number uint64) error {
 	before := len(d.problems)
 	switch {
 	case c.damage != nil:
-		d.damaged(name, "%v", c.damage)
+		d.addProblem(name, "%v", c.damage)
 	case c.started && c.meta.number != number:
-		d.damaged(name, "it is the journal of snapshot %d", c.meta.number)
+		d.addProblem(name, "it is the journal of snapshot %d", c.meta.number)
 	case number == d.current && !c.started:
-		d.damaged(name, "it has no beginning")
+		d.addProblem(name, "it has no beginning")
 	case number > d.current && c.batches > 0 && d.current == 0:
-		d.damaged(name, "it has no sound snapshot to go with")
+		d.addProblem(name, "it has no sound snapshot to go with")
 	case number > d.current && c.batches > 0:
-		d.damaged(name, "the snapshot is older, number %d", d.current)
+		d.addProblem(name, "the snapshot is older, number %d", d.current)
 	}
 	if len(d.problems) > before {
 		d.aside = append(d.aside, name)

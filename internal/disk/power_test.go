@@ -31,7 +31,7 @@ func (w *world) fatalf(format string, args ...any) {
 // open opens the store until that succeeds and compares it with what may be there.
 func (w *world) open() {
 	for range 100 {
-		s, err := open("/d", w.disk, 600)
+		s, err := openWithin("/d", w.disk, 600)
 		if err != nil {
 			w.disk.restart(errors.Is(err, errPower))
 			continue

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// damage says what is wrong with the bytes of a file. Other errors of a reader are of reading.
+// damage describes what is wrong with the bytes of a file. Any other error of a reader is one of reading.
 type damage string
 
 func (d damage) Error() string { return string(d) }
@@ -29,7 +29,7 @@ type contents struct {
 }
 
 // readFile hands the changes of each sound batch to apply, up to the first that is not. The error is one of reading,
-// or says that the file is of a newer version.
+// or reports that the file is of a newer version.
 func (s *Store) readFile(name, magic string, number uint64, apply func(Change)) (c contents, err error) {
 	path := filepath.Join(s.dir, name)
 	f, size, err := s.fs.Open(path)
@@ -37,7 +37,7 @@ func (s *Store) readFile(name, magic string, number uint64, apply func(Change)) 
 		return c, err
 	}
 	r := &reader{in: bufio.NewReaderSize(f, 64<<10), left: size, number: number}
-	err = r.contents(&c, magic, apply)
+	err = r.readContents(&c, magic, apply)
 	var d damage
 	switch {
 	case errors.Is(err, errTorn):
@@ -59,11 +59,11 @@ type reader struct {
 	buf    []byte
 }
 
-func (r *reader) contents(c *contents, magic string, apply func(Change)) error {
-	if err := r.prelude(magic); err != nil {
+func (r *reader) readContents(c *contents, magic string, apply func(Change)) error {
+	if err := r.readPrelude(magic); err != nil {
 		return err
 	}
-	b, err := r.record()
+	b, err := r.nextRecord()
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (r *reader) contents(c *contents, magic string, apply func(Change)) error {
 	}
 	c.started, c.written, r.number = true, c.meta.written, c.meta.number
 	for r.left > 0 {
-		b, err := r.record()
+		b, err := r.nextRecord()
 		if err != nil {
 			return err
 		}
@@ -90,13 +90,13 @@ func (r *reader) contents(c *contents, magic string, apply func(Change)) error {
 	return nil
 }
 
-func (r *reader) prelude(magic string) error {
+func (r *reader) readPrelude(magic string) error {
 	if r.left < preludeSize {
 		return errTorn
 	}
 	b, err := r.in.Peek(preludeSize)
 	if err != nil {
-		return unexpected(err)
+		return unexpectedEnd(err)
 	}
 	n := len(magic)
 	v := binary.LittleEndian.Uint32(b[n:])
@@ -106,19 +106,19 @@ func (r *reader) prelude(magic string) error {
 		return fmt.Errorf("its format is version %d and this program knows up to %d: "+
 			"run the newer program, or move the directory away to start without it", v, version)
 	case sound && v == version:
-		return r.skip(preludeSize)
+		return r.skipBytes(preludeSize)
 	}
 	return r.tornOr(damage("it does not begin as such a file does"))
 }
 
-// record returns the next payload, which is valid until the next call.
-func (r *reader) record() ([]byte, error) {
+// nextRecord returns the next payload, which is valid until the next call.
+func (r *reader) nextRecord() ([]byte, error) {
 	if r.left < headerSize {
 		return nil, errTorn
 	}
 	b, err := r.in.Peek(headerSize)
 	if err != nil {
-		return nil, unexpected(err)
+		return nil, unexpectedEnd(err)
 	}
 	number := r.number
 	if r.next == 0 {
@@ -140,10 +140,10 @@ func (r *reader) record() ([]byte, error) {
 	payload := r.buf[:h.length]
 	// A torn record stays in r.left, for the count of what is cut off.
 	if _, err := r.in.Discard(headerSize); err != nil {
-		return nil, unexpected(err)
+		return nil, unexpectedEnd(err)
 	}
 	if _, err := io.ReadFull(r.in, payload); err != nil {
-		return nil, unexpected(err)
+		return nil, unexpectedEnd(err)
 	}
 	if checksum(payload) != h.payload {
 		if last {
@@ -164,7 +164,7 @@ func (r *reader) tornOr(d damage) error {
 	for left >= headerSize {
 		b, err := r.in.Peek(int(min(left, int64(r.in.Size()))))
 		if err != nil {
-			return unexpected(err)
+			return unexpectedEnd(err)
 		}
 		n := len(b) - headerSize + 1
 		for i := range n {
@@ -177,21 +177,21 @@ func (r *reader) tornOr(d damage) error {
 			}
 		}
 		if _, err := r.in.Discard(n); err != nil {
-			return unexpected(err)
+			return unexpectedEnd(err)
 		}
 		left -= int64(n)
 	}
 	return errTorn
 }
 
-func (r *reader) skip(n int) error {
+func (r *reader) skipBytes(n int) error {
 	r.left -= int64(n)
 	_, err := r.in.Discard(n)
-	return unexpected(err)
+	return unexpectedEnd(err)
 }
 
-// unexpected names the end of a file that is shorter than its size said.
-func unexpected(err error) error {
+// unexpectedEnd names the end of a file that is shorter than its size field promises.
+func unexpectedEnd(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}

@@ -13,7 +13,7 @@ import (
 //	prelude  magic 8 | version 4 | checksum of these 4
 //	record   length of the payload 4 | index 4 | checksum of the payload 4 | checksum of the header 4 | payload
 //
-// The prelude keeps this shape in every version to come, so that a newer file is told from a damaged one. The
+// The prelude keeps this shape in every version to come, so that a newer file can be distinguished from a damaged one. The
 // index counts the records of a file from 0. Record 0 is the meta record, its header is summed with number 0:
 //
 //	number of the snapshot 8 | time of the last commit, Unix ms 8 | entries 8 (of a snapshot; 0 in a journal)
@@ -53,7 +53,7 @@ func headerChecksum(b []byte, number uint64) uint32 {
 	return crc32.Update(checksum(n[:]), castagnoli, b[:12])
 }
 
-// meta is what a file says of itself.
+// meta is what a file states about itself.
 type meta struct {
 	number  uint64    // of the snapshot, from 1
 	written time.Time // of the last commit it holds; zero when there was none

@@ -16,8 +16,8 @@ const batchSize = 256 << 10
 
 func journalName(number uint64) string { return fmt.Sprintf("%s%016x", journalPrefix, number) }
 
-// journals returns the numbers of the journals among names, in order.
-func journals(names []string) []uint64 {
+// journalNumbers returns the numbers of the journals among names, in order.
+func journalNumbers(names []string) []uint64 {
 	var numbers []uint64
 	for _, name := range names {
 		digits, _ := strings.CutPrefix(name, journalPrefix)
@@ -30,12 +30,12 @@ func journals(names []string) []uint64 {
 	return numbers
 }
 
-func (s *Store) path(name string) string { return filepath.Join(s.dir, name) }
+func (s *Store) filePath(name string) string { return filepath.Join(s.dir, name) }
 
-// write makes v the state in new files: the new journal first, so that no snapshot is ever without one, then the
+// replaceFiles makes v the state in new files: the new journal first, so that no snapshot is ever without one, then the
 // snapshot under another name, then the rename, which is the one step between the old state and the new.
 // After it the old journals are removed, except those to keep.
-func (s *Store) write(v values, keep []string) error {
+func (s *Store) replaceFiles(v values, keep []string) error {
 	number := s.number + 1
 	if number > maxNumber {
 		return errors.New("the numbers of snapshots are used up")
@@ -52,9 +52,9 @@ func (s *Store) write(v values, keep []string) error {
 		// The number stays free, so that many failures leave one file at most.
 		return errors.Join(err, journal.Close())
 	}
-	// From here on the new snapshot may be in force, whatever the errors say.
+	// From here on the new snapshot may be in force, whatever errors follow.
 	s.number = number
-	err = s.fs.Rename(s.path(temporaryName), s.path(snapshotName))
+	err = s.fs.Rename(s.filePath(temporaryName), s.filePath(snapshotName))
 	if err == nil {
 		err = s.syncDir()
 	}
@@ -68,7 +68,7 @@ func (s *Store) write(v values, keep []string) error {
 }
 
 func (s *Store) startJournal(number uint64) (File, error) {
-	f, err := s.create(journalName(number))
+	f, err := s.createFile(journalName(number))
 	if err != nil {
 		return nil, fmt.Errorf("start a journal: %w", err)
 	}
@@ -82,17 +82,17 @@ func (s *Store) startJournal(number uint64) (File, error) {
 	return f, nil
 }
 
-// create makes a new file even where an interrupted change left one of the name: of a file whose sync failed
+// createFile makes a new file even where an interrupted change left one of the name: of a file whose sync failed
 // nothing is used again, nor of its entry in the directory.
-func (s *Store) create(name string) (File, error) {
-	if err := s.fs.Remove(s.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (s *Store) createFile(name string) (File, error) {
+	if err := s.fs.Remove(s.filePath(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return s.fs.Create(s.path(name))
+	return s.fs.Create(s.filePath(name))
 }
 
 func (s *Store) writeSnapshot(number uint64, v values) error {
-	f, err := s.create(temporaryName)
+	f, err := s.createFile(temporaryName)
 	if err != nil {
 		return fmt.Errorf("write a snapshot: %w", err)
 	}
@@ -107,7 +107,7 @@ func (s *Store) writeSnapshot(number uint64, v values) error {
 }
 
 func (s *Store) fillSnapshot(f File, number uint64, v values) error {
-	entries := v.sorted()
+	entries := v.sortedChanges()
 	b := appendStart(nil, snapshotMagic, meta{number, s.written, uint64(len(entries))})
 	for index := uint32(1); len(entries) > 0; index++ {
 		at := 0
@@ -140,9 +140,9 @@ func (s *Store) removeOld(keep []string) {
 	if err != nil {
 		return
 	}
-	for _, n := range journals(names) {
+	for _, n := range journalNumbers(names) {
 		if name := journalName(n); n != s.number && !slices.Contains(keep, name) {
-			_ = s.fs.Remove(s.path(name))
+			_ = s.fs.Remove(s.filePath(name))
 		}
 	}
 }
@@ -168,7 +168,7 @@ func (s *Store) putAside(why string, files []string) ([]string, error) {
 	}
 	suffix, aside := asideSuffix(names, why, time.Now()), []string(nil)
 	for _, name := range files {
-		if err := s.fs.Rename(s.path(name), s.path(name+suffix)); err != nil {
+		if err := s.fs.Rename(s.filePath(name), s.filePath(name+suffix)); err != nil {
 			return aside, fmt.Errorf("put a file aside: %w", err)
 		}
 		if err := s.syncDir(); err != nil {
@@ -201,7 +201,7 @@ func (s *Store) setAside() error {
 	if slices.Contains(names, snapshotName) {
 		files = append(files, snapshotName)
 	}
-	for _, n := range journals(names) {
+	for _, n := range journalNumbers(names) {
 		files = append(files, journalName(n))
 	}
 	aside, err := s.putAside("aside", files)
@@ -214,5 +214,5 @@ func (s *Store) setAside() error {
 	if err != nil {
 		return err
 	}
-	return s.write(s.values, nil)
+	return s.replaceFiles(s.values, nil)
 }

@@ -51,11 +51,11 @@ type Store struct {
 var errClosed = errors.New("the store is closed")
 
 // Open locks a directory, made if missing, and reads what is there; a nil fs is the operating system. A damaged
-// file is put aside as NAME.damaged-UNIXMS and told by Found. The error wraps ErrLocked when another process has
+// file is put aside as NAME.damaged-UNIXMS and reported by Found. The error wraps ErrLocked when another process has
 // the directory; a newer format and a file that cannot be read are errors too, and change nothing.
 //
-// When the files are sound but nothing can be written (a full disk), the store opens for reading: Err says why
-// Commit refuses, and Rewrite may mend it.
+// When the files are sound but nothing can be written (a full disk), the store opens for reading: Err returns why
+// Commit refuses, and Rewrite may repair it.
 func Open(dir string, fs FS) (*Store, error) {
 	if dir == "" {
 		return nil, errors.New("open a store: no directory is named")
@@ -63,10 +63,10 @@ func Open(dir string, fs FS) (*Store, error) {
 	if fs == nil {
 		fs = System
 	}
-	return open(dir, fs, minJournal)
+	return openWithin(dir, fs, minJournal)
 }
 
-func open(dir string, fs FS, minJournal int64) (*Store, error) {
+func openWithin(dir string, fs FS, minJournal int64) (*Store, error) {
 	if err := fs.Mkdir(dir); err != nil {
 		return nil, fmt.Errorf("make the store's directory %s: %w", dir, err)
 	}
@@ -75,7 +75,7 @@ func open(dir string, fs FS, minJournal int64) (*Store, error) {
 		return nil, fmt.Errorf("open the store in %s, which one process at a time can use: %w", dir, err)
 	}
 	s := &Store{fs: fs, dir: dir, minJournal: minJournal, lock: held}
-	if err := s.begin(); err != nil {
+	if err := s.loadAndRewrite(); err != nil {
 		if s.found.Damage != "" {
 			err = fmt.Errorf("found damage (%s) and could not put it aside: %w", s.found.Damage, err)
 		}
@@ -84,10 +84,10 @@ func open(dir string, fs FS, minJournal int64) (*Store, error) {
 	return s, nil
 }
 
-// begin always ends with a new snapshot, since what is found may never have been synced. A damaged journal is put
+// loadAndRewrite always ends with a new snapshot, since what is found may never have been synced. A damaged journal is put
 // aside after that, because until then it is part of the state.
-func (s *Store) begin() error {
-	d, err := s.load()
+func (s *Store) loadAndRewrite() error {
+	d, err := s.loadFiles()
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (s *Store) begin() error {
 		}
 		d.aside = nil
 	}
-	s.failed = s.write(s.values, d.aside)
+	s.failed = s.replaceFiles(s.values, d.aside)
 	if len(d.aside) == 0 {
 		return nil
 	}
@@ -129,7 +129,7 @@ func (s *Store) Value(key string) ([]byte, bool) {
 func (s *Store) All() iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		s.mu.RLock()
-		list := s.values.sorted()
+		list := s.values.sortedChanges()
 		s.mu.RUnlock()
 		for _, c := range list {
 			if !yield(c.Key, c.Value) {
@@ -143,15 +143,15 @@ func (s *Store) All() iter.Seq2[string, []byte] {
 func (s *Store) Err() error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	return s.usable()
+	return s.checkUsable()
 }
 
-func (s *Store) usable() error {
+func (s *Store) checkUsable() error {
 	switch {
 	case s.closed:
 		return fmt.Errorf("store %s: %w", s.dir, errClosed)
 	case s.failed != nil:
-		return fmt.Errorf("store %s takes no changes until it is rewritten or opened anew: %w", s.dir, s.failed)
+		return fmt.Errorf("store %s takes no changes until it is rewritten or opened again: %w", s.dir, s.failed)
 	}
 	return nil
 }
@@ -166,46 +166,46 @@ func (s *Store) usable() error {
 func (s *Store) Commit(changes []Change) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if err := s.usable(); err != nil {
+	if err := s.checkUsable(); err != nil {
 		return err
 	}
 	if len(changes) == 0 {
 		return nil
 	}
 	now := time.Now()
-	record, err := s.record(now, changes)
+	record, err := s.encodeCommit(now, changes)
 	if err != nil {
 		return fmt.Errorf("store %s: %w", s.dir, err)
 	}
-	if err := s.append(record); err != nil {
+	if err := s.appendRecord(record); err != nil {
 		s.failed = err
 		return fmt.Errorf("store %s: %w", s.dir, err)
 	}
 	s.written = now
 	s.mu.Lock()
 	for _, c := range changes {
-		s.values.apply(c)
+		s.values.applyChange(c)
 	}
 	s.mu.Unlock()
 	if s.size > max(s.minJournal, 4*s.values.total) {
-		s.failed = s.write(s.values, nil) // this commit is safe either way
+		s.failed = s.replaceFiles(s.values, nil) // this commit is safe either way
 	}
 	return nil
 }
 
-// record encodes a commit into the buffer.
-func (s *Store) record(now time.Time, changes []Change) ([]byte, error) {
+// encodeCommit encodes a commit into the buffer.
+func (s *Store) encodeCommit(now time.Time, changes []Change) ([]byte, error) {
 	bytes := int64(0)
 	for _, c := range changes {
 		if err := c.check(); err != nil {
 			return nil, err
 		}
-		bytes += cost(c.Key, c.Value)
+		bytes += entryCost(c.Key, c.Value)
 	}
 	if bytes > maxRecord {
 		return nil, fmt.Errorf("a commit of %d bytes, at most %d fit", bytes, maxRecord)
 	}
-	if total := s.values.after(changes); total > MaxTotal && total > s.values.total {
+	if total := s.values.sizeAfter(changes); total > MaxTotal && total > s.values.total {
 		return nil, fmt.Errorf("no room: the store would hold %d bytes, at most %d fit", total, MaxTotal)
 	}
 	b, at := beginRecord(s.buf[:0])
@@ -220,8 +220,8 @@ func (s *Store) record(now time.Time, changes []Change) ([]byte, error) {
 	return b, nil
 }
 
-// append writes a record to the journal and syncs it.
-func (s *Store) append(record []byte) error {
+// appendRecord writes a record to the journal and syncs it.
+func (s *Store) appendRecord(record []byte) error {
 	if _, err := s.journal.Write(record); err != nil {
 		return fmt.Errorf("write the journal: %w", err)
 	}
@@ -233,16 +233,16 @@ func (s *Store) append(record []byte) error {
 	return nil
 }
 
-// Rewrite writes everything anew into new files. When it succeeds, commits are taken again; what failed before it is
+// Rewrite writes everything again into new files. When it succeeds, commits are taken again; what failed before it is
 // then certain not to have happened. It costs as much as the store holds, so call it after a failure, and with a
 // growing pause.
 func (s *Store) Rewrite() error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if s.closed {
-		return s.usable()
+		return s.checkUsable()
 	}
-	if s.failed = s.write(s.values, nil); s.failed != nil {
+	if s.failed = s.replaceFiles(s.values, nil); s.failed != nil {
 		return fmt.Errorf("store %s: %w", s.dir, s.failed)
 	}
 	return nil
@@ -254,7 +254,7 @@ func (s *Store) SetAside() error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if s.closed {
-		return s.usable()
+		return s.checkUsable()
 	}
 	if s.failed = s.setAside(); s.failed != nil {
 		return fmt.Errorf("store %s: %w", s.dir, s.failed)

@@ -301,7 +301,7 @@ func BenchmarkOpen(b *testing.B) {
 	dir := b.TempDir()
 	s := openStore(b, dir, nil)
 	for i := range 5000 {
-		s.values.apply(Change{fmt.Sprint("node-", i), make([]byte, 1000)})
+		s.values.applyChange(Change{fmt.Sprint("node-", i), make([]byte, 1000)})
 	}
 	if err := errors.Join(s.Rewrite(), s.Close()); err != nil {
 		b.Fatal(err)

@@ -10,9 +10,9 @@ import (
 	"syscall"
 )
 
-// lock takes flock(2), which the kernel gives back when the process ends, however it ends. The file stays: to
+// lockFile takes flock(2), which the kernel gives back when the process ends, however it ends. The file stays: to
 // remove it would let two processes lock two files of one name.
-func lock(name string) (io.Closer, error) {
+func lockFile(name string) (io.Closer, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func lock(name string) (io.Closer, error) {
 	return f, nil
 }
 
-// syncDir ignores the two errors that say that a file system cannot sync a directory at all, as some network file
+// syncDir ignores the two errors which mean that a file system cannot sync a directory at all, as some network file
 // systems cannot: nothing better can be had there.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -9,8 +9,8 @@ import (
 	"runtime"
 )
 
-// lock refuses: two processes on one directory would destroy it.
-func lock(name string) (io.Closer, error) {
+// lockFile refuses: two processes on one directory would destroy it.
+func lockFile(name string) (io.Closer, error) {
 	return nil, fmt.Errorf("lock %s on %s: %w", name, runtime.GOOS, errors.ErrUnsupported)
 }
 

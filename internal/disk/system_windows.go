@@ -11,8 +11,8 @@ import (
 // sharingViolation is ERROR_SHARING_VIOLATION.
 const sharingViolation = syscall.Errno(32)
 
-// lock opens a file that it shares with nobody; the system closes it when the process ends.
-func lock(name string) (io.Closer, error) {
+// lockFile opens a file without sharing it; the system closes it when the process ends.
+func lockFile(name string) (io.Closer, error) {
 	path, err := syscall.UTF16PtrFromString(name)
 	if err != nil {
 		return nil, err

@@ -32,9 +32,9 @@ type values struct {
 
 func newValues() values { return values{of: make(map[string][]byte)} }
 
-func cost(key string, value []byte) int64 { return int64(len(key) + len(value) + perEntry) }
+func entryCost(key string, value []byte) int64 { return int64(len(key) + len(value) + perEntry) }
 
-// check says what is wrong with a change by itself.
+// check returns what is wrong with a change by itself.
 func (c Change) check() error {
 	switch {
 	case c.Key == "":
@@ -47,8 +47,8 @@ func (c Change) check() error {
 	return nil
 }
 
-// after returns the total that changes would lead to.
-func (v *values) after(changes []Change) int64 {
+// sizeAfter returns the total that changes would lead to.
+func (v *values) sizeAfter(changes []Change) int64 {
 	last := make(map[string][]byte, len(changes))
 	for _, c := range changes {
 		last[c.Key] = c.Value
@@ -56,30 +56,30 @@ func (v *values) after(changes []Change) int64 {
 	total := v.total
 	for key, value := range last {
 		if old, ok := v.of[key]; ok {
-			total -= cost(key, old)
+			total -= entryCost(key, old)
 		}
 		if value != nil {
-			total += cost(key, value)
+			total += entryCost(key, value)
 		}
 	}
 	return total
 }
 
-// apply carries out a sound change and copies its value.
-func (v *values) apply(c Change) {
+// applyChange carries out a sound change and copies its value.
+func (v *values) applyChange(c Change) {
 	if old, ok := v.of[c.Key]; ok {
-		v.total -= cost(c.Key, old)
+		v.total -= entryCost(c.Key, old)
 		delete(v.of, c.Key)
 	}
 	if c.Value == nil {
 		return
 	}
-	v.total += cost(c.Key, c.Value)
+	v.total += entryCost(c.Key, c.Value)
 	v.of[c.Key] = append(make([]byte, 0, len(c.Value)), c.Value...)
 }
 
-// sorted returns a change for each entry, in the order of the keys.
-func (v *values) sorted() []Change {
+// sortedChanges returns a change for each entry, in the order of the keys.
+func (v *values) sortedChanges() []Change {
 	list := make([]Change, 0, len(v.of))
 	for _, key := range slices.Sorted(maps.Keys(v.of)) {
 		list = append(list, Change{key, v.of[key]})

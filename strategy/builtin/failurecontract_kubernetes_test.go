@@ -12,7 +12,7 @@ import (
 	"github.com/goconvoke/convoke/strategy/kubernetes/kubernetestest"
 )
 
-// touched is how often an object changes without a change of its endpoints. Each time the strategy answers anew, so that
+// touched is how often an object changes without a change of its endpoints. Each time the strategy answers again, so that
 // answers stretch over the time they are watched for; between two there is time to change the state.
 const touched = 1300 * time.Millisecond
 

@@ -23,7 +23,7 @@ type Heard struct {
 	Addrs      []string
 	Generation int64 // start of the sender, nanoseconds since 1970
 	Seq        uint64
-	Goodbye    bool
+	Leave      bool // the sender leaves
 }
 
 // Listen reports every datagram that arrives at the port, with the outcome that a node with this
@@ -86,7 +86,7 @@ func (s *sockets) describe(a *arrival) Heard {
 		Addrs:      p.Addrs,
 		Generation: p.Generation,
 		Seq:        p.Seq,
-		Goodbye:    p.leaves(),
+		Leave:      p.leaves(),
 	}
 }
 

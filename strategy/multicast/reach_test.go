@@ -150,7 +150,7 @@ func TestListenReportsEveryDatagramAndSendsNothing(t *testing.T) {
 				h.Size, h.Verdict, h.Cluster, h.Node, h.Addrs, h.Generation, h.Seq = 62, "accepted", true, "x", hello.Addrs, 3, 1
 			}),
 			with(func(h *Heard) {
-				h.Size, h.Verdict, h.Cluster, h.Node, h.Generation, h.Seq, h.Goodbye = 50, "accepted", true, "x", 3, 2, true
+				h.Size, h.Verdict, h.Cluster, h.Node, h.Generation, h.Seq, h.Leave = 50, "accepted", true, "x", 3, 2, true
 			}),
 			with(func(h *Heard) { h.Size, h.Verdict = 62, "cluster" }),
 			with(func(h *Heard) { h.Size, h.Verdict = 12, "libcluster" }),

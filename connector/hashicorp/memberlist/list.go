@@ -9,7 +9,7 @@ import (
 	"github.com/goconvoke/convoke/connector/hashicorp/internal/mlnet"
 )
 
-// list is memberlist with the members that its callbacks told of: an [mlnet.Cluster].
+// list is memberlist with the members that its callbacks reported: an [mlnet.Cluster].
 type list struct {
 	*memberlist.Memberlist
 	*members
@@ -47,7 +47,7 @@ func (c *Connector) create(b mlnet.Binding) (mlnet.Cluster, error) {
 func (l *list) Join(target string) error {
 	n, err := l.Memberlist.Join([]string{target})
 	if err == nil && n != 1 {
-		return errors.New("memberlist joined nobody")
+		return errors.New("memberlist joined no node")
 	}
 	return err
 }

@@ -98,14 +98,14 @@ func (o Options) checkProfile() error {
 	return fmt.Errorf("unknown profile %q (known: %s, %s, %s)", o.Profile, LAN, WAN, Local)
 }
 
-// Run listens and takes part until ctx is done. When it cannot listen it says so once and tries again, after
+// Run listens and takes part until ctx is done. When it cannot listen it logs that once and tries again, after
 // 1 s doubling to 30 s, for ever. It returns when the listeners and all goroutines of this
 // connector have ended; memberlist's own follow within its probe timeout.
 func (c *Connector) Run(ctx context.Context) error { return c.node.Run(ctx) }
 
 // Connect joins the cluster of a peer. A name is resolved here and those of its addresses that are
 // no members yet are tried in order until one answers: behind a name that stands for many nodes
-// may be the other half of a split. The error tells of each. It returns [connector.ErrSelf] when all
+// may be the other half of a split. The error names each. It returns [connector.ErrSelf] when all
 // of them are our own, and [connector.ErrForeign] with the name of the other cluster.
 func (c *Connector) Connect(ctx context.Context, p peer.Peer) error { return c.node.Connect(ctx, p) }
 
@@ -115,8 +115,8 @@ func (c *Connector) Disconnect(context.Context, peer.Peer) error { return nil }
 // List returns the living members without this node.
 func (c *Connector) List(ctx context.Context) ([]peer.Peer, error) { return c.node.List(ctx) }
 
-// Leave tells the members that this node leaves on purpose, and returns when they were
-// told or ctx is done. Until Run is called anew the other methods return errors.
+// Leave announces to the members that this node leaves on purpose, and returns when the announcement
+// was sent or ctx is done. Until Run is called again the other methods return errors.
 func (c *Connector) Leave(ctx context.Context) error { return c.node.Leave(ctx) }
 
 // NodeConfig returns the node that this connector was made for.
@@ -129,7 +129,7 @@ func (c *Connector) Changes() <-chan struct{} { return c.node.Changes() }
 func (c *Connector) Gossips() bool { return true }
 
 // Self returns the advertised address and, with a listener on all interfaces, that too. Before the listener is
-// bound it returns what the configuration says already.
+// bound it returns the address of the configuration.
 func (c *Connector) Self() []peer.Peer { return c.node.Self() }
 
 // Memberlist returns what runs underneath, nil while nothing is bound: for metadata, user

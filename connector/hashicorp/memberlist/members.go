@@ -14,7 +14,7 @@ import (
 
 // members is the list of living members, kept from memberlist's callbacks. They run under memberlist's own
 // lock, so they touch this table and nothing else; and the nodes that memberlist.Members returns change
-// under their reader's hands, so nobody asks it.
+// under their reader's hands, so it is not called.
 type members struct {
 	self    string         // name of this node
 	public  netip.AddrPort // address of this node
@@ -47,7 +47,7 @@ func (m *members) NotifyLeave(n *memberlist.Node) {
 	m.changed()
 }
 
-// NotifyAlive refuses a node that nobody could list or dial.
+// NotifyAlive refuses a node that could not be listed or dialled.
 func (m *members) NotifyAlive(n *memberlist.Node) error {
 	if _, err := mlnet.AddrPort(n.Addr, n.Port); err != nil {
 		return err

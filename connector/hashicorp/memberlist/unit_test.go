@@ -23,7 +23,7 @@ func TestNewReportsEveryMistake(t *testing.T) {
 		t.Fatal("New accepted nonsense")
 	}
 	for _, want := range []string{
-		`node.name: the name of a node holds '\n'`, `node.advertise: advertised address "0.0.0.0": nobody can dial it`,
+		`node.name: the name of a node holds '\n'`, `node.advertise: advertised address "0.0.0.0" cannot be dialled`,
 		"node.tls: the connector memberlist does not honour this setting", `unknown profile "moon" (known: lan, wan, local)`,
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -13,7 +13,7 @@ import (
 )
 
 // guard decides who may come in. serf asks it about each node and about all nodes of a cluster
-// before it merges with that; it runs under memberlist's lock, so it asks nobody else.
+// before it merges with that; it runs under memberlist's lock, so it calls no other component.
 type guard struct {
 	self    string // name of this node
 	cluster string
@@ -27,7 +27,7 @@ var _ serf.MergeDelegate = (*guard)(nil)
 // otherCluster is how the refusal of a merge is recognised in what Join returns, which wraps nothing.
 const otherCluster = "is tagged as one of cluster "
 
-// NotifyMerge refuses nodes of another cluster and, when asked about one, a node that nobody could list or
+// NotifyMerge refuses nodes of another cluster and, when asked about one, a node that could not be listed or
 // dial. It looks for our own name too: after a restart at a new address the cluster refuses us until it
 // has found our former self dead, and serf would not ask again before its next full exchange.
 func (g *guard) NotifyMerge(all []*serf.Member) error {

@@ -103,15 +103,15 @@ func (o Options) checkProfile() error {
 	return fmt.Errorf("unknown profile %q (known: %s, %s, %s)", o.Profile, LAN, WAN, Local)
 }
 
-// Run listens and takes part until ctx is done. When it cannot listen it says so once and tries again, after
+// Run listens and takes part until ctx is done. When it cannot listen it logs that once and tries again, after
 // 1 s doubling to 30 s, for ever. It returns when the listeners and all goroutines of this connector have
-// ended. serf's own are told to end and cannot be awaited: they follow within the probe timeout, and one that forgets a member
+// ended. serf's own are asked to end and cannot be awaited: they follow within the probe timeout, and one that forgets a member
 // which was removed by force within 4 s. A serf that was shut down through [Connector.Serf] ends Run with an error.
 func (c *Connector) Run(ctx context.Context) error { return c.node.Run(ctx) }
 
 // Connect joins the cluster of a peer. A name is resolved here and those of its addresses that are
 // no members yet are tried in order until one answers: behind a name that stands for many nodes
-// may be the other half of a split. The error tells of each. It returns [connector.ErrSelf] when all
+// may be the other half of a split. The error names each. It returns [connector.ErrSelf] when all
 // of them are our own, and [connector.ErrForeign] when the node belongs to another cluster. User events
 // from before the join are not replayed.
 func (c *Connector) Connect(ctx context.Context, p peer.Peer) error { return c.node.Connect(ctx, p) }
@@ -122,9 +122,9 @@ func (c *Connector) Disconnect(context.Context, peer.Peer) error { return nil }
 // List returns the living members without this node. One that failed or is leaving is no living member.
 func (c *Connector) List(ctx context.Context) ([]peer.Peer, error) { return c.node.List(ctx) }
 
-// Leave tells the members that this node leaves on purpose, and returns when they were told, some 1 to 2 s later, or
-// ctx is done. serf cannot be stopped while it says goodbye, so Run, told to end meanwhile, waits for it: at most 7 s.
-// Until Run is called anew the other methods return errors.
+// Leave announces to the members that this node leaves on purpose, and returns when the announcement was sent, some 1 to 2 s
+// later, or ctx is done. serf cannot be stopped while it leaves, so a Run that is cancelled meanwhile waits for it: at most 7 s.
+// Until Run is called again the other methods return errors.
 func (c *Connector) Leave(ctx context.Context) error { return c.node.Leave(ctx) }
 
 // NodeConfig returns the node that this connector was made for.
@@ -137,7 +137,7 @@ func (c *Connector) Changes() <-chan struct{} { return c.node.Changes() }
 func (c *Connector) Gossips() bool { return true }
 
 // Self returns the advertised address and, with a listener on all interfaces, that too. Before the listener is
-// bound it returns what the configuration says already.
+// bound it returns the address of the configuration.
 func (c *Connector) Self() []peer.Peer { return c.node.Self() }
 
 // Serf returns what runs underneath, nil while nothing is bound: for tags, user events, queries, removing a failed

@@ -9,7 +9,7 @@ const ClusterTag = "convoke_cluster"
 // maxTags bounds all tags of a node, encoded, in bytes: memberlist's bound for metadata.
 const maxTags = 512
 
-// checkTags tells what is wrong with the tags that a program gives.
+// checkTags returns what is wrong with the tags that a program gives.
 func checkTags(tags map[string]string, clusterID string) error {
 	if _, ok := tags[ClusterTag]; ok {
 		return fmt.Errorf("the tag %q is set by the connector, give yours another name", ClusterTag)

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// broadcastTimeout bounds each of the two goodbyes of Leave: serf's and memberlist's.
+	// broadcastTimeout bounds each of the two announcements of Leave: serf's and memberlist's.
 	broadcastTimeout = 3 * time.Second
 	// maxEvents are buffered between serf and their reader. serf may forward a few of them after it shut
-	// down, when nobody reads any more; none of its goroutines is held up before that many.
+	// down, when there is no reader any more; none of its goroutines is held up before that many.
 	maxEvents = 1024
 )
 
@@ -86,15 +86,15 @@ func (u *underneath) Join(target string) error {
 		return u.foreign(err)
 	}
 	if n != 1 {
-		return errors.New("serf joined nobody")
+		return errors.New("serf joined no node")
 	}
 	u.announce(target)
 	return nil
 }
 
-// announce tells the members that this node joins on purpose, should they remember that it left; they notice
-// without it as well, only later. Who finds another at it leaves it to that one, so that nobody waits for a
-// node that fell silent after its first answer.
+// announce sends the members that this node joins on purpose, in case they remember that it left; they notice
+// without it as well, only later. If another announcement is in progress this one is skipped, so that no caller
+// waits for a node that fell silent after its first answer.
 func (u *underneath) announce(target string) {
 	if u.announcing.TryLock() {
 		defer u.announcing.Unlock()
@@ -102,7 +102,7 @@ func (u *underneath) announce(target string) {
 	}
 }
 
-// Leave tells the members that this node goes on purpose. It takes at most twice broadcastTimeout and a
+// Leave announces to the members that this node leaves on purpose. It takes at most twice broadcastTimeout and a
 // second, whatever the timeout: serf knows only one that is set when it starts.
 func (u *underneath) Leave(time.Duration) error { return u.serf.Leave() }
 

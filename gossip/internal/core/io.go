@@ -9,7 +9,7 @@ type LinkID uint64
 type Input interface{ input() }
 
 type (
-	// Tick says that time has passed; due no later than [Core.NextTick].
+	// Tick reports that time has passed; due no later than [Core.NextTick].
 	Tick struct{}
 
 	// LinkUp reports a stream whose handshake is over. Attempt is that of the Dial it answers, 0 if there was none: the peer
@@ -36,7 +36,7 @@ type (
 	// LinkDown reports the end of a stream. It needs not follow a Close.
 	LinkDown struct{ Link LinkID }
 
-	// DialFailed answers a Dial that brought no link. Refused: nobody listens there, so the process is dead.
+	// DialFailed answers a Dial that brought no link. Refused: no process listens there, so the process is dead.
 	DialFailed struct {
 		Attempt uint64
 		Refused bool
@@ -116,27 +116,27 @@ type (
 		Graceful bool
 	}
 
-	// Changed says that [Core.View] differs from before.
+	// Changed reports that [Core.View] differs from before.
 	Changed struct{}
 
-	// Judged says that a member became reachable, or ceased to be.
+	// Judged reports that a member became reachable, or ceased to be.
 	Judged struct {
 		ID string
 		Up bool
 	}
 
-	// Conflict says that another process has our name and a higher generation: it is the newer one and stays, this one is to
+	// Conflict reports that another process has our name and a higher generation: it is the newer one and stays, this one is to
 	// stop. The core has closed its links and does nothing more.
 	Conflict struct{ Generation uint64 }
 
-	// Renewed says that this node took a higher generation, because the cluster remembered one not below the old. The
+	// Renewed reports that this node took a higher generation, because the cluster remembered one not below the old. The
 	// shell uses it in handshakes from now on.
 	Renewed struct{ Generation uint64 }
 
-	// Paused says that this process was not running for a while, and that no deadline was moved by it.
+	// Paused reports that this process was not running for a while, and that no deadline was moved by it.
 	Paused struct{ For time.Duration }
 
-	// Removed says that somebody removed this node from the cluster. The core has closed its links and does nothing more.
+	// Removed reports that somebody removed this node from the cluster. The core has closed its links and does nothing more.
 	Removed struct{}
 
 	// Remember says what of a member a shell keeps over a restart, if it keeps anything.
@@ -153,10 +153,10 @@ type (
 		Floor Stamp // tombstones of the shared map up to it are gone
 	}
 
-	// Exchanged says that this node has all that the peer of a link had when the link began. It comes once for each link.
+	// Exchanged reports that this node has all that the peer of a link had when the link began. It comes once for each link.
 	Exchanged struct{ Link LinkID }
 
-	// Forget says that a member is to be forgotten.
+	// Forget reports that a member is to be forgotten.
 	Forget struct{ ID string }
 
 	// RememberShared says which entry of the shared map is to be kept, in place of the one with its key.
@@ -165,13 +165,13 @@ type (
 		Restored bool // it is from Restore, so it is kept already
 	}
 
-	// ForgetShared says that a key of the shared map is gone for good.
+	// ForgetShared reports that a key of the shared map is gone for good.
 	ForgetShared struct {
 		Space Space
 		Key   string
 	}
 
-	// Rejected says that something a peer sent broke a limit or a rule and was dropped.
+	// Rejected reports that something a peer sent broke a limit or a rule and was dropped.
 	Rejected struct {
 		Link   LinkID
 		Reason string

@@ -70,7 +70,7 @@ func (e *Entry) cost() int { return entryCost + len(e.Key) + len(e.Value) }
 // slotsPerMember bounds the places of nodes that are known only from the links of others.
 const slotsPerMember = 4
 
-// admits tells whether a record may be added for a node that has none.
+// admits reports whether a record may be added for a node that has none.
 func (s *store) admits() bool { return s.known < s.limits.Members }
 
 // hasRoom reports whether a node has a record, or one may be added for it; in a full table another one may have to go for it.

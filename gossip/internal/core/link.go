@@ -318,7 +318,7 @@ func (c *Core) tend(l *link) {
 	c.reportExchanged(l)
 }
 
-// unwanted tells whether neither end has wanted a link for five heartbeats, and it is not so new that minds may change. While a
+// unwanted reports whether neither end has wanted a link for five heartbeats, and it is not so new that minds may change. While a
 // verdict is held back the rings are those of before, and the link may be one that the survivors hang on.
 func (c *Core) unwanted(l *link) bool {
 	now := c.now()

@@ -142,7 +142,7 @@ func (c *Core) LinkInfos() []LinkInfo {
 	return all
 }
 
-// Linked tells whether this node holds a link to another one that has passed its hysteresis, so that it is published or about
+// Linked reports whether this node holds a link to another one that has passed its hysteresis, so that it is published or about
 // to be.
 func (c *Core) Linked(n NodeID) bool {
 	t := c.store.byNode[n]

@@ -25,7 +25,7 @@ func (c *Core) isBanned(id string) bool {
 	return c.shared.find(SpaceMember, id).Removes(c.clusterTime())
 }
 
-// ErrUnknownMember says that nobody of that name is known.
+// ErrUnknownMember means that nobody of that name is known.
 var ErrUnknownMember = errors.New("no member of that name is known")
 
 // CheckRemove returns why a member cannot be removed, nil if it can.

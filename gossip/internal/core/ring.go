@@ -30,7 +30,7 @@ type rings struct {
 	turnAt time.Duration // when the unreachable ones take turns
 }
 
-// ringSoon has the neighbours worked out anew: at once if a link was lost; otherwise when nothing has changed for half a second,
+// ringSoon has the neighbours worked out again: at once if a link was lost; otherwise when nothing has changed for half a second,
 // or after two, since neighbours chosen in the middle of a join storm are gone with the next record.
 func (c *Core) ringSoon(lost bool) {
 	r, now := &c.ring, c.now()

@@ -3,7 +3,7 @@ package core
 import "time"
 
 // verdict is who is up: exactly those that can be reached from us over links that both ends publish. It is a function of the
-// records, worked out anew after a change and never remembered, so there is nothing to refute and the first working link between
+// records, worked out again after a change and never remembered, so there is nothing to refute and the first working link between
 // two halves makes one cluster of them.
 type verdict struct {
 	up      int // members that are up, we included
@@ -22,7 +22,7 @@ func (v *verdict) reset(self *slot) {
 }
 
 // relink takes note that the links in a record changed. New links can only add members and are followed at once; lost ones have
-// all worked out anew, a little later since they come in groups.
+// all worked out again, a little later since they come in groups.
 func (c *Core) relink(t *slot, lost bool) {
 	c.stale = true
 	if lost {
@@ -160,10 +160,10 @@ func (c *Core) spares(t *slot, held bool) bool {
 	return now-t.missed < c.cfg.Hold
 }
 
-// reached tells whether a member is up and not merely spared.
+// reached reports whether a member is up and not merely spared.
 func (s *slot) reached() bool { return s.up && s.missed == 0 }
 
-// disowned tells whether a member that can be reached has taken back its link to t.
+// disowned reports whether a member that can be reached has taken back its link to t.
 func (c *Core) disowned(t *slot) bool {
 	for _, own := range t.rec.links {
 		p := c.store.byNode[own.Node]

@@ -18,7 +18,7 @@ func members(n *Node) []core.Member {
 // member returns what a node knows of a name.
 func member(n *Node, id string) (core.Member, bool) { return n.Core.Member(id) }
 
-// checkMembers compares what a core says of its members, change by change, with what its records make.
+// checkMembers compares what a core reports of its members, change by change, with what its records make.
 func (n *Node) checkMembers() error {
 	n.Core.Show(n.shown)
 	return n.Core.CheckMembers(n.shown)

@@ -59,7 +59,7 @@ type outline struct {
 	pending bool
 }
 
-// changed tells whether any view may differ from the last check.
+// changed reports whether any view may differ from the last check.
 func (k *Checker) changed() bool {
 	k.seen = append(k.seen, make([]outline, len(k.w.Nodes)-len(k.seen))...)
 	changed := false
@@ -132,7 +132,7 @@ func (k *Checker) Err() error {
 // healthy reports whether a process runs and is not frozen.
 func (k *Checker) healthy(n *Node) bool { return n.Running() && n.stalled <= k.w.Now && n.Gone == "" }
 
-// equalHashEqualView: who has the same hash has the same records; and if they are up to each other, the same members up.
+// equalHashEqualView: nodes with the same hash have the same records; and if they are up to each other, the same members up.
 func (k *Checker) equalHashEqualView() error {
 	if !k.changed() {
 		return nil
@@ -175,7 +175,7 @@ func sameView(a, b *Node) error {
 	return nil
 }
 
-// Agreed tells whether all running nodes have the same records and have exactly each other up.
+// Agreed reports whether all running nodes have the same records and have exactly each other up.
 func (w *World) Agreed() bool {
 	var first *Node
 	running := 0

@@ -323,7 +323,7 @@ func (l *Ledger) ended(wr *write) bool {
 	return core.MomentAt(l.w.base.Add(l.w.slowest())) > wr.ends.Add(ttlSlack)
 }
 
-// short is the part of a value that tells writes apart.
+// short is the part of a value that distinguishes writes.
 func short(value string) string { return strings.TrimRight(value, " ") }
 
 // tied reports whether two nodes wrote a key at one stamp, so that the value may be that of the other.

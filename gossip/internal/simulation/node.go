@@ -23,7 +23,7 @@ type Node struct {
 	ID    string
 	Addr  string
 	Core  *core.Core
-	shown map[string]core.Member // members as the core says that they change; made anew with each core
+	shown map[string]core.Member // members as the core reports their changes; made again with each core
 	Count Counters
 
 	world    *World
@@ -52,7 +52,7 @@ type Node struct {
 	Gone       string        // why it stopped by itself
 }
 
-// Running tells whether the node's process runs.
+// Running reports whether the node's process runs.
 func (n *Node) Running() bool { return n.state == running }
 
 // Start starts the process; seeds are addresses to join.
@@ -186,7 +186,7 @@ func (n *Node) Vanish() {
 	clear(n.streams)
 }
 
-// Leave says goodbye and ends the process.
+// Leave announces that the node leaves and ends the process.
 func (n *Node) Leave() {
 	n.world.trace("%s leaves", n.ID)
 	n.step(core.Leave{})

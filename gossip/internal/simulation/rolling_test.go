@@ -46,7 +46,7 @@ func replaceAll(t *testing.T, size int, seed uint64) {
 	}
 }
 
-// together tells whether all running nodes have exactly each other up.
+// together reports whether all running nodes have exactly each other up.
 func together(w *World, v *Watch) bool {
 	for _, a := range w.Nodes {
 		for _, b := range w.Nodes {

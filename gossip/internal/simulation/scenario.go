@@ -52,7 +52,7 @@ type player struct {
 	out strings.Builder
 }
 
-func (p *player) say(line string) { p.out.WriteString("  " + line + "\n") }
+func (p *player) printLine(line string) { p.out.WriteString("  " + line + "\n") }
 
 // play does one command.
 func (p *player) play(f []string) error {
@@ -66,7 +66,7 @@ func (p *player) play(f []string) error {
 	case f[0] == "heal":
 		p.w.Heal()
 	case f[0] == "agree":
-		p.say(fmt.Sprintf("%8.3f agreed: %v", p.w.Now.Seconds(), p.w.Agreed()))
+		p.printLine(fmt.Sprintf("%8.3f agreed: %v", p.w.Now.Seconds(), p.w.Agreed()))
 	case len(f) < 2:
 		return fmt.Errorf("unknown command, or one that lacks an argument")
 	case f[0] == "run":
@@ -104,7 +104,7 @@ func (p *player) world(f []string) error {
 		return err
 	}
 	s := DefaultSettings(n, seed)
-	s.Trace = p.say
+	s.Trace = p.printLine
 	p.w = New(s)
 	p.w.OnOutput = func(n *Node, o core.Output) {
 		switch o := o.(type) {
@@ -188,9 +188,9 @@ func (p *player) view(n *Node) {
 		if m.Keys.Len() > 0 {
 			line += fmt.Sprint(", ", maps.Collect(m.Keys.From("")))
 		}
-		p.say(line)
+		p.printLine(line)
 	}
 	if reachesNone(n) {
-		p.say(n.ID + " is isolated")
+		p.printLine(n.ID + " is isolated")
 	}
 }

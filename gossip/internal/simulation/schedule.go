@@ -230,7 +230,7 @@ func (s *Schedule) last() {
 // discover does what the discovery of an application does. Those that reach no others get the address of a running node: the addresses
 // they know may all belong to members that left, or are gone, and in a full table those that are gone for long make room for others.
 // And of parts of the cluster that have never heard of each other, a node of each gets an address of the first part: no protocol
-// can find a member that nobody names.
+// can find a member that no address list names.
 func (s *Schedule) discover() {
 	part := s.w.acquainted()
 	for _, n := range s.w.Nodes {

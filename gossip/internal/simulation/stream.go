@@ -144,7 +144,7 @@ func (w *World) occupy(f core.Frame) (waits time.Duration) {
 	return begins - w.Now
 }
 
-// reset tells end i, if it can be reached, that the other end is gone.
+// reset signals end i, if it can be reached, that the other end is gone.
 func (s *stream) reset(i int) {
 	n := s.node[i]
 	w := n.world
@@ -258,7 +258,7 @@ func (a *attempt) accepted() {
 	}
 	s := w.stream(n, m)
 	m.streams[s.link[1]] = s
-	aged := [2]bool{n.Core.Aged(), m.Core.Aged()} // as the hellos say
+	aged := [2]bool{n.Core.Aged(), m.Core.Aged()} // as the hellos report
 	b := 2*header + 60 + len(n.ID) + len(m.ID)
 	w.Count.Bytes += b
 	w.Count.Messages += 2

@@ -51,7 +51,7 @@ func (v *Watch) set(observer, subject int, up bool) {
 	v.Deaths = append(v.Deaths, Death{observer, subject, v.w.Now})
 }
 
-// Up tells whether subject is up to observer.
+// Up reports whether subject is up to observer.
 func (v *Watch) Up(observer, subject int) bool { return v.up[observer*len(v.w.Nodes)+subject] }
 
 // Forget drops what a node that no longer runs saw, so that it is not counted.
@@ -65,7 +65,7 @@ func (v *Watch) Forget(observer int) {
 	}
 }
 
-// Complete tells whether every running node has every other running node up, and nobody else.
+// Complete reports whether every running node has every other running node up, and no others.
 func (v *Watch) Complete() bool {
 	r := 0
 	for _, n := range v.w.Nodes {

@@ -127,7 +127,7 @@ func (w *World) After(d time.Duration, n *Node, do func()) {
 	heap.Push(&w.queue, event{w.Now + d, w.seq, n, do})
 }
 
-// Run lets d pass, or less if stop says so after some event; it tells whether stop did.
+// Run lets d pass, or less if stop returns true after an event; it reports whether stop did.
 func (w *World) Run(d time.Duration, stop func() bool) bool {
 	end := w.Now + d
 	for len(w.queue) > 0 && w.queue[0].at <= end {

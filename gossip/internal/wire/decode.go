@@ -13,7 +13,7 @@ import (
 const maxReason = 255
 
 // maxItems bounds the records of a digest, and the records and the entries of a delta: empty ones take 2 bytes on the wire and fifty
-// times that in memory. Who splits deltas at 64 KiB stays far below.
+// times that in memory. A sender that splits deltas at 64 KiB stays far below.
 const maxItems = 1 << 15
 
 // maxAddr is the longest address, in bytes: a name of 253, a port and brackets.

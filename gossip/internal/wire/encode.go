@@ -122,7 +122,7 @@ func appendHello(b []byte, f *core.Hello) []byte {
 	return appendBool(b, helloAged, f.Aged)
 }
 
-// appendRefuse cuts a reason that is too long: half of it says more than a broken frame.
+// appendRefuse cuts a reason that is too long: half of it is more useful than a broken frame.
 func appendRefuse(b []byte, f *core.Refuse) []byte {
 	return appendString(b, refuseReason, f.Reason[:min(len(f.Reason), maxReason)])
 }

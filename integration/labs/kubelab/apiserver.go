@@ -69,7 +69,7 @@ func (s *apiServer) flags() []string {
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + key,
 		"--service-account-signing-key-file=" + key,
-		"--disable-admission-plugins=ServiceAccount", // nobody makes the account "default" of a namespace
+		"--disable-admission-plugins=ServiceAccount", // no controller makes the account "default" of a namespace
 		"--service-cluster-ip-range=10.96.0.0/16,fd96::/112",
 		"--shutdown-delay-duration=0s",
 		"--enable-priority-and-fairness=false",
@@ -129,7 +129,7 @@ func newKey() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), nil
 }
 
-// awaitReady waits until the server says that it is ready.
+// awaitReady waits until the server reports that it is ready.
 func (s *apiServer) awaitReady(ctx context.Context) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

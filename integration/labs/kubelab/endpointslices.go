@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	endpointsPerSlice = 100 // as in every cluster that was not told otherwise
+	endpointsPerSlice = 100 // as in every cluster that is not configured otherwise
 	workers           = 5
 )
 

@@ -48,5 +48,5 @@ func (e *etcd) compact(ctx context.Context) (int64, error) {
 	return revision, err
 }
 
-// close ends the store. The API server is its client to the end of the process, so nobody waits for that.
+// close ends the store. The API server is its client to the end of the process, so its end is not waited for.
 func (e *etcd) close() { e.Server.HardStop() }

@@ -1,5 +1,5 @@
 // Command kubelab is a Kubernetes control plane as small as it can be: etcd, the API server and the
-// controller of EndpointSlices in one process. There is no scheduler and no kubelet: who uses it writes
+// controller of EndpointSlices in one process. There is no scheduler and no kubelet: its user writes
 // the pods, their addresses and their conditions.
 //
 // When the API server is ready it prints one line of JSON, see [ready]. Started again with the
@@ -29,7 +29,7 @@ const (
 	commandTimeout = 20 * time.Second
 )
 
-// ready is the line that tells how to reach the API server.
+// ready is the line that describes how to reach the API server.
 type ready struct {
 	URL        string `json:"url"`
 	CA         string `json:"ca"`         // file: PEM
@@ -113,7 +113,7 @@ func obey(e *etcd, out *json.Encoder) error {
 	return lines.Err()
 }
 
-// freePort returns a port that nobody used a moment ago.
+// freePort returns a port that was free a moment ago.
 func freePort(bind string) (int, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(bind, "0"))
 	if err != nil {

@@ -63,7 +63,7 @@ func parseAdvertise(s string) (hostPort, error) {
 	case err != nil:
 		return hostPort{}, fmt.Errorf("advertised address %q: %w", s, err)
 	case hp.unspecified():
-		return hostPort{}, fmt.Errorf("advertised address %q: nobody can dial it", s)
+		return hostPort{}, fmt.Errorf("advertised address %q cannot be dialled", s)
 	}
 	return hp, nil
 }
@@ -84,17 +84,17 @@ func parseHostPort(host, port string) (hostPort, error) {
 	return hostPort{host: host, port: uint16(n)}, err
 }
 
-// AddrPort returns where a node says it is.
+// AddrPort returns the address that a node advertises.
 func AddrPort(host net.IP, port uint16) (netip.AddrPort, error) {
 	ip, ok := netip.AddrFromSlice(host)
 	ip = ip.Unmap()
 	if !ok || ip.IsUnspecified() || ip.IsMulticast() || port == 0 {
-		return netip.AddrPort{}, fmt.Errorf("nobody can dial %v port %d", host, port)
+		return netip.AddrPort{}, fmt.Errorf("%v port %d cannot be dialled", host, port)
 	}
 	return netip.AddrPortFrom(ip, port), nil
 }
 
-// CheckName tells what is wrong with the name of a node.
+// CheckName returns what is wrong with the name of a node.
 func CheckName(name string) error {
 	switch {
 	case name == "":

@@ -23,7 +23,7 @@ const (
 
 // Connect joins the cluster of a peer. A name is resolved here and those of its addresses that are
 // no members yet are tried in order until one answers: behind a name that stands for many nodes
-// may be the other half of a split. The error tells of each. It returns [connector.ErrSelf] when all
+// may be the other half of a split. The error names each. It returns [connector.ErrSelf] when all
 // of them are our own, and [connector.ErrForeign] with the name of the other cluster.
 func (n *Node) Connect(ctx context.Context, p peer.Peer) error {
 	target, err := peer.Addr(p.Addr)
@@ -118,7 +118,7 @@ func (s *session) joinOne(ctx context.Context, addr netip.AddrPort) error {
 
 // exchange swaps the full state with the node at an address; that is what memberlist's Join does.
 func (s *session) exchange(ctx context.Context, addr netip.AddrPort) error {
-	// memberlist passes the name before the slash to the transport, unseen by anybody else.
+	// memberlist passes the name before the slash to the transport, and no other code sees it.
 	// No member carries one like it: it is not printable.
 	name := "\x00join-" + strconv.FormatUint(s.tries.Add(1), 10)
 	try := &attempt{ctx: ctx, addr: addr}
@@ -130,7 +130,7 @@ func (s *session) exchange(ctx context.Context, addr netip.AddrPort) error {
 	return explain(ctx, try, err)
 }
 
-// explain makes the error of a join tell what happened and, where we know it, what to do.
+// explain returns the error of a join with what happened and, where we know it, what to do.
 func explain(ctx context.Context, try *attempt, err error) error {
 	conn := try.conn
 	switch {
@@ -196,8 +196,8 @@ func oneLine(err error) string {
 	return text
 }
 
-// Leave tells the members that this node leaves on purpose, and returns when they were
-// told or ctx is done. Until Run is called anew the other methods return errors.
+// Leave announces to the members that this node leaves on purpose, and returns when the announcement
+// was sent or ctx is done. Until Run is called again the other methods return errors.
 func (n *Node) Leave(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("leave: %w", err)

@@ -21,7 +21,7 @@ func labelHeader(label string) []byte {
 	return append([]byte{labelByte, byte(len(label))}, label...)
 }
 
-// errNoLabel says that a stream starts with something else than a header.
+// errNoLabel means that a stream starts with something else than a header.
 var errNoLabel = errors.New("no label")
 
 // readLabel reads a header and nothing beyond it.

@@ -61,7 +61,7 @@ func (d *Damper) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 	case strings.Contains(line, "Conflicting address for"):
-		return len(p), nil // clash says it better
+		return len(p), nil // clash has the better message
 	default:
 		held, ok := d.lines.AllowCount(kindOf(line), time.Now())
 		if !ok {

@@ -26,7 +26,7 @@ type Cluster interface {
 	// Join swaps the full state with the node at one address, in the form "name/host:port"; the
 	// name must reach the transport.
 	Join(target string) error
-	// Leave tells the members that this node goes on purpose. It returns soon after the timeout.
+	// Leave announces to the members that this node leaves on purpose. It returns soon after the timeout.
 	Leave(timeout time.Duration) error
 	// Shutdown ends everything but the transport.
 	Shutdown() error
@@ -47,7 +47,7 @@ type Binding struct {
 	Public    netip.AddrPort // advertised
 	Transport *Transport
 	Logger    *log.Logger // for memberlist and serf
-	Damper    *Damper     // for everybody else; Logger writes to it
+	Damper    *Damper     // for all other users; Logger writes to it
 	Changed   func()      // to be called when a member came or went; does not block
 	NameTaken func()      // to be called when a member believes our name to live elsewhere; does not block
 }
@@ -60,7 +60,7 @@ type Config struct {
 	Start func(Binding) (Cluster, error)
 }
 
-// Node is a connector on a [Cluster]; package connector says what its methods do.
+// Node is a connector on a [Cluster]; package connector documents its methods.
 type Node struct {
 	First time.Duration // wait after the first bind that failed; set before Run
 	Names Resolver      // set before Run
@@ -81,13 +81,13 @@ type Node struct {
 var (
 	ErrNotRunning = errors.New("not running: Run was not called or has ended")
 	ErrRunning    = errors.New("Run was called while it runs")
-	ErrLeft       = errors.New("this node has left its cluster; Run must be called anew to return")
+	ErrLeft       = errors.New("this node has left its cluster; call Run again to return")
 
 	errStarting = errors.New("still starting to listen")
 	errEnded    = errors.New("it was shut down from outside")
 )
 
-// prefix makes an error tell what it comes from.
+// prefix adds to an error what it comes from.
 func prefix(kind string, err error) error { return fmt.Errorf("%s: %w", kind, err) }
 
 func (n *Node) err(err error) error { return prefix(n.config.Kind, err) }
@@ -145,7 +145,7 @@ func (n *Node) List(ctx context.Context) ([]peer.Peer, error) {
 func (n *Node) Changes() <-chan struct{} { return n.changes }
 
 // Self returns the advertised address and, with a listener on all interfaces, that too. Before the listener is
-// bound it returns what the configuration says already.
+// bound it returns the address of the configuration.
 func (n *Node) Self() []peer.Peer {
 	n.mu.Lock()
 	s := n.session

@@ -26,7 +26,7 @@ const (
 	TCPTimeout = 5 * time.Second
 )
 
-// Run listens and takes part until ctx is done. When it cannot listen it says so once and tries again, after
+// Run listens and takes part until ctx is done. When it cannot listen it logs that once and tries again, after
 // 1 s doubling to 30 s, for ever. It returns when the listeners and all goroutines of this
 // connector have ended; memberlist's own follow within its probe timeout. A cluster that shut down by itself ends it too.
 func (n *Node) Run(ctx context.Context) error {

@@ -144,7 +144,7 @@ func (s *session) close() {
 	s.tasks.Wait()
 	s.calls.Wait() // memberlist panics when Leave meets Shutdown
 	_ = s.cluster.Shutdown()
-	_ = s.transport.Shutdown() // waits also when somebody else shut the cluster down
+	_ = s.transport.Shutdown() // waits also when another caller shut the cluster down
 }
 
 // isSelf reports whether an address is ours: advertised, bound, or, with a listener on all

@@ -41,7 +41,7 @@ func addrPort(a *net.TCPAddr) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 }
 
-// tracked is a connection that tells its transport when it is closed.
+// tracked is a connection that notifies its transport when it is closed.
 type tracked struct {
 	net.Conn
 	once   sync.Once
@@ -71,7 +71,7 @@ type outConn struct {
 	self    atomic.Bool // the other end turned out to be ourselves
 	checked bool        // the first byte was seen
 	foreign bool        // another cluster answered:
-	label   string      // this one, "" if it did not say
+	label   string      // this one, "" if it sent none
 	lastErr error       // of the first read or write that failed
 }
 
@@ -126,7 +126,7 @@ func (c *outConn) note(err error) {
 	}
 }
 
-// refuse answers a stream of another cluster with our label. It waits for the caller to hang up, because
+// refuse answers a stream of another cluster with our label. It waits for the caller to close the stream, because
 // closing a stream with unread data resets it and may destroy the answer.
 func refuse(c net.Conn, own string) {
 	_ = c.SetDeadline(time.Now().Add(verdictTimeout))

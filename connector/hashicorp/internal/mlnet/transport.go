@@ -81,7 +81,7 @@ func (t *Transport) accept() {
 				})
 			default:
 				_ = c.Close()
-				t.log.Warn("too many callers that say nothing, stream closed", "addr", c.RemoteAddr().String())
+				t.log.Warn("too many callers that send nothing, stream closed", "addr", c.RemoteAddr().String())
 			}
 		}
 	}
@@ -133,7 +133,7 @@ func peekLabel(br *bufio.Reader) (string, error) {
 }
 
 // fromSelf reports whether an inbound stream is the other end of one that we dialled, and
-// tells the dialling side.
+// notifies the dialling side.
 func (t *Transport) fromSelf(c net.Conn) bool {
 	key, ok := tupleOf(c)
 	if !ok {
@@ -234,7 +234,7 @@ func (t *Transport) Shutdown() error {
 func (t *Transport) shutdown() {
 	var drain sync.WaitGroup
 	stop := make(chan struct{})
-	drain.Go(func() { // the listeners may be about to hand a packet to nobody
+	drain.Go(func() { // the listeners may still hand over a packet that has no reader
 		for {
 			select {
 			case <-t.NetTransport.PacketCh():

@@ -374,7 +374,7 @@ func TestWhatOthersWroteCannotSpoilATerminal(t *testing.T) {
 		"\xff":                   `"\xff"`,
 		strings.Repeat("x", 100): strings.Repeat("x", 80) + "... (100 bytes)",
 	} {
-		if got := shown(in); got != want {
+		if got := displayText(in); got != want {
 			t.Errorf("shown(%q) = %s, want %s", in, got, want)
 		}
 	}
