@@ -140,7 +140,7 @@ func (n *Network) advance(s *stream) {
 	}
 }
 
-// terminate ends a stream: what is on its way is lost, and the sender learns of it after d.
+// terminate ends a stream: what is on its way is lost, and the sender is notified after d.
 func (n *Network) terminate(s *stream, d time.Duration) {
 	s.terminated, s.queue = true, nil
 	if s.from.running && s.from.life == s.lives[0] {

@@ -1,5 +1,5 @@
 // Package sim simulates hosts, their clocks and the network between them in virtual time, for the simulations of deterministic
-// cores. It knows nothing of what the hosts run: that is given as functions.
+// cores. What the hosts run is given as functions.
 //
 // A [World] has a queue of events and one random source, so that one seed decides everything. Hosts freeze, crash and restart;
 // their clocks have rates, steps and suspends of their own. Streams between two hosts are ordered and break as TCP's do.

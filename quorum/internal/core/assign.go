@@ -65,8 +65,8 @@ func (l *leader) liveSessions(c *Core) []uint64 {
 	return out
 }
 
-// warm reports whether the leader knows enough to plan: every session has renewed, or had the time to. Before that it
-// would take those it has not heard yet for dead and give all shards to a few.
+// warm reports whether the leader has enough information to plan: every session has renewed, or had the time to. Before that it
+// would take sessions that have not renewed yet for dead and give all shards to a few.
 func (l *leader) warm(c *Core) bool {
 	if c.now.Running-l.since > c.cfg.Lease/4 {
 		return true
@@ -108,7 +108,7 @@ func (l *leader) planDue(c *Core) {
 	a.again(c)
 }
 
-// planGroup plans one group. Package plan knows members, by a hash of their names, so that a restarted one is given what it had.
+// planGroup plans one group. Package plan identifies members by a hash of their names, so that a restarted one is given what it had.
 func (l *leader) planGroup(c *Core, g *Group) {
 	p := newPlanning(c.raft.state.table, g, l.assign.live)
 	target := plan.Plan(p.current, p.members, g.Copies)

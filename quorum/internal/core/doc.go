@@ -13,7 +13,7 @@
 //     it is durable.
 //   - election.go: when to campaign. Followers never tick raft, whose election timer takes its randomness from crypto/rand.
 //   - voters.go, voterprogress.go, view.go: which members are voters.
-//   - table.go, tableapply.go, kvmap.go, snapshot.go: what the log says. All voters apply the same entries; every other member
+//   - table.go, tableapply.go, kvmap.go, snapshot.go: the state that the log determines. All voters apply the same entries; every other member
 //     replays those of the table, which the leader streams to it.
 //   - leader.go, proposals.go, renewals.go, expiry.go, assign.go, planning.go, revoke.go, stream.go, requests.go: what a leader does.
 //   - member.go, leaderhint.go, lease.go, works.go, tablelearn.go, memberrequests.go: what a member does with its session.

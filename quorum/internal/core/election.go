@@ -8,16 +8,16 @@ import (
 
 // election decides when this voter campaigns.
 //
-// Followers never tick raft. Its own election timer draws from crypto/rand, so that no run could be repeated, and knows nothing of
-// what the membership core knows. Instead a voter that does not hear its leader for one to two times 500 ms, or whose
-// membership core judges the leader down, forgets the leader and campaigns. The leader itself ticks: heartbeats, and a check
+// Followers never tick raft. Its own election timer draws from crypto/rand, so that no run could be repeated, and cannot use the
+// verdicts of the membership core. Instead a voter that receives nothing from its leader for one to two times 500 ms, or whose
+// membership core judges the leader down, calls ForgetLeader and Campaign. The leader itself ticks: heartbeats, and a check
 // that a quorum answers. A wrong verdict costs an election and disturbs no holder, since leases outlive leaders; so the timer may be short.
 //
-// Who is no voter by its own log runs the timer too, though it cannot campaign: it must forget a leader that is dead, or it
-// would refuse its vote to the one who could make it a voter (a follower that knows a leader ignores candidates).
+// A member that is not a voter by its own log runs the timer too, though it cannot campaign: it must give up a dead leader, or it
+// would refuse its vote to the candidate that could make it a voter (a follower with a leader ignores candidates).
 type election struct {
 	at       time.Duration // of Now.Running
-	attempts int           // campaigns since a leader was last heard
+	attempts int           // campaigns since the last message of a leader
 	term     uint64        // of the vote this voter is asking for
 	since    time.Duration // when it asked first
 }
@@ -25,8 +25,8 @@ type election struct {
 // start begins the timer. The first voters of a birth campaign in turn, so that the first leader is there at once.
 func (e *election) start(c *Core) { e.at = c.now.Running + c.turn() }
 
-// heard notes that the leader lives.
-func (e *election) heard(c *Core) {
+// reset notes that the leader lives.
+func (e *election) reset(c *Core) {
 	e.attempts = 0
 	e.at = c.now.Running + silence + c.jitter(silence)
 }
@@ -50,7 +50,7 @@ func (e *election) due(c *Core) {
 	r := c.raft
 	switch status := r.node.BasicStatus(); {
 	case status.RaftState == raft.StateLeader:
-		e.heard(c)
+		e.reset(c)
 		return
 	case status.RaftState == raft.StateCandidate && e.term != status.GetTerm():
 		e.term, e.since = status.GetTerm(), c.now.Running

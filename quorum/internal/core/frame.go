@@ -84,7 +84,7 @@ type (
 		At    uint64 // of a read: the index up to which everything was applied
 	}
 
-	// NotLeaderFrame answers what only a leader can do. Leader is the name of the one it knows, or "".
+	// NotLeaderFrame answers what only a leader can do. Leader is the name of the leader that the sender follows, or "".
 	NotLeaderFrame struct {
 		Birth  Birth
 		Term   uint64

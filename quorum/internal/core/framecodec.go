@@ -53,7 +53,7 @@ func AppendFrame(b []byte, f Frame) []byte {
 }
 
 // ParseFrame is the inverse of [AppendFrame]. It allocates no more than a small multiple of the bytes that are there; the
-// result refers to them. An error says what was wrong with the format.
+// result refers to them. Its error describes what is wrong with the format.
 func ParseFrame(b []byte) (Frame, error) {
 	if len(b) > MaxFrame {
 		return nil, fmt.Errorf("%w: a frame of %d bytes, at most %d are allowed", errFormat, len(b), MaxFrame)

@@ -12,7 +12,7 @@ const (
 	maxWrites = 4096
 )
 
-// leader is what a voter does and knows while it leads. All of it may be lost at any time: what matters is in the log.
+// leader is the state of a voter while it leads. All of it may be lost at any time: what matters is in the log.
 type leader struct {
 	term  uint64
 	since time.Duration // when it was elected, or ran again after a pause
@@ -40,7 +40,7 @@ type leader struct {
 	lostSnapshots                   []uint64
 }
 
-// leadershipChanged follows raft: this voter leads, ceased to, or follows somebody else.
+// leadershipChanged follows raft: this voter leads, ceased to, or follows another voter.
 func (c *Core) leadershipChanged() {
 	status := c.raft.node.BasicStatus()
 	leads := status.RaftState == raft.StateLeader
@@ -56,7 +56,7 @@ func (c *Core) leadershipChanged() {
 		c.tickAt = c.now.Running + tick
 		c.emit(Leading{Term: c.lead.term})
 	case !leads && status.Lead != 0:
-		c.election.heard(c)
+		c.election.reset(c)
 	}
 }
 
@@ -104,7 +104,7 @@ func (l *leader) next(c *Core) time.Duration {
 	return min(l.expireAt, l.votersAt, l.assign.at)
 }
 
-// linkDown forgets how far a member's table is: its next renewal names it.
+// linkDown notes that frames to a member may be lost: its next renewal names how far its table is.
 func (l *leader) linkDown(_ *Core, peer string) {
 	for _, s := range l.streams {
 		if s.name == peer {

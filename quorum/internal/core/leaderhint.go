@@ -44,7 +44,7 @@ func (m *member) follow(c *Core, leader string, term uint64) {
 	}
 }
 
-// followRaft takes up the leader that a voter knows first hand.
+// followRaft takes up the leader that this voter follows.
 func (m *member) followRaft(c *Core) {
 	if c.raft == nil {
 		return

@@ -2,7 +2,7 @@ package core
 
 import "google.golang.org/protobuf/encoding/protowire"
 
-// opKind says what an operation of the log does. The numbers are part of the format of logs on disk.
+// opKind is the kind of an operation of the log. The numbers are part of the format of logs on disk.
 type opKind uint64
 
 const (

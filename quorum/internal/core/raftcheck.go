@@ -40,7 +40,7 @@ func (c *Core) receiveRaft(from string, f *RaftFrame) {
 	c.noteVoter(m.GetFrom(), from)
 	_ = c.raft.node.Step(m) // what is outdated or not for this state is refused, which is normal
 	if lead, _ := c.raft.lead(); lead == m.GetFrom() && fromLeader(m.GetType()) {
-		c.election.heard(c)
+		c.election.reset(c)
 	}
 }
 

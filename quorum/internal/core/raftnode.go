@@ -58,7 +58,7 @@ func (c *Core) newRaft(d Saved) (*raftNode, error) {
 	return r, err
 }
 
-// firstLog is how the log of a birth begins at each of its first voters: with a snapshot at index 1, so that whoever comes later needs
+// firstLog is how the log of a birth begins at each of its first voters: with a snapshot at index 1, so that a voter that comes later needs
 // a snapshot too, and never finds entries of a past without voters.
 func firstLog(b Birth, voters []Voter) *Saved {
 	s := newState(b)

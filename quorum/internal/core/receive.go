@@ -2,7 +2,7 @@ package core
 
 import "slices"
 
-// found takes the birth. The first voters begin their log, everybody else waits for what comes.
+// found takes the birth. The first voters begin their log, all other members wait for the leader.
 func (c *Core) found(in Found) {
 	if c.birth != 0 || in.Birth == 0 {
 		return
@@ -27,7 +27,7 @@ func (c *Core) startRaft(d Saved) {
 		c.firstSnapshot = d.Snapshot
 		c.election.start(c)
 	} else {
-		c.election.heard(c)
+		c.election.reset(c)
 	}
 }
 

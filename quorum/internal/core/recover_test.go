@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestOneSurvivorCanBeginAgainAndNobodyHoldsWhatAnOldLeaseCovers(t *testing.T) {
+func TestOneSurvivorCanBeginANewBirthAndWaitsForOldLeases(t *testing.T) {
 	s := begin(t, 5, nil)
 	l := s.leader()
 	l.requests[1] = &simRequest{node: l, key: "k", write: true, began: s.w.Now}

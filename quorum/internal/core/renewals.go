@@ -146,7 +146,7 @@ func (l *leader) answer(c *Core, renewals []renewal) {
 	}
 }
 
-// notLeader answers what this member cannot do, with the leader it knows.
+// notLeader answers what this member cannot do, with the leader it follows.
 func (c *Core) notLeader(to string, id uint64) {
 	f := &NotLeaderFrame{Birth: c.birth, ID: id}
 	if c.raft != nil {

@@ -30,7 +30,7 @@ func TestAThousandMembersWithFiveVoters(t *testing.T) {
 	old.crash()
 	at := s.w.Now
 	if !s.until(2*time.Second, func() bool { return s.leader() != nil && s.leader().core.lead.ready }) {
-		t.Fatal("nobody leads")
+		t.Fatal("there is no leader")
 	}
 	t.Logf("the next leader commits after %v", s.w.Now-at)
 	s.finish(t, s.cfg.Lease+time.Second)

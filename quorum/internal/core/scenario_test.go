@@ -49,7 +49,7 @@ func (s *simulation) pick(voter bool) *simNode {
 	return nil
 }
 
-// valids counts the nodes that hold something under a valid lease.
+// holds returns how many functions run at a node under a valid lease.
 func (n *simNode) holds() int {
 	if !n.host.Running() || !n.valid() {
 		return 0
@@ -119,7 +119,7 @@ func TestHoldersOfAMinorityStopByTheirOwnClocksAndThenTheOthersBegin(t *testing.
 	s.finish(t, 3*time.Second)
 }
 
-func TestNobodyLeadsHalfOfFour(t *testing.T) {
+func TestThereIsNoLeaderWithoutAQuorum(t *testing.T) {
 	s := begin(t, 4, func(s *simulation) { s.cfg.Voters = 3 })
 	f := s.follower()
 	l := s.leader()
@@ -139,7 +139,7 @@ func TestNobodyLeadsHalfOfFour(t *testing.T) {
 	s.finish(t, 6*time.Second)
 }
 
-func TestALeaderThatIsHeardAndDoesNotHearStepsDown(t *testing.T) {
+func TestALeaderThatReceivesNothingStepsDown(t *testing.T) {
 	s := begin(t, 5, nil)
 	l := s.leader()
 	for _, n := range s.nodes {
@@ -148,10 +148,10 @@ func TestALeaderThatIsHeardAndDoesNotHearStepsDown(t *testing.T) {
 		}
 	}
 	if !s.until(3*time.Second, func() bool { return l.leads == 0 }) {
-		t.Errorf("%s leads though it hears no voter", l)
+		t.Errorf("%s leads though it receives nothing from any voter", l)
 	}
 	if !s.until(2*time.Second, func() bool { return s.leader() != nil }) {
-		t.Error("nobody leads after it")
+		t.Error("there is no leader after it")
 	}
 	s.finish(t, s.cfg.Lease+3*time.Second)
 }

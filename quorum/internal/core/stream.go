@@ -2,7 +2,7 @@ package core
 
 import pb "go.etcd.io/raft/v3/raftpb"
 
-// tableStream is how far a member's table is, as the leader knows it.
+// tableStream is how far a member's table is, as renewals report it.
 type tableStream struct {
 	name  string
 	known bool

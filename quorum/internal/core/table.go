@@ -54,7 +54,7 @@ type GroupMember struct {
 	Weight  int
 }
 
-// Shard is who holds a shard. Token is that of the last grant, also once nobody holds it.
+// Shard is the holder of a shard. Token is that of the last grant, also while there is no holder.
 type Shard struct {
 	Token   Token
 	Holder  uint64   // session; 0: none
@@ -96,7 +96,7 @@ func (t *Table) shard(group, shard uint64) (*Group, *Shard) {
 	return g, &g.Shards[shard]
 }
 
-// memberNonce is what a member names before it knows the ID of its session.
+// memberNonce is what a member names before it has the ID of its session.
 type memberNonce struct {
 	name  string
 	nonce uint64

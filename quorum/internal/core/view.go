@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// view is what the membership core says, and since when: a hint, never a proof.
+// view is what the membership core reports, and since when: a hint, never a proof.
 type view struct {
 	members map[string]*seen
 	order   []string
