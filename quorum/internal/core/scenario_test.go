@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -104,36 +105,37 @@ func TestAFencedShardGoesOnAtTheVerdict(t *testing.T) {
 
 func TestHoldersOfAMinorityStopByTheirOwnClocksAndThenTheOthersBegin(t *testing.T) {
 	s := begin(t, 7, nil)
-	l := s.leader()
-	s.w.Net.Partition(1, l.host.Index, s.spare().host.Index)
-	alone := s.spare()
-	s.run(s.cfg.Lease + 50*time.Millisecond)
-	if l.holds() > 0 || alone.holds() > 0 && s.w.Net.Blocked(l.host.Index, alone.host.Index) == false {
-		t.Errorf("the minority still holds %d and %d shards after the lease", l.holds(), alone.holds())
+	minority := []*simNode{s.leader(), s.spare()}
+	for _, n := range minority {
+		s.w.Net.Partition(1, n.host.Index)
 	}
-	s.until(3*time.Second, func() bool { return s.check.model.table.sessions[l.core.Session()] == nil && l.leads == 0 })
-	if l.leads != 0 {
-		t.Errorf("%s still leads", l)
+	s.run(s.cfg.Lease + 50*time.Millisecond)
+	for _, n := range minority {
+		if n.holds() > 0 {
+			t.Errorf("%s still holds %d shards in a minority after the lease", n, n.holds())
+		}
+	}
+	s.run(2 * time.Second)
+	if minority[0].leads != 0 {
+		t.Errorf("%s still leads", minority[0])
+	}
+	if !s.allHeld() {
+		t.Error("the majority does not hold all shards 2s after the lease")
 	}
 	s.w.Net.Heal()
 	s.finish(t, 3*time.Second)
 }
 
 func TestThereIsNoLeaderWithoutAQuorum(t *testing.T) {
-	s := begin(t, 4, func(s *simulation) { s.cfg.Voters = 3 })
-	f := s.follower()
-	l := s.leader()
-	for _, n := range s.nodes { // one voter each on its own side: no side has two
+	s := begin(t, 4, nil)
+	for _, n := range s.nodes { // each on its own side: no side has two voters
 		s.w.Net.Partition(n.host.Index+1, n.host.Index)
 	}
 	s.run(2 * s.cfg.Lease)
 	for _, n := range s.nodes {
 		if n.leads != 0 || n.holds() > 0 {
-			t.Errorf("%s leads %d and holds %d shards without a quorum", n, n.leads, n.holds())
+			t.Errorf("%s leads in term %d and holds %d shards without a quorum", n, n.leads, n.holds())
 		}
-	}
-	if f == nil || l == nil {
-		t.Fatal("no voters")
 	}
 	s.w.Net.Heal()
 	s.finish(t, 6*time.Second)
@@ -234,27 +236,21 @@ func TestALeaderThatDrainsHandsLeadershipOver(t *testing.T) {
 func TestAThirdOfTheMembersCanLeaveAtOnce(t *testing.T) {
 	s := begin(t, 9, nil)
 	s.run(time.Second)
-	for range 3 {
-		n := s.spare()
+	leaving := s.nodes[6:] // the voters are the first three
+	for _, n := range leaving {
 		n.step(Drain{})
-		s.run(time.Millisecond)
 	}
-	gone := func() int {
-		count := 0
-		for _, n := range s.nodes {
-			if n.gone {
-				count++
-				if n.host.Running() {
-					n.crash()
-				}
-			}
-		}
-		return count
+	drained := func() bool { return !slices.ContainsFunc(leaving, func(n *simNode) bool { return !n.gone }) }
+	if !s.until(time.Second, drained) {
+		t.Error("not all of them are drained after 1s")
 	}
-	if !s.until(2*time.Second, func() bool { return gone() >= 1 && s.allHeld() }) {
-		t.Errorf("%d are drained, all held: %v", gone(), s.allHeld())
+	for _, n := range leaving {
+		n.crash()
 	}
-	s.finish(t, time.Second)
+	if !s.allHeld() {
+		t.Error("not all shards are held when they have left")
+	}
+	s.finish(t, 0)
 }
 
 func TestTheWallClockMayStepBothWays(t *testing.T) {
