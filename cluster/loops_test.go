@@ -61,6 +61,9 @@ func TestAConnectorThatHangsDelaysNeitherReportsNorApply(t *testing.T) {
 		if err := s.Formed(t.Context(), "other"); err != nil {
 			t.Error(err)
 		}
+		if err := s.Formed(t.Context(), "none"); err == nil {
+			t.Error("a topology that there is not has formed")
+		}
 		if took := time.Since(began); took > time.Second {
 			t.Errorf("it took %v, want no wait for the connector that hangs", took)
 		}

@@ -105,7 +105,7 @@ func (s *snapshot) unformed(names []string) ([]TopologyStatus, error) {
 // without returns the status of those of the named topologies, or of all, for which a condition does not hold.
 func (s *snapshot) without(names []string, holds func(*TopologyStatus) bool) (missing []TopologyStatus, err error) {
 	for _, name := range names {
-		if s.topologies[name] == nil {
+		if !slices.ContainsFunc(s.config.Topologies, func(t Topology) bool { return t.Name == name }) {
 			return nil, fmt.Errorf("no topology is named %q", name)
 		}
 	}
