@@ -36,7 +36,7 @@ type (
 	// LinkDown reports the end of a stream. It needs not follow a Close.
 	LinkDown struct{ Link LinkID }
 
-	// DialFailed answers a Dial that brought no link. Refused: no process listens there, so it is dead.
+	// DialFailed answers a Dial that brought no link. Refused: no process listens there, so the node is dead.
 	DialFailed struct {
 		Attempt uint64
 		Refused bool
