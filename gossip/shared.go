@@ -79,7 +79,7 @@ func (s *Shared) Set(ctx context.Context, key, value string, opts ...SetOption) 
 }
 
 // Delete removes a key; nothing happens if it is not there. That a key was deleted has to be remembered, for Config.Horizon or while
-// there is room, and for 10 minutes at least: [ErrTombstones] says that there is none, because more than Limits.Shared / (64 + length
+// there is room, and for 10 minutes at least: [ErrTombstones] means that there is none, because more than Limits.Shared / (64 + length
 // of a key) keys were deleted or have expired in 10 minutes. With the defaults and keys of 16 bytes that is 175 a second.
 func (s *Shared) Delete(ctx context.Context, key string) error {
 	return s.writeKey(ctx, core.SharedDelete{Key: key}, nil)

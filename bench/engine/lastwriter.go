@@ -40,7 +40,7 @@ func (w *lastWriter) set(key, value string) {
 	w.mu.Lock()
 	stamp := max(uint64(time.Now().UnixMilli()), w.entries[key].stamp+1)
 	w.mu.Unlock()
-	w.put(entry{key, value, stamp})
+	w.putEntry(entry{key, value, stamp})
 }
 
 // restore takes an entry that the others have as well, so it is not passed on.
@@ -63,8 +63,8 @@ func (w *lastWriter) size(prefix string) int {
 	return bytes
 }
 
-// put takes an entry, and passes it on if it is newer than what there is.
-func (w *lastWriter) put(e entry) {
+// putEntry takes an entry, and passes it on if it is newer than what there is.
+func (w *lastWriter) putEntry(e entry) {
 	w.mu.Lock()
 	old, known := w.entries[e.key]
 	newer := !known || cmp.Or(cmp.Compare(e.stamp, old.stamp), cmp.Compare(e.value, old.value)) > 0
@@ -78,21 +78,21 @@ func (w *lastWriter) put(e entry) {
 	}
 }
 
-// merge takes entries that another member has sent, up to the first that is broken.
-func (w *lastWriter) merge(b []byte) error {
+// mergeEntries takes entries that another member has sent, up to the first that is broken.
+func (w *lastWriter) mergeEntries(b []byte) error {
 	for len(b) > 0 {
 		e, rest, err := cutEntry(b)
 		if err != nil {
 			return err
 		}
-		w.put(e)
+		w.putEntry(e)
 		b = rest
 	}
 	return nil
 }
 
-// state returns all entries, nil if there are none.
-func (w *lastWriter) state() []byte {
+// encodeState returns all entries, nil if there are none.
+func (w *lastWriter) encodeState() []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var b []byte

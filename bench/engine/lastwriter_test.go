@@ -17,7 +17,7 @@ func TestTheLastWriterOfAKeyWins(t *testing.T) {
 	w, changes := newTestWriter()
 	newest := entry{"k", "b", 7}
 	for _, e := range []entry{{"k", "x", 5}, {"k", "a", 7}, newest, {"k", "a", 7}, {"k", "z", 6}, newest} {
-		w.put(e)
+		w.putEntry(e)
 	}
 	if want := []entry{{"k", "x", 5}, {"k", "a", 7}, newest}; !slices.Equal(*changes, want) {
 		t.Errorf("changes = %v, want %v", *changes, want)
@@ -33,18 +33,18 @@ func TestTheLastWriterOfAKeyWins(t *testing.T) {
 
 func TestAMemberCatchesUpByStateAndByBroadcast(t *testing.T) {
 	a, _ := newTestWriter()
-	if b := a.state(); b != nil {
+	if b := a.encodeState(); b != nil {
 		t.Errorf("the state of an empty map is %q, want none", b)
 	}
 	a.set("k", "1")
 	a.set("l", "")
 	byState, _ := newTestWriter()
-	if err := byState.merge(a.state()); err != nil {
+	if err := byState.mergeEntries(a.encodeState()); err != nil {
 		t.Fatal(err)
 	}
 	byBroadcast, _ := newTestWriter()
 	for _, msg := range a.broadcasts.GetBroadcasts(0, 1400) {
-		if err := byBroadcast.merge(msg); err != nil {
+		if err := byBroadcast.mergeEntries(msg); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -67,7 +67,7 @@ func TestABrokenEntryIsRefused(t *testing.T) {
 	}
 	huge := []byte{1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 'x'}
 	w, changes := newTestWriter()
-	if err := w.merge(append(whole, huge...)); err == nil || len(*changes) != 1 {
+	if err := w.mergeEntries(append(whole, huge...)); err == nil || len(*changes) != 1 {
 		t.Errorf("merge = %v with %d changes, want an error behind the first", err, len(*changes))
 	}
 }

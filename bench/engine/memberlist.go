@@ -120,11 +120,11 @@ func (c *memberlistCluster) Close() {
 func (n *memberlistNode) NodeMeta(int) []byte { return strconv.AppendUint(nil, n.value.Load(), 10) }
 
 // NotifyMsg and MergeRemoteState take user data: a broadcast, or all that another member has. Only ours arrive, and whole.
-func (n *memberlistNode) NotifyMsg(b []byte)                { _ = n.data.merge(b) }
-func (n *memberlistNode) MergeRemoteState(b []byte, _ bool) { _ = n.data.merge(b) }
+func (n *memberlistNode) NotifyMsg(b []byte)                { _ = n.data.mergeEntries(b) }
+func (n *memberlistNode) MergeRemoteState(b []byte, _ bool) { _ = n.data.mergeEntries(b) }
 
 // LocalState returns all user data of this member.
-func (n *memberlistNode) LocalState(bool) []byte { return n.data.state() }
+func (n *memberlistNode) LocalState(bool) []byte { return n.data.encodeState() }
 
 // GetBroadcasts returns the user data that goes with the next datagram.
 func (n *memberlistNode) GetBroadcasts(overhead, limit int) [][]byte {

@@ -14,8 +14,8 @@ type Conn struct {
 	once          sync.Once
 }
 
-// pair opens a stream. mu is held.
-func (f *Fabric) pair(from, to int) (here, there *Conn) {
+// openStream opens a stream. mu is held.
+func (f *Fabric) openStream(from, to int) (here, there *Conn) {
 	out, back := newPipe(f, from, to), newPipe(f, to, from)
 	out.reverse, back.reverse = back, out
 	here = &Conn{net: f, local: from, remote: to, in: back, out: out}
@@ -31,7 +31,7 @@ func (c *Conn) Read(b []byte) (int, error) { return c.in.read(b) }
 // Write sends. It waits while this member is frozen, whatever the deadline, while its line is busy, and while the other end has
 // not read 4 MiB.
 func (c *Conn) Write(b []byte) (int, error) {
-	c.net.thawed(c.local)
+	c.net.waitThawed(c.local)
 	return c.out.write(b)
 }
 
@@ -39,27 +39,27 @@ func (c *Conn) Write(b []byte) (int, error) {
 func (c *Conn) Close() error {
 	c.once.Do(func() {
 		c.forget()
-		c.in.refuse(net.ErrClosed)
-		c.out.finish()
+		c.in.endReading(net.ErrClosed)
+		c.out.sendEnd()
 	})
 	return nil
 }
 
-// dead ends the stream because its process or host died. Only the host of a dead process resets the other end.
-func (c *Conn) dead() {
-	c.abort(net.ErrClosed)
+// endDead ends the stream because its process or host died. Only the host of a dead process resets the other end.
+func (c *Conn) endDead() {
+	c.abortLocal(net.ErrClosed)
 	c.net.mu.Lock()
 	late := c.net.latency()
 	c.net.mu.Unlock()
-	c.reset(late)
+	c.resetPeer(late)
 }
 
-// reset fails the other end, unless the path is cut: then the other end fails when it sends.
-func (c *Conn) reset(after time.Duration) {
+// resetPeer fails the other end, unless the path is cut: then the other end fails when it sends.
+func (c *Conn) resetPeer(after time.Duration) {
 	time.AfterFunc(after, func() {
 		switch fate, wait := c.net.fate(c.local, c.remote); fate {
 		case waits:
-			c.reset(wait)
+			c.resetPeer(wait)
 		case arrives:
 			c.in.fail(errReset)
 			c.out.fail(errReset)
@@ -67,12 +67,12 @@ func (c *Conn) reset(after time.Duration) {
 	})
 }
 
-// abort ends the stream here without a frame to the other end.
-func (c *Conn) abort(err error) {
+// abortLocal ends the stream here without a frame to the other end.
+func (c *Conn) abortLocal(err error) {
 	c.once.Do(func() {
 		c.forget()
-		c.in.refuse(err)
-		c.out.abandon(err)
+		c.in.endReading(err)
+		c.out.endSending(err)
 	})
 }
 

@@ -11,7 +11,7 @@ func (f *Fabric) Receive(i int, receive func(from int, b []byte)) {
 
 // Send sends a datagram. Like a socket it does not report whether it arrived.
 func (f *Fabric) Send(from, to int, b []byte) {
-	f.thawed(from)
+	f.waitThawed(from)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.members[from].state != running {
@@ -20,19 +20,19 @@ func (f *Fabric) Send(from, to int, b []byte) {
 	c := &f.members[from].counters
 	c.Datagrams++
 	c.DatagramBytes += uint64(len(b))
-	queued, _ := f.line(from, to, len(b))
-	if !f.lost() {
-		f.travel(from, to, append([]byte(nil), b...), queued+f.latency())
+	queued, _ := f.useLine(from, to, len(b))
+	if !f.isLost() {
+		f.travelTime(from, to, append([]byte(nil), b...), queued+f.latency())
 	}
 }
 
-func (f *Fabric) travel(from, to int, b []byte, d time.Duration) {
+func (f *Fabric) travelTime(from, to int, b []byte, d time.Duration) {
 	time.AfterFunc(d, func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		switch fate, wait := f.fateOf(from, to); {
 		case fate == waits:
-			f.travel(from, to, b, wait)
+			f.travelTime(from, to, b, wait)
 		case fate == arrives && f.members[to].receive != nil:
 			f.members[to].receive(from, b)
 		}

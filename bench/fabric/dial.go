@@ -69,12 +69,12 @@ func addr(i int) net.Addr { return &net.TCPAddr{IP: IP(i), Port: port} }
 
 // Dial opens a stream. The host of a frozen member takes it, so that it is open and silent, as with a real one.
 func (f *Fabric) Dial(ctx context.Context, from, to int) (net.Conn, error) {
-	f.thawed(from)
+	f.waitThawed(from)
 	f.mu.Lock()
 	f.members[from].counters.Streams++
 	f.mu.Unlock()
 	for wait := firstSYN; ; wait *= 2 {
-		c, late, err := f.handshake(from, to)
+		c, late, err := f.tryHandshake(from, to)
 		if c == nil && err == nil {
 			late = wait
 		}
@@ -93,8 +93,8 @@ func (f *Fabric) Dial(ctx context.Context, from, to int) (net.Conn, error) {
 	}
 }
 
-// handshake tries once: it returns a stream, an error or neither, and when that is known.
-func (f *Fabric) handshake(from, to int) (*Conn, time.Duration, error) {
+// tryHandshake tries once: it returns a stream, an error or neither, and when that is known.
+func (f *Fabric) tryHandshake(from, to int) (*Conn, time.Duration, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	there, back := f.latency(), f.latency()
@@ -102,16 +102,16 @@ func (f *Fabric) handshake(from, to int) (*Conn, time.Duration, error) {
 	switch {
 	case f.members[from].state != running || f.closed:
 		return nil, 0, net.ErrClosed
-	case fate == stops || f.lost() || f.lost():
+	case fate == stops || f.isLost() || f.isLost():
 		return nil, 0, nil
 	case fate == bounces || f.members[to].listener == nil:
 		return nil, there + back, ErrRefused
 	}
-	here, remote := f.pair(from, to)
+	here, remote := f.openStream(from, to)
 	l := f.members[to].listener
 	time.AfterFunc(max(there, wait), func() {
 		if !l.put(remote) {
-			remote.dead()
+			remote.endDead()
 		}
 	})
 	return here, there + back, nil

@@ -89,7 +89,7 @@ func (f *Fabric) Close() {
 	}
 	f.mu.Unlock()
 	for _, c := range conns {
-		c.abort(net.ErrClosed)
+		c.abortLocal(net.ErrClosed)
 	}
 }
 
@@ -141,5 +141,5 @@ func (f *Fabric) latency() time.Duration {
 	return minLatency + time.Duration(f.rng.Int64N(int64(maxLatency-minLatency)))
 }
 
-// lost reports whether a packet is. mu is held.
-func (f *Fabric) lost() bool { return f.loss > 0 && f.rng.Float64() < f.loss }
+// isLost reports whether a packet is. mu is held.
+func (f *Fabric) isLost() bool { return f.loss > 0 && f.rng.Float64() < f.loss }

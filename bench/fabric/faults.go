@@ -25,8 +25,8 @@ func (f *Fabric) Freeze(i int, d time.Duration) {
 	f.members[i].thaw = time.Now().Add(d)
 }
 
-// thawed waits until a member is not frozen.
-func (f *Fabric) thawed(i int) {
+// waitThawed waits until a member is not frozen.
+func (f *Fabric) waitThawed(i int) {
 	for {
 		f.mu.Lock()
 		wait := time.Until(f.members[i].thaw)
@@ -54,6 +54,6 @@ func (f *Fabric) end(i int, how state) {
 	conns := m.take(nil)
 	f.mu.Unlock()
 	for _, c := range conns {
-		c.dead()
+		c.endDead()
 	}
 }

@@ -15,9 +15,9 @@ func (f *Fabric) SetBandwidth(bits float64) {
 	f.rate = bits / 8
 }
 
-// line takes n bytes of payload into the lines of both members. It returns how long the bytes take to get through both, without
+// useLine takes n bytes of payload into the lines of both members. It returns how long the bytes take to get through both, without
 // the latency, and how long the sender's is busy. mu is held.
-func (f *Fabric) line(from, to, n int) (through, busy time.Duration) {
+func (f *Fabric) useLine(from, to, n int) (through, busy time.Duration) {
 	if f.rate == 0 {
 		return 0, 0
 	}

@@ -56,8 +56,8 @@ func newPipe(f *Fabric, from, to int) *pipe {
 	return &pipe{net: f, from: from, to: to, wake: make(chan struct{}, 1), writing: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 }
 
-// poke wakes the reader and the writer.
-func (p *pipe) poke() {
+// wakeBoth wakes the reader and the writer.
+func (p *pipe) wakeBoth() {
 	for _, mailbox := range []chan struct{}{p.wake, p.room} {
 		select {
 		case mailbox <- struct{}{}:
@@ -71,7 +71,7 @@ func (p *pipe) write(b []byte) (int, error) {
 	p.writing <- struct{}{}
 	defer func() { <-p.writing }()
 	for sent := 0; ; {
-		n, until, err := p.offer(b[sent:])
+		n, until, err := p.sendChunk(b[sent:])
 		sent += n
 		if err != nil || sent == len(b) {
 			return sent, err
@@ -82,8 +82,8 @@ func (p *pipe) write(b []byte) (int, error) {
 	}
 }
 
-// offer sends the next chunk. If it cannot, it returns 0 and until when to wait at most.
-func (p *pipe) offer(b []byte) (n int, until time.Time, err error) {
+// sendChunk sends the next chunk. If it cannot, it returns 0 and until when to wait at most.
+func (p *pipe) sendChunk(b []byte) (n int, until time.Time, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
@@ -101,23 +101,23 @@ func (p *pipe) offer(b []byte) (n int, until time.Time, err error) {
 		return 0, p.writeBy, nil
 	}
 	n = min(len(b), chunk)
-	p.launch(append([]byte(nil), b[:n]...))
+	p.sendParcel(append([]byte(nil), b[:n]...))
 	return n, now, nil
 }
 
-// finish sends the end.
-func (p *pipe) finish() {
+// sendEnd sends the end.
+func (p *pipe) sendEnd() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.sendErr == nil {
-		p.launch(nil)
+		p.sendParcel(nil)
 		p.sendErr = net.ErrClosed
-		p.poke()
+		p.wakeBoth()
 	}
 }
 
-// launch sends a parcel. mu is held.
-func (p *pipe) launch(b []byte) {
+// sendParcel sends a parcel. mu is held.
+func (p *pipe) sendParcel(b []byte) {
 	travel, queued := p.net.launch(p.from, p.to, len(b))
 	at := time.Now().Add(travel)
 	p.lineFree = time.Now().Add(queued - maxQueued)
@@ -127,7 +127,7 @@ func (p *pipe) launch(b []byte) {
 	p.flying = append(p.flying, parcel{b, at})
 	p.inFlight += len(b)
 	if len(p.flying) == 1 {
-		time.AfterFunc(time.Until(at), p.land)
+		time.AfterFunc(time.Until(at), p.landArrived)
 	}
 }
 
@@ -138,16 +138,16 @@ func (f *Fabric) launch(from, to, n int) (travel, queued time.Duration) {
 	c := &f.members[from].counters
 	c.Segments += uint64((n + segmentSize - 1) / segmentSize)
 	c.StreamBytes += uint64(n)
-	travel, queued = f.line(from, to, n)
+	travel, queued = f.useLine(from, to, n)
 	travel += f.latency()
-	for again := firstRetry; f.lost(); again *= 2 {
+	for again := firstRetry; f.isLost(); again *= 2 {
 		travel += again
 	}
 	return travel, queued
 }
 
-// land takes in what has arrived, and sets the timer for what has not.
-func (p *pipe) land() {
+// landArrived takes in what has arrived, and sets the timer for what has not.
+func (p *pipe) landArrived() {
 	fate, wait := p.net.fate(p.from, p.to)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -156,19 +156,19 @@ func (p *pipe) land() {
 		p.retry = min(max(2*p.retry, firstRetry), lastRetry)
 		wait = p.retry
 	case fate == bounces || p.closed && fate == arrives:
-		p.bounce()
+		p.failSender()
 	case fate == arrives:
 		p.retry = 0
-		p.take()
+		p.takeDue()
 	}
 	if len(p.flying) == 0 || p.closed && p.sendErr != nil { // nothing is on its way, or no end waits for it
 		return
 	}
-	time.AfterFunc(max(wait, time.Until(p.flying[0].at)), p.land)
+	time.AfterFunc(max(wait, time.Until(p.flying[0].at)), p.landArrived)
 }
 
-// take makes readable what is due. mu is held.
-func (p *pipe) take() {
+// takeDue makes readable what is due. mu is held.
+func (p *pipe) takeDue() {
 	for len(p.flying) > 0 && !p.flying[0].at.After(time.Now()) {
 		b := p.flying[0].bytes
 		p.flying = p.flying[1:]
@@ -178,15 +178,15 @@ func (p *pipe) take() {
 			p.readErr = io.EOF
 		}
 	}
-	p.poke()
+	p.wakeBoth()
 }
 
-// bounce fails the sender because there is no reader, after all that was sent to it. mu is held.
-func (p *pipe) bounce() {
+// failSender fails the sender because there is no reader, after all that was sent to it. mu is held.
+func (p *pipe) failSender() {
 	p.flying, p.inFlight = nil, 0
 	if p.sendErr == nil {
 		p.sendErr = errReset
-		p.poke()
+		p.wakeBoth()
 		time.AfterFunc(maxLatency, func() { p.reverse.fail(errReset) })
 	}
 }
@@ -197,7 +197,7 @@ func (p *pipe) read(b []byte) (int, error) {
 		if !p.closed && len(p.ready) > 0 {
 			n := copy(b, p.ready)
 			p.ready = p.ready[n:]
-			p.poke()
+			p.wakeBoth()
 			p.mu.Unlock()
 			return n, nil
 		}
@@ -232,7 +232,7 @@ func (p *pipe) expireReads(t time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.deadline = t
-	p.poke()
+	p.wakeBoth()
 }
 
 // expireWrites sets the deadline of writes.
@@ -240,23 +240,23 @@ func (p *pipe) expireWrites(t time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.writeBy = t
-	p.poke()
+	p.wakeBoth()
 }
 
-// refuse ends the reading side.
-func (p *pipe) refuse(err error) {
+// endReading ends the reading side.
+func (p *pipe) endReading(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed, p.readErr = true, err
-	p.poke()
+	p.wakeBoth()
 }
 
-// abandon ends the sending side without a frame to the other end.
-func (p *pipe) abandon(err error) {
+// endSending ends the sending side without a frame to the other end.
+func (p *pipe) endSending(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sendErr = err
-	p.poke()
+	p.wakeBoth()
 }
 
 // fail breaks the pipe for both sides.
@@ -269,5 +269,5 @@ func (p *pipe) fail(err error) {
 	if p.sendErr == nil {
 		p.sendErr = err
 	}
-	p.poke()
+	p.wakeBoth()
 }

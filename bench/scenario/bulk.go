@@ -42,29 +42,29 @@ func (r *run) bulk() error {
 	if !ok {
 		return fmt.Errorf("%w: its members hold no state but records of each other and the last small events", ErrNotApplicable)
 	}
-	size, err := r.fill(holder)
+	size, err := r.fillState(holder)
 	if err != nil {
 		return err
 	}
 	r.add("state", float64(size))
 	r.net.SetBandwidth(bandwidth)
 	time.Sleep(bulkRest)
-	r.view.forget()
-	if err := r.newcomer(holder, r.started, size); err != nil {
+	r.view.forgetDeaths()
+	if err := r.joinNewcomer(holder, r.started, size); err != nil {
 		return err
 	}
 	time.Sleep(aftermath)
-	r.add("lost", r.view.deaths(anyMember))
+	r.add("lost", r.view.deathCount(anyMember))
 	return nil
 }
 
-// newcomer has a member join, and waits until it has all of a state.
-func (r *run) newcomer(holder engine.StateHolder, i, size int) error {
+// joinNewcomer has a member join, and waits until it has all of a state.
+func (r *run) joinNewcomer(holder engine.StateHolder, i, size int) error {
 	if err := r.cluster.Start(i); err != nil {
 		return err
 	}
-	r.view.enter()
-	r.mark("member %d joins", i)
+	r.view.enterMember()
+	r.traceMark("member %d joins", i)
 	start, before := time.Now(), r.net.Total()
 	joined := make(chan struct{})
 	go func() {
@@ -74,7 +74,7 @@ func (r *run) newcomer(holder engine.StateHolder, i, size int) error {
 		}
 	}()
 	bytes := math.Inf(1)
-	if r.receives(holder, i, size, start) {
+	if r.awaitState(holder, i, size, start) {
 		bytes = float64(r.net.Total().Sub(before).Payload())
 	}
 	r.add("bytes", bytes)
@@ -82,9 +82,9 @@ func (r *run) newcomer(holder engine.StateHolder, i, size int) error {
 	return nil
 }
 
-// fill gives the members a state and waits until all have it.
-func (r *run) fill(holder engine.StateHolder) (size int, err error) {
-	state := r.state()
+// fillState gives the members a state and waits until all have it.
+func (r *run) fillState(holder engine.StateHolder) (size int, err error) {
+	state := r.makeState()
 	for _, e := range state {
 		size += len(e.Value)
 	}
@@ -103,17 +103,17 @@ func (r *run) fill(holder engine.StateHolder) (size int, err error) {
 	return size, nil
 }
 
-// state makes the entries of the state, a quarter of them keys of their writers.
-func (r *run) state() []engine.Entry {
+// makeState makes the entries of the state, a quarter of them keys of their writers.
+func (r *run) makeState() []engine.Entry {
 	var state []engine.Entry
 	for i := range max(1, r.State/entrySize) {
-		state = append(state, engine.Entry{Writer: i % r.started, Key: fmt.Sprint(i), Value: r.text(entrySize), Own: i%4 == 3})
+		state = append(state, engine.Entry{Writer: i % r.started, Key: fmt.Sprint(i), Value: r.makeText(entrySize), Own: i%4 == 3})
 	}
 	return state
 }
 
-// text makes a value as programs have them: it can be compressed, to about a half.
-func (r *run) text(size int) string {
+// makeText makes a value as programs have them: it can be compressed, to about a half.
+func (r *run) makeText(size int) string {
 	var b strings.Builder
 	for b.Len() < size {
 		fmt.Fprintf(&b, `{"id":"%016x","host":"10.%d.%d.%d","port":%d,"weight":%d}`, r.rng.Uint64(),
@@ -122,12 +122,12 @@ func (r *run) text(size int) string {
 	return b.String()[:size]
 }
 
-// receives waits until a newcomer is listed and has the state, adds when that was, and reports whether it has it all.
-func (r *run) receives(holder engine.StateHolder, newcomer, size int, start time.Time) bool {
+// awaitState waits until a newcomer is listed and has the state, adds when that was, and reports whether it has it all.
+func (r *run) awaitState(holder engine.StateHolder, newcomer, size int, start time.Time) bool {
 	listed, whole := math.Inf(1), math.Inf(1)
 	for time.Since(start) < min(r.Limit, bulkLimit) {
 		time.Sleep(bulkStep)
-		if math.IsInf(listed, 1) && r.view.missing() == 0 {
+		if math.IsInf(listed, 1) && r.view.missingCount() == 0 {
 			listed = time.Since(start).Seconds()
 		}
 		if holder.Held(newcomer) >= size && !math.IsInf(listed, 1) {

@@ -33,24 +33,24 @@ var busy = Scenario{
 }
 
 func (r *run) busy() error {
-	r.view.forget()
+	r.view.forgetDeaths()
 	stop := r.keepWriting()
 	time.Sleep(cutFor)
-	inside := r.quarter()
+	inside := r.chooseQuarter()
 	within := func(o, s int) bool { return inside[o] == inside[s] }
-	wrong, stale := r.view.deaths(anyMember), 0.0
+	wrong, stale := r.view.deathCount(anyMember), 0.0
 	for turn := range cuts {
-		r.view.forget()
+		r.view.forgetDeaths()
 		r.cutOff(inside, cutFor)
-		wrong += r.view.deaths(within)
-		r.view.forget()
+		wrong += r.view.deathCount(within)
+		r.view.forgetDeaths()
 		if turn < cuts-1 {
 			time.Sleep(cutFor)
 		} else {
 			r.keepsWhole("heal", time.Now())
 		}
-		wrong += r.view.deaths(within)
-		stale += r.view.deaths(anyMember) - r.view.deaths(within)
+		wrong += r.view.deathCount(within)
+		stale += r.view.deathCount(anyMember) - r.view.deathCount(within)
 	}
 	r.add("false", wrong)
 	r.add("stale", stale)
@@ -59,11 +59,11 @@ func (r *run) busy() error {
 	return err
 }
 
-// quarter chooses the members that are cut off.
-func (r *run) quarter() map[int]bool {
+// chooseQuarter chooses the members that are cut off.
+func (r *run) chooseQuarter() map[int]bool {
 	inside := make(map[int]bool)
 	for len(inside) < max(1, r.Members/4) {
-		inside[r.pick()] = true
+		inside[r.pickMember()] = true
 	}
 	return inside
 }
@@ -71,12 +71,12 @@ func (r *run) quarter() map[int]bool {
 // cutOff cuts members off from the others for a while.
 func (r *run) cutOff(inside map[int]bool, d time.Duration) {
 	start := time.Now()
-	r.mark("cut off: %v", slices.Sorted(maps.Keys(inside)))
+	r.traceMark("cut off: %v", slices.Sorted(maps.Keys(inside)))
 	for i := range inside {
 		r.net.SetGroup(i, 1)
 	}
 	time.Sleep(d)
-	r.mark("healed")
+	r.traceMark("healed")
 	for i := range inside {
 		r.net.SetGroup(i, 0)
 	}
@@ -94,7 +94,7 @@ func (r *run) keepWriting() (stop func() error) {
 		for value := uint64(1); ; value++ {
 			writer := int(value) % r.Members
 			r.view.mu.Lock()
-			r.view.writes.begin(writer, value, r.Members-1)
+			r.view.writes.beginWrite(writer, value, r.Members-1)
 			r.view.mu.Unlock()
 			if err := r.cluster.Share(writer, value); err != nil {
 				ended <- fmt.Errorf("write %d, member %d: %w", value, writer, err)
@@ -114,7 +114,7 @@ func (r *run) keepWriting() (stop func() error) {
 // keepsWhole waits until every member lists all and nothing changes that for a while, and adds how long after start that began.
 func (r *run) keepsWhole(key string, start time.Time) {
 	for end := start.Add(r.Limit); ; {
-		if _, ok := r.view.until(time.Until(end), r.view.whole); !ok {
+		if _, ok := r.view.until(time.Until(end), r.view.isWhole); !ok {
 			r.add(key, math.Inf(1))
 			return
 		}
@@ -124,7 +124,7 @@ func (r *run) keepsWhole(key string, start time.Time) {
 		if since.Before(start) {
 			since = start
 		}
-		broken := func() bool { return !r.view.whole() }
+		broken := func() bool { return !r.view.isWhole() }
 		if _, ok := r.view.until(time.Until(since.Add(aftermath)), broken); !ok {
 			r.add(key, since.Sub(start).Seconds())
 			return

@@ -16,29 +16,29 @@ var deathMetrics = []Metric{
 
 var crash = Scenario{
 	Name: "crash", Title: "Crash: a process dies, its streams are reset and its ports refuse", Metrics: deathMetrics, formed: true,
-	play: func(r *run) error { return r.deaths(r.net.Crash) },
+	play: func(r *run) error { return r.endMembers(r.net.Crash) },
 }
 
 var silent = Scenario{
 	Name: "silent", Title: "Silent death: a host vanishes, nothing answers any more", Metrics: deathMetrics, formed: true,
-	play: func(r *run) error { return r.deaths(r.net.Vanish) },
+	play: func(r *run) error { return r.endMembers(r.net.Vanish) },
 }
 
-// deaths ends members one after the other.
-func (r *run) deaths(end func(int)) error {
+// endMembers ends members one after the other.
+func (r *run) endMembers(end func(int)) error {
 	wrong := 0.0
 	for range min(deathsPerRun, r.Members-3) {
-		r.pause(time.Second)
-		x := r.pick()
+		r.pauseRandom(time.Second)
+		x := r.pickMember()
 		start := time.Now()
 		end(x)
-		r.view.kill(x)
+		r.view.dropObserver(x)
 		r.cluster.Stop(x)
-		r.wait("first", start, r.Limit, func() bool { return r.view.col[x] < r.view.live })
-		r.wait("last", start, r.Limit, func() bool { return r.view.col[x] == 0 })
+		r.waitMetric("first", start, r.Limit, func() bool { return r.view.col[x] < r.view.live })
+		r.waitMetric("last", start, r.Limit, func() bool { return r.view.col[x] == 0 })
 		time.Sleep(deathGap)
-		wrong += r.view.deaths(func(_, subject int) bool { return subject != x })
-		r.view.forget()
+		wrong += r.view.deathCount(func(_, subject int) bool { return subject != x })
+		r.view.forgetDeaths()
 	}
 	r.add("false", wrong)
 	return nil

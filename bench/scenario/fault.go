@@ -15,8 +15,8 @@ const (
 	thawedFor = 2 * time.Second
 )
 
-// loss loses packets of all kinds for a minute.
-func loss(percent int) Scenario {
+// loseForMinute loses packets of all kinds for a minute.
+func loseForMinute(percent int) Scenario {
 	return Scenario{
 		Name:  fmt.Sprintf("loss-%d", percent),
 		Title: fmt.Sprintf("Loss: %d %% of all packets are lost for 60 s; no member dies", percent), formed: true,
@@ -31,7 +31,7 @@ func loss(percent int) Scenario {
 			r.perMember("payload", uint64(float64(r.net.Total().Sub(before).Payload())/faultWindow.Seconds()))
 			r.net.SetLoss(0)
 			time.Sleep(aftermath)
-			r.add("false", r.view.deaths(anyMember))
+			r.add("false", r.view.deathCount(anyMember))
 			return nil
 		},
 	}
@@ -47,13 +47,13 @@ var stall = Scenario{
 	play: func(r *run) error {
 		sick := make(map[int]bool)
 		for len(sick) < max(1, r.Members/4) {
-			sick[r.pick()] = true
+			sick[r.pickMember()] = true
 		}
 		r.freezeAgainAndAgain(sick)
 		time.Sleep(aftermath)
-		r.add("healthy", r.view.deaths(func(o, s int) bool { return !sick[o] && !sick[s] }))
-		r.add("byFrozen", r.view.deaths(func(o, s int) bool { return sick[o] && !sick[s] }))
-		r.add("frozen", r.view.deaths(func(_, s int) bool { return sick[s] }))
+		r.add("healthy", r.view.deathCount(func(o, s int) bool { return !sick[o] && !sick[s] }))
+		r.add("byFrozen", r.view.deathCount(func(o, s int) bool { return sick[o] && !sick[s] }))
+		r.add("frozen", r.view.deathCount(func(_, s int) bool { return sick[s] }))
 		return nil
 	},
 }
@@ -83,23 +83,23 @@ var partition = Scenario{
 	play: func(r *run) error {
 		half := r.Members / 2
 		start := time.Now()
-		r.separate(half)
+		r.cutFirst(half)
 		ours, theirs := half, r.Members-half
-		r.wait("split", start, faultWindow, func() bool {
+		r.waitMetric("split", start, faultWindow, func() bool {
 			return r.view.pairs <= ours*(ours-1)+theirs*(theirs-1)
 		})
 		time.Sleep(time.Until(start.Add(faultWindow)))
 		start = time.Now()
-		r.separate(0)
-		r.wait("heal", start, r.Limit, r.view.whole)
-		r.add("false", r.view.deaths(func(o, s int) bool { return (o < half) == (s < half) }))
+		r.cutFirst(0)
+		r.waitMetric("heal", start, r.Limit, r.view.isWhole)
+		r.add("false", r.view.deathCount(func(o, s int) bool { return (o < half) == (s < half) }))
 		return nil
 	},
 }
 
-// separate cuts the first members from the others; 0 heals.
-func (r *run) separate(first int) {
-	r.mark("the first %d are cut off", first)
+// cutFirst cuts the first members from the others; 0 heals.
+func (r *run) cutFirst(first int) {
+	r.traceMark("the first %d are cut off", first)
 	for i := range r.Members {
 		group := 0
 		if i < first {
@@ -116,12 +116,12 @@ var isolated = Scenario{
 		{"listed", "others that it lists when that, or the limit, is reached", Count},
 	},
 	play: func(r *run) error {
-		x := r.pick()
+		x := r.pickMember()
 		start := time.Now()
 		r.net.SetGroup(x, 1)
 		alone := func() bool { return r.view.row[x] == 0 }
-		r.wait("knows", start, r.Limit, alone)
-		r.add("listed", float64(r.view.listed(x)))
+		r.waitMetric("knows", start, r.Limit, alone)
+		r.add("listed", float64(r.view.listedCount(x)))
 		return nil
 	},
 }

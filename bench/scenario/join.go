@@ -17,9 +17,9 @@ var join = Scenario{
 	},
 	play: func(r *run) error {
 		start, before := time.Now(), r.net.Total()
-		wait := r.storm()
+		wait := r.joinAll()
 		defer wait()
-		timely := r.wait("whole", start, joinWindow, r.view.whole)
+		timely := r.waitMetric("whole", start, joinWindow, r.view.isWhole)
 		if timely {
 			r.perMember("bytes", r.net.Total().Sub(before).Payload())
 			time.Sleep(time.Until(start.Add(joinWindow)))
@@ -29,7 +29,7 @@ var join = Scenario{
 			return nil
 		}
 		r.samples["whole"] = nil
-		if r.wait("whole", start, r.Limit-joinWindow, r.view.whole) {
+		if r.waitMetric("whole", start, r.Limit-joinWindow, r.view.isWhole) {
 			r.perMember("bytes", r.net.Total().Sub(before).Payload())
 		} else {
 			r.add("bytes", math.Inf(1))

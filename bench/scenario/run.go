@@ -43,7 +43,7 @@ func (s Scenario) Play(factory engine.Factory, settings Settings) (Samples, erro
 	}
 	time.Sleep(500 * time.Millisecond)
 	if s.formed {
-		if err := r.form(); err != nil {
+		if err := r.formCluster(); err != nil {
 			return nil, err
 		}
 	}
@@ -51,24 +51,24 @@ func (s Scenario) Play(factory engine.Factory, settings Settings) (Samples, erro
 	return r.samples, err
 }
 
-// form has all join, waits until all know all, and lets the traffic of that die down.
-func (r *run) form() error {
-	wait := r.storm()
+// formCluster has all join, waits until all know all, and lets the traffic of that die down.
+func (r *run) formCluster() error {
+	wait := r.joinAll()
 	defer wait()
-	if _, ok := r.view.until(r.Limit, r.view.whole); !ok {
+	if _, ok := r.view.until(r.Limit, r.view.isWhole); !ok {
 		return fmt.Errorf("the cluster did not form within %v: %d of %d pairs are missing",
-			r.Limit, r.view.missing(), r.started*(r.started-1))
+			r.Limit, r.view.missingCount(), r.started*(r.started-1))
 	}
 	time.Sleep(settle)
-	r.view.forget()
+	r.view.forgetDeaths()
 	return nil
 }
 
 // joinRetry is how long a member waits before it tries to join again.
 const joinRetry = time.Second
 
-// storm has all members join through the first at once. What it returns waits until they have.
-func (r *run) storm() (wait func()) {
+// joinAll has all members join through the first at once. What it returns waits until they have.
+func (r *run) joinAll() (wait func()) {
 	var joins sync.WaitGroup
 	end := time.Now().Add(r.Limit)
 	for i := 1; i < r.started; i++ {
@@ -81,8 +81,8 @@ func (r *run) storm() (wait func()) {
 	return joins.Wait
 }
 
-// mark adds a line to the trace.
-func (r *run) mark(format string, args ...any) {
+// traceMark adds a line to the trace.
+func (r *run) traceMark(format string, args ...any) {
 	r.view.mu.Lock()
 	defer r.view.mu.Unlock()
 	r.view.traceLine(format, args...)
@@ -90,8 +90,8 @@ func (r *run) mark(format string, args ...any) {
 
 func (r *run) add(key string, value float64) { r.samples[key] = append(r.samples[key], value) }
 
-// wait waits for a condition and adds how long after start it came true.
-func (r *run) wait(key string, start time.Time, limit time.Duration, condition func() bool) bool {
+// waitMetric waits for a condition and adds how long after start it came true.
+func (r *run) waitMetric(key string, start time.Time, limit time.Duration, condition func() bool) bool {
 	at, ok := r.view.until(limit, condition)
 	if ok {
 		r.add(key, at.Sub(start).Seconds())
@@ -104,8 +104,8 @@ func (r *run) wait(key string, start time.Time, limit time.Duration, condition f
 // perMember adds a share of what all members did.
 func (r *run) perMember(key string, total uint64) { r.add(key, float64(total)/float64(r.Members)) }
 
-// pick returns a live member other than the seed.
-func (r *run) pick() int {
+// pickMember returns a live member other than the seed.
+func (r *run) pickMember() int {
 	for {
 		if i := 1 + r.rng.IntN(r.Members-1); !r.view.dead[i] {
 			return i
@@ -113,7 +113,7 @@ func (r *run) pick() int {
 	}
 }
 
-// pause waits a random time, so that what happens does not keep step with the timers of the members.
-func (r *run) pause(most time.Duration) { time.Sleep(time.Duration(r.rng.Int64N(int64(most)))) }
+// pauseRandom waits a random time, so that what happens does not keep step with the timers of the members.
+func (r *run) pauseRandom(most time.Duration) { time.Sleep(time.Duration(r.rng.Int64N(int64(most)))) }
 
 func anyMember(int, int) bool { return true }

@@ -50,7 +50,7 @@ var ErrNotApplicable = errors.New("not applicable")
 func All() []Scenario {
 	all := []Scenario{join, crash, silent, update, throughput, shared, idle}
 	for _, percent := range []int{5, 10, 20} {
-		all = append(all, loss(percent))
+		all = append(all, loseForMinute(percent))
 	}
 	return append(all, stall, partition, isolated, busy, bulk)
 }

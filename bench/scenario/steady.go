@@ -25,14 +25,14 @@ var update = Scenario{
 func (r *run) updates() error {
 	late := 0
 	for value := range r.Updates {
-		r.pause(updateGap)
-		r.view.follow(r.pick(), uint64(value+1))
+		r.pauseRandom(updateGap)
+		r.view.followMember(r.pickMember(), uint64(value+1))
 		start := time.Now()
 		if err := r.cluster.Update(r.view.subject, r.view.value); err != nil {
 			return err
 		}
-		r.wait("half", start, r.Limit, func() bool { return 2*r.view.having >= r.Members-1 })
-		r.wait("last", start, r.Limit, func() bool { return r.view.having == r.Members-1 })
+		r.waitMetric("half", start, r.Limit, func() bool { return 2*r.view.having >= r.Members-1 })
+		r.waitMetric("last", start, r.Limit, func() bool { return r.view.having == r.Members-1 })
 		if last := r.samples["last"]; last[len(last)-1] > lateUpdate.Seconds() {
 			late++
 		}

@@ -40,14 +40,14 @@ func (r *run) inRounds(write func(i int, value uint64) error) error {
 	for complete < rounds && failed == nil {
 		value := 1<<32 + uint64(complete)
 		start := time.Now()
-		r.view.begin(value)
+		r.view.beginRound(value)
 		for i := range r.Members {
 			if err := write(i, value); err != nil {
 				return fmt.Errorf("round %d, member %d: %w", complete+1, i, err)
 			}
 		}
-		r.wait("most", start, r.Limit, func() bool { return 100*r.view.behind <= pairs })
-		if r.wait("round", start, r.Limit-time.Since(start), func() bool { return r.view.behind == 0 }) {
+		r.waitMetric("most", start, r.Limit, func() bool { return 100*r.view.behind <= pairs })
+		if r.waitMetric("round", start, r.Limit-time.Since(start), func() bool { return r.view.behind == 0 }) {
 			complete++
 			slowest = max(slowest, time.Since(start).Seconds())
 			continue

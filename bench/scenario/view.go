@@ -56,18 +56,18 @@ func (v *view) sink(e engine.Event) {
 		return
 	}
 	if e.Kind == engine.Alive || e.Kind == engine.Gone {
-		v.list(e)
+		v.enterListing(e)
 	}
 	if e.Kind != engine.Gone && e.Subject == v.subject && e.Value >= v.value && !v.has[e.Observer] {
 		v.has[e.Observer] = true
 		v.having++
 	}
-	v.note(e)
-	v.ask()
+	v.keepNewest(e)
+	v.wakeWaiter()
 }
 
-// note keeps the newest value of each pair. mu is held.
-func (v *view) note(e engine.Event) {
+// keepNewest keeps the newest value of each pair. mu is held.
+func (v *view) keepNewest(e engine.Event) {
 	at := &v.newest[e.Observer*v.n+e.Subject]
 	if e.Kind == engine.Gone || e.Value <= *at {
 		return
@@ -75,12 +75,12 @@ func (v *view) note(e engine.Event) {
 	if *at < v.round && e.Value >= v.round {
 		v.behind--
 	}
-	v.writes.arrive(e.Subject, *at, e.Value)
+	v.writes.noteArrival(e.Subject, *at, e.Value)
 	*at = e.Value
 }
 
-// begin starts a round: every member is to have a value of every other that is not lower.
-func (v *view) begin(round uint64) {
+// beginRound starts a round: every member is to have a value of every other that is not lower.
+func (v *view) beginRound(round uint64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.round, v.behind = round, v.n*(v.n-1)
@@ -93,8 +93,8 @@ func (v *view) lacking() int {
 	return v.behind
 }
 
-// list enters who lists whom. mu is held.
-func (v *view) list(e engine.Event) {
+// enterListing enters who lists whom. mu is held.
+func (v *view) enterListing(e engine.Event) {
 	at, by := &v.lists[e.Observer*v.n+e.Subject], 1
 	if *at == (e.Kind == engine.Alive) {
 		return
@@ -108,7 +108,7 @@ func (v *view) list(e engine.Event) {
 	v.pairs += by
 	v.row[e.Observer] += by
 	v.col[e.Subject] += by
-	if v.whole() {
+	if v.isWhole() {
 		v.since = time.Now()
 	}
 }
@@ -120,15 +120,15 @@ func (v *view) traceLine(format string, args ...any) {
 	}
 }
 
-// enter makes a member count that was absent.
-func (v *view) enter() {
+// enterMember makes a member count that was absent.
+func (v *view) enterMember() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.live++
 }
 
-// ask wakes the waiter when its condition has come true. mu is held.
-func (v *view) ask() {
+// wakeWaiter wakes the waiter when its condition has come true. mu is held.
+func (v *view) wakeWaiter() {
 	if v.await != nil && v.await() {
 		v.met <- time.Now()
 		v.await = nil
@@ -141,7 +141,7 @@ func (v *view) until(limit time.Duration, condition func() bool) (time.Time, boo
 	v.mu.Lock()
 	met := make(chan time.Time, 1)
 	v.await, v.met = condition, met
-	v.ask()
+	v.wakeWaiter()
 	v.mu.Unlock()
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -156,11 +156,11 @@ func (v *view) until(limit time.Duration, condition func() bool) (time.Time, boo
 	return time.Time{}, false
 }
 
-// whole reports whether every live member lists every other. mu is held.
-func (v *view) whole() bool { return v.pairs == v.live*(v.live-1) }
+// isWhole reports whether every live member lists every other. mu is held.
+func (v *view) isWhole() bool { return v.pairs == v.live*(v.live-1) }
 
-// kill drops a member as an observer: its own lists are empty from now on.
-func (v *view) kill(i int) {
+// dropObserver drops a member as an observer: its own lists are empty from now on.
+func (v *view) dropObserver(i int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.dead[i] = true
@@ -175,16 +175,16 @@ func (v *view) kill(i int) {
 	v.row[i] = 0
 }
 
-// follow has the values of a member watched.
-func (v *view) follow(subject int, value uint64) {
+// followMember has the values of a member watched.
+func (v *view) followMember(subject int, value uint64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.subject, v.value, v.having = subject, value, 0
 	clear(v.has)
 }
 
-// deaths returns how many were reported gone since the last forget, if a filter takes them.
-func (v *view) deaths(count func(observer, subject int) bool) float64 {
+// deathCount returns how many were reported gone since the last forget, if a filter takes them.
+func (v *view) deathCount(count func(observer, subject int) bool) float64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	n := 0
@@ -196,22 +196,22 @@ func (v *view) deaths(count func(observer, subject int) bool) float64 {
 	return float64(n)
 }
 
-// forget drops what was reported gone so far.
-func (v *view) forget() {
+// forgetDeaths drops what was reported gone so far.
+func (v *view) forgetDeaths() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.gone = nil
 }
 
-// missing is how many live members are not listed by another live one.
-func (v *view) missing() int {
+// missingCount is how many live members are not listed by another live one.
+func (v *view) missingCount() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.live*(v.live-1) - v.pairs
 }
 
-// listed is how many others a member lists.
-func (v *view) listed(i int) int {
+// listedCount is how many others a member lists.
+func (v *view) listedCount(i int) int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.row[i]

@@ -19,8 +19,8 @@ type write struct {
 	late    bool      // it was before members were cut off
 }
 
-// begin enters a write that so many members are to see.
-func (ws *writes) begin(writer int, value uint64, others int) {
+// beginWrite enters a write that so many members are to see.
+func (ws *writes) beginWrite(writer int, value uint64, others int) {
 	if ws.open == nil {
 		ws.open = make(map[int][]*write)
 	}
@@ -28,8 +28,8 @@ func (ws *writes) begin(writer int, value uint64, others int) {
 	ws.all++
 }
 
-// arrive notes that a member which had the old value of a writer has the new one.
-func (ws *writes) arrive(writer int, had, has uint64) {
+// noteArrival notes that a member which had the old value of a writer has the new one.
+func (ws *writes) noteArrival(writer int, had, has uint64) {
 	rest := ws.open[writer][:0]
 	for _, w := range ws.open[writer] {
 		if had < w.value && w.value <= has {

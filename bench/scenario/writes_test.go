@@ -14,20 +14,20 @@ import (
 func TestAWriteHasArrivedWhenEachMemberHasItOrANewerOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ws writes
-		ws.begin(1, 10, 2)
+		ws.beginWrite(1, 10, 2)
 		time.Sleep(time.Second)
-		ws.begin(1, 20, 2)
-		ws.arrive(1, 0, 10)
+		ws.beginWrite(1, 20, 2)
+		ws.noteArrival(1, 0, 10)
 		time.Sleep(time.Second)
 		if n, values := ws.unfinished(); n != 2 || values != 2 {
 			t.Errorf("%d writes and %d values are missing, want 2 and 2", n, values)
 		}
-		ws.arrive(1, 0, 20) // passes over 10
+		ws.noteArrival(1, 0, 20) // passes over 10
 		if len(ws.took) != 1 || ws.took[0] != 2 {
 			t.Errorf("took %v, want the first write alone, after 2 s", ws.took)
 		}
 		time.Sleep(time.Minute)
-		ws.arrive(1, 10, 20)
+		ws.noteArrival(1, 10, 20)
 		if n, _ := ws.unfinished(); n != 0 || ws.late != 1 || ws.all != 2 {
 			t.Errorf("%d of %d writes are missing and %d late, want 0 of 2, and 1", n, ws.all, ws.late)
 		}
@@ -37,15 +37,15 @@ func TestAWriteHasArrivedWhenEachMemberHasItOrANewerOne(t *testing.T) {
 func TestTheTimeOfACutDoesNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ws writes
-		ws.begin(1, 1, 1)
+		ws.beginWrite(1, 1, 1)
 		time.Sleep(2 * lateUpdate)
-		ws.begin(2, 1, 1)
+		ws.beginWrite(2, 1, 1)
 		cut := time.Now()
 		time.Sleep(cutFor)
 		ws.healed(cut)
 		time.Sleep(time.Second)
-		ws.arrive(1, 0, 1)
-		ws.arrive(2, 0, 1)
+		ws.noteArrival(1, 0, 1)
+		ws.noteArrival(2, 0, 1)
 		if ws.took[0] != 1 || ws.took[1] != 1 {
 			t.Errorf("took %v, want 1 s since the heal", ws.took)
 		}
@@ -65,8 +65,8 @@ func TestAValueThatANewerOneReplacesIsNotLost(t *testing.T) {
 func TestAValueThatNeverArrivesIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &run{Settings: Settings{Limit: time.Minute}, view: newView(3, 0), samples: Samples{}}
-		r.view.writes.begin(0, 7, 2)
-		r.view.writes.begin(0, 8, 2)
+		r.view.writes.beginWrite(0, 7, 2)
+		r.view.writes.beginWrite(0, 8, 2)
 		r.view.sink(engine.Event{Observer: 1, Subject: 0, Kind: engine.Shared, Value: 8})
 		r.sumUpWrites()
 		if r.samples["lost"][0] != 1 || r.samples["late"][0] != 2 || !math.IsInf(r.samples["last"][1], 1) {
@@ -84,7 +84,7 @@ func TestAnEngineWithoutStateIsLeftOut(t *testing.T) {
 func TestTextIsAsLongAsWantedAndNeverTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var state []engine.Entry
-		s := Scenario{play: func(r *run) error { state = r.state(); return nil }}
+		s := Scenario{play: func(r *run) error { state = r.makeState(); return nil }}
 		factory := func(n int, _ *fabric.Fabric, sink engine.Sink) engine.Cluster { return &prompt{n, sink, 0} }
 		if _, err := s.Play(factory, Settings{Members: 4, State: 10 * entrySize}); err != nil {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-// Command convoke runs a node of a cluster, and looks into what its topology file says and finds.
+// Command convoke runs a node of a cluster, and looks into what its topology file configures and finds.
 //
 //	convoke agent -c topology.yaml    run a node until it is stopped
 //	convoke check topology.yaml       report every mistake in the file, without a network

@@ -155,7 +155,7 @@ func (c *Connector) Connect(ctx context.Context, p peer.Peer) error {
 	return err
 }
 
-// Disconnect does nothing: who is a member is decided by the members alone.
+// Disconnect does nothing: membership is decided by the members alone.
 func (c *Connector) Disconnect(context.Context, peer.Peer) error { return nil }
 
 // List returns the members that are up, without this node.

@@ -17,7 +17,7 @@ type Found struct {
 	Aside  []string // the names under which damaged files now lie in the directory
 }
 
-// directory is what load makes of the files.
+// directory is what loadFiles makes of the files.
 type directory struct {
 	found    Found
 	values   values
@@ -71,6 +71,7 @@ func (s *Store) loadSnapshot(d *directory) error {
 	switch {
 	case c.damage != nil:
 		d.addProblem(snapshotName, "%v", c.damage)
+	// A snapshot is synced before it gets its name, so an incomplete one is damage and not the trace of a loss of power.
 	case !c.started || c.torn > 0 || uint64(len(v.of)) != c.meta.entries:
 		d.addProblem(snapshotName, "it holds %d of %d entries", len(v.of), c.meta.entries)
 	default:

@@ -121,7 +121,7 @@ func (r *reader) nextRecord() ([]byte, error) {
 		return nil, unexpectedEnd(err)
 	}
 	number := r.number
-	if r.next == 0 {
+	if r.next == 0 { // the meta record holds the number, so its own header is summed without it
 		number = 0
 	}
 	h, ok := parseHeader(b, number)
@@ -190,7 +190,7 @@ func (r *reader) skipBytes(n int) error {
 	return unexpectedEnd(err)
 }
 
-// unexpectedEnd names the end of a file that is shorter than its size field promises.
+// unexpectedEnd names the end of a file that has become shorter since it was opened.
 func unexpectedEnd(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

@@ -92,7 +92,7 @@ func (s *Store) loadAndRewrite() error {
 		return err
 	}
 	s.found, s.values, s.number, s.written = d.found, d.values, d.number, d.found.Written
-	if d.restarts {
+	if d.restarts { // nothing of the old files is used, so they can go before the new ones exist
 		if s.found.Aside, err = s.putAside("damaged", d.aside); err != nil {
 			return err
 		}
@@ -178,6 +178,7 @@ func (s *Store) Commit(changes []Change) error {
 		return fmt.Errorf("store %s: %w", s.dir, err)
 	}
 	if err := s.appendRecord(record); err != nil {
+		// The record may be on the disk or not. Another one behind it could follow a gap, so nothing is appended to this file again.
 		s.failed = err
 		return fmt.Errorf("store %s: %w", s.dir, err)
 	}

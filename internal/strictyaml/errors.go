@@ -91,7 +91,7 @@ func flatten(err error) []error {
 	return all
 }
 
-// Place places what err joins in n, where [At] says, as mistakes of the file. It returns nil for a nil error. Without a file the
+// Place places what err joins in n, at the place that [At] names, as mistakes of the file. It returns nil for a nil error. Without a file the
 // error is returned as it is.
 func Place(n *yaml.Node, file string, err error) error {
 	if file == "" || err == nil {

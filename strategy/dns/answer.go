@@ -19,8 +19,8 @@ const (
 // errMismatch marks a message that does not belong to the query.
 var errMismatch = errors.New("not an answer to the question")
 
-// decode reads a message that came from a server and checks that it answers the query.
-func decode(raw []byte, query *dns.Msg) (m *dns.Msg, err error) {
+// decodeAnswer reads a message that came from a server and checks that it answers the query.
+func decodeAnswer(raw []byte, query *dns.Msg) (m *dns.Msg, err error) {
 	if len(raw) < headerSize {
 		return nil, fmt.Errorf("%d bytes: %w", len(raw), errMismatch)
 	}
@@ -39,7 +39,7 @@ func decode(raw []byte, query *dns.Msg) (m *dns.Msg, err error) {
 	if !m.Response || m.Opcode != dns.OpcodeQuery {
 		return nil, fmt.Errorf("no response: %w", errMismatch)
 	}
-	if !echoes(m, query) {
+	if !echoesQuery(m, query) {
 		return nil, fmt.Errorf("the question is another: %w", errMismatch)
 	}
 	if n := int(binary.BigEndian.Uint16(raw[6:])); n != len(m.Answer) && !m.Truncated {
@@ -48,9 +48,9 @@ func decode(raw []byte, query *dns.Msg) (m *dns.Msg, err error) {
 	return m, nil
 }
 
-// echoes reports whether the question of a response is that of the query. A server that cannot read the
+// echoesQuery reports whether the question of a response is that of the query. A server that cannot read the
 // query may leave it out.
-func echoes(m, query *dns.Msg) bool {
+func echoesQuery(m, query *dns.Msg) bool {
 	if len(m.Question) == 0 {
 		return m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented
 	}
@@ -58,13 +58,13 @@ func echoes(m, query *dns.Msg) bool {
 	return len(m.Question) == 1 && strings.EqualFold(a.Name, b.Name) && a.Qtype == b.Qtype && a.Qclass == b.Qclass
 }
 
-// verdict returns an error unless the message is an answer: records, or that there are none.
-func verdict(m *dns.Msg) error {
+// answerError returns an error unless the message is an answer: records, or that there are none.
+func answerError(m *dns.Msg) error {
 	switch m.Rcode {
 	case dns.RcodeNameError:
 		return nil
 	case dns.RcodeSuccess:
-		if len(m.Answer) == 0 && !m.Truncated && !m.Authoritative && !m.RecursionAvailable && soa(m) == nil {
+		if len(m.Answer) == 0 && !m.Truncated && !m.Authoritative && !m.RecursionAvailable && negativeSOA(m) == nil {
 			return errors.New("the server is not authoritative for this name and does not recurse")
 		}
 		return nil
@@ -75,8 +75,8 @@ func verdict(m *dns.Msg) error {
 	return fmt.Errorf("response code %d", m.Rcode)
 }
 
-// soa returns the record that comes with a negative answer, nil if there is none.
-func soa(m *dns.Msg) *dns.SOA {
+// negativeSOA returns the record that comes with a negative answer, nil if there is none.
+func negativeSOA(m *dns.Msg) *dns.SOA {
 	for _, rr := range m.Ns {
 		if s, ok := rr.(*dns.SOA); ok {
 			return s
@@ -103,10 +103,10 @@ type answer struct {
 	bad      int                     // how many records that were
 }
 
-// read takes from a message what it holds about a question.
-func read(m *dns.Msg, q question) answer {
+// readRecords takes from a message what it holds about a question.
+func readRecords(m *dns.Msg, q question) answer {
 	var a answer
-	chain, end, err := aliases(m.Answer, q.name)
+	chain, end, err := followAliases(m.Answer, q.name)
 	if err != nil {
 		return answer{err: err}
 	}
@@ -116,19 +116,19 @@ func read(m *dns.Msg, q question) answer {
 			continue
 		}
 		if h.Rrtype == q.typ {
-			a.take(rr)
+			a.addRecord(rr)
 		}
 		if h.Rrtype == q.typ || h.Rrtype == dns.TypeCNAME {
-			a.lasts(h.Ttl)
+			a.boundTTL(h.Ttl)
 		}
 	}
-	if s := soa(m); s != nil && len(a.addrs)+len(a.services) == 0 {
-		a.lasts(min(s.Hdr.Ttl, s.Minttl))
+	if s := negativeSOA(m); s != nil && len(a.addrs)+len(a.services) == 0 {
+		a.boundTTL(min(s.Hdr.Ttl, s.Minttl))
 	} else if end != q.name && len(a.addrs)+len(a.services) == 0 && m.Rcode == dns.RcodeSuccess {
 		a.alias = end
 	}
 	if len(a.services) > 0 {
-		a.glue = glue(m.Extra)
+		a.glue = glueAddrs(m.Extra)
 	}
 	if a.bad > 1 {
 		a.err = fmt.Errorf("%w, and %d more records like this", a.err, a.bad-1)
@@ -136,8 +136,8 @@ func read(m *dns.Msg, q question) answer {
 	return a
 }
 
-// aliases follows the CNAMEs of an answer and returns the names on the way, and the last one.
-func aliases(rrs []dns.RR, name string) (chain map[string]bool, end string, err error) {
+// followAliases follows the CNAMEs of an answer and returns the names on the way, and the last one.
+func followAliases(rrs []dns.RR, name string) (chain map[string]bool, end string, err error) {
 	next := make(map[string]string)
 	for _, rr := range rrs {
 		if c, ok := rr.(*dns.CNAME); ok && c.Hdr.Class == dns.ClassINET {
@@ -157,13 +157,13 @@ func aliases(rrs []dns.RR, name string) (chain map[string]bool, end string, err 
 	return chain, end, nil
 }
 
-// take adds a record, if a peer can be dialled by it.
-func (a *answer) take(rr dns.RR) {
+// addRecord adds a record, if a peer can be dialled by it.
+func (a *answer) addRecord(rr dns.RR) {
 	switch rr := rr.(type) {
 	case *dns.A, *dns.AAAA:
 		ip, ok := address(rr)
 		if !ok {
-			a.skip(rr)
+			a.skipRecord(rr)
 			return
 		}
 		a.addrs = append(a.addrs, ip)
@@ -173,29 +173,29 @@ func (a *answer) take(rr dns.RR) {
 			return // the service is not offered here, RFC 2782
 		}
 		if err := checkName(s.target); err != nil || s.port == 0 {
-			a.skip(rr)
+			a.skipRecord(rr)
 			return
 		}
 		a.services = append(a.services, s)
 	}
 }
 
-// skip leaves a record out.
-func (a *answer) skip(rr dns.RR) {
+// skipRecord leaves a record out.
+func (a *answer) skipRecord(rr dns.RR) {
 	if a.bad++; a.err == nil {
 		a.err = fmt.Errorf("record %q: no peer can be dialled at this address", rr)
 	}
 }
 
-// lasts notes how long a record may be kept.
-func (a *answer) lasts(seconds uint32) {
+// boundTTL notes how long a record may be kept.
+func (a *answer) boundTTL(seconds uint32) {
 	if d := time.Duration(min(seconds, 1<<31-1)) * time.Second; d > 0 && (a.ttl == 0 || d < a.ttl) {
 		a.ttl = d
 	}
 }
 
-// glue collects the addresses of an additional section.
-func glue(rrs []dns.RR) map[string][]netip.Addr {
+// glueAddrs collects the addresses of an additional section.
+func glueAddrs(rrs []dns.RR) map[string][]netip.Addr {
 	all := make(map[string][]netip.Addr)
 	for _, rr := range rrs {
 		if ip, ok := address(rr); ok && rr.Header().Class == dns.ClassINET {

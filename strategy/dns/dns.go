@@ -45,13 +45,13 @@ func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 		subjects = append(subjects, subject)
 	}
 	fixed := func(setup) ([]subject, error) { return subjects, nil }
-	return poll(c.Source, env, c.Sampled, func() *finder {
+	return newPoller(c.Source, env, c.Sampled, func() *finder {
 		return &finder{family: c.Family, subjects: fixed}
 	}), nil
 }
 
-// poll makes a strategy that asks again and again; fresh makes what one run remembers.
-func poll(src Source, env strategy.Env, sampled bool, fresh func() *finder) strategy.Strategy {
+// newPoller makes a strategy that asks again and again; fresh makes what one run remembers.
+func newPoller(src Source, env strategy.Env, sampled bool, fresh func() *finder) strategy.Strategy {
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
 		f := fresh()
 		f.source, f.env = src, env
@@ -61,7 +61,7 @@ func poll(src Source, env strategy.Env, sampled bool, fresh func() *finder) stra
 		if sampled {
 			out = newUnion(out)
 		}
-		return strategy.Poll(f.find, poll, env).Run(ctx, out)
+		return strategy.Poll(f.findPeers, poll, env).Run(ctx, out)
 	})
 }
 
@@ -78,10 +78,10 @@ type finder struct {
 	ttl   time.Duration // of the last answer
 }
 
-// find looks up once.
-func (f *finder) find(ctx context.Context) ([]peer.Peer, error) {
+// findPeers looks up once.
+func (f *finder) findPeers(ctx context.Context) ([]peer.Peer, error) {
 	f.ttl = 0
-	s, err := f.setup()
+	s, err := f.chooseServers()
 	if err != nil {
 		return nil, err
 	}
@@ -90,15 +90,15 @@ func (f *finder) find(ctx context.Context) ([]peer.Peer, error) {
 		return nil, err
 	}
 	l := lookup{client: newClient(s.servers, f.env.Dial), setup: s, family: f.family, prefer6: podenv.PrefersIPv6(f.env.Self())}
-	all := l.all(ctx, subjects)
+	all := l.askAll(ctx, subjects)
 	if f.ttl = all.ttl; f.note != nil {
 		f.note(all)
 	}
 	return all.peers, all.err
 }
 
-// setup returns whom to ask.
-func (f *finder) setup() (setup, error) {
+// chooseServers returns whom to ask.
+func (f *finder) chooseServers() (setup, error) {
 	var s setup
 	if f.conf.path != "" {
 		var err error

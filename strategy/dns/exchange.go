@@ -47,9 +47,9 @@ func newClient(servers []string, dial strategy.DialFunc) *client {
 	return &client{servers: servers, dial: dial, slots: make(chan struct{}, maxParallel), silent: make(map[string]bool)}
 }
 
-// order returns the servers, the silent ones last: questions that follow from an answer
+// orderServers returns the servers, the silent ones last: questions that follow from an answer
 // must not wait for a dead server as often as there are of them.
-func (c *client) order() []string {
+func (c *client) orderServers() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	servers := slices.Clone(c.servers)
@@ -71,10 +71,10 @@ func (c *client) wasSilent(server string) {
 	c.silent[server] = true
 }
 
-// ask asks one server after the other, and those that were silent again, until ctx ends. Without an error the
+// askServers asks one server after the other, and those that were silent again, until ctx ends. Without an error the
 // message is the whole answer: records, or none, or that the name does not exist. With an error
 // it is a part of the answer, or nil.
-func (c *client) ask(ctx context.Context, q question) (*dns.Msg, error) {
+func (c *client) askServers(ctx context.Context, q question) (*dns.Msg, error) {
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
@@ -82,14 +82,14 @@ func (c *client) ask(ctx context.Context, q question) (*dns.Msg, error) {
 		return nil, fmt.Errorf("ask for %s: %w", q, ctx.Err())
 	}
 	var part *dns.Msg
-	servers := c.order()
+	servers := c.orderServers()
 	failed := make([]error, len(servers))
 	for round := range rounds {
 		for i, server := range servers {
 			if ctx.Err() != nil || round > 0 && !isTimeout(failed[i]) {
 				continue
 			}
-			m, err := c.try(ctx, server, q)
+			m, err := c.tryServer(ctx, server, q)
 			if err == nil {
 				return m, nil
 			}
@@ -130,24 +130,24 @@ func isTimeout(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &e) && e.Timeout()
 }
 
-// try asks one server, over UDP and, where the answer does not fit in a datagram, over TCP.
-func (c *client) try(ctx context.Context, server string, q question) (*dns.Msg, error) {
-	m, err := c.exchange(ctx, "udp", server, query(q, true))
+// tryServer asks one server, over UDP and, where the answer does not fit in a datagram, over TCP.
+func (c *client) tryServer(ctx context.Context, server string, q question) (*dns.Msg, error) {
+	m, err := c.exchangeMessages(ctx, "udp", server, newQuery(q, true))
 	if err == nil && (m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeNotImplemented || m.Rcode == dns.RcodeBadVers) {
-		m, err = c.exchange(ctx, "udp", server, query(q, false)) // of before EDNS
+		m, err = c.exchangeMessages(ctx, "udp", server, newQuery(q, false)) // of before EDNS
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := verdict(m); err != nil {
+	if err := answerError(m); err != nil {
 		return nil, err
 	}
 	if !m.Truncated {
 		return m, nil
 	}
-	whole, err := c.exchange(ctx, "tcp", server, query(q, true))
+	whole, err := c.exchangeMessages(ctx, "tcp", server, newQuery(q, true))
 	if err == nil {
-		err = verdict(whole)
+		err = answerError(whole)
 	}
 	if err == nil && whole.Truncated {
 		m, err = whole, errors.New("cut short there too")
@@ -158,8 +158,8 @@ func (c *client) try(ctx context.Context, server string, q question) (*dns.Msg, 
 	return whole, nil
 }
 
-// query makes the message that asks a question.
-func query(q question, edns bool) *dns.Msg {
+// newQuery makes the message that asks a question.
+func newQuery(q question, edns bool) *dns.Msg {
 	m := new(dns.Msg)
 	m.Id = dns.Id()
 	m.RecursionDesired = true
@@ -170,8 +170,8 @@ func query(q question, edns bool) *dns.Msg {
 	return m
 }
 
-// exchange sends a query and waits for the answer to it, for as long as tryTimeout.
-func (c *client) exchange(ctx context.Context, network, server string, query *dns.Msg) (*dns.Msg, error) {
+// exchangeMessages sends a query and waits for the answer to it, for as long as tryTimeout.
+func (c *client) exchangeMessages(ctx context.Context, network, server string, query *dns.Msg) (*dns.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
 	raw, err := query.Pack()
@@ -214,7 +214,7 @@ func receiveDatagram(conn net.Conn, query *dns.Msg) (*dns.Msg, error) {
 			}
 			return nil, err
 		}
-		m, err := decode(buf[:n], query)
+		m, err := decodeAnswer(buf[:n], query)
 		if !errors.Is(err, errMismatch) {
 			return m, err
 		}
@@ -231,5 +231,5 @@ func receiveStream(conn net.Conn, query *dns.Msg) (*dns.Msg, error) {
 	if _, err := io.ReadFull(conn, buf); err != nil {
 		return nil, err
 	}
-	return decode(buf, query)
+	return decodeAnswer(buf, query)
 }

@@ -168,7 +168,7 @@ func TestALookupEndsWithItsContext(t *testing.T) {
 		time.AfterFunc(300*time.Millisecond, cancel)
 		began := time.Now()
 		l := lookup{client: newClient([]string{s.Addr()}, s.Dial), family: AnyFamily}
-		got := l.all(ctx, []subject{{name: "peers.test.", port: 1}, {kind: services, name: "_g._tcp.test."}})
+		got := l.askAll(ctx, []subject{{name: "peers.test.", port: 1}, {kind: services, name: "_g._tcp.test."}})
 		if took := time.Since(began); took != 300*time.Millisecond || got.err == nil {
 			t.Errorf("took %v with error %v, want 300ms and an error", took, got.err)
 		}
@@ -210,7 +210,7 @@ func TestLoopback(t *testing.T) {
 	s.Fault("", "", dnstest.Hang)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	check(t, l.all(ctx, []subject{{name: "peers.test.", port: 1}}), "", "i/o timeout")
+	check(t, l.askAll(ctx, []subject{{name: "peers.test.", port: 1}}), "", "i/o timeout")
 }
 
 func TestLoopbackPortThatIsClosed(t *testing.T) {

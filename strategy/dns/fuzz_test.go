@@ -92,7 +92,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		for _, family := range []Family{AnyFamily, SameFamily} {
 			l := lookup{client: newClient([]string{"192.0.2.53:53"}, dial), family: family}
-			got := l.all(t.Context(), []subject{
+			got := l.askAll(t.Context(), []subject{
 				{addresses, "peers.test.", 1, false}, {services, "peers.test.", 0, true}, {serviceTargets, "peers.test.", 0, false},
 			})
 			seen := make(map[string]bool)

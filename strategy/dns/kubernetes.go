@@ -31,9 +31,9 @@ var KubernetesKind = strategy.Kind[KubernetesConfig]{
 // newKubernetes makes the strategy. With a port name it asks for the SRV records of the Service, without for its
 // addresses. Namespace and domain are found out when it runs.
 func newKubernetes(c KubernetesConfig, env strategy.Env) (strategy.Strategy, error) {
-	return poll(c.Source, env, false, func() *finder {
+	return newPoller(c.Source, env, false, func() *finder {
 		k := &cluster{config: c, log: env.Log, since: time.Now()}
-		return &finder{family: c.Family, subjects: k.subjects, note: k.note}
+		return &finder{family: c.Family, subjects: k.subjects, note: k.warnIfEmpty}
 	}), nil
 }
 
@@ -106,9 +106,9 @@ func (k *cluster) domain(search []string) (domain string, found bool, err error)
 	return domain, found, nil
 }
 
-// note logs once what an absence of all pods may come from. While a cluster starts that is normal, as a pod is in
+// warnIfEmpty logs once what an absence of all pods may come from. While a cluster starts that is normal, as a pod is in
 // the DNS when it is ready, or at once with publishNotReadyAddresses.
-func (k *cluster) note(f found) {
+func (k *cluster) warnIfEmpty(f found) {
 	switch {
 	case len(f.peers) > 0:
 		if k.warned {

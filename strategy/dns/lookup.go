@@ -35,10 +35,10 @@ type found struct {
 	err   error
 }
 
-// all asks for all subjects at once.
-func (l *lookup) all(ctx context.Context, subjects []subject) found {
+// askAll asks for all subjects at once.
+func (l *lookup) askAll(ctx context.Context, subjects []subject) found {
 	each := make([]found, len(subjects))
-	parallel(len(subjects), func(i int) { each[i] = l.one(ctx, subjects[i]) })
+	parallel(len(subjects), func(i int) { each[i] = l.askCandidates(ctx, subjects[i]) })
 	var all found
 	var errs []error
 	for _, f := range each {
@@ -46,7 +46,7 @@ func (l *lookup) all(ctx context.Context, subjects []subject) found {
 		all.ttl = shorter(all.ttl, f.ttl)
 		errs = append(errs, f.err)
 	}
-	all.peers = unique(all.peers)
+	all.peers = uniquePeers(all.peers)
 	if n := len(all.peers); n > maxPeers {
 		all.peers = all.peers[:maxPeers]
 		errs = append(errs, fmt.Errorf("the answer names %d peers, of which the first %d are taken", n, maxPeers))
@@ -55,17 +55,17 @@ func (l *lookup) all(ctx context.Context, subjects []subject) found {
 	return all
 }
 
-// one asks for one candidate of a subject after the other, until one has records. A candidate that could not be
+// askCandidates asks for one candidate of a subject after the other, until one has records. A candidate that could not be
 // asked for may be the right one, so what a later one has is incomplete.
-func (l *lookup) one(ctx context.Context, s subject) found {
+func (l *lookup) askCandidates(ctx context.Context, s subject) found {
 	var all found
 	var errs []error
 	for _, name := range s.candidates(l.setup.search, l.setup.ndots) {
 		var f found
 		if s.kind == addresses {
-			f = l.hosts(ctx, s, name)
+			f = l.lookupHosts(ctx, s, name)
 		} else {
-			f = l.services(ctx, s, name)
+			f = l.lookupServices(ctx, s, name)
 		}
 		errs = append(errs, f.err)
 		all.ttl = shorter(all.ttl, f.ttl)
@@ -78,19 +78,19 @@ func (l *lookup) one(ctx context.Context, s subject) found {
 	return all
 }
 
-// hosts asks for the addresses of a name.
-func (l *lookup) hosts(ctx context.Context, s subject, name string) found {
-	a := l.addresses(ctx, name)
+// lookupHosts asks for the addresses of a name.
+func (l *lookup) lookupHosts(ctx context.Context, s subject, name string) found {
+	a := l.lookupAddrs(ctx, name)
 	f := found{ttl: a.ttl, err: a.err}
-	for _, ip := range l.choose(a.addrs, l.family != AnyFamily) {
+	for _, ip := range l.chooseAddrs(a.addrs, l.family != AnyFamily) {
 		f.peers = append(f.peers, peer.Peer{Addr: netip.AddrPortFrom(ip, s.port).String()})
 	}
 	return f
 }
 
-// services asks for the SRV records of a name and for the addresses of those targets that came without.
-func (l *lookup) services(ctx context.Context, s subject, name string) found {
-	a := l.resolve(ctx, question{name, dns.TypeSRV})
+// lookupServices asks for the SRV records of a name and for the addresses of those targets that came without.
+func (l *lookup) lookupServices(ctx context.Context, s subject, name string) found {
+	a := l.resolveQuestion(ctx, question{name, dns.TypeSRV})
 	f := found{ttl: a.ttl, err: a.err}
 	if s.kind == serviceTargets {
 		for _, srv := range a.services {
@@ -122,8 +122,8 @@ func (l *lookup) services(ctx context.Context, s subject, name string) found {
 	return f
 }
 
-// addresses asks for the addresses of a name, of both families at once.
-func (l *lookup) addresses(ctx context.Context, name string) answer {
+// lookupAddrs asks for the addresses of a name, of both families at once.
+func (l *lookup) lookupAddrs(ctx context.Context, name string) answer {
 	types := []uint16{dns.TypeA, dns.TypeAAAA}
 	switch l.family {
 	case IPv4:
@@ -132,7 +132,7 @@ func (l *lookup) addresses(ctx context.Context, name string) answer {
 		types = types[1:]
 	}
 	answers := make([]answer, len(types))
-	parallel(len(types), func(i int) { answers[i] = l.resolve(ctx, question{name, types[i]}) })
+	parallel(len(types), func(i int) { answers[i] = l.resolveQuestion(ctx, question{name, types[i]}) })
 	var all answer
 	for _, a := range answers {
 		all.addrs = append(all.addrs, a.addrs...)
@@ -142,16 +142,16 @@ func (l *lookup) addresses(ctx context.Context, name string) answer {
 	return all
 }
 
-// resolve asks a question and follows aliases whose target the server did not answer for.
-func (l *lookup) resolve(ctx context.Context, q question) answer {
+// resolveQuestion asks a question and follows aliases whose target the server did not answer for.
+func (l *lookup) resolveQuestion(ctx context.Context, q question) answer {
 	asked := q
 	var ttl time.Duration
 	for range maxAliases {
-		m, err := l.client.ask(ctx, asked)
+		m, err := l.client.askServers(ctx, asked)
 		if m == nil {
 			return answer{err: err}
 		}
-		a := read(m, asked)
+		a := readRecords(m, asked)
 		a.err = errors.Join(a.err, err)
 		if a.ttl = shorter(a.ttl, ttl); a.alias == "" || a.err != nil {
 			return a
@@ -161,8 +161,8 @@ func (l *lookup) resolve(ctx context.Context, q question) answer {
 	return answer{err: fmt.Errorf("%s has more than %d aliases in a row", q.name, maxAliases)}
 }
 
-// choose returns the addresses that are wanted; where one family is enough, those of the preferred one if there are any.
-func (l *lookup) choose(all []netip.Addr, one bool) []netip.Addr {
+// chooseAddrs returns the addresses that are wanted; where one family is enough, those of the preferred one if there are any.
+func (l *lookup) chooseAddrs(all []netip.Addr, one bool) []netip.Addr {
 	all = slices.Clone(all)
 	slices.SortFunc(all, netip.Addr.Compare)
 	all = slices.Compact(all) // a record may be there twice
@@ -187,9 +187,9 @@ func (l *lookup) choose(all []netip.Addr, one bool) []netip.Addr {
 	return v4
 }
 
-// unique sorts by address and keeps one peer of each: one with an ID before one without, then that of the
+// uniquePeers sorts by address and keeps one peer of each: one with an ID before one without, then that of the
 // record which is to be preferred. An ID that names several addresses names none.
-func unique(peers []peer.Peer) []peer.Peer {
+func uniquePeers(peers []peer.Peer) []peer.Peer {
 	slices.SortFunc(peers, func(a, b peer.Peer) int {
 		if c := cmp.Compare(a.Addr, b.Addr); c != 0 {
 			return c
@@ -212,8 +212,8 @@ func unique(peers []peer.Peer) []peer.Peer {
 	return peers
 }
 
-// first returns the first of some errors and how many more there are.
-func first(errs []error) error {
+// firstError returns the first of some errors and how many more there are.
+func firstError(errs []error) error {
 	if len(errs) < 2 {
 		return errors.Join(errs...)
 	}

@@ -46,7 +46,7 @@ func askWith(t *testing.T, l lookup, names ...string) found {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), defaultSource().Timeout)
 	defer cancel()
-	return l.all(ctx, subjects)
+	return l.askAll(ctx, subjects)
 }
 
 // all three addresses of peers.test.

@@ -145,7 +145,7 @@ func TestServersAndSearchNamesComeFromResolvConf(t *testing.T) {
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
 		var logged strings.Builder
 		f := newFinder(s, path, hclog.New(&hclog.LoggerOptions{Output: &logged}))
-		if _, err := f.find(t.Context()); err == nil {
+		if _, err := f.findPeers(t.Context()); err == nil {
 			t.Error("no error without servers")
 		}
 		host, _, _ := net.SplitHostPort(s.Addr())
@@ -154,7 +154,7 @@ func TestServersAndSearchNamesComeFromResolvConf(t *testing.T) {
 			if spoil {
 				os.Remove(path)
 			}
-			if peers, err := f.find(t.Context()); err != nil || len(peers) != 2 {
+			if peers, err := f.findPeers(t.Context()); err != nil || len(peers) != 2 {
 				t.Errorf("%v and error %v, want the two of peers.test", peers, err)
 			}
 		}

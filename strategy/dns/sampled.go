@@ -98,7 +98,7 @@ func (u *union) with(sample []peer.Peer, now time.Time) []peer.Peer {
 		}
 		all = append(all, s.peer)
 	}
-	return unique(all)
+	return uniquePeers(all)
 }
 
 // allowed is in how many lookups in a row a peer may be missing: those in which it should have been named patience times, by

@@ -23,7 +23,7 @@ func (l *lookup) targets(ctx context.Context, a answer) (map[string][]netip.Addr
 		if _, done := all[srv.target]; done {
 			continue
 		}
-		all[srv.target] = l.choose(a.glue[srv.target], true)
+		all[srv.target] = l.chooseAddrs(a.glue[srv.target], true)
 		if !l.suffices(srv.target, a.glue[srv.target], both) {
 			names = append(names, srv.target)
 		}
@@ -34,17 +34,17 @@ func (l *lookup) targets(ctx context.Context, a answer) (map[string][]netip.Addr
 		errs = append(errs, fmt.Errorf("%d targets came without their addresses, of which %d are asked for", n, maxTargets))
 	}
 	answers := make([]answer, len(names))
-	parallel(len(names), func(i int) { answers[i] = l.addresses(ctx, names[i]) })
+	parallel(len(names), func(i int) { answers[i] = l.lookupAddrs(ctx, names[i]) })
 	for i, name := range names {
 		known := slices.Concat(a.glue[name], answers[i].addrs)
-		all[name] = l.choose(known, true)
+		all[name] = l.chooseAddrs(known, true)
 		if err := answers[i].err; err != nil {
 			errs = append(errs, err)
 		} else if len(known) == 0 {
 			errs = append(errs, fmt.Errorf("target %s has no address", name))
 		}
 	}
-	return all, first(errs)
+	return all, firstError(errs)
 }
 
 // preferredCame reports whether addresses of the preferred family came with any target that has a name.
@@ -82,7 +82,7 @@ func (l *lookup) oneFamily(addrs map[string][]netip.Addr) {
 			all = append(all, ips[0])
 		}
 	}
-	wanted := l.choose(all, true)
+	wanted := l.chooseAddrs(all, true)
 	for target, ips := range addrs {
 		if nameless(target, ips) && !slices.Contains(wanted, ips[0]) {
 			delete(addrs, target)

@@ -34,9 +34,9 @@ type clients struct {
 	files  [3][]byte    // that client was made of: authorities, certificate, key
 }
 
-// current returns the client. It makes a new one, with new connections, when a file has changed.
-func (c *clients) current() (*http.Client, error) {
-	files, err := c.read()
+// currentClient returns the client. It makes a new one, with new connections, when a file has changed.
+func (c *clients) currentClient() (*http.Client, error) {
+	files, err := c.readFiles()
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (c *clients) close() {
 	}
 }
 
-func (c *clients) read() (files [3][]byte, err error) {
+func (c *clients) readFiles() (files [3][]byte, err error) {
 	for i, f := range []struct{ key, path string }{
 		{"ca_file", c.config.CAFile}, {"cert_file", c.config.CertFile}, {"key_file", c.config.KeyFile},
 	} {
@@ -120,10 +120,10 @@ func newClient(conns *conntrack.Tracker, security *tls.Config) *http.Client {
 func sameServer(req *http.Request, via []*http.Request) error {
 	from := via[0].URL
 	if req.URL.Scheme != from.Scheme || !strings.EqualFold(hostPort(req.URL), hostPort(from)) {
-		return fmt.Errorf("the server redirects to another server, %s; if that is right, set url to it", place(req.URL))
+		return fmt.Errorf("the server redirects to another server, %s; if that is right, set url to it", redactedURL(req.URL))
 	}
 	if len(via) > maxRedirects {
-		return fmt.Errorf("more than %d redirects, the last to %s", maxRedirects, place(req.URL))
+		return fmt.Errorf("more than %d redirects, the last to %s", maxRedirects, redactedURL(req.URL))
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
 		conns := conntrack.New(env.Dial)
 		defer conns.Close()
-		a := &asker{config: c, place: place(target), clients: clients{config: c, conns: conns}}
+		a := &asker{config: c, place: redactedURL(target), clients: clients{config: c, conns: conns}}
 		defer a.clients.close()
 		return strategy.Poll(c.Filter(a.lookup, env), c.PollConfig, env).Run(ctx, out)
 	}), nil
@@ -59,8 +59,8 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// place returns a URL as errors show it, without its query, which may hold a secret.
-func place(u *url.URL) string {
+// redactedURL returns a URL as errors show it, without its query, which may hold a secret.
+func redactedURL(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
@@ -75,19 +75,19 @@ type asker struct {
 }
 
 func (a *asker) lookup(ctx context.Context) ([]peer.Peer, error) {
-	peers, err := a.ask(ctx)
+	peers, err := a.sendRequest(ctx)
 	if err != nil {
 		return peers, fmt.Errorf("ask %s: %w", a.place, err)
 	}
 	return peers, nil
 }
 
-func (a *asker) ask(ctx context.Context) ([]peer.Peer, error) {
-	client, err := a.clients.current()
+func (a *asker) sendRequest(ctx context.Context) ([]peer.Peer, error) {
+	client, err := a.clients.currentClient()
 	if err != nil {
 		return nil, err
 	}
-	req, err := a.request(ctx)
+	req, err := a.newRequest(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -100,9 +100,9 @@ func (a *asker) ask(ctx context.Context) ([]peer.Peer, error) {
 	case res.StatusCode == http.StatusNotModified && a.etag != "":
 		return a.peers, nil
 	case res.StatusCode != http.StatusOK:
-		return nil, refusal(res)
+		return nil, newStatusError(res)
 	}
-	return a.answer(res)
+	return a.readAnswer(res)
 }
 
 // unwrapURLError strips what net/http puts around an error: the URL with its query.
@@ -114,8 +114,8 @@ func unwrapURLError(err error) error {
 	return err
 }
 
-// request makes the question.
-func (a *asker) request(ctx context.Context) (*http.Request, error) {
+// newRequest makes the question.
+func (a *asker) newRequest(ctx context.Context) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.config.URL, nil)
 	if err != nil {
 		return nil, unwrapURLError(err)
@@ -143,8 +143,8 @@ func (a *asker) request(ctx context.Context) (*http.Request, error) {
 	return req, nil
 }
 
-// answer reads the body of a good response. Only a faultless answer is remembered.
-func (a *asker) answer(res *http.Response) ([]peer.Peer, error) {
+// readAnswer reads the body of a good response. Only a faultless answer is remembered.
+func (a *asker) readAnswer(res *http.Response) ([]peer.Peer, error) {
 	a.etag, a.peers = "", nil
 	data, err := bounded.ReadAll(res.Body, maxBody)
 	if large := (*bounded.TooLargeError)(nil); errors.As(err, &large) {
@@ -181,8 +181,8 @@ func typeOf(h http.Header) string {
 	return "without a content type"
 }
 
-// refusal returns the error for a status that is not an answer, with the beginning of its body.
-func refusal(res *http.Response) error {
+// newStatusError returns the error for a status that is not an answer, with the beginning of its body.
+func newStatusError(res *http.Response) error {
 	status := fmt.Sprintf("%d %s", res.StatusCode, http.StatusText(res.StatusCode))
 	hint := ""
 	switch res.StatusCode {

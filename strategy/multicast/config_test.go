@@ -136,7 +136,7 @@ func TestInterfacesAreChosen(t *testing.T) {
 		cfg := DefaultConfig()
 		cfg.Interfaces = c.settings
 		var got []string
-		for _, i := range choose(c.host, cfg, c.family) {
+		for _, i := range chooseInterfaces(c.host, cfg, c.family) {
 			got = append(got, i.Name)
 		}
 		if !slices.Equal(got, c.want) {
@@ -145,7 +145,7 @@ func TestInterfacesAreChosen(t *testing.T) {
 	}
 	cfg := DefaultConfig()
 	cfg.Interfaces = []string{"eth0", "eth2", "wlan0"}
-	if errs := missing(host, cfg); len(errs) != 2 || !strings.Contains(errs[0].Error(), "eth2 (down)") {
+	if errs := missingInterfaces(host, cfg); len(errs) != 2 || !strings.Contains(errs[0].Error(), "eth2 (down)") {
 		t.Errorf("missing(%v) = %v, want errors about eth2 and wlan0", cfg.Interfaces, errs)
 	}
 }

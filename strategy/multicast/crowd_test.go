@@ -53,7 +53,7 @@ func TestTheIntervalGrowsWithTheNodesOfTheClusterAndOfTheHost(t *testing.T) {
 		{1, 1, 2 * time.Second}, {40, 1, 2 * time.Second}, {100, 1, 5 * time.Second}, {1000, 1, 50 * time.Second},
 		{40, 40, 2 * time.Second}, {100, 40, 5 * time.Second}, {100, 100, 10 * time.Second}, {1024, 1024, time.Minute},
 	} {
-		if got := p.steady(c.nodes, c.onHost); got != c.want {
+		if got := p.steadyInterval(c.nodes, c.onHost); got != c.want {
 			t.Errorf("steady(%d, %d) = %v, want %v", c.nodes, c.onHost, got, c.want)
 		}
 	}

@@ -107,13 +107,13 @@ func (s *Strategy) Diagnose() Diagnosis {
 	d := s.latest
 	d.Interfaces, d.Targets = slices.Clone(d.Interfaces), slices.Clone(d.Targets)
 	if s.filter != nil {
-		d.Received = s.filter.tally()
+		d.Received = s.filter.countFates()
 	}
 	return d
 }
 
-// publish makes a diagnosis the latest.
-func (r *runner) publish(d Diagnosis) {
+// publishDiagnosis makes a diagnosis the latest.
+func (r *runner) publishDiagnosis(d Diagnosis) {
 	r.strategy.mu.Lock()
 	defer r.strategy.mu.Unlock()
 	r.strategy.latest = d
@@ -124,7 +124,7 @@ func (r *runner) diagnosis(now time.Time) Diagnosis {
 		Since:     r.born,
 		At:        now,
 		Sent:      r.sender.sent,
-		Received:  r.sockets.filter.tally(),
+		Received:  r.sockets.filter.countFates(),
 		Peers:     len(r.table.nodes),
 		Announced: r.sender.announced,
 	}

@@ -32,7 +32,7 @@ func (s *sockets) faults() (errs []error, unable bool) {
 	for name := range s.lost {
 		errs = append(errs, fmt.Errorf("interface %s is down; peers were heard by it", name))
 	}
-	errs = append(errs, missing(s.all, s.config)...)
+	errs = append(errs, missingInterfaces(s.all, s.config)...)
 	if s.scanErr != nil {
 		errs = append(errs, s.scanErr)
 	}
@@ -51,7 +51,7 @@ func (s *sockets) idleReason() error {
 		}
 	}
 	return fmt.Errorf("no interface is up that can carry multicasts (%s); connect one or name one under interfaces",
-		describe(s.all))
+		describeInterfaces(s.all))
 }
 
 // unsupported returns the error of a platform on which no family can ever be opened, else nil.

@@ -49,8 +49,8 @@ func newFilter(c Config, codec *codec, instance uint64) *filter {
 	return s
 }
 
-// serve sets the interfaces by which multicasts are accepted and the addresses that are broadcasts.
-func (s *filter) serve(chosen [families][]Interface, all []Interface) {
+// setInterfaces sets the interfaces by which multicasts are accepted and the addresses that are broadcasts.
+func (s *filter) setInterfaces(chosen [families][]Interface, all []Interface) {
 	casts := map[netip.Addr]bool{limitedBroadcast: true}
 	for _, i := range all {
 		for _, a := range i.broadcasts() {
@@ -68,8 +68,8 @@ func (s *filter) serve(chosen [families][]Interface, all []Interface) {
 	}
 }
 
-// check judges a datagram, counts the outcome, and returns the packet as far as it could be read.
-func (s *filter) check(d datagram, now time.Time) (packet, dropReason) {
+// checkPacket judges a datagram, counts the outcome, and returns the packet as far as it could be read.
+func (s *filter) checkPacket(d datagram, now time.Time) (packet, dropReason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, v := s.checkLocked(d, now)
@@ -124,16 +124,16 @@ func (s *filter) welcomeLocked(d *datagram) bool {
 	return true
 }
 
-// recount moves a packet that was accepted here and refused later to the reason for that.
-func (s *filter) recount(v dropReason) {
+// recountDropped moves a packet that was accepted here and refused later to the reason for that.
+func (s *filter) recountDropped(v dropReason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts[accepted]--
 	s.counts[v]++
 }
 
-// tally returns how many datagrams met each fate, those that none met left out.
-func (s *filter) tally() map[string]uint64 {
+// countFates returns how many datagrams met each fate, those that none met left out.
+func (s *filter) countFates() map[string]uint64 {
 	s.mu.Lock()
 	counts := s.counts
 	s.mu.Unlock()

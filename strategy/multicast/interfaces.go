@@ -71,13 +71,13 @@ func (i Interface) matches(setting string) bool {
 	return err == nil && slices.ContainsFunc(i.Addrs, func(p netip.Prefix) bool { return p.Addr() == addr.Unmap().WithZone("") })
 }
 
-// same reports whether a membership of the group on i still holds on o.
-func (i Interface) same(o Interface) bool {
+// sameMembership reports whether a membership of the group on i still holds on o.
+func (i Interface) sameMembership(o Interface) bool {
 	return i.Index == o.Index && slices.Equal(i.Addrs, o.Addrs)
 }
 
-// able reports whether heartbeats of a family can be sent by the interface.
-func (i Interface) able(f family, broadcast bool) bool {
+// canSend reports whether heartbeats of a family can be sent by the interface.
+func (i Interface) canSend(f family, broadcast bool) bool {
 	if !i.up() || !i.addr(f).IsValid() {
 		return false
 	}
@@ -90,15 +90,15 @@ func (i Interface) able(f family, broadcast bool) bool {
 	return i.Flags&net.FlagMulticast != 0
 }
 
-// choose returns the interfaces to use for a family, of all that the host has.
-func choose(all []Interface, c Config, f family) []Interface {
+// chooseInterfaces returns the interfaces to use for a family, of all that the host has.
+func chooseInterfaces(all []Interface, c Config, f family) []Interface {
 	if !c.uses(f) {
 		return nil
 	}
 	var named, usual, loopback []Interface
 	for _, i := range all {
 		switch {
-		case !i.able(f, c.Broadcast):
+		case !i.canSend(f, c.Broadcast):
 		case slices.ContainsFunc(c.Interfaces, i.matches):
 			named = append(named, i)
 		case i.loopback():
@@ -116,24 +116,24 @@ func choose(all []Interface, c Config, f family) []Interface {
 	return loopback
 }
 
-// missing reports settings that name no interface able to carry any family.
-func missing(all []Interface, c Config) []error {
+// missingInterfaces reports settings that name no interface able to carry any family.
+func missingInterfaces(all []Interface, c Config) []error {
 	var errs []error
 	for _, setting := range c.Interfaces {
 		found := slices.ContainsFunc(all, func(i Interface) bool {
 			return i.matches(setting) &&
-				(c.uses(v4) && i.able(v4, c.Broadcast) || c.uses(v6) && i.able(v6, c.Broadcast))
+				(c.uses(v4) && i.canSend(v4, c.Broadcast) || c.uses(v6) && i.canSend(v6, c.Broadcast))
 		})
 		if !found {
 			errs = append(errs, fmt.Errorf("interface %s is absent, down, or cannot multicast; this host has %s",
-				setting, describe(all)))
+				setting, describeInterfaces(all)))
 		}
 	}
 	return errs
 }
 
-// describe lists interfaces for people.
-func describe(all []Interface) string {
+// describeInterfaces lists interfaces for people.
+func describeInterfaces(all []Interface) string {
 	if len(all) == 0 {
 		return "no interfaces"
 	}

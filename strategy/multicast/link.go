@@ -22,21 +22,21 @@ type link struct {
 	sendErr map[string]error // by interface, of the last round
 }
 
-// open opens the socket of a family and starts its receiver.
-func (s *sockets) open(f family, now time.Time) {
+// openSocket opens the socket of a family and starts its receiver.
+func (s *sockets) openSocket(f family, now time.Time) {
 	l := &s.links[f]
 	sock, err := s.network.Listen(f, s.config)
 	if err != nil {
-		l.fail(err, now)
+		l.recordFailure(err, now)
 		return
 	}
 	l.socket, l.err, l.since = sock, nil, now
 	l.joined, l.joinErr, l.sendErr = map[string]Interface{}, map[string]error{}, map[string]error{}
-	s.wg.Go(func() { s.receive(sock) })
+	s.wg.Go(func() { s.receiveLoop(sock) })
 }
 
-// fail records that a socket could not be opened or broke.
-func (l *link) fail(err error, now time.Time) {
+// recordFailure records that a socket could not be opened or broke.
+func (l *link) recordFailure(err error, now time.Time) {
 	if l.socket != nil && now.Sub(l.since) >= maxBackoff {
 		l.failures = 0 // it had worked
 	}
@@ -46,12 +46,12 @@ func (l *link) fail(err error, now time.Time) {
 	l.retryAt = now.Add(backoff.Doubling(minBackoff, maxBackoff, l.failures))
 }
 
-// join brings the memberships of a socket in line with the chosen interfaces. A membership does
+// joinGroups brings the memberships of a socket in line with the chosen interfaces. A membership does
 // not survive a new index or address, and a switch may have forgotten it while the link was down.
-func (s *sockets) join(f family) (better bool) {
+func (s *sockets) joinGroups(f family) (better bool) {
 	l := &s.links[f]
 	for name, old := range l.joined {
-		if !slices.ContainsFunc(l.chosen, func(i Interface) bool { return i.Name == name && i.same(old) }) {
+		if !slices.ContainsFunc(l.chosen, func(i Interface) bool { return i.Name == name && i.sameMembership(old) }) {
 			s.leave(l, f, old)
 		}
 	}
@@ -96,13 +96,13 @@ func (s *sockets) leave(l *link, f family, i Interface) {
 	s.log.Info("interface left", "interface", i.Name, "family", f.String())
 }
 
-// lose takes note of a socket that broke. It reports false for one that was replaced already.
-func (s *sockets) lose(b socketError, now time.Time) bool {
+// loseSocket takes note of a socket that broke. It reports false for one that was replaced already.
+func (s *sockets) loseSocket(b socketError, now time.Time) bool {
 	for f := range s.links {
 		if l := &s.links[f]; l.socket == b.socket {
 			_ = b.socket.Close()
 			s.shaken = true
-			l.fail(fmt.Errorf("%v socket: %w", family(f), b.err), now)
+			l.recordFailure(fmt.Errorf("%v socket: %w", family(f), b.err), now)
 			return true
 		}
 	}

@@ -42,18 +42,18 @@ func Listen(ctx context.Context, c Config, env strategy.Env, each func(Heard)) e
 	if err != nil {
 		return err
 	}
-	return made.(*Strategy).listen(ctx, each) //nolint:forcetypeassert // Kind makes no other
+	return made.(*Strategy).listenUntil(ctx, each) //nolint:forcetypeassert // Kind makes no other
 }
 
-func (s *Strategy) listen(ctx context.Context, each func(Heard)) error {
+func (s *Strategy) listenUntil(ctx context.Context, each func(Heard)) error {
 	st := newSockets(s.config, s.network, s.env.Log, newFilter(s.config, s.codec, 0))
 	st.everything = true
 	defer st.close()
-	st.maintain(time.Now())
+	st.maintainSockets(time.Now())
 	if errs, unable := st.faults(); unable {
 		return errors.Join(errs...)
 	}
-	timer := time.NewTimer(time.Until(st.next()))
+	timer := time.NewTimer(time.Until(st.nextMaintenance()))
 	defer timer.Stop()
 	for {
 		select {
@@ -62,13 +62,13 @@ func (s *Strategy) listen(ctx context.Context, each func(Heard)) error {
 		case a := <-st.arrivals:
 			each(st.describe(&a))
 		case b := <-st.broken:
-			if st.lose(b, time.Now()) {
+			if st.loseSocket(b, time.Now()) {
 				s.env.Log.Warn("socket lost", "error", b.err)
 			}
 		case <-timer.C:
-			st.maintain(time.Now())
+			st.maintainSockets(time.Now())
 		}
-		timer.Reset(time.Until(st.next()))
+		timer.Reset(time.Until(st.nextMaintenance()))
 	}
 }
 

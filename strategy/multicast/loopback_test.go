@@ -19,7 +19,7 @@ func loopbackInterface(t *testing.T) string {
 		t.Fatal(err)
 	}
 	for _, i := range all {
-		if i.loopback() && i.able(v4, false) {
+		if i.loopback() && i.canSend(v4, false) {
 			return i.Name
 		}
 	}
@@ -47,7 +47,7 @@ func skipIfLoopbackCannotMulticast(t *testing.T, c Config) {
 	}
 	defer sock.Close()
 	all, _ := kernel{}.Interfaces()
-	lo := choose(all, c, v4)[0]
+	lo := chooseInterfaces(all, c, v4)[0]
 	if err := sock.Join(lo); err != nil {
 		t.Skip("the group cannot be joined on loopback:", err)
 	}

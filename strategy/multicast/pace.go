@@ -30,33 +30,33 @@ func newPace(least time.Duration, r *rand.Rand, now time.Time) pace {
 	return pace{least: least, rand: r, next: now}
 }
 
-// steady returns the interval of a node among this many, and this many of its host, itself included, when nothing is new.
-func (p *pace) steady(nodes, onHost int) time.Duration {
+// steadyInterval returns the interval of a node among this many, and this many of its host, itself included, when nothing is new.
+func (p *pace) steadyInterval(nodes, onHost int) time.Duration {
 	return min(max(p.least, time.Duration(nodes)*time.Second/steadyRate, time.Duration(onHost*onHost)*time.Second/hostRate),
 		max(p.least, maxSteady))
 }
 
-// sent plans the heartbeat after one that was just sent and announced the interval steady: no gap is longer, but for
+// planAfterSend plans the heartbeat after one that was just sent and announced the interval steady: no gap is longer, but for
 // a jitter of ±50 %.
-func (p *pace) sent(now time.Time, steady time.Duration) {
+func (p *pace) planAfterSend(now time.Time, steady time.Duration) {
 	p.gap = min(max(2*p.gap, quickGap), steady)
 	p.last = now
 	p.next = now.Add(time.Duration((0.5 + p.rand.Float64()) * float64(p.gap)))
 }
 
-// retry plans a heartbeat that could not be sent yet.
-func (p *pace) retry(now time.Time) { p.next = now.Add(quickGap) }
+// planRetry plans a heartbeat that could not be sent yet.
+func (p *pace) planRetry(now time.Time) { p.next = now.Add(quickGap) }
 
-// restart makes this node heard soon by all: it has just become able to reach more of them. The start is random,
+// hurryHeartbeats makes this node heard soon by all: it has just become able to reach more of them. The start is random,
 // because others may have become so at the same moment.
-func (p *pace) restart(now time.Time) {
+func (p *pace) hurryHeartbeats(now time.Time) {
 	p.gap = 0
 	p.bringForward(later(now, p.last.Add(quickGap)).Add(p.upTo(quickGap)))
 }
 
-// greet makes a newcomer hear this node soon. All nodes greet at once, so the window in which they do grows with their
+// planGreeting makes a newcomer hear this node soon. All nodes greet at once, so the window in which they do grows with their
 // number; a node that has just sent a heartbeat waits for the second half of it.
-func (p *pace) greet(now time.Time, nodes int) {
+func (p *pace) planGreeting(now time.Time, nodes int) {
 	window := max(quickGap, time.Duration(nodes)*time.Second/quickRate)
 	half := window / 2
 	if at := later(now, p.last.Add(half)).Add(p.upTo(half)); at.Before(p.next) {

@@ -61,10 +61,10 @@ func TestAPeerIsKeptForFiveOfItsOwnIntervals(t *testing.T) {
 				h.flags = withInterval(0, c.interval)
 			}
 			h.into(tb)
-			if n := len(tb.live(epoch.Add(c.want - time.Millisecond))); n != 1 {
+			if n := len(tb.liveNodes(epoch.Add(c.want - time.Millisecond))); n != 1 {
 				t.Errorf("%d peers %v after the last heartbeat, want 1", n, c.want)
 			}
-			if n := len(tb.live(epoch.Add(c.want * 13 / 10))); n != 0 {
+			if n := len(tb.liveNodes(epoch.Add(c.want * 13 / 10))); n != 0 {
 				t.Errorf("%d peers long after %v, want 0", n, c.want)
 			}
 		})
@@ -78,7 +78,7 @@ func TestHeartbeatsAreQuickAtFirstAndThenSteady(t *testing.T) {
 	var gaps []time.Duration
 	for range 200 {
 		at := p.next
-		p.sent(at, p.steady(100, 1))
+		p.planAfterSend(at, p.steadyInterval(100, 1))
 		gaps = append(gaps, p.next.Sub(at))
 	}
 	for i, gap := range gaps {
@@ -95,12 +95,12 @@ func TestAGreetingComesWithinAWindowThatGrowsWithTheNodes(t *testing.T) {
 		window time.Duration
 	}{{2, quickGap}, {5, quickGap}, {100, 4 * time.Second}, {1000, 40 * time.Second}} {
 		p := newPace(2*time.Second, rand.New(rand.NewPCG(1, 2)), epoch)
-		p.sent(epoch, 100*time.Second)
+		p.planAfterSend(epoch, 100*time.Second)
 		for range 20 {
 			p.gap = time.Hour
-			p.sent(p.next, 100*time.Second)
+			p.planAfterSend(p.next, 100*time.Second)
 			last := p.last
-			p.greet(last.Add(time.Millisecond), c.nodes)
+			p.planGreeting(last.Add(time.Millisecond), c.nodes)
 			if wait := p.next.Sub(last); wait < c.window/2 || wait > c.window+time.Millisecond {
 				t.Errorf("among %d nodes a greeting comes %v after a heartbeat, want %v to %v", c.nodes, wait, c.window/2, c.window)
 			}
@@ -113,7 +113,7 @@ func TestPacketsOfKnownSendersAreNotCountedAgainstTheirAddress(t *testing.T) {
 	s := newFilter(DefaultConfig(), codec, 1)
 	send := func(instance, seq uint64) dropReason {
 		b := codec.encode(nil, &packet{Instance: instance, Seq: seq, Node: "x"})
-		_, v := s.check(datagram{data: b, from: stranger}, epoch)
+		_, v := s.checkPacket(datagram{data: b, from: stranger}, epoch)
 		return v
 	}
 	for i := range uint64(50) {

@@ -138,8 +138,8 @@ func (p *packet) bodySize() int {
 	return n
 }
 
-// fit drops the last addresses until the packet fits into a datagram, sealed or not.
-func (p *packet) fit() {
+// trimToFit drops the last addresses until the packet fits into a datagram, sealed or not.
+func (p *packet) trimToFit() {
 	p.Addrs = p.Addrs[:min(len(p.Addrs), maxAddrs)]
 	for sealedSize+p.bodySize()+tagSize > MaxPacket {
 		p.Addrs = p.Addrs[:len(p.Addrs)-1]
@@ -157,7 +157,7 @@ func parseBody(b []byte) (packet, error) {
 	p.Seq = binary.BigEndian.Uint64(b[16:])
 	p.Time = int64(binary.BigEndian.Uint64(b[24:]))
 	p.Flags = b[32]
-	node, rest, ok := cut(b[34:], int(b[33]))
+	node, rest, ok := cutBytes(b[34:], int(b[33]))
 	if !ok || checkNode(string(node)) != nil || len(rest) == 0 || rest[0] > maxAddrs {
 		return p, errMalformed
 	}
@@ -168,7 +168,7 @@ func parseBody(b []byte) (packet, error) {
 			return p, errMalformed
 		}
 		var a []byte
-		if a, rest, ok = cut(rest[2:], int(binary.BigEndian.Uint16(rest))); !ok || len(a) > maxAddr {
+		if a, rest, ok = cutBytes(rest[2:], int(binary.BigEndian.Uint16(rest))); !ok || len(a) > maxAddr {
 			return p, errMalformed
 		}
 		addr := string(a)
@@ -183,8 +183,8 @@ func parseBody(b []byte) (packet, error) {
 	return p, nil
 }
 
-// cut takes n bytes off b.
-func cut(b []byte, n int) (head, rest []byte, ok bool) {
+// cutBytes takes n bytes off b.
+func cutBytes(b []byte, n int) (head, rest []byte, ok bool) {
 	if n > len(b) {
 		return nil, nil, false
 	}

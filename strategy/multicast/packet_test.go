@@ -107,12 +107,12 @@ func TestTheLargestPacketFits(t *testing.T) {
 	for range 2 * maxAddrs {
 		p.Addrs = append(p.Addrs, strings.Repeat("a", 60)+".example:7946")
 	}
-	p.fit()
+	p.trimToFit()
 	if len(p.Addrs) < 4 {
 		t.Errorf("%d addresses fit, want 4 at least", len(p.Addrs))
 	}
 	long := &packet{Node: p.Node, Addrs: []string{strings.Repeat("a", 253) + ":65535"}}
-	if long.fit(); len(long.Addrs) != 1 {
+	if long.trimToFit(); len(long.Addrs) != 1 {
 		t.Error("one address of the greatest length does not fit")
 	}
 	for _, c := range []*codec{testCodec(t, "orders"), testCodec(t, "orders", testKey(1))} {
@@ -182,7 +182,7 @@ func BenchmarkReceive(b *testing.B) {
 			now := time.Now()
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, v := s.check(d, now); v == accepted {
+				if _, v := s.checkPacket(d, now); v == accepted {
 					b.Fatal("accepted")
 				}
 			}

@@ -94,7 +94,7 @@ func TestBroadcastsAndOtherGroupsAreDroppedByWhoUsesAGroup(t *testing.T) {
 	codec := testCodec(t, "orders")
 	s := newFilter(c, codec, 1)
 	eth0 := iface("eth0", 1, 1, true)
-	s.serve([families][]Interface{{eth0}, {eth0}}, []Interface{eth0, iface("eth1", 2, 1, true)})
+	s.setInterfaces([families][]Interface{{eth0}, {eth0}}, []Interface{eth0, iface("eth1", 2, 1, true)})
 	seq := uint64(0)
 	for _, k := range []struct {
 		name  string
@@ -114,7 +114,7 @@ func TestBroadcastsAndOtherGroupsAreDroppedByWhoUsesAGroup(t *testing.T) {
 		p := &packet{Instance: 7, Seq: seq, Node: "x"}
 		to, _ := netip.ParseAddr(k.to)
 		d := datagram{data: codec.encode(nil, p), from: stranger, to: to, iface: k.iface}
-		if _, v := s.check(d, epoch); v != k.want {
+		if _, v := s.checkPacket(d, epoch); v != k.want {
 			t.Errorf("%s: %v, want %v", k.name, v, k.want)
 		}
 	}
@@ -128,7 +128,7 @@ func TestListenReportsEveryDatagramAndSendsNothing(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var got []Heard
 		done := make(chan error, 1)
-		go func() { done <- s.listen(ctx, func(h Heard) { got = append(got, h) }) }()
+		go func() { done <- s.listenUntil(ctx, func(h Heard) { got = append(got, h) }) }()
 		synctest.Wait()
 		hello := packet{Instance: 7, Generation: 3, Seq: 1, Node: "x", Addrs: []string{"10.0.1.9:1"}}
 		bye := packet{Instance: 7, Generation: 3, Seq: 2, Flags: flagLeave, Node: "x"}

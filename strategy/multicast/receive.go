@@ -21,8 +21,8 @@ type socketError struct {
 	err    error
 }
 
-// receive judges what a socket receives until that is closed or breaks.
-func (s *sockets) receive(sock socket) {
+// receiveLoop judges what a socket receives until that is closed or breaks.
+func (s *sockets) receiveLoop(sock socket) {
 	err := s.receiveAll(sock)
 	select {
 	case s.broken <- socketError{sock, err}:
@@ -48,7 +48,7 @@ func (s *sockets) receiveAll(sock socket) (err error) {
 		if lull.due(began, now) && !s.everything && !s.rest(napping) {
 			return nil
 		}
-		p, v := s.filter.check(d, now)
+		p, v := s.filter.checkPacket(d, now)
 		if v != accepted && !s.everything {
 			continue
 		}
@@ -84,8 +84,8 @@ func (s *sockets) name(index int) string {
 	return ""
 }
 
-// heard notes that a peer was heard by an interface that is in use; unicasts come in by others too.
-func (s *sockets) heard(iface string) {
+// recordHeard notes that a peer was heard by an interface that is in use; unicasts come in by others too.
+func (s *sockets) recordHeard(iface string) {
 	if s.serves(iface) {
 		s.heardVia[iface] = true
 	}

@@ -74,10 +74,10 @@ func (r *runner) run(ctx context.Context, out strategy.Sink) error {
 	if len(r.config.Seeds) > 0 {
 		wg.Go(func() { resolveSeeds(limited, r.config, r.strategy.env.Resolver, r.seeds) })
 	}
-	if err := r.work(time.Now()); err != nil {
+	if err := r.doWork(time.Now()); err != nil {
 		return err
 	}
-	due := r.next()
+	due := r.nextWork()
 	timer := time.NewTimer(time.Until(due))
 	defer timer.Stop()
 	for {
@@ -87,40 +87,40 @@ func (r *runner) run(ctx context.Context, out strategy.Sink) error {
 			r.announceLeave()
 			return ctx.Err()
 		case a := <-r.sockets.arrivals:
-			r.hear(&a)
+			r.handlePacket(&a)
 		case b := <-r.sockets.broken:
-			if r.sockets.lose(b, time.Now()) {
+			if r.sockets.loseSocket(b, time.Now()) {
 				out.Fail(b.err)
 			}
 		case a := <-r.seeds:
-			r.learn(a)
+			r.setSeeds(a)
 		case <-r.strategy.env.SelfChanged:
-			r.pace.restart(time.Now())
+			r.pace.hurryHeartbeats(time.Now())
 		case <-timer.C:
 			fired = true
-			if err := r.work(time.Now()); err != nil {
+			if err := r.doWork(time.Now()); err != nil {
 				return err
 			}
 		}
-		if next := r.next(); !next.Equal(due) || fired {
+		if next := r.nextWork(); !next.Equal(due) || fired {
 			due = next
 			timer.Reset(time.Until(due))
 		}
 	}
 }
 
-// learn takes the addresses of the seeds.
-func (r *runner) learn(a seedsAnswer) {
+// setSeeds takes the addresses of the seeds.
+func (r *runner) setSeeds(a seedsAnswer) {
 	changed := !slices.Equal(r.sender.seeds, a.addrs)
 	r.sender.seeds, r.sender.seedErrs = a.addrs, a.errs
 	if changed {
-		r.pace.restart(time.Now())
+		r.pace.hurryHeartbeats(time.Now())
 	}
 }
 
-// next returns when work has something to do.
-func (r *runner) next() time.Time {
-	at := r.sockets.next()
+// nextWork returns when work has something to do.
+func (r *runner) nextWork() time.Time {
+	at := r.sockets.nextMaintenance()
 	for _, t := range []time.Time{r.pace.next, r.reportAt, r.watch.nextLook()} {
 		if t.Before(at) {
 			at = t
@@ -134,16 +134,16 @@ func (r *runner) next() time.Time {
 	return at
 }
 
-// work does everything that is due.
-func (r *runner) work(now time.Time) error {
-	if r.sockets.maintain(now) {
-		r.pace.restart(now)
+// doWork does everything that is due.
+func (r *runner) doWork(now time.Time) error {
+	if r.sockets.maintainSockets(now) {
+		r.pace.hurryHeartbeats(now)
 	}
 	if err := r.sockets.unsupported(); err != nil {
 		return strategy.Permanent(err)
 	}
 	if !now.Before(r.pace.next) {
-		r.beat(now)
+		r.sendHeartbeat(now)
 	}
 	if !r.settleAt.IsZero() && !now.Before(r.settleAt) {
 		r.settleAt = time.Time{}
@@ -155,12 +155,12 @@ func (r *runner) work(now time.Time) error {
 		r.out.Add(r.takeFresh())
 	}
 	if !now.Before(r.reportAt) {
-		r.report(now)
+		r.reportPeers(now)
 	}
 	if !now.Before(r.watch.next) {
-		r.watch.look(r.log, r.diagnosis(now), now)
+		r.watch.warnIfSilent(r.log, r.diagnosis(now), now)
 	}
-	r.watch.summarize(r.log, len(r.table.nodes), now)
+	r.watch.logSummary(r.log, len(r.table.nodes), now)
 	return nil
 }
 
@@ -170,53 +170,53 @@ func (r *runner) interval() time.Duration {
 	if !r.table.carryIntervals() {
 		return r.config.Interval
 	}
-	return r.pace.steady(1+len(r.table.nodes), 1+r.table.onHost())
+	return r.pace.steadyInterval(1+len(r.table.nodes), 1+r.table.onHost())
 }
 
-// beat sends a heartbeat and plans the next.
-func (r *runner) beat(now time.Time) {
+// sendHeartbeat sends a heartbeat and plans the next.
+func (r *runner) sendHeartbeat(now time.Time) {
 	steady := r.interval()
-	if !r.sender.beat(now, steady) {
-		r.pace.retry(now)
+	if !r.sender.sendHeartbeats(now, steady) {
+		r.pace.planRetry(now)
 		return
 	}
-	r.pace.sent(now, steady)
+	r.pace.planAfterSend(now, steady)
 }
 
-// hear takes an accepted packet.
-func (r *runner) hear(a *arrival) {
+// handlePacket takes an accepted packet.
+func (r *runner) handlePacket(a *arrival) {
 	if r.sender.isSelf(a) {
-		r.sockets.filter.recount(own)
+		r.sockets.filter.recountDropped(own)
 		return
 	}
 	iface := r.sockets.name(a.iface)
-	n := r.table.hear(&a.packet, &a.datagram, iface, a.time)
+	n := r.table.handlePacket(&a.packet, &a.datagram, iface, a.time)
 	if n.dropReason != accepted {
-		r.sockets.filter.recount(n.dropReason)
+		r.sockets.filter.recountDropped(n.dropReason)
 		if n.dropReason == stale {
-			r.watch.namesake(r.log, a)
+			r.watch.noticeNamesake(r.log, a)
 		}
 		return
 	}
-	r.sockets.heard(iface)
-	r.watch.heard(r.log, a.time)
+	r.sockets.recordHeard(iface)
+	r.watch.recordHeard(r.log, a.time)
 	if n.fresh {
 		r.log.Debug("peer heard", "peer", a.packet.Node, "addr", a.from.String(), "generation", a.packet.Generation)
-		r.watch.count(&r.watch.came, nameOf(a.packet.Node), a.time)
-		r.pace.greet(a.time, 1+len(r.table.nodes))
+		r.watch.countChange(&r.watch.came, nameOf(a.packet.Node), a.time)
+		r.pace.planGreeting(a.time, 1+len(r.table.nodes))
 	}
 	if n.gone {
 		r.log.Debug("peer left", "peer", a.packet.Node, "addr", a.from.String())
-		r.watch.count(&r.watch.left, nameOf(a.packet.Node), a.time)
-		r.report(a.time)
+		r.watch.countChange(&r.watch.left, nameOf(a.packet.Node), a.time)
+		r.reportPeers(a.time)
 	}
 	if len(n.report) > 0 {
-		r.add(n.report, a.time)
+		r.reportNew(n.report, a.time)
 	} else if n.fresh {
 		r.settleAt = a.time.Add(holdBack)
 	}
 	if a.packet.hello() {
-		r.sender.answer(a.from, a.time)
+		r.sender.answerHello(a.from, a.time)
 	}
 }
 
@@ -226,10 +226,10 @@ const (
 	addAtTheMost = 2 * time.Second       // and this at the most
 )
 
-// add reports new peers: at once in a small cluster, within a random time in a large one. All nodes hear a newcomer in the
+// reportNew reports new peers: at once in a small cluster, within a random time in a large one. All nodes hear a newcomer in the
 // same moment. If each dialled it then, it would be busy with handshakes; after a part of a second it is a member of most
 // connectors by way of the first contacts, and need not be dialled by the others.
-func (r *runner) add(some []peer.Peer, now time.Time) {
+func (r *runner) reportNew(some []peer.Peer, now time.Time) {
 	n := len(r.table.nodes)
 	if n <= fewPeers {
 		r.out.Add(some)
@@ -252,12 +252,12 @@ func (r *runner) takeFresh() []peer.Peer {
 	return some
 }
 
-// report gives the answer: a complete one when every peer had the time to be heard since anything
+// reportPeers gives the answer: a complete one when every peer had the time to be heard since anything
 // was broken by which one could have been heard. It plans the next report.
-func (r *runner) report(now time.Time) {
+func (r *runner) reportPeers(now time.Time) {
 	faults, unable := r.sockets.faults()
 	faults = append(faults, r.sender.faults()...)
-	live := r.table.live(now)
+	live := r.table.liveNodes(now)
 	r.takeFresh() // they are among the live ones
 	r.noteSilent(now)
 	if len(faults) > 0 || r.sockets.shaken || r.sockets.standIn {
@@ -275,8 +275,8 @@ func (r *runner) report(now time.Time) {
 		r.out.Fail(errors.Join(faults...))
 	}
 	d := r.diagnosis(now)
-	r.watch.refusals(r.log, d, now)
-	r.publish(d)
+	r.watch.warnRefusals(r.log, d, now)
+	r.publishDiagnosis(d)
 	r.planReport(now, len(faults) > 0, interval)
 }
 
@@ -294,7 +294,7 @@ func (r *runner) planReport(now time.Time, broken bool, interval time.Duration) 
 func (r *runner) noteSilent(now time.Time) {
 	for _, name := range r.table.silent {
 		r.log.Debug("peer fell silent", "peer", name)
-		r.watch.count(&r.watch.lost, name, now)
+		r.watch.countChange(&r.watch.lost, name, now)
 	}
 	r.table.silent = r.table.silent[:0]
 }
@@ -308,7 +308,7 @@ func (r *runner) announceLeave() {
 		if i > 0 {
 			time.Sleep(leaveGap)
 		}
-		r.sender.leave(time.Now())
+		r.sender.sendLeave(time.Now())
 	}
 }
 

@@ -36,8 +36,8 @@ type sender struct {
 	answered map[netip.AddrPort]time.Time
 }
 
-// identify finds out the name and addresses of this node. It reports false while that is unknown.
-func (s *sender) identify() bool {
+// findIdentity finds out the name and addresses of this node. It reports false while that is unknown.
+func (s *sender) findIdentity() bool {
 	s.node, s.addrs, s.selfErr = "", nil, nil
 	for _, p := range s.strategy.env.Self() {
 		if s.node == "" {
@@ -60,13 +60,13 @@ func (s *sender) identify() bool {
 		s.selfErr, s.addrs = fmt.Errorf("own %w; this node is not announced", err), nil
 	}
 	p := packet{Node: s.node, Addrs: s.addrs}
-	p.fit()
+	p.trimToFit()
 	s.addrs = p.Addrs
 	return len(s.addrs) > 0
 }
 
-// packet makes the next packet.
-func (s *sender) packet(flags byte, now time.Time) *packet {
+// nextPacket makes the next packet.
+func (s *sender) nextPacket(flags byte, now time.Time) *packet {
 	s.seq++
 	return &packet{
 		Instance:   s.instance,
@@ -79,22 +79,22 @@ func (s *sender) packet(flags byte, now time.Time) *packet {
 	}
 }
 
-// beat sends one heartbeat, which announces this interval, by every interface and to every seed. It reports false while there
+// sendHeartbeats sends one heartbeat, which announces this interval, by every interface and to every seed. It reports false while there
 // is nothing to announce.
-func (s *sender) beat(now time.Time, interval time.Duration) bool {
-	if !s.identify() {
+func (s *sender) sendHeartbeats(now time.Time, interval time.Duration) bool {
+	if !s.findIdentity() {
 		return false
 	}
 	s.interval = interval
 	s.announced = true
-	s.everywhere(0, now)
+	s.sendEverywhere(0, now)
 	return true
 }
 
-// leave announces to all targets that this node leaves.
-func (s *sender) leave(now time.Time) { s.everywhere(flagLeave, now) }
+// sendLeave announces to all targets that this node leaves.
+func (s *sender) sendLeave(now time.Time) { s.sendEverywhere(flagLeave, now) }
 
-func (s *sender) everywhere(flags byte, now time.Time) {
+func (s *sender) sendEverywhere(flags byte, now time.Time) {
 	for f := range family(families) {
 		l := &s.sockets.links[f]
 		if l.socket == nil {
@@ -117,7 +117,7 @@ func (s *sender) toSeeds(flags byte, now time.Time) {
 	s.seedSent = nil
 	reached := false
 	for _, to := range s.seeds {
-		if err := s.to(to, flags, now); err != nil {
+		if err := s.sendTo(to, flags, now); err != nil {
 			s.seedSent = fmt.Errorf("send to seed %v: %w", to, err)
 		} else {
 			reached = true
@@ -141,21 +141,21 @@ func (s *sender) byInterface(f family, i Interface, flags byte, now time.Time) {
 		if f == v6 {
 			t = t.WithZone(i.Name)
 		}
-		err := s.send(f, i, netip.AddrPortFrom(t, uint16(c.Port)), s.packet(flags, now))
+		err := s.send(f, i, netip.AddrPortFrom(t, uint16(c.Port)), s.nextPacket(flags, now))
 		if err != nil {
 			s.sockets.links[f].sendErr[i.Name] = fmt.Errorf("send to %v by %s: %w", t, i.Name, err)
-			s.sockets.hurry(now)
+			s.sockets.scanSoon(now)
 		}
 	}
 }
 
-// to sends to one address.
-func (s *sender) to(addr netip.AddrPort, flags byte, now time.Time) error {
+// sendTo sends to one address.
+func (s *sender) sendTo(addr netip.AddrPort, flags byte, now time.Time) error {
 	f := familyOf(addr.Addr())
 	if s.sockets.links[f].socket == nil {
 		return fmt.Errorf("no %v socket is open", f)
 	}
-	return s.send(f, Interface{}, addr, s.packet(flags, now))
+	return s.send(f, Interface{}, addr, s.nextPacket(flags, now))
 }
 
 func (s *sender) send(f family, i Interface, to netip.AddrPort, p *packet) error {
@@ -167,14 +167,14 @@ func (s *sender) send(f family, i Interface, to netip.AddrPort, p *packet) error
 	return nil
 }
 
-// answer sends a heartbeat to a node that asked for one, at most one a second to each.
-func (s *sender) answer(to netip.AddrPort, now time.Time) {
+// answerHello sends a heartbeat to a node that asked for one, at most one a second to each.
+func (s *sender) answerHello(to netip.AddrPort, now time.Time) {
 	for addr, at := range s.answered {
 		if now.Sub(at) >= answerGap {
 			delete(s.answered, addr)
 		}
 	}
-	if _, just := s.answered[to]; just || len(s.answered) >= maxAnswers || !s.identify() {
+	if _, just := s.answered[to]; just || len(s.answered) >= maxAnswers || !s.findIdentity() {
 		return
 	}
 	if s.answered == nil {
@@ -182,7 +182,7 @@ func (s *sender) answer(to netip.AddrPort, now time.Time) {
 	}
 	s.answered[to] = now
 	s.announced = true
-	_ = s.to(to, 0, now) // a node that does not get it asks again
+	_ = s.sendTo(to, 0, now) // a node that does not get it asks again
 }
 
 // isSelf reports whether a packet is of this very node though of another run: when a reload hands
@@ -203,8 +203,8 @@ func (s *sender) faults() []error {
 	return errs
 }
 
-// hurry brings the next look at the interfaces forward: one of them does not work.
-func (s *sockets) hurry(now time.Time) {
+// scanSoon brings the next look at the interfaces forward: one of them does not work.
+func (s *sockets) scanSoon(now time.Time) {
 	if soon := now.Add(eagerRescan); soon.Before(s.scanAt) {
 		s.scanAt = soon
 	}

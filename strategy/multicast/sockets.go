@@ -59,26 +59,26 @@ func newSockets(c Config, n network, log hclog.Logger, s *filter) *sockets {
 	}
 }
 
-// maintain does what is due: it looks at the interfaces, opens sockets, joins and leaves. It reports
+// maintainSockets does what is due: it looks at the interfaces, opens sockets, joins and leaves. It reports
 // whether more can be heard than before.
-func (s *sockets) maintain(now time.Time) (better bool) {
+func (s *sockets) maintainSockets(now time.Time) (better bool) {
 	if !now.Before(s.scanAt) {
-		s.scan(now)
+		s.scanInterfaces(now)
 	}
 	for f := range family(families) {
 		l := &s.links[f]
 		if l.socket == nil && s.wants(f) && !now.Before(l.retryAt) {
-			s.open(f, now)
+			s.openSocket(f, now)
 		}
-		if l.socket != nil && s.join(f) {
+		if l.socket != nil && s.joinGroups(f) {
 			better = true
 		}
 	}
 	return better
 }
 
-// next returns when maintain has something to do.
-func (s *sockets) next() time.Time {
+// nextMaintenance returns when maintain has something to do.
+func (s *sockets) nextMaintenance() time.Time {
 	at := s.scanAt
 	for f := range family(families) {
 		if l := &s.links[f]; l.socket == nil && s.wants(f) && l.retryAt.Before(at) {
@@ -93,19 +93,19 @@ func (s *sockets) wants(f family) bool {
 	return s.config.uses(f) && (len(s.links[f].chosen) > 0 || len(s.config.Seeds) > 0)
 }
 
-// scan looks at the interfaces. A failed look leaves everything as it is.
-func (s *sockets) scan(now time.Time) {
+// scanInterfaces looks at the interfaces. A failed look leaves everything as it is.
+func (s *sockets) scanInterfaces(now time.Time) {
 	all, err := s.network.Interfaces()
 	s.scanErr = err
 	if err == nil {
 		s.all = all
 		var chosen [families][]Interface
 		for f := range family(families) {
-			chosen[f] = choose(all, s.config, f)
+			chosen[f] = chooseInterfaces(all, s.config, f)
 			s.links[f].chosen = chosen[f]
 		}
-		s.remember(now)
-		s.filter.serve(chosen, all)
+		s.rememberGone(now)
+		s.filter.setInterfaces(chosen, all)
 	}
 	wait := s.config.Rescan
 	switch {
@@ -144,8 +144,8 @@ func (s *sockets) noteStandIn() {
 	}
 }
 
-// remember keeps track of interfaces that are gone and had carried packets of peers.
-func (s *sockets) remember(now time.Time) {
+// rememberGone keeps track of interfaces that are gone and had carried packets of peers.
+func (s *sockets) rememberGone(now time.Time) {
 	for name := range s.heardVia {
 		_, known := s.lost[name]
 		switch present := s.serves(name); {

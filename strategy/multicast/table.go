@@ -58,13 +58,13 @@ func newTable(c Config, local func(netip.Addr) bool) *table {
 	return &table{config: c, local: local, nodes: make(map[string]*entry)}
 }
 
-// hear takes a packet that passed the filter. zone names the interface it came in by.
-func (t *table) hear(p *packet, d *datagram, zone string, now time.Time) news {
+// handlePacket takes a packet that passed the filter. zone names the interface it came in by.
+func (t *table) handlePacket(p *packet, d *datagram, zone string, now time.Time) news {
 	key := nodeKey(p)
 	e := t.nodes[key]
 	if e != nil && e.expired(now) {
 		e = nil // whatever life it was of
-		t.drop(key)
+		t.dropNode(key)
 	}
 	switch {
 	case e != nil && e.instance != p.Instance && !p.newer(e.generation, e.instance):
@@ -73,7 +73,7 @@ func (t *table) hear(p *packet, d *datagram, zone string, now time.Time) news {
 		delete(t.nodes, key)
 		return news{gone: e != nil}
 	case e == nil && len(t.nodes) >= maxPeers:
-		if t.purge(now); len(t.nodes) >= maxPeers {
+		if t.purgeSilent(now); len(t.nodes) >= maxPeers {
 			return news{dropReason: full}
 		}
 	}
@@ -87,9 +87,9 @@ func (t *table) hear(p *packet, d *datagram, zone string, now time.Time) news {
 		e.onHost = t.local(d.from.Addr())
 		t.nodes[key] = e
 	}
-	e.hear(p, d, zone, now, t.config)
+	e.updateFrom(p, d, zone, now, t.config)
 	n := news{fresh: fresh}
-	if q, ok := e.change(now); ok {
+	if q, ok := e.pendingChange(now); ok {
 		n.report = []peer.Peer{q}
 	}
 	return n
@@ -106,7 +106,7 @@ func nodeKey(p *packet) string {
 // expired reports whether the node was silent for too long.
 func (e *entry) expired(now time.Time) bool { return now.Sub(e.heard) >= e.expire }
 
-func (e *entry) hear(p *packet, d *datagram, zone string, now time.Time, c Config) {
+func (e *entry) updateFrom(p *packet, d *datagram, zone string, now time.Time, c Config) {
 	e.heard = now
 	if p.Seq > e.seq {
 		if e.seq = p.Seq; !slices.Equal(e.addrs, p.Addrs) {
@@ -115,7 +115,7 @@ func (e *entry) hear(p *packet, d *datagram, zone string, now time.Time, c Confi
 		e.interval = p.interval()
 		e.expire = c.expiryOf(e.interval)
 	}
-	next := reach(e.addrs, d.from.Addr(), zone)
+	next := reachableAddr(e.addrs, d.from.Addr(), zone)
 	next.heard = now
 	// A node heard by two interfaces has two sources; the first one stays while it is heard at all.
 	if old := e.paths[d.family]; old.addr != "" && old.addr != next.addr && now.Sub(old.heard) < e.expire {
@@ -124,8 +124,8 @@ func (e *entry) hear(p *packet, d *datagram, zone string, now time.Time, c Confi
 	e.paths[d.family] = next
 }
 
-// reach returns the first announced address that is usable by a node that received it from this source.
-func reach(addrs []string, from netip.Addr, zone string) path {
+// reachableAddr returns the first announced address that is usable by a node that received it from this source.
+func reachableAddr(addrs []string, from netip.Addr, zone string) path {
 	f := familyOf(from)
 	var other, linkLocal string
 	for _, a := range addrs {
@@ -182,8 +182,8 @@ func (e *entry) prefers() (family, bool) {
 	return familyOf(ap.Addr()), true
 }
 
-// pick returns the address to report, "" if there is none, or not yet.
-func (e *entry) pick(now time.Time) string {
+// pickAddr returns the address to report, "" if there is none, or not yet.
+func (e *entry) pickAddr(now time.Time) string {
 	alive := func(f family) bool {
 		return e.paths[f].addr != "" && now.Sub(e.paths[f].heard) < e.expire
 	}
@@ -207,9 +207,9 @@ func (e *entry) pick(now time.Time) string {
 	return ""
 }
 
-// change returns the peer to report if it differs from what was reported last.
-func (e *entry) change(now time.Time) (peer.Peer, bool) {
-	addr := e.pick(now)
+// pendingChange returns the peer to report if it differs from what was reported last.
+func (e *entry) pendingChange(now time.Time) (peer.Peer, bool) {
+	addr := e.pickAddr(now)
 	if addr == "" {
 		return peer.Peer{}, false
 	}
@@ -219,17 +219,17 @@ func (e *entry) change(now time.Time) (peer.Peer, bool) {
 	return q, changed
 }
 
-// purge drops the nodes that fell silent.
-func (t *table) purge(now time.Time) {
+// purgeSilent drops the nodes that fell silent.
+func (t *table) purgeSilent(now time.Time) {
 	for key, e := range t.nodes {
 		if e.expired(now) {
-			t.drop(key)
+			t.dropNode(key)
 		}
 	}
 }
 
-// drop removes a node that fell silent.
-func (t *table) drop(key string) {
+// dropNode removes a node that fell silent.
+func (t *table) dropNode(key string) {
 	t.silent = append(t.silent, nameOf(t.nodes[key].node))
 	delete(t.nodes, key)
 }
@@ -269,19 +269,19 @@ func (t *table) carryIntervals() bool {
 func (t *table) changes(now time.Time) []peer.Peer {
 	var all []peer.Peer
 	for _, e := range t.nodes {
-		if q, ok := e.change(now); ok {
+		if q, ok := e.pendingChange(now); ok {
 			all = append(all, q)
 		}
 	}
 	return all
 }
 
-// live drops the nodes that fell silent and returns all others, sorted by name and address.
-func (t *table) live(now time.Time) []peer.Peer {
-	t.purge(now)
+// liveNodes drops the nodes that fell silent and returns all others, sorted by name and address.
+func (t *table) liveNodes(now time.Time) []peer.Peer {
+	t.purgeSilent(now)
 	var all []peer.Peer
 	for _, e := range t.nodes {
-		e.change(now)
+		e.pendingChange(now)
 		if e.reported.Addr != "" {
 			all = append(all, e.reported)
 		}

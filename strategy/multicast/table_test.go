@@ -32,7 +32,7 @@ type hearing struct {
 func (h hearing) into(tb *table) news {
 	from := netip.AddrPortFrom(netip.MustParseAddr(h.from), 45892)
 	p := &packet{Instance: uint64(h.gen) + 100, Generation: h.gen, Seq: max(h.seq, 1), Flags: h.flags, Node: "n", Addrs: h.addrs}
-	return tb.hear(p, &datagram{family: familyOf(from.Addr()), from: from}, "eth0", epoch.Add(h.after))
+	return tb.handlePacket(p, &datagram{family: familyOf(from.Addr()), from: from}, "eth0", epoch.Add(h.after))
 }
 
 func TestTheReportedAddressIsUsableAndStable(t *testing.T) {
@@ -121,7 +121,7 @@ func TestTheReportedAddressIsUsableAndStable(t *testing.T) {
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("reported (-want +got):\n%s", diff)
 			}
-			for _, p := range tb.live(epoch.Add(c.at)) {
+			for _, p := range tb.liveNodes(epoch.Add(c.at)) {
 				if want := c.want[len(c.want)-1]; p != (peer.Peer{ID: "n", Addr: want}) {
 					t.Errorf("live holds %v, want %s", p, want)
 				}
@@ -159,7 +159,7 @@ func TestLivesOfANodeReplaceOneAnother(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.name, last.dropReason, c.dropReason)
 		}
 		var got []string
-		for _, p := range tb.live(epoch.Add(at)) {
+		for _, p := range tb.liveNodes(epoch.Add(at)) {
 			got = append(got, p.Addr)
 		}
 		if !slices.Equal(got, c.want) {
@@ -172,7 +172,7 @@ func TestTheTableIsBounded(t *testing.T) {
 	tb := newTable(DefaultConfig(), elsewhere)
 	hear := func(i int, at time.Time) dropReason {
 		p := &packet{Instance: uint64(i), Seq: 1, Node: fmt.Sprint(i), Addrs: []string{"10.0.0.1:1"}}
-		return tb.hear(p, &datagram{from: stranger}, "", at).dropReason
+		return tb.handlePacket(p, &datagram{from: stranger}, "", at).dropReason
 	}
 	for i := range maxPeers {
 		if v := hear(i, epoch); v != accepted {
@@ -185,7 +185,7 @@ func TestTheTableIsBounded(t *testing.T) {
 	if v := hear(7, epoch.Add(time.Second)); v != accepted {
 		t.Errorf("a known peer: %v, want accepted", v)
 	}
-	if v := hear(maxPeers, epoch.Add(tableExpiry)); v != accepted || len(tb.live(epoch.Add(tableExpiry))) != 2 {
+	if v := hear(maxPeers, epoch.Add(tableExpiry)); v != accepted || len(tb.liveNodes(epoch.Add(tableExpiry))) != 2 {
 		t.Errorf("after the others fell silent: %v, want accepted and 2 live", v)
 	}
 }
@@ -194,10 +194,10 @@ func TestNodesWithoutANameAreToldApart(t *testing.T) {
 	tb := newTable(DefaultConfig(), elsewhere)
 	for i := range 3 {
 		p := &packet{Instance: uint64(i + 1), Seq: 1, Addrs: []string{fmt.Sprintf("10.0.0.%d:1", i+1)}}
-		tb.hear(p, &datagram{from: stranger}, "", epoch)
+		tb.handlePacket(p, &datagram{from: stranger}, "", epoch)
 	}
 	want := []peer.Peer{{Addr: "10.0.0.1:1"}, {Addr: "10.0.0.2:1"}, {Addr: "10.0.0.3:1"}}
-	if diff := cmp.Diff(want, tb.live(epoch)); diff != "" {
+	if diff := cmp.Diff(want, tb.liveNodes(epoch)); diff != "" {
 		t.Errorf("live (-want +got):\n%s", diff)
 	}
 }

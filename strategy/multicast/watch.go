@@ -62,8 +62,8 @@ func newWatch(now time.Time) watch {
 	return watch{next: now.Add(silence), last: now, warnings: &ratelog.Limiter{Every: warnEvery}}
 }
 
-// heard notes a packet of a peer.
-func (w *watch) heard(log hclog.Logger, now time.Time) {
+// recordHeard notes a packet of a peer.
+func (w *watch) recordHeard(log hclog.Logger, now time.Time) {
 	if w.warned {
 		w.warned = false
 		log.Info("peers are heard again", "elapsed", now.Sub(w.last))
@@ -74,8 +74,8 @@ func (w *watch) heard(log hclog.Logger, now time.Time) {
 	}
 }
 
-// look warns if no peer was heard for a while, and plans the next look.
-func (w *watch) look(log hclog.Logger, d Diagnosis, now time.Time) {
+// warnIfSilent warns if no peer was heard for a while, and plans the next look.
+func (w *watch) warnIfSilent(log hclog.Logger, d Diagnosis, now time.Time) {
 	if quiet := now.Sub(w.last); quiet < silence {
 		w.next = w.last.Add(silence)
 		return
@@ -94,8 +94,8 @@ func (w *watch) nextLook() time.Time {
 	return w.next
 }
 
-// count notes that a peer changed; the next summary has it.
-func (w *watch) count(c *changes, name string, now time.Time) {
+// countChange notes that a peer changed; the next summary has it.
+func (w *watch) countChange(c *changes, name string, now time.Time) {
 	if c.count++; len(c.names) < namedAtMost {
 		c.names = append(c.names, name)
 	}
@@ -104,8 +104,8 @@ func (w *watch) count(c *changes, name string, now time.Time) {
 	}
 }
 
-// summarize logs which peers have changed, when it is due: a few lines however many peers there are.
-func (w *watch) summarize(log hclog.Logger, peers int, now time.Time) {
+// logSummary logs which peers have changed, when it is due: a few lines however many peers there are.
+func (w *watch) logSummary(log hclog.Logger, peers int, now time.Time) {
 	if w.summaryAt.IsZero() || now.Before(w.summaryAt) {
 		return
 	}
@@ -121,9 +121,9 @@ func (w *watch) summarize(log hclog.Logger, peers int, now time.Time) {
 	}
 }
 
-// namesake takes note of a packet from an older life of a node. After a restart few of those
+// noticeNamesake takes note of a packet from an older life of a node. After a restart few of those
 // arrive; a node that keeps sending them is another one of the same name.
-func (w *watch) namesake(log hclog.Logger, a *arrival) {
+func (w *watch) noticeNamesake(log hclog.Logger, a *arrival) {
 	if a.time.Sub(w.staleLast) > namesakes/2 {
 		w.stale = a.time
 	}
@@ -135,9 +135,9 @@ func (w *watch) namesake(log hclog.Logger, a *arrival) {
 	log.Warn(phrase, "peer", a.packet.Node, "addr", a.from.String())
 }
 
-// refusals warns of packets of this cluster that could not be accepted while others are: some nodes have
+// warnRefusals warns of packets of this cluster that could not be accepted while others are: some nodes have
 // other keys, or a clock that is off.
-func (w *watch) refusals(log hclog.Logger, d Diagnosis, now time.Time) {
+func (w *watch) warnRefusals(log hclog.Logger, d Diagnosis, now time.Time) {
 	n := d.Received[badKey.String()] + d.Received[badPlain.String()] + d.Received[badSkew.String()]
 	const phrase = "packets of this cluster were dropped"
 	if d.Peers == 0 || n == w.refused || !w.warnings.Allow(phrase, now) {

@@ -29,7 +29,7 @@ type client struct {
 	base string // URL without a slash at the end
 }
 
-// statusError is an answer that is none.
+// statusError is an answer with a status other than 200.
 type statusError struct {
 	code     int
 	location string // of a redirect
@@ -48,10 +48,10 @@ func (e *statusError) Error() string {
 	return text
 }
 
-// get returns the answer to a question, within the deadline of ctx. A refusal is a *statusError.
-func (c client) get(ctx context.Context, path string) ([]byte, error) {
+// getAnswer returns the answer to a question, within the deadline of ctx. A refusal is a *statusError.
+func (c client) getAnswer(ctx context.Context, path string) ([]byte, error) {
 	target := c.base + "/" + path
-	body, err := c.ask(ctx, target)
+	body, err := c.sendQuestion(ctx, target)
 	switch {
 	case err == nil:
 		return body, nil
@@ -61,7 +61,7 @@ func (c client) get(ctx context.Context, path string) ([]byte, error) {
 	return nil, fmt.Errorf("ask %s: %w", target, err)
 }
 
-func (c client) ask(ctx context.Context, target string) ([]byte, error) {
+func (c client) sendQuestion(ctx context.Context, target string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (c client) ask(ctx context.Context, target string) ([]byte, error) {
 	if err := req.Write(conn); err != nil {
 		return nil, err
 	}
-	return read(conn, req)
+	return readAnswer(conn, req)
 }
 
 // closeWith closes a connection when ctx ends, or when the function returned is called, which waits for it.
@@ -101,8 +101,8 @@ func closeWith(ctx context.Context, conn net.Conn) (end func()) {
 	}
 }
 
-// read reads the answer, whole or cut into chunks.
-func read(conn io.Reader, req *http.Request) ([]byte, error) {
+// readAnswer reads the answer, whole or cut into chunks.
+func readAnswer(conn io.Reader, req *http.Request) ([]byte, error) {
 	limited := &io.LimitedReader{R: conn, N: maxHeader}
 	res, err := http.ReadResponse(bufio.NewReader(limited), req)
 	if err != nil {
@@ -116,7 +116,7 @@ func read(conn io.Reader, req *http.Request) ([]byte, error) {
 	large := (*bounded.TooLargeError)(nil)
 	switch {
 	case res.StatusCode != http.StatusOK:
-		return nil, refusal(res, body)
+		return nil, newStatusError(res, body)
 	case limited.N <= 0 || errors.As(err, &large):
 		return nil, fmt.Errorf("the answer is larger than %d bytes", maxBody)
 	case err != nil:
@@ -134,8 +134,8 @@ func cutShort(err error) error {
 	return err
 }
 
-// refusal returns the error for another status than 200.
-func refusal(res *http.Response, body []byte) error {
+// newStatusError returns the error for another status than 200.
+func newStatusError(res *http.Response, body []byte) error {
 	e := &statusError{code: res.StatusCode, message: strings.TrimSpace(string(body))}
 	if res.StatusCode >= 300 && res.StatusCode < 400 {
 		e.location = res.Header.Get("Location")

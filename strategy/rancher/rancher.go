@@ -63,7 +63,7 @@ type lookup struct {
 
 func (l *lookup) peers(ctx context.Context) ([]peer.Peer, error) {
 	path := servicePath(l.config)
-	body, err := l.client.get(ctx, path)
+	body, err := l.client.getAnswer(ctx, path)
 	if err != nil {
 		return nil, l.hint(err)
 	}

@@ -91,9 +91,9 @@ func (c *containers) UnmarshalJSON(raw []byte) error {
 		var read container
 		switch err := json.Unmarshal(one, &read); {
 		case one[0] != '{':
-			c.mistake(n, errors.New("want an object"))
+			c.mistakeOf(n, errors.New("want an object"))
 		case err != nil:
-			c.mistake(n, safetext.Error(err, maxQuote))
+			c.mistakeOf(n, safetext.Error(err, maxQuote))
 		default:
 			c.all = append(c.all, read)
 		}
@@ -101,7 +101,7 @@ func (c *containers) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-func (c *containers) mistake(n int, err error) {
+func (c *containers) mistakeOf(n int, err error) {
 	if len(c.errs) < maxMistakes {
 		c.errs = append(c.errs, fmt.Errorf("container %d: %w", n, err))
 	}
@@ -157,17 +157,17 @@ func (c *container) peer(ip string, config Config) (peer.Peer, error) {
 	if err != nil {
 		return peer.Peer{}, err
 	}
-	return peer.Peer{Addr: addr, ID: tidy(c.Name), Zone: c.label(config.ZoneLabel), Version: c.label(config.VersionLabel)}, nil
+	return peer.Peer{Addr: addr, ID: validName(c.Name), Zone: c.label(config.ZoneLabel), Version: c.label(config.VersionLabel)}, nil
 }
 
 // label returns the value of a label that is text, "" for any other.
 func (c *container) label(name string) string {
 	value, _ := c.Labels[name].(string)
-	return tidy(value)
+	return validName(value)
 }
 
-// tidy returns a name if it can be one: short and printable. Else there is none.
-func tidy(name string) string {
+// validName returns a name if it can be one: short and printable. Else there is none.
+func validName(name string) string {
 	if len(name) > maxName || strings.ContainsFunc(name, func(r rune) bool { return !strconv.IsPrint(r) }) {
 		return ""
 	}

@@ -36,16 +36,16 @@ func (w *watch) run(ctx context.Context) {
 	serial, rest := "", time.Duration(0)
 	for backoff.Sleep(ctx, rest) == nil {
 		if serial == "" {
-			serial, rest = w.first(ctx)
+			serial, rest = w.learnVersion(ctx)
 			continue
 		}
-		serial, rest = w.next(ctx, serial)
+		serial, rest = w.awaitVersion(ctx, serial)
 	}
 }
 
-// first learns the version. It returns how long to rest.
-func (w *watch) first(ctx context.Context) (string, time.Duration) {
-	serial, err := w.serial(ctx, "version", w.config.Timeout)
+// learnVersion learns the version. It returns how long to rest.
+func (w *watch) learnVersion(ctx context.Context) (string, time.Duration) {
+	serial, err := w.askVersion(ctx, "version", w.config.Timeout)
 	if err != nil {
 		w.log.Debug("the server does not report changes", "error", err)
 		return "", givenUp
@@ -53,20 +53,20 @@ func (w *watch) first(ctx context.Context) (string, time.Duration) {
 	return serial, pause
 }
 
-// next waits for another version and reports it.
-func (w *watch) next(ctx context.Context, old string) (string, time.Duration) {
+// awaitVersion waits for another version and reports it.
+func (w *watch) awaitVersion(ctx context.Context, old string) (string, time.Duration) {
 	asked := time.Now()
-	serial, err := w.serial(ctx, waitPath(old, w.config.Wait), w.config.Wait+slack+w.config.Timeout)
+	serial, err := w.askVersion(ctx, waitPath(old, w.config.Wait), w.config.Wait+slack+w.config.Timeout)
 	switch {
 	case err != nil:
 		w.log.Debug("the server does not report changes", "error", err)
-		w.notify() // what happened meanwhile is unknown
+		w.triggerLookup() // what happened meanwhile is unknown
 		return "", givenUp
 	case serial == old && time.Since(asked) < min(pause, w.config.Wait/2):
 		w.log.Debug("the server answers at once instead of waiting for a change")
 		return "", givenUp
 	case serial != old:
-		w.notify()
+		w.triggerLookup()
 	}
 	return serial, pause
 }
@@ -77,11 +77,11 @@ func waitPath(old string, limit time.Duration) string {
 	return "version?" + query.Encode()
 }
 
-// serial asks for a version, which is text or a number.
-func (w *watch) serial(ctx context.Context, path string, within time.Duration) (string, error) {
+// askVersion asks for a version, which is text or a number.
+func (w *watch) askVersion(ctx context.Context, path string, within time.Duration) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	body, err := w.client.get(ctx, path)
+	body, err := w.client.getAnswer(ctx, path)
 	if err != nil {
 		return "", err
 	}
@@ -101,8 +101,8 @@ func (w *watch) serial(ctx context.Context, path string, within time.Duration) (
 	return text, nil
 }
 
-// notify has the service looked up, once for all changes since the last lookup.
-func (w *watch) notify() {
+// triggerLookup has the service looked up, once for all changes since the last lookup.
+func (w *watch) triggerLookup() {
 	select {
 	case w.changed <- struct{}{}:
 	default:

@@ -17,8 +17,8 @@ type list struct {
 
 var _ mlnet.Cluster = (*list)(nil)
 
-// create starts memberlist on an open listener.
-func (c *Connector) create(b mlnet.Binding) (mlnet.Cluster, error) {
+// createCluster starts memberlist on an open listener.
+func (c *Connector) createCluster(b mlnet.Binding) (mlnet.Cluster, error) {
 	m := &members{
 		self:    c.config.Name,
 		public:  b.Public,

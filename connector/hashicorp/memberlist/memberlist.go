@@ -82,7 +82,7 @@ var (
 // newConnector returns an error for each mistake, placed in the file where it has a place.
 func newConnector(c config) (*Connector, error) {
 	conn := &Connector{config: c}
-	node, err := mlnet.New(mlnet.Config{Kind: "memberlist", Node: c.NodeConfig, Log: c.log, Start: conn.create})
+	node, err := mlnet.New(mlnet.Config{Kind: "memberlist", Node: c.NodeConfig, Log: c.log, Start: conn.createCluster})
 	if err := errors.Join(err, c.checkProfile()); err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (c *Connector) Run(ctx context.Context) error { return c.node.Run(ctx) }
 // of them are our own, and [connector.ErrForeign] with the name of the other cluster.
 func (c *Connector) Connect(ctx context.Context, p peer.Peer) error { return c.node.Connect(ctx, p) }
 
-// Disconnect does nothing: who is a member is decided by the members alone.
+// Disconnect does nothing: membership is decided by the members alone.
 func (c *Connector) Disconnect(context.Context, peer.Peer) error { return nil }
 
 // List returns the living members without this node.

@@ -240,7 +240,7 @@ func TestLeaveIsSeenAtOnce(t *testing.T) {
 	a.tune = nil
 	b.mustJoin(t, a.peer())
 	a.sees(t, b)
-	drain(a.Changes())
+	drainEvents(a.Changes())
 	if err := b.Leave(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +255,7 @@ func TestLeaveIsSeenAtOnce(t *testing.T) {
 	}
 }
 
-func drain(ch <-chan struct{}) {
+func drainEvents(ch <-chan struct{}) {
 	select {
 	case <-ch:
 	default:

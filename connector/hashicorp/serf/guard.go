@@ -51,8 +51,8 @@ func (g *guard) NotifyMerge(all []*serf.Member) error {
 	return nil
 }
 
-// foreign makes the refusal of a merge an ErrForeign.
-func (u *underneath) foreign(err error) error {
+// foreignError makes the refusal of a merge an ErrForeign.
+func (u *underneath) foreignError(err error) error {
 	_, text, ok := strings.Cut(err.Error(), otherCluster)
 	if !ok {
 		return err

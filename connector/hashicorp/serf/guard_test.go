@@ -116,7 +116,7 @@ func TestGuardNoticesThatOurNameIsTaken(t *testing.T) {
 func TestTheNameOfAnotherClusterIsQuoted(t *testing.T) {
 	g := &guard{cluster: "test", log: mlnet.NewDamper(hclog.NewNullLogger())}
 	evil := &serf.Member{Name: "n", Tags: map[string]string{ClusterTag: "x\n\"" + strings.Repeat("y", 400)}}
-	err := (&underneath{}).foreign(g.NotifyMerge([]*serf.Member{evil}))
+	err := (&underneath{}).foreignError(g.NotifyMerge([]*serf.Member{evil}))
 	if !errors.Is(err, connector.ErrForeign) || len(err.Error()) > 250 || strings.Contains(err.Error(), "\n") {
 		t.Errorf("foreign = %q, want a short ErrForeign of one line", err)
 	}

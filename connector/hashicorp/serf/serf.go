@@ -87,7 +87,7 @@ var (
 func newConnector(c config) (*Connector, error) {
 	c.Tags = maps.Clone(c.Tags)
 	conn := &Connector{config: c}
-	node, err := mlnet.New(mlnet.Config{Kind: "serf", Node: c.NodeConfig, Log: c.log, Start: conn.create})
+	node, err := mlnet.New(mlnet.Config{Kind: "serf", Node: c.NodeConfig, Log: c.log, Start: conn.createCluster})
 	if err := errors.Join(err, checkTags(c.Tags, c.Cluster), c.checkProfile()); err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (c *Connector) Run(ctx context.Context) error { return c.node.Run(ctx) }
 // from before the join are not replayed.
 func (c *Connector) Connect(ctx context.Context, p peer.Peer) error { return c.node.Connect(ctx, p) }
 
-// Disconnect does nothing: who is a member is decided by the members alone.
+// Disconnect does nothing: membership is decided by the members alone.
 func (c *Connector) Disconnect(context.Context, peer.Peer) error { return nil }
 
 // List returns the living members without this node. One that failed or is leaving is no living member.

@@ -33,8 +33,8 @@ type underneath struct {
 
 var _ mlnet.Cluster = (*underneath)(nil)
 
-// create starts serf on an open listener.
-func (c *Connector) create(b mlnet.Binding) (mlnet.Cluster, error) {
+// createCluster starts serf on an open listener.
+func (c *Connector) createCluster(b mlnet.Binding) (mlnet.Cluster, error) {
 	list, err := mlnet.ListConfig(b, string(c.config.Profile), c.config.Cluster, c.config.KeyBytes())
 	if err != nil {
 		return nil, err
@@ -60,12 +60,12 @@ func (c *Connector) create(b mlnet.Binding) (mlnet.Cluster, error) {
 		return nil, err
 	}
 	u := &underneath{serf: s, guard: g}
-	u.ended.Go(func() { drain(events, s.ShutdownCh(), b.Changed) })
+	u.ended.Go(func() { drainEvents(events, s.ShutdownCh(), b.Changed) })
 	return u, nil
 }
 
-// drain reads every event of serf's, so that it never waits for us, until it has shut down.
-func drain(events <-chan serf.Event, end <-chan struct{}, changed func()) {
+// drainEvents reads every event of serf's, so that it never waits for us, until it has shut down.
+func drainEvents(events <-chan serf.Event, end <-chan struct{}, changed func()) {
 	for {
 		select {
 		case e := <-events:
@@ -83,19 +83,19 @@ func drain(events <-chan serf.Event, end <-chan struct{}, changed func()) {
 func (u *underneath) Join(target string) error {
 	n, err := u.serf.Memberlist().Join([]string{target})
 	if err != nil {
-		return u.foreign(err)
+		return u.foreignError(err)
 	}
 	if n != 1 {
 		return errors.New("serf joined no node")
 	}
-	u.announce(target)
+	u.announceJoin(target)
 	return nil
 }
 
-// announce sends the members that this node joins on purpose, in case they remember that it left; they notice
+// announceJoin sends the members that this node joins on purpose, in case they remember that it left; they notice
 // without it as well, only later. If another announcement is in progress this one is skipped, so that no caller
 // waits for a node that fell silent after its first answer.
-func (u *underneath) announce(target string) {
+func (u *underneath) announceJoin(target string) {
 	if u.announcing.TryLock() {
 		defer u.announcing.Unlock()
 		_, _ = u.serf.Join([]string{target}, true)
@@ -119,7 +119,7 @@ func (u *underneath) Done() <-chan struct{} { return u.serf.ShutdownCh() }
 // List returns the living members, sorted by name.
 func (u *underneath) List() []peer.Peer {
 	all := []peer.Peer{}
-	u.each(func(name string, addr netip.AddrPort) bool {
+	u.eachMember(func(name string, addr netip.AddrPort) bool {
 		all = append(all, peer.Peer{Addr: addr.String(), ID: name})
 		return true
 	})
@@ -130,7 +130,7 @@ func (u *underneath) List() []peer.Peer {
 // Has reports whether a living member has this address.
 func (u *underneath) Has(addr netip.AddrPort) bool {
 	found := false
-	u.each(func(_ string, a netip.AddrPort) bool {
+	u.eachMember(func(_ string, a netip.AddrPort) bool {
 		found = a == addr
 		return !found
 	})
@@ -139,15 +139,15 @@ func (u *underneath) Has(addr netip.AddrPort) bool {
 
 // Any returns the address of some living member.
 func (u *underneath) Any() (addr netip.AddrPort, ok bool) {
-	u.each(func(_ string, a netip.AddrPort) bool {
+	u.eachMember(func(_ string, a netip.AddrPort) bool {
 		addr, ok = a, true
 		return false
 	})
 	return addr, ok
 }
 
-// each calls for every living member but this node until the answer is false.
-func (u *underneath) each(call func(name string, addr netip.AddrPort) bool) {
+// eachMember calls for every living member but this node until the answer is false.
+func (u *underneath) eachMember(call func(name string, addr netip.AddrPort) bool) {
 	for _, m := range u.serf.Members() { // in random order
 		if m.Status != serf.StatusAlive || m.Name == u.guard.self {
 			continue

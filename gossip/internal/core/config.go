@@ -29,7 +29,7 @@ type Config struct {
 	Silence time.Duration
 	// Coalesce is how long urgent changes wait for company before they are sent on. 1 ms to Relax.
 	Coalesce time.Duration
-	// Relax is how long changes nobody waits for, such as a further link between members that are up, wait for company.
+	// Relax is how long changes that are not urgent, such as a further link between members that are up, wait for company.
 	// Up to Silence. It is what keeps join storms cheap.
 	Relax time.Duration
 	// Hold is how long a verdict that would take away more than half of the members is held back, since it may be me who
@@ -39,10 +39,10 @@ type Config struct {
 	DialTimeout time.Duration
 	// DialCap is the longest backoff between two calls of an unreachable node; calls never cease. DialTimeout to 10 m.
 	DialCap time.Duration
-	// Tombstone is how long the mark of a deleted key is kept; who lags behind for longer gets the whole record again.
+	// Tombstone is how long the mark of a deleted key is kept; a node that lags behind for longer gets the whole record again.
 	// At least Silence, up to 24 h.
 	Tombstone time.Duration
-	// Horizon is how long it is remembered that a shared key was deleted or a member removed; who was away for longer starts
+	// Horizon is how long it is remembered that a shared key was deleted or a member removed; a node that was away for longer starts
 	// over. 1 m to 1 year.
 	Horizon time.Duration
 	// ForgetAfter is how long a member may be out of reach, or have left, before all forget it; 0: for ever. At least 1 s, and

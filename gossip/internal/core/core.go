@@ -1,6 +1,6 @@
 // Package core is the membership protocol as a deterministic state machine.
 //
-// A [Core] is told what happens ([Input]) and answers with what to do ([Output]); it opens no socket, reads no clock and starts
+// A [Core] takes what happened ([Input]) and returns what to do ([Output]); it opens no socket, reads no clock and starts
 // no goroutine. The same inputs at the same times with the same random source give the same outputs. Calls are not safe for
 // concurrent use: one loop owns a Core.
 //
@@ -35,14 +35,14 @@ type Core struct {
 	sharedMaps exchanger // of the shared map
 	forgotten  map[NodeID]forgottenLife
 
-	shared      sharedMap
-	sharedFlood sharedFlood
-	held        heldEntries
-	aging       aging
-	forgetAt    time.Duration
-	giveBackAt  time.Duration // when places without a record are given back next
-	lives       lives         // own keys with a TTL
-	born        Stamp         // when this life began
+	shared       sharedMap
+	sharedFlood  sharedFlood
+	held         heldEntries
+	aging        aging
+	forgetAt     time.Duration
+	giveBackAt   time.Duration // when places without a record are given back next
+	keyDeadlines keyDeadlines  // own keys with a TTL
+	born         Stamp         // when this life began
 
 	clusterClock clusterClock
 
@@ -147,11 +147,11 @@ func (c *Core) work() {
 	c.ringDue()
 	c.dialDue()
 	c.publishDue()
-	c.pushSharedDue() // before the records: it may say that one is welcome again
+	c.pushSharedDue() // before the records: it may take back the removal of one
 	c.flushDue()
 	c.noteHashes()
 	next := now + c.cfg.Heartbeat/4
-	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.records.compareAt, c.sharedMaps.compareAt, c.sharedDue(), c.lives.first()} {
+	for _, at := range []time.Duration{c.flood.due(), c.links.publishAt, c.judge.dueAt, c.ring.dueAt, c.dials.dueAt, c.records.compareAt, c.sharedMaps.compareAt, c.sharedDue(), c.keyDeadlines.first()} {
 		if at > 0 {
 			next = min(next, at)
 		}
@@ -161,8 +161,8 @@ func (c *Core) work() {
 
 // noteHashes records the present hashes of both tables, before others can see them.
 func (c *Core) noteHashes() {
-	c.records.note()
-	c.sharedMaps.note()
+	c.records.recordHashes()
+	c.sharedMaps.recordHashes()
 }
 
 // soonest moves a deadline forward to at; 0 means none is set.

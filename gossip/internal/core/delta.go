@@ -62,7 +62,7 @@ func oldest(links []LinkEntry, entries []Entry) (uint64, []LinkEntry, []Entry) {
 }
 
 // apply merges a delta. The rules are those of Scuttlebutt: what is newer wins by (generation, version), nothing is taken over a
-// gap; and of chitchat's reset: who is behind the floor cannot know which keys are gone and takes the whole record.
+// gap; and of chitchat's reset: a node behind the floor cannot know which keys are gone and takes the whole record.
 func (s *store) apply(d *RecordDelta) (change, outcome) {
 	if !d.check() {
 		return change{}, broken

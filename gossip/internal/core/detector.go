@@ -16,7 +16,7 @@ func newDetector(now, heartbeat time.Duration) detector {
 	return detector{heard: now, mean: heartbeat}
 }
 
-// hear notes a frame. Frames sent close upon each other say nothing about the rhythm of heartbeats.
+// hear records a frame. Frames sent close upon each other are no measure of the interval between heartbeats.
 func (d *detector) hear(now, heartbeat time.Duration) {
 	if g := now - d.heard; g > heartbeat*3/10 {
 		diff := g - d.mean

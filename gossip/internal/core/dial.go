@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// target is somebody to dial: a node, or an address of which only the address is known.
+// target is what to dial: a node, or an address of which only the address is known.
 type target struct {
 	slot    *slot // nil: only the address is known
 	addr    string
@@ -20,7 +20,7 @@ type target struct {
 	tried time.Duration // of a seed: when it was last dialled; 0: never
 }
 
-// dialler calls nodes, with a backoff per target that grows to Config.DialCap and then stays: who is unreachable is called for
+// dialler calls nodes, with a backoff per target that grows to Config.DialCap and then stays: an unreachable node is called for
 // ever, since the first working link is what merges two halves.
 //
 // Seeds, addresses at which a node may run, wait in a fair queue: those that were never tried first, the newest word of the

@@ -12,7 +12,7 @@ import (
 // While changes are under way, hashes differ all the time and mean nothing. A comparison therefore takes a hash that this node had
 // within the last two seconds for equal, and under load only buckets that differ twice in a row are looked into.
 //
-// Items are pulled: who lacks some asks for them, and an answer has at most pullWindow bytes before the next ask, so that large
+// Items are pulled: a node that lacks some asks for them, and an answer has at most pullWindow bytes before the next ask, so that large
 // state never fills the queue of a link (flow control as in van Renesse et al., "Efficient reconciliation and flow control for
 // anti-entropy protocols", LADIS 2008).
 type exchange struct {
@@ -34,7 +34,7 @@ type exchange struct {
 	batch    int     // items to ask for at once
 }
 
-// claim is a statement about an item: who makes it has the item at (hi, lo), which orders all versions of it. Of a record that is
+// claim is a statement about an item: the node that makes it has the item at (hi, lo), which orders all versions of it. Of a record that is
 // (generation, version), of a shared key (stamp, writer). All zero but id: it has none.
 type claim struct {
 	id     uint64

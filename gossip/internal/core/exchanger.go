@@ -11,7 +11,7 @@ type table interface {
 	claim(id uint64) claim
 	claims(mask uint64) []claim    // of the items in the buckets of a mask, in a fixed order
 	takes(claim) bool              // whether an item at this version may be taken now
-	gives(ours, theirs claim) bool // whether our item may be sent now to who stands at theirs
+	gives(ours, theirs claim) bool // whether our item may be sent now to a peer that stands at theirs
 	quiet() bool                   // whether nothing new has come for a while
 	isSmall() bool                 // whether the versions of all items are cheaper than bucket hashes
 
@@ -47,16 +47,16 @@ func newExchanger(h *host, ls *links, t table) exchanger {
 	return exchanger{host: h, links: ls, table: t, pulls: map[uint64]pull{}}
 }
 
-// note records the present hashes, before others can see them.
-func (e *exchanger) note() {
+// recordHashes records the present hashes, before others can see them.
+func (e *exchanger) recordHashes() {
 	whole, buckets := e.table.sums()
-	e.past.note(whole, buckets, e.now())
+	e.past.record(whole, buckets, e.now())
 }
 
 // leads reports whether this node begins, of the two ends of a link.
 func (e *exchanger) leads(l *link) bool { return e.node < l.peer.node }
 
-// onHash compares the table with what the heartbeat of a neighbour shows. On the first heartbeat of a link, hint says that one side
+// onHash compares the table with what the heartbeat of a neighbour shows. On the first heartbeat of a link, hint means that one side
 // knows less.
 func (e *exchanger) onHash(l *link, hash uint64, first, hint bool) {
 	x, now := e.table.of(l), e.now()
@@ -127,7 +127,7 @@ const (
 func (e *exchanger) sendHashes(l *link) {
 	x := e.table.of(l)
 	if e.table.isSmall() && (e.table.quiet() && e.now()-x.digestAt >= x.wait || !x.compared) {
-		e.pause(x)
+		e.backOffDigest(x)
 		e.sendDigest(l, ^uint64(0), false)
 		return
 	}
@@ -173,7 +173,7 @@ func (e *exchanger) onBuckets(l *link, theirs *[NumBuckets]uint64) {
 	b.caughtUp(&e.past)
 	b.theirs, b.cameAt = *theirs, e.now()
 	if e.table.quiet() || !e.storms && !x.compared {
-		e.compare(l, 1)
+		e.compareBuckets(l, 1)
 		return
 	}
 	if now := e.now(); now-x.begunAt >= e.cfg.Heartbeat*9/10 && now >= x.calmAt { // so that both ends know
@@ -200,13 +200,13 @@ func (e *exchanger) compareDue() {
 		case e.now() < b.dueAt:
 			soonest(&e.compareAt, b.dueAt)
 		default:
-			e.compare(l, persistent)
+			e.compareBuckets(l, persistent)
 		}
 	}
 }
 
-// compare compares the bucket hashes of a peer with ours, and asks about those that have differed so many times in a row.
-func (e *exchanger) compare(l *link, times uint8) {
+// compareBuckets compares the bucket hashes of a peer with ours, and asks about those that have differed so many times in a row.
+func (e *exchanger) compareBuckets(l *link, times uint8) {
 	x, now := e.table.of(l), e.now()
 	b := x.buckets
 	b.dueAt = 0
@@ -233,6 +233,8 @@ func (e *exchanger) compare(l *link, times uint8) {
 	if oldest == now { // all buckets are as they were a moment ago
 		x.same, x.differ = true, 1
 	}
+	// The leading end asks. The other one asks only about a bucket that has differed for longer, so that the leader's digest did not
+	// settle it. Unless a bucket reached its count just now, the pause after the last digest is kept.
 	if mask == 0 || !(e.leads(l) || long || times == 1) || !fresh && now-x.digestAt < x.wait {
 		return
 	}
@@ -240,12 +242,12 @@ func (e *exchanger) compare(l *link, times uint8) {
 		return
 	}
 	e.digestAt = now
-	e.pause(x)
+	e.backOffDigest(x)
 	e.sendDigest(l, mask, false)
 }
 
-// pause notes that a digest is sent, and sets how long the next one waits unless this one brings something.
-func (e *exchanger) pause(x *exchange) {
+// backOffDigest notes that a digest is sent, and sets how long the next one waits unless this one brings something.
+func (e *exchanger) backOffDigest(x *exchange) {
 	x.digestAt = e.now()
 	x.wait = min(max(2*x.wait, e.cfg.Heartbeat), digestWaitMost)
 }
@@ -287,6 +289,7 @@ func (e *exchanger) differences(mask uint64, claims []claim) (lacks, gives []cla
 			gives = append(gives, theirs)
 		}
 	}
+	// The peer listed all that it has in these buckets, so what is not listed it lacks altogether.
 	for _, ours := range e.table.claims(mask) {
 		if !listed[ours.id] && e.table.gives(ours, claim{id: ours.id}) {
 			gives = append(gives, claim{id: ours.id})
@@ -355,10 +358,10 @@ func (e *exchanger) onLast(l *link) {
 	}
 	switch {
 	case len(a.items) == 0:
-	case len(left) == 0:
+	case len(left) == 0: // all of it fitted into one window
 		x.batch = min(2*x.batch, maxBatch)
 	case !a.news: // refused here, or gone there
-	default:
+	default: // cut at a window: ask for twice what fitted
 		x.batch = max(minBatch, min(x.batch, 2*(len(a.items)-len(left))))
 		x.missing = append(left, x.missing...)
 	}

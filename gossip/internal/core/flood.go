@@ -3,7 +3,7 @@ package core
 import "time"
 
 // flood pushes changes over the links. Every change goes to every link whose peer has not shown that it has it, so that a
-// connected graph of reliable streams misses nobody. Urgent changes leave after Config.Coalesce. The others, which nobody waits
+// connected graph of reliable streams reaches every member. Urgent changes leave after Config.Coalesce. The others, which no program waits
 // for, leave after Config.Relax, and if they are many only over eager links: those over which the records reached us first, a
 // tree in the manner of Plumtree (Leitão et al., "Epidemic Broadcast Trees", SRDS 2007). What the tree misses is found by the
 // hashes on the heartbeats.
@@ -42,7 +42,7 @@ func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) *item {
 	}
 	it.prev = min(it.prev, prev)
 	if from != 0 {
-		it.note(from, t.rec.version)
+		it.recordHolder(from, t.rec.version)
 	}
 	it.urgent = it.urgent || urgent
 	if it.urgent {
@@ -53,15 +53,15 @@ func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) *item {
 	return it
 }
 
-// has notes that the peer of a link has the present version of a record.
-func (f *flood) has(t *slot, l LinkID) {
+// markHas notes that the peer of a link has the present version of a record.
+func (f *flood) markHas(t *slot, l LinkID) {
 	if it := f.items[t]; it != nil {
-		it.note(l, t.rec.version)
+		it.recordHolder(l, t.rec.version)
 	}
 }
 
-// hurry makes all that waits for company leave now: a member was lost, so any link may matter.
-func (c *Core) hurry() {
+// flushNow sends at once all changes that wait to be sent together: a member was lost, so any link may matter.
+func (c *Core) flushNow() {
 	for _, it := range c.flood.order {
 		it.urgent = true
 		soonest(&c.flood.urgentAt, c.now()+c.patiently(0))
@@ -193,7 +193,7 @@ func (c *Core) takeRecord(l *link, r *RecordDelta) outcome {
 		c.learn(ch, l, r.Urgent)
 	case old:
 		if ch.slot.rec.generation == r.Generation && ch.slot.rec.version == r.To {
-			c.flood.has(ch.slot, l.id)
+			c.flood.markHas(ch.slot, l.id)
 			c.sawMember(ch.slot, r.Seen)
 		}
 	case broken:
@@ -219,7 +219,7 @@ func (c *Core) onNewLife(t *slot, from *link) {
 	}
 }
 
-// learn draws the consequences of a change heard from a link. A relayed change is urgent if its writer says so, and if it
+// learn draws the consequences of a change heard from a link. A relayed change is urgent if its writer marked it so, and if it
 // speaks of a member that cannot be reached from here: it may be the link that brings it back.
 func (c *Core) learn(ch change, l *link, urgent bool) {
 	t := ch.slot
@@ -227,7 +227,7 @@ func (c *Core) learn(ch change, l *link, urgent bool) {
 		c.rememberMember(t)
 	}
 	relayed := urgent
-	urgent = urgent || ch.fresh || !t.reached()
+	urgent = urgent || ch.fresh || !t.isReached()
 	lost := ch.prev == 0
 	for i := range ch.delta.Entries {
 		e := &ch.delta.Entries[i]
@@ -237,7 +237,7 @@ func (c *Core) learn(ch change, l *link, urgent bool) {
 		p := c.store.byNode[e.Node]
 		if e.Deleted() {
 			lost = true
-		} else if p != nil && !p.reached() {
+		} else if p != nil && !p.isReached() {
 			urgent = true
 		}
 	}

@@ -17,8 +17,8 @@ type linkVersion struct {
 	version uint64
 }
 
-// note notes that the peer of a link has the record at a version.
-func (it *item) note(l LinkID, version uint64) {
+// recordHolder notes that the peer of a link has the record at a version.
+func (it *item) recordHolder(l LinkID, version uint64) {
 	for i := range it.has {
 		if h := &it.has[i]; h.link == l {
 			h.version = max(h.version, version)

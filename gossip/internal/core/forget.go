@@ -8,13 +8,13 @@ import (
 )
 
 // Members are forgotten by age. When a member ceases to be up, every node notes the moment by cluster time, the latest moment that
-// anybody knows travels with its record, and a record that is older than Config.ForgetAfter is dropped by each node for itself. No
+// any node knows travels with its record, and a record that is older than Config.ForgetAfter is dropped by each node for itself. No
 // statement about a member travels that could reach members that are alive: a member that is up has no age. (Chitchat drops dead nodes in the
-// same way, by time since death that each node counts for itself; Cassandra needs a word, "removed", that spreads.)
+// same way, by time since death that each node counts for itself; Cassandra needs a status, "removed", that spreads.)
 //
 // A node does not forget a member when those that ceased to be up together with it, as by one cut, are as many as those that are up, it
-// included: then it may be the one that is cut off, and the addresses that it remembers are its way back. Who ceased together is seen
-// from what travels with the records and not from who is due at one tick, so that all nodes keep the same members. Members that left are
+// included: then it may be the one that is cut off, and the addresses that it remembers are its way back. Which members ceased together
+// is derived from what travels with the records and not from which are due at one tick, so that all nodes keep the same members. Members that left are
 // forgotten in any case.
 
 // seenOf returns when a member was last up, 0 if it is up here for sure.
@@ -25,7 +25,7 @@ func (c *Core) seenOf(t *slot) Moment {
 	return t.seen
 }
 
-// sawMember notes when a member was last up to a peer; 0 is now. It reports a change to whoever keeps it.
+// sawMember records when a member was last up to a peer; 0 is now, and so is a moment that has not come yet by our cluster time.
 func (c *Core) sawMember(t *slot, seen Moment) {
 	now := c.clusterTime()
 	if seen == 0 || seen > now {
@@ -64,7 +64,7 @@ func (c *Core) forgetDue() {
 	due, down := c.agedMembers()
 	for _, t := range due {
 		if t.left || cutOffWith(down, t.seen, c.cutTime()) < c.judge.up {
-			c.forgetLife(t, now+10*tick)
+			c.forgetLife(t, now+10*tick) // the ticks of other nodes come at other moments
 		}
 	}
 }
@@ -236,7 +236,7 @@ func (c *Core) evict(t *slot) {
 	c.forgetMember(t)
 }
 
-// rank orders members by who is kept in a full table.
+// rank orders members for a full table: the first ones are kept.
 type rank struct {
 	up, left   bool
 	seen       Moment
@@ -257,7 +257,7 @@ func (r rank) compare(o rank) int {
 	switch {
 	case r.up != o.up:
 		return compareBool(r.up, o.up)
-	case r.up: // who started first stays
+	case r.up: // the member that started first stays
 		return cmp.Or(cmp.Compare(o.generation, r.generation), cmp.Compare(o.node, r.node))
 	}
 	return cmp.Or(compareBool(o.left, r.left), cmp.Compare(r.seen, o.seen), cmp.Compare(r.node, o.node))

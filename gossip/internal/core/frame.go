@@ -8,7 +8,7 @@ type Frame interface{ frame() }
 // NodeID is the 64-bit hash of a node's name ([HashID]); it stands for the name on the wire.
 type NodeID uint64
 
-// Hello is the first frame on a stream, in both directions. The core neither sends nor takes it: what it said comes in [LinkUp].
+// Hello is the first frame on a stream, in both directions. The core neither sends nor takes it: its content comes in [LinkUp].
 type Hello struct {
 	Protocol   uint16 // version of the protocol the sender speaks, highest
 	Cluster    string // cluster ID; nodes of another one are refused
@@ -20,7 +20,7 @@ type Hello struct {
 	Aged       bool   // the sender was without contact to its cluster for longer than Config.Horizon
 }
 
-// Refuse ends a handshake and says why, so that both sides can tell.
+// Refuse ends a handshake with the reason, so that both sides can log it.
 type Refuse struct {
 	Reason string // lower case, at most 255 bytes
 }
@@ -39,7 +39,7 @@ type Beat struct {
 // NumBuckets is the number of parts the records are divided into to find a difference; a record is in bucket NodeID % 64.
 const NumBuckets = 64
 
-// Buckets says what the sender has, as one hash per bucket. It is answered with a Digest of the buckets that differ.
+// Buckets summarizes what the sender has, as one hash per bucket. It is answered with a Digest of the buckets that differ.
 type Buckets struct {
 	Hashes [NumBuckets]uint64
 }
@@ -52,7 +52,7 @@ type Digest struct {
 	Entries []DigestEntry
 }
 
-// DigestEntry says which version of a record the sender has; all zero but Node: none.
+// DigestEntry is which version of a record the sender has; all zero but Node: none.
 type DigestEntry struct {
 	Node       NodeID
 	Generation uint64
@@ -121,7 +121,7 @@ type Entry struct {
 	Deleted bool // a tombstone; Value is ""
 }
 
-// SharedBuckets says what the sender has of the shared map, as one hash per bucket; an entry is in bucket SharedVersion.ID % 64. It
+// SharedBuckets summarizes what the sender has of the shared map, as one hash per bucket; an entry is in bucket SharedVersion.ID % 64. It
 // is answered with SharedDigests of the buckets that differ.
 type SharedBuckets struct {
 	Hashes [NumBuckets]uint64
@@ -136,7 +136,7 @@ type SharedDigest struct {
 	Entries []SharedVersion
 }
 
-// SharedVersion says which write of a key the sender has; all zero but ID: none.
+// SharedVersion is which write of a key the sender has; all zero but ID: none.
 type SharedVersion struct {
 	ID     uint64 // hash of the key
 	Stamp  Stamp
@@ -161,7 +161,7 @@ type Lazy struct {
 	On bool // announce
 }
 
-// Ask is the first frame of a stream that is no link: somebody wants to know what the receiver has. The core neither sends nor
+// Ask is the first frame of a stream that is not a link: a node asks what the receiver has. The core neither sends nor
 // takes it.
 type Ask struct {
 	Versions []SharedVersion // writes of the shared map
@@ -201,7 +201,7 @@ type Bye struct {
 	Reason ByeReason
 }
 
-// ByeReason says why a stream is closed on purpose.
+// ByeReason is why a stream is closed on purpose.
 type ByeReason uint8
 
 // Reasons of a Bye.

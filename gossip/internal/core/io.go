@@ -5,7 +5,7 @@ import "time"
 // LinkID names one stream; the shell chooses it and never uses it again. 0 is none.
 type LinkID uint64
 
-// Input is what a shell tells the core: the set is closed.
+// Input is an event that a shell passes to the core: the set is closed.
 type Input interface{ input() }
 
 type (
@@ -36,13 +36,13 @@ type (
 	// LinkDown reports the end of a stream. It needs not follow a Close.
 	LinkDown struct{ Link LinkID }
 
-	// DialFailed answers a Dial that brought no link. Refused: no process listens there, so the process is dead.
+	// DialFailed answers a Dial that brought no link. Refused: no process listens there, so the node is dead.
 	DialFailed struct {
 		Attempt uint64
 		Refused bool
 	}
 
-	// Join adds addresses, host:port, to try in order to enter. They are tried for ever while nobody known lives there.
+	// Join adds addresses, host:port, to try in order to enter. They are tried for ever while no known member has that address.
 	Join struct{ Addrs []string }
 
 	// Set writes an own key, which goes by itself after TTL, if that is not 0.
@@ -74,7 +74,7 @@ type (
 		Floor   Stamp  // of the last Contact
 	}
 
-	// Leave says goodbye and closes all links. A core that left does nothing more.
+	// Leave announces that this node leaves and closes all links. A core that left does nothing more.
 	Leave struct{}
 )
 
@@ -136,17 +136,17 @@ type (
 	// Paused reports that this process was not running for a while, and that no deadline was moved by it.
 	Paused struct{ For time.Duration }
 
-	// Removed reports that somebody removed this node from the cluster. The core has closed its links and does nothing more.
+	// Removed reports that this node was removed from the cluster. The core has closed its links and does nothing more.
 	Removed struct{}
 
-	// Remember says what of a member a shell keeps over a restart, if it keeps anything.
+	// Remember is what a shell keeps of a member over a restart, if it keeps anything.
 	Remember struct {
 		ID, Addr   string
 		Generation uint64
 		Seen       Moment // when it was last up; 0: it is up
 	}
 
-	// Contact says until when this node took part in its cluster. A shell keeps it over a restart. It comes every minute, or more
+	// Contact is until when this node took part in its cluster. A shell keeps it over a restart. It comes every minute, or more
 	// often if Config.Horizon is below a thousand minutes.
 	Contact struct {
 		At    Moment
@@ -159,7 +159,7 @@ type (
 	// Forget reports that a member is to be forgotten.
 	Forget struct{ ID string }
 
-	// RememberShared says which entry of the shared map is to be kept, in place of the one with its key.
+	// RememberShared is an entry of the shared map to be kept, in place of the one with its key.
 	RememberShared struct {
 		Entry    *SharedEntry
 		Restored bool // it is from Restore, so it is kept already

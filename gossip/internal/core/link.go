@@ -44,7 +44,7 @@ type link struct {
 // ready reports whether the link may be published: it has passed its hysteresis, or the peer cannot be reached without it. A
 // member's only links are never withheld, however often they broke.
 func (l *link) ready() bool {
-	return l.good >= l.need || l.good > 0 && !l.peer.reached()
+	return l.good >= l.need || l.good > 0 && !l.peer.isReached()
 }
 
 // awaitsRecord reports whether the record of the peer here is still that of an earlier life. The link is not published before the
@@ -107,7 +107,7 @@ func (c *Core) linkUp(in LinkUp) {
 	}
 	if e := c.shared.find(SpaceMember, in.ID); e.Removes(c.clusterTime()) {
 		if !in.Rejoin || !e.Stamp.Time().Before(time.UnixMilli(int64(in.Generation))) {
-			c.turnAway(in)
+			c.rejectRemoved(in)
 			return
 		}
 		c.readmit(in.ID)
@@ -129,7 +129,7 @@ func (c *Core) linkUp(in LinkUp) {
 		return
 	}
 	if t.rec != nil && in.Generation > t.rec.generation {
-		t.flaps = flaps{} // a new process; what the old one's links did says nothing about its
+		t.flaps = flaps{} // a new process; the flaps of the old one's links are no evidence about its
 	}
 	now := c.now()
 	l := &link{id: in.Link, name: in.ID, peer: t, from: from, generation: in.Generation, ours: in.Dialled, since: now,
@@ -141,7 +141,7 @@ func (c *Core) linkUp(in LinkUp) {
 	c.links.add(l)
 	c.meet(l, in.Aged)
 	if c.store.known == 1 {
-		c.sendDelta(l, c.self.since0())
+		c.sendDelta(l, c.self.fullDelta())
 	}
 	c.beat(l)
 	if l.ready() {
@@ -161,8 +161,8 @@ func (c *Core) turnDown(in LinkUp, t *slot) {
 	c.emit(Close{Link: in.Link, Graceful: true})
 }
 
-// turnAway tells a removed node so.
-func (c *Core) turnAway(in LinkUp) {
+// rejectRemoved sends a removed node the reason.
+func (c *Core) rejectRemoved(in LinkUp) {
 	e := c.shared.find(SpaceMember, in.ID)
 	c.emit(Send{Link: in.Link, Frame: &SharedDelta{Clock: c.clock.last.UnixMilli(), Entries: []SharedEntry{*e}}})
 	c.emit(Send{Link: in.Link, Frame: &Bye{Reason: ByeRemoved}})
@@ -196,14 +196,14 @@ func (c *Core) admit(in LinkUp, t *slot) bool {
 // linkReady has a link published: at once if the peer may hang on this link; else when there is company.
 func (c *Core) linkReady(l *link) {
 	l.offered = true
-	if !l.peer.reached() || c.judge.held != 0 {
+	if !l.peer.isReached() || c.judge.held != 0 {
 		c.publishNow()
 		return
 	}
 	c.publishSoon(2 * c.cfg.Relax)
 }
 
-// publishSoon has what nobody waits for published after Config.Relax, and so long after the last time.
+// publishSoon has changes that are not urgent published after Config.Relax, and so long after the last time.
 func (c *Core) publishSoon(gap time.Duration) {
 	if c.strain() > 0 {
 		gap = strainedGap * c.cfg.Relax
@@ -217,7 +217,7 @@ func (c *Core) publishNow() {
 }
 
 // linkDown notes the end of a stream that neither side announced. The redial precedes the verdict: a link stays published
-// until we know whether the peer can be dialled, since a proxy that resets all streams kills nobody.
+// until we know whether the peer can be dialled, since a proxy that resets all streams kills no process.
 func (c *Core) linkDown(id LinkID) {
 	l := c.links.byID[id]
 	if l == nil {
@@ -398,7 +398,7 @@ func (c *Core) publishDue() {
 	}
 	for _, l := range ls.list {
 		if l.ready() && !l.awaitsRecord() && !c.self.publishes(l.peer) {
-			urgent = urgent || !l.peer.reached()
+			urgent = urgent || !l.peer.isReached()
 			c.store.writeLink(c.self, l.peer.node, false)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// lives are the own keys with a TTL: a heap of those that end first, and where in it each key is.
-type lives struct {
+// keyDeadlines are the own keys with a TTL: a heap of those that end first, and where in it each key is.
+type keyDeadlines struct {
 	order lifeHeap
 	byKey map[string]*life
 }
@@ -20,7 +20,7 @@ type life struct {
 }
 
 // set has a key end at a moment, in place of an earlier end.
-func (ls *lives) set(key string, end time.Duration) {
+func (ls *keyDeadlines) set(key string, end time.Duration) {
 	if l := ls.byKey[key]; l != nil {
 		l.end = end
 		heap.Fix(&ls.order, l.index)
@@ -35,7 +35,7 @@ func (ls *lives) set(key string, end time.Duration) {
 }
 
 // remove has a key not end by itself.
-func (ls *lives) remove(key string) {
+func (ls *keyDeadlines) remove(key string) {
 	if l := ls.byKey[key]; l != nil {
 		heap.Remove(&ls.order, l.index)
 		delete(ls.byKey, key)
@@ -43,7 +43,7 @@ func (ls *lives) remove(key string) {
 }
 
 // first returns when the first key ends, 0 without keys.
-func (ls *lives) first() time.Duration {
+func (ls *keyDeadlines) first() time.Duration {
 	if len(ls.order) == 0 {
 		return 0
 	}
@@ -83,10 +83,10 @@ func (h *lifeHeap) Pop() any {
 // setLife notes when an own key ends; ttl 0 is never.
 func (c *Core) setLife(key string, ttl time.Duration) {
 	if ttl <= 0 {
-		c.lives.remove(key)
+		c.keyDeadlines.remove(key)
 		return
 	}
-	c.lives.set(key, c.now()+ttl)
+	c.keyDeadlines.set(key, c.now()+ttl)
 }
 
 // maxExpiries bounds the keys that one Step deletes, so that it stays short when many end at once; the next Step is due at once
@@ -96,10 +96,10 @@ const maxExpiries = 256
 // expireDue deletes the own keys whose time is over, those that ended first before the others.
 func (c *Core) expireDue() {
 	for range maxExpiries {
-		at := c.lives.first()
+		at := c.keyDeadlines.first()
 		if at == 0 || c.now() < at {
 			return
 		}
-		c.deleteKey(c.lives.order[0].key)
+		c.deleteKey(c.keyDeadlines.order[0].key)
 	}
 }

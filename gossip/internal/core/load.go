@@ -30,8 +30,8 @@ const (
 	strainedGap = 8
 )
 
-// note takes the wait of one input: a longer one counts at once, shorter ones as time passes.
-func (l *load) note(waited, now time.Duration) {
+// recordDelay takes the wait of one input: a longer one counts at once, shorter ones as time passes.
+func (l *load) recordDelay(waited, now time.Duration) {
 	waited = min(max(0, waited-lagFloor), lagCap)
 	passed := min(now-l.notedAt, lagFade)
 	l.notedAt = now
@@ -48,7 +48,7 @@ func (l *load) note(waited, now time.Duration) {
 // fade has the lag fade if no input has come for a while.
 func (l *load) fade(now, heartbeat time.Duration) {
 	if l.lag > 0 && now-l.notedAt > heartbeat {
-		l.note(0, now)
+		l.recordDelay(0, now)
 	}
 }
 

@@ -16,11 +16,11 @@ func TestALongWaitCountsAtOnceAndFadesWithTime(t *testing.T) {
 		{time.Hour, 2 * time.Second, lagCap, lagCap},
 		{0, 10 * time.Second, 0, 0},
 	} {
-		if l.note(s.waited, s.now); l.lag < s.least || l.lag > s.most {
+		if l.recordDelay(s.waited, s.now); l.lag < s.least || l.lag > s.most {
 			t.Errorf("after a wait of %v at %v the lag is %v, want %v to %v", s.waited, s.now, l.lag, s.least, s.most)
 		}
 	}
-	l.note(time.Second, 20*time.Second)
+	l.recordDelay(time.Second, 20*time.Second)
 	l.fade(20*time.Second+time.Second/2, time.Second)
 	if l.lag < time.Second/2 {
 		t.Errorf("the lag faded to %v within a heartbeat", l.lag)

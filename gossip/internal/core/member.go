@@ -14,7 +14,7 @@ const (
 	Up       Status = 1 // reachable over links that both ends publish
 	Degraded Status = 2 // up, but with less than half of the links it should have
 	Down     Status = 3 // known, but not reachable from here
-	Left     Status = 4 // said goodbye
+	Left     Status = 4 // announced it
 )
 
 // String returns the status as a word: "up".

@@ -8,20 +8,20 @@ func (c *Core) received(in Received) {
 	if l == nil {
 		return
 	}
-	c.load.note(in.Waited, c.now())
+	c.load.recordDelay(in.Waited, c.now())
 	l.detector.hear(c.now(), c.cfg.Heartbeat)
 	if l.drainUntil != 0 {
 		c.drain(l, in.Frame)
 		return
 	}
-	c.take(l, in.Frame)
+	c.handleFrame(l, in.Frame)
 	if c.links.byID[l.id] == l {
 		c.reportExchanged(l)
 	}
 }
 
-// take does what a frame asks for.
-func (c *Core) take(l *link, f Frame) {
+// handleFrame does what a frame asks for.
+func (c *Core) handleFrame(l *link, f Frame) {
 	switch f := f.(type) {
 	case *Beat:
 		c.onBeat(l, f)

@@ -35,8 +35,8 @@ const (
 	maxRecentBucket = 8
 )
 
-// note records the present hashes.
-func (r *recentHashes) note(sum uint64, buckets *[NumBuckets]uint64, now time.Duration) {
+// record records the present hashes.
+func (r *recentHashes) record(sum uint64, buckets *[NumBuckets]uint64, now time.Duration) {
 	if sum == r.last {
 		if now-r.at > recentKept && len(r.whole) > 0 {
 			r.forget()

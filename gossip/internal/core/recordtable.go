@@ -93,7 +93,7 @@ func (t *recordTable) send(l *link, claims []claim) {
 			parts = parts[1:]
 		}
 		if len(parts) == 0 {
-			t.c.flood.has(t.c.store.byNode[d.Node], l.id)
+			t.c.flood.markHas(t.c.store.byNode[d.Node], l.id)
 		}
 	}
 	t.c.sendRecords(l, out, true)

@@ -25,7 +25,7 @@ func (c *Core) isBanned(id string) bool {
 	return c.shared.find(SpaceMember, id).Removes(c.clusterTime())
 }
 
-// ErrUnknownMember means that nobody of that name is known.
+// ErrUnknownMember means that no member of that name is known.
 var ErrUnknownMember = errors.New("no member of that name is known")
 
 // CheckRemove returns why a member cannot be removed, nil if it can.
@@ -54,7 +54,7 @@ func (c *Core) readmit(id string) {
 	c.writeShared(SharedEntry{Space: SpaceMember, Key: id, Deleted: true})
 }
 
-// enforce does what an entry of the map says of a member.
+// enforce applies an entry of the map to a member.
 func (c *Core) enforce(e *SharedEntry) {
 	if e.Space != SpaceMember {
 		return
@@ -73,7 +73,7 @@ func (c *Core) enforce(e *SharedEntry) {
 	}
 }
 
-// expel drops the record of a member, and the link to it: it is told why before, and has its last words.
+// expel drops the record of a member, and the link to it: it gets the reason before, and what it still sends is read until the link drains.
 func (c *Core) expel(t *slot, e *SharedEntry) {
 	if l := c.links.byPeer[t]; l != nil {
 		c.sendShared(l, []SharedEntry{*e})

@@ -20,7 +20,7 @@ const (
 // overlay by shuffling, we need no shuffle since we know all members).
 //
 // In addition one unreachable member per ring between us and our successor is called, another one every DialCap: all of
-// them are some node's to call, nobody calls many, and this is all the healing there is.
+// them are called by some node, no node calls many, and this is all the healing there is.
 type rings struct {
 	list   []*slot // those wanted now, ascending by index
 	dueAt  time.Duration
@@ -95,6 +95,7 @@ func (c *Core) rewire(next map[*slot]want) {
 		t.want = w
 		r.list = append(r.list, t)
 	}
+	// In the order of the slots and not of the map: equal inputs must give equal outputs.
 	slices.SortFunc(r.list, func(a, b *slot) int { return a.index - b.index })
 	for _, l := range c.links.list {
 		if w := l.peer.want != wantNone; w != l.wanted {
@@ -104,17 +105,17 @@ func (c *Core) rewire(next map[*slot]want) {
 	}
 }
 
-// neighbours works out whom we want a link to: up to 2K+1 members everybody, beyond that those beside us on the rings. The
+// neighbours returns the nodes we want a link to: up to 2K+1 members all of them, beyond that those next to us on the rings. The
 // predecessor dials, and the lower ID where each precedes the other.
 func (c *Core) neighbours() map[*slot]want {
 	next := map[*slot]want{}
-	few := c.near() <= 2*c.cfg.Rings+1
+	few := c.nearCount() <= 2*c.cfg.Rings+1
 	if few {
-		c.everybody(next)
+		c.fullMesh(next)
 	}
 	preds := map[*slot]bool{}
 	for i := range c.cfg.Rings {
-		succ, pred := c.beside(i)
+		succ, pred := c.ringNeighbours(i)
 		if succ != nil && !few {
 			next[succ] = wantDial
 			preds[pred] = true
@@ -137,16 +138,16 @@ func (c *Core) isNear(t *slot) bool {
 	return t.up && !t.left && (c.judge.held == 0 || t.index < len(c.judge.seen) && c.judge.seen[t.index])
 }
 
-// near is the number of members that count for the rings, this node included.
-func (c *Core) near() int {
+// nearCount is the number of members that count for the rings, this node included.
+func (c *Core) nearCount() int {
 	if c.judge.held != 0 {
 		return c.judge.reached
 	}
 	return c.judge.up
 }
 
-// everybody makes a small cluster a full mesh: the lower ID dials.
-func (c *Core) everybody(next map[*slot]want) {
+// fullMesh makes a small cluster a full mesh: the lower ID dials.
+func (c *Core) fullMesh(next map[*slot]want) {
 	for _, t := range c.store.slots {
 		if t != c.self && c.isNear(t) {
 			next[t] = wantTaken
@@ -163,8 +164,8 @@ func (c *Core) distance(t *slot, ring int) uint64 {
 	return mix(uint64(t.node)^salt) - mix(uint64(c.self.node)^salt)
 }
 
-// beside returns the members next to us on a ring; places count from ours, so the successor has the smallest.
-func (c *Core) beside(ring int) (succ, pred *slot) {
+// ringNeighbours returns the members next to us on a ring; places count from ours, so the successor has the smallest.
+func (c *Core) ringNeighbours(ring int) (succ, pred *slot) {
 	var lo, hi uint64
 	for _, t := range c.store.slots {
 		if t == c.self || !c.isNear(t) {

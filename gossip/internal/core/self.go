@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// since0 is the whole own record.
-func (t *slot) since0() []RecordDelta { return t.since(0, 0).split() }
+// fullDelta is the whole own record.
+func (t *slot) fullDelta() []RecordDelta { return t.since(0, 0).split() }
 
 // writeFirst writes what the own record has from the start.
 func (c *Core) writeFirst() {
@@ -51,7 +51,7 @@ func (c *Core) setKey(in Set) {
 }
 
 func (c *Core) deleteKey(key string) {
-	c.lives.remove(key)
+	c.keyDeadlines.remove(key)
 	if _, ok := c.self.rec.lookup(KindUser, key); !ok {
 		return
 	}
@@ -60,7 +60,7 @@ func (c *Core) deleteKey(key string) {
 	c.wrote(prev, true)
 }
 
-// leave says goodbye over all links and closes them; the record says it for those who were not linked to us.
+// leave sends a Bye over all links and closes them; the record has it for the nodes that were not linked to us.
 func (c *Core) leave() {
 	prev := c.self.rec.version
 	c.store.write(c.self, Entry{Kind: KindMeta, Key: MetaLeft})

@@ -37,7 +37,7 @@ type sharedItem struct {
 	announceAt time.Duration // at the first ends; 0: not pushed yet
 }
 
-func (it *sharedItem) note(l LinkID) {
+func (it *sharedItem) recordHolder(l LinkID) {
 	if !slices.Contains(it.has, l) {
 		it.has = append(it.has, l)
 	}
@@ -119,10 +119,10 @@ func (c *Core) spread(e *SharedEntry, had Stamp, from LinkID) {
 // hop of the tree adds to the time that the last member waits.
 const relayFaster = 4
 
-// has notes that the peer of a link has a write that is to be pushed or announced.
-func (f *sharedFlood) has(v SharedVersion, l LinkID) {
+// markHas notes that the peer of a link has a write that is to be pushed or announced.
+func (f *sharedFlood) markHas(v SharedVersion, l LinkID) {
 	if it := f.items[v.ID]; it != nil && it.entry.Stamp == v.Stamp {
-		it.note(l)
+		it.recordHolder(l)
 	}
 }
 
@@ -157,11 +157,12 @@ func (c *Core) pushEager() {
 	for _, l := range c.links.list {
 		var out []SharedEntry
 		for _, it := range items {
+			// Entries about members are few and go over lazy links too, so that a broken tree does not delay them.
 			if l.lazy && it.entry.Space == SpaceUser || slices.Contains(it.has, l.id) {
 				continue
 			}
 			out = append(out, *it.entry)
-			it.note(l.id)
+			it.recordHolder(l.id) // a link delivers in order or ends, so what is sent counts as held
 		}
 		c.sendShared(l, out)
 	}
@@ -213,7 +214,7 @@ func (c *Core) announceItems(items []*sharedItem, first bool) {
 			id := it.entry.id()
 			if c.sharedFlood.items[id] == it && c.announcesFirst(l, id) == first && c.announces(l, id) && !slices.Contains(it.has, l.id) {
 				out = append(out, SharedVersion{ID: id, Stamp: it.entry.Stamp}) // the stamp names the write well enough
-				it.note(l.id)
+				it.recordHolder(l.id)
 			}
 		}
 		for part := range slices.Chunk(out, maxFrame/24) {
@@ -230,7 +231,7 @@ func (c *Core) onAnnounce(l *link, a *SharedAnnounce) {
 			continue
 		}
 		if c.hasWrite(v) {
-			f.has(v, l.id)
+			f.markHas(v, l.id)
 			continue
 		}
 		if w := f.lacks[v.ID]; w != nil && w.version.Stamp >= v.Stamp {

@@ -46,7 +46,7 @@ func (c *Core) CheckSharedDelete(key string) error {
 }
 
 // Shared returns the value of a key of the shared map and the stamp of the write that made it. Without a value, the stamp is that of
-// the delete, 0 if nothing is known of the key. It is what the outputs so far say: a value lasts until the step that ends it.
+// the delete, 0 if nothing is known of the key. It follows from the outputs so far: a value lasts until the step that ends it.
 func (c *Core) Shared(key string) (value string, stamp Stamp, ok bool) {
 	e := c.shared.find(SpaceUser, key)
 	if e == nil {

@@ -34,7 +34,7 @@ func (c *Core) merge(l *link, e *SharedEntry) bool {
 	c.shared.clock.see(e.Stamp, c.future())
 	had := c.stampOf(e.id())
 	if !c.shared.put(e) {
-		c.sharedFlood.has(e.version(), l.id)
+		c.sharedFlood.markHas(e.version(), l.id)
 		return false
 	}
 	l.shared.gained(c.now())

@@ -17,8 +17,8 @@ type slot struct {
 	want     want
 	wantedAt time.Duration // when want became what it is
 	risen    time.Duration // when it became up
-	missed   time.Duration // since when it is up though it cannot be reached, see Core.spares; 0: it is not so
-	seen     Moment        // when it was last up to anybody, as far as is known here; of no meaning while it is up
+	missed   time.Duration // since when it is up though it cannot be reached, see Core.inGrace; 0: it is not so
+	seen     Moment        // when it was last up to any node, as far as is known here; of no meaning while it is up
 	call     *target       // dialling it; nil before the first time
 	flaps    flaps
 }
@@ -34,7 +34,7 @@ type store struct {
 	buckets  [NumBuckets]uint64
 	size     int // of all records, in bytes
 	limits   Limits
-	touched  []touched // members that may be other than TakeChanged last said
+	touched  []touched // members that may be other than TakeChanged last returned
 }
 
 // touched is a member by its name and its place, which may be gone.
@@ -47,7 +47,7 @@ func newStore(l Limits) store {
 	return store{byNode: map[NodeID]*slot{}, limits: l}
 }
 
-// touch notes that a member may be other than TakeChanged last said.
+// touch records that a member may be other than TakeChanged last returned.
 func (s *store) touch(t *slot) {
 	if t.rec != nil && !t.touched {
 		t.touched = true

@@ -2,7 +2,7 @@ package core
 
 import "time"
 
-// verdict is who is up: exactly those that can be reached from us over links that both ends publish. It is a function of the
+// verdict is which members are up: exactly those that can be reached from us over links that both ends publish. It is a function of the
 // records, worked out again after a change and never remembered, so there is nothing to refute and the first working link between
 // two halves makes one cluster of them.
 type verdict struct {
@@ -28,12 +28,13 @@ func (c *Core) relink(t *slot, lost bool) {
 	if lost {
 		c.judgeSoon()
 	}
+	// Only a link between a member that is up and one that is not makes more members reachable. Two that are down stay so.
 	for _, p := range t.peers {
 		if p.up != t.up {
 			if t.up {
-				c.grow(p)
+				c.markReachable(p)
 			} else {
-				c.grow(t)
+				c.markReachable(t)
 			}
 		}
 	}
@@ -45,6 +46,7 @@ func (c *Core) judgeSoon() {
 	if v.lostAt == 0 {
 		v.lostAt = max(1, now)
 	}
+	// A node that is behind waits longer: more losses are on their way, and one pass over the records counts them all.
 	soonest(&v.dueAt, max(now+c.patiently(c.cfg.Coalesce), v.last+8*c.load.lag))
 }
 
@@ -53,8 +55,8 @@ func (c *Core) judgeSoon() {
 // same frame takes them back.
 func (c *Core) isSure(t *slot) bool { return c.judge.lostAt == 0 || t.risen < c.judge.lostAt }
 
-// grow adds a member and all that can be reached through it.
-func (c *Core) grow(t *slot) {
+// markReachable sets up a member and all that can be reached through it.
+func (c *Core) markReachable(t *slot) {
 	c.setUp(t, true)
 	queue := append(c.judge.queue[:0], t)
 	for len(queue) > 0 {
@@ -79,6 +81,8 @@ func (c *Core) setUp(t *slot, up bool) {
 	if up {
 		t.risen = c.now()
 	}
+	// A member that falls was up until now, unless its rise was not sure. One that rises for the first time needs a moment from
+	// which its age counts.
 	if up && t.seen == 0 || !up && sure {
 		c.sawMember(t, 0)
 	}
@@ -103,7 +107,7 @@ func (c *Core) judgeDue() {
 		return
 	}
 	v.dueAt, v.last = 0, now
-	n := c.reach()
+	n := c.countReachable()
 	if 2*n < v.up {
 		if v.held == 0 {
 			v.held = max(1, now)
@@ -128,29 +132,29 @@ func (c *Core) judgeDue() {
 			c.setUp(t, true)
 		case t.up:
 			lost = true
-			if c.spares(t, held) {
+			if c.inGrace(t, held) {
 				soonest(&v.dueAt, now+max(c.cfg.Coalesce, c.cfg.Hold/8))
 				continue
 			}
 			c.setUp(t, false)
 		}
 	}
-	v.lostAt = 0 // not before: who rose since and falls here was never up
+	v.lostAt = 0 // not before: a member that rose since and falls here was never up
 	if lost {
-		c.hurry()
+		c.flushNow()
 		if c.links.publishAt != 0 {
 			c.publishNow()
 		}
 	}
 }
 
-// spares reports whether a member that cannot be reached any more stays up for a moment, Config.Hold at most: one that no member that can
-// be reached has taken back its link to. When it is gone itself, those who had a link to it do; when it is not, all between it and this
+// inGrace reports whether a member that cannot be reached any more stays up for a moment, Config.Hold at most: one that no member that can
+// be reached has taken back its link to. When it is gone itself, the members that had a link to it do; when it is not, all between it and this
 // node are gone, as when most of a side of a cut was on the other one, and it is dialled. What was held back for Config.Hold was given
 // that time, unless the member is so new that most of its links are not published yet.
-func (c *Core) spares(t *slot, held bool) bool {
+func (c *Core) inGrace(t *slot, held bool) bool {
 	now := c.now()
-	if t.left || held && now-t.risen > 6*c.cfg.Relax || c.disowned(t) {
+	if t.left || held && now-t.risen > 6*c.cfg.Relax || c.unlinked(t) {
 		return false
 	}
 	if t.missed == 0 {
@@ -160,11 +164,11 @@ func (c *Core) spares(t *slot, held bool) bool {
 	return now-t.missed < c.cfg.Hold
 }
 
-// reached reports whether a member is up and not merely spared.
-func (s *slot) reached() bool { return s.up && s.missed == 0 }
+// isReached reports whether a member is up and not merely in its grace time.
+func (s *slot) isReached() bool { return s.up && s.missed == 0 }
 
-// disowned reports whether a member that can be reached has taken back its link to t.
-func (c *Core) disowned(t *slot) bool {
+// unlinked reports whether a member that can be reached has taken back its link to t.
+func (c *Core) unlinked(t *slot) bool {
 	for _, own := range t.rec.links {
 		p := c.store.byNode[own.Node]
 		if own.Deleted() || p == nil || p.rec == nil || !c.judge.seen[p.index] {
@@ -177,8 +181,8 @@ func (c *Core) disowned(t *slot) bool {
 	return false
 }
 
-// reach marks in seen all that can be reached, and counts them.
-func (c *Core) reach() int {
+// countReachable marks in seen all that can be reached, and counts them.
+func (c *Core) countReachable() int {
 	v := &c.judge
 	if len(v.seen) < len(c.store.slots) {
 		v.seen = make([]bool, 2*len(c.store.slots))

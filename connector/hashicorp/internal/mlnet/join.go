@@ -34,7 +34,7 @@ func (n *Node) Connect(ctx context.Context, p peer.Peer) error {
 	if err != nil {
 		return err
 	}
-	if err := s.enter(); err != nil {
+	if err := s.beginCall(); err != nil {
 		return err
 	}
 	defer s.calls.Done()
@@ -42,15 +42,15 @@ func (n *Node) Connect(ctx context.Context, p peer.Peer) error {
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
 
-	addrs, err := n.targets(ctx, target)
+	addrs, err := n.targetAddrs(ctx, target)
 	if err != nil {
 		return fmt.Errorf("join %s: %w", target, err)
 	}
 	return s.joinAny(ctx, target, addrs)
 }
 
-// targets returns the addresses behind a host:port.
-func (n *Node) targets(ctx context.Context, hostport string) ([]netip.AddrPort, error) {
+// targetAddrs returns the addresses behind a host:port.
+func (n *Node) targetAddrs(ctx context.Context, hostport string) ([]netip.AddrPort, error) {
 	host, text, err := net.SplitHostPort(hostport)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (n *Node) targets(ctx context.Context, hostport string) ([]netip.AddrPort, 
 	if err != nil {
 		return nil, err
 	}
-	ips, err := n.resolve(ctx, host)
+	ips, err := n.resolveHost(ctx, host)
 	if err != nil {
 		return nil, err
 	}
@@ -113,25 +113,25 @@ func (s *session) joinOne(ctx context.Context, addr netip.AddrPort) error {
 	case addr.Addr().Zone() != "":
 		return errors.New("memberlist cannot carry the zone of a link-local address")
 	}
-	return s.exchange(ctx, addr)
+	return s.exchangeState(ctx, addr)
 }
 
-// exchange swaps the full state with the node at an address; that is what memberlist's Join does.
-func (s *session) exchange(ctx context.Context, addr netip.AddrPort) error {
+// exchangeState swaps the full state with the node at an address; that is what memberlist's Join does.
+func (s *session) exchangeState(ctx context.Context, addr netip.AddrPort) error {
 	// memberlist passes the name before the slash to the transport, and no other code sees it.
 	// No member carries one like it: it is not printable.
 	name := "\x00join-" + strconv.FormatUint(s.tries.Add(1), 10)
 	try := &attempt{ctx: ctx, addr: addr}
-	defer s.transport.begin(name, try)()
+	defer s.transport.registerAttempt(name, try)()
 	err := s.cluster.Join(name + "/" + addr.String())
 	if err == nil {
 		return nil
 	}
-	return explain(ctx, try, err)
+	return explainJoinError(ctx, try, err)
 }
 
-// explain returns the error of a join with what happened and, where we know it, what to do.
-func explain(ctx context.Context, try *attempt, err error) error {
+// explainJoinError returns the error of a join with what happened and, where we know it, what to do.
+func explainJoinError(ctx context.Context, try *attempt, err error) error {
 	conn := try.conn
 	switch {
 	case conn != nil && conn.self.Load():
@@ -187,7 +187,7 @@ func oneLine(err error) string {
 			err = all[0]
 		}
 	}
-	text := clean([]byte(err.Error()))
+	text := cleanLine([]byte(err.Error()))
 	if strings.HasPrefix(text, "failed to join ") {
 		if _, rest, ok := strings.Cut(text, ": "); ok {
 			text = rest
@@ -205,7 +205,7 @@ func (n *Node) Leave(ctx context.Context) error {
 	n.mu.Lock()
 	s := n.session
 	n.mu.Unlock()
-	if s == nil || !s.leaving() {
+	if s == nil || !s.beginLeave() {
 		return nil // there is nothing to leave
 	}
 	timeout := leaveTimeout

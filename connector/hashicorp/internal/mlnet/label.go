@@ -46,7 +46,7 @@ func readLabel(r io.Reader) (string, error) {
 // Quote makes text from another node fit for an error or a log.
 func Quote(s string) string { return fmt.Sprintf("%.64q", s) }
 
-// prefixed reads some bytes again before the rest of a stream.
-func prefixed(read []byte, rest io.Reader) io.Reader {
+// prefixedConn reads some bytes again before the rest of a stream.
+func prefixedConn(read []byte, rest io.Reader) io.Reader {
 	return io.MultiReader(bytes.NewReader(read), rest)
 }

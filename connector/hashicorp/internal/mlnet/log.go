@@ -54,7 +54,7 @@ func (d *Damper) Clash(name, one, other string) {
 
 // Write takes one line of the logger of memberlist or serf.
 func (d *Damper) Write(p []byte) (int, error) {
-	line := clean(p)
+	line := cleanLine(p)
 	switch {
 	case strings.HasPrefix(line, "[DEBUG]"):
 		if !d.log.IsDebug() {
@@ -75,9 +75,9 @@ func (d *Damper) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// clean makes a line of theirs fit for our log: one line, bounded, without the prefix
+// cleanLine makes a line of theirs fit for our log: one line, bounded, without the prefix
 // that the name of the logger repeats. Its errors become warnings, because it goes on after each of them.
-func clean(p []byte) string {
+func cleanLine(p []byte) string {
 	if len(p) > maxLine {
 		p = p[:maxLine]
 	}

@@ -89,7 +89,7 @@ func TestReadLabelTakesNothingBeyondTheHeader(t *testing.T) {
 func TestWaitGrowsToItsBound(t *testing.T) {
 	c := &Node{First: firstWait}
 	for n, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 99: longestWait} {
-		got := c.wait(n)
+		got := c.bindBackoff(n)
 		if got < want*8/10 || got > want*12/10 || got > longestWait {
 			t.Errorf("wait(%d) = %v, want %v ±20 %%, at most %v", n, got, want, longestWait)
 		}
@@ -125,7 +125,7 @@ func TestSelfIsRecognisedByItsOwnStream(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := n.bind(t.Context())
+		s, err := n.bindSession(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func TestSelfIsRecognisedByItsOwnStream(t *testing.T) {
 func TestNamesOfJoinsAreNoNamesOfNodes(t *testing.T) {
 	var got string
 	s := &session{cluster: recorder{join: func(target string) error { got = target; return nil }}, transport: &Transport{attempts: map[string]*attempt{}}}
-	if err := s.exchange(t.Context(), netip.MustParseAddrPort("127.0.0.1:1")); err != nil {
+	if err := s.exchangeState(t.Context(), netip.MustParseAddrPort("127.0.0.1:1")); err != nil {
 		t.Fatal(err)
 	}
 	name, _, _ := strings.Cut(got, "/")

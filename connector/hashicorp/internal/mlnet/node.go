@@ -186,7 +186,7 @@ func (n *Node) current() (*session, error) {
 	if n.session == nil {
 		return nil, n.why
 	}
-	return n.session, n.session.gone()
+	return n.session, n.session.goneError()
 }
 
 func (n *Node) notify() {

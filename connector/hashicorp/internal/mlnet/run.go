@@ -35,7 +35,7 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	s, err := n.bindUntil(ctx)
 	if err != nil {
-		n.ended(nil)
+		n.endSession(nil)
 		return err
 	}
 	n.mu.Lock()
@@ -48,7 +48,7 @@ func (n *Node) Run(ctx context.Context) error {
 	case <-s.cluster.Done():
 		err = n.err(errEnded)
 	}
-	n.ended(s)
+	n.endSession(s)
 	return err
 }
 
@@ -62,8 +62,8 @@ func (n *Node) start() error {
 	return nil
 }
 
-// ended makes the methods return errors again and ends the session, if there is one.
-func (n *Node) ended(s *session) {
+// endSession makes the methods return errors again and ends the session, if there is one.
+func (n *Node) endSession(s *session) {
 	n.mu.Lock()
 	n.session, n.why = nil, n.err(ErrNotRunning)
 	n.mu.Unlock()
@@ -79,7 +79,7 @@ func (n *Node) ended(s *session) {
 // bindUntil binds, again and again, until it succeeds or ctx is done.
 func (n *Node) bindUntil(ctx context.Context) (*session, error) {
 	for attempt := 1; ; attempt++ {
-		s, err := n.bind(ctx)
+		s, err := n.bindSession(ctx)
 		if ctx.Err() != nil {
 			if s != nil {
 				s.close()
@@ -96,19 +96,19 @@ func (n *Node) bindUntil(ctx context.Context) (*session, error) {
 		n.mu.Lock()
 		n.why = err
 		n.mu.Unlock()
-		if err := backoff.Sleep(ctx, n.wait(attempt)); err != nil {
+		if err := backoff.Sleep(ctx, n.bindBackoff(attempt)); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// wait returns how long to wait after so many binds that failed in a row.
-func (n *Node) wait(failures int) time.Duration {
+// bindBackoff returns how long to wait after so many binds that failed in a row.
+func (n *Node) bindBackoff(failures int) time.Duration {
 	return min(longestWait, backoff.Jitter(nil, backoff.Doubling(n.First, longestWait, failures), 0.2))
 }
 
-// bind listens and starts what runs underneath.
-func (n *Node) bind(ctx context.Context) (*session, error) {
+// bindSession listens and starts what runs underneath.
+func (n *Node) bindSession(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, bindTimeout)
 	defer cancel()
 	host, err := n.resolveOne(ctx, n.listen.host)
@@ -120,7 +120,7 @@ func (n *Node) bind(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	logger := log.New(n.damper, "", 0)
-	nt, err := listen(host, n.listen.port, logger)
+	nt, err := listenBoth(host, n.listen.port, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func (n *Node) bind(ctx context.Context) (*session, error) {
 		_ = s.transport.Shutdown()
 		return nil, fmt.Errorf("start on %s: %w", s.bound(), err)
 	}
-	s.tasks.Go(func() { s.keepName(n.wait) })
+	s.tasks.Go(func() { s.keepName(n.bindBackoff) })
 	return s, nil
 }
 
@@ -164,8 +164,8 @@ func (n *Node) publicHost(ctx context.Context, listen netip.Addr) (netip.Addr, e
 	return addr, nil
 }
 
-// listen opens the TCP and the UDP socket.
-func listen(host netip.Addr, port uint16, logger *log.Logger) (*memberlist.NetTransport, error) {
+// listenBoth opens the TCP and the UDP socket.
+func listenBoth(host netip.Addr, port uint16, logger *log.Logger) (*memberlist.NetTransport, error) {
 	conf := &memberlist.NetTransportConfig{
 		BindAddrs: []string{host.String()},
 		BindPort:  int(port),
@@ -200,8 +200,8 @@ type Resolver interface {
 
 var errNoAddress = errors.New("the name has no address")
 
-// resolve returns the addresses of a host, which may be one already.
-func (n *Node) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+// resolveHost returns the addresses of a host, which may be one already.
+func (n *Node) resolveHost(ctx context.Context, host string) ([]netip.Addr, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{ip.Unmap()}, nil
 	}
@@ -219,7 +219,7 @@ func (n *Node) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 }
 
 func (n *Node) resolveOne(ctx context.Context, host string) (netip.Addr, error) {
-	all, err := n.resolve(ctx, host)
+	all, err := n.resolveHost(ctx, host)
 	if err != nil {
 		return netip.Addr{}, err
 	}

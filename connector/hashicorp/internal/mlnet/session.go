@@ -67,8 +67,8 @@ func (s *session) askAgain() {
 
 func (s *session) bound() netip.AddrPort { return netip.AddrPortFrom(s.host, s.port) }
 
-// gone returns why the session can no longer be used, nil if it can.
-func (s *session) gone() error {
+// goneError returns why the session can no longer be used, nil if it can.
+func (s *session) goneError() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.goneLocked()
@@ -84,8 +84,8 @@ func (s *session) goneLocked() error {
 	return nil
 }
 
-// enter begins a call that uses the cluster; calls.Done ends it.
-func (s *session) enter() error {
+// beginCall begins a call that uses the cluster; calls.Done ends it.
+func (s *session) beginCall() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.goneLocked(); err != nil {
@@ -95,8 +95,8 @@ func (s *session) enter() error {
 	return nil
 }
 
-// leaving begins the one call of Leave; calls.Done ends it. It returns false if there was one already.
-func (s *session) leaving() bool {
+// beginLeave begins the one call of Leave; calls.Done ends it. It returns false if there was one already.
+func (s *session) beginLeave() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.goneLocked() != nil {
@@ -122,10 +122,10 @@ func (s *session) keepName(wait func(int) time.Duration) {
 		case <-time.After(wait(n)):
 		}
 		addr, ok := s.cluster.Any()
-		if !ok || s.enter() != nil {
+		if !ok || s.beginCall() != nil {
 			continue
 		}
-		if s.exchange(s.life, addr) != nil {
+		if s.exchangeState(s.life, addr) != nil {
 			s.askAgain()
 		}
 		s.calls.Done()

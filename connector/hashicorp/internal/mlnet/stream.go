@@ -82,11 +82,11 @@ func (c *outConn) Read(p []byte) (int, error) {
 	if n > 0 && !c.checked {
 		c.checked = true
 		if p[0] == labelByte {
-			c.refused(p[:n])
+			c.readRefusal(p[:n])
 			n, err = 0, errAnotherCluster
 		}
 	}
-	c.note(err)
+	c.recordError(err)
 	return n, err
 }
 
@@ -97,7 +97,7 @@ func (c *outConn) Write(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	c.note(err)
+	c.recordError(err)
 	if !c.checked && c.Conn.SetReadDeadline(time.Now().Add(verdictTimeout)) == nil {
 		var first [1]byte
 		_, _ = c.Read(first[:])
@@ -111,24 +111,24 @@ func (c *outConn) Close() error {
 	return c.Conn.Close()
 }
 
-// refused reads the label that the answer starts with.
-func (c *outConn) refused(start []byte) {
-	label, err := readLabel(prefixed(bytes.Clone(start), c.Conn))
+// readRefusal reads the label that the answer starts with.
+func (c *outConn) readRefusal(start []byte) {
+	label, err := readLabel(prefixedConn(bytes.Clone(start), c.Conn))
 	if err == nil && label == c.own {
 		return // an echo of what we sent, not an answer
 	}
 	c.foreign, c.label = true, label
 }
 
-func (c *outConn) note(err error) {
+func (c *outConn) recordError(err error) {
 	if err != nil && c.lastErr == nil {
 		c.lastErr = err
 	}
 }
 
-// refuse answers a stream of another cluster with our label. It waits for the caller to close the stream, because
+// rejectStream answers a stream of another cluster with our label. It waits for the caller to close the stream, because
 // closing a stream with unread data resets it and may destroy the answer.
-func refuse(c net.Conn, own string) {
+func rejectStream(c net.Conn, own string) {
 	_ = c.SetDeadline(time.Now().Add(verdictTimeout))
 	if _, err := c.Write(labelHeader(own)); err != nil {
 		return

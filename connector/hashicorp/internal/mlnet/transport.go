@@ -59,15 +59,15 @@ func newTransport(nt *memberlist.NetTransport, label string, timeout time.Durati
 		dialled:      make(map[tuple]*outConn),
 		attempts:     make(map[string]*attempt),
 	}
-	t.done.Go(t.accept)
+	t.done.Go(t.acceptStreams)
 	return t
 }
 
 // StreamCh returns the inbound streams of our cluster.
 func (t *Transport) StreamCh() <-chan net.Conn { return t.streams }
 
-// accept takes inbound streams until the transport has shut down.
-func (t *Transport) accept() {
+// acceptStreams takes inbound streams until the transport has shut down.
+func (t *Transport) acceptStreams() {
 	for {
 		select {
 		case <-t.life.Done():
@@ -77,7 +77,7 @@ func (t *Transport) accept() {
 			case t.inspects <- struct{}{}:
 				t.done.Go(func() {
 					defer func() { <-t.inspects }()
-					t.inspect(c)
+					t.inspectLabel(c)
 				})
 			default:
 				_ = c.Close()
@@ -87,9 +87,9 @@ func (t *Transport) accept() {
 	}
 }
 
-// inspect reads the label of an inbound stream and decides what becomes of it.
-func (t *Transport) inspect(raw net.Conn) {
-	c, ok := t.track(raw, nil)
+// inspectLabel reads the label of an inbound stream and decides what becomes of it.
+func (t *Transport) inspectLabel(raw net.Conn) {
+	c, ok := t.trackConn(raw, nil)
 	if !ok {
 		return
 	}
@@ -103,7 +103,7 @@ func (t *Transport) inspect(raw net.Conn) {
 		_ = c.Close() // a port scan, a health check, a caller that gave up
 	case label != t.label:
 		t.log.Warn("a node of another cluster called", "addr", raw.RemoteAddr().String(), "cluster", Quote(label))
-		refuse(raw, t.label)
+		rejectStream(raw, t.label)
 		_ = c.Close()
 	default:
 		select {
@@ -148,8 +148,8 @@ func (t *Transport) fromSelf(c net.Conn) bool {
 	return out != nil
 }
 
-// begin registers an attempt under a name, by which dial finds it; end it by calling forget.
-func (t *Transport) begin(name string, a *attempt) (forget func()) {
+// registerAttempt registers an attempt under a name, by which dial finds it; end it by calling forget.
+func (t *Transport) registerAttempt(name string, a *attempt) (forget func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.attempts[name] = a
@@ -175,7 +175,7 @@ func (t *Transport) DialAddressTimeout(a memberlist.Address, timeout time.Durati
 	if try != nil {
 		ctx, addr = try.ctx, try.addr.String()
 	}
-	conn, err := t.dial(ctx, addr, timeout)
+	conn, err := t.dialStream(ctx, addr, timeout)
 	if try != nil {
 		try.conn, try.dialErr = conn, err
 	}
@@ -185,14 +185,14 @@ func (t *Transport) DialAddressTimeout(a memberlist.Address, timeout time.Durati
 	return conn, nil
 }
 
-func (t *Transport) dial(ctx context.Context, addr string, timeout time.Duration) (*outConn, error) {
+func (t *Transport) dialStream(ctx context.Context, addr string, timeout time.Duration) (*outConn, error) {
 	d := net.Dialer{Timeout: timeout}
 	raw, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
 	out := &outConn{own: t.label}
-	c, ok := t.track(raw, out)
+	c, ok := t.trackConn(raw, out)
 	if !ok {
 		return nil, net.ErrClosed
 	}
@@ -201,9 +201,9 @@ func (t *Transport) dial(ctx context.Context, addr string, timeout time.Duration
 	return out, nil
 }
 
-// track makes sure that a connection is closed at shutdown; it closes one that comes too late. Those
+// trackConn makes sure that a connection is closed at shutdown; it closes one that comes too late. Those
 // that we dialled (out is not nil) can be recognised when they come in again.
-func (t *Transport) track(raw net.Conn, out *outConn) (*tracked, bool) {
+func (t *Transport) trackConn(raw net.Conn, out *outConn) (*tracked, bool) {
 	key, isTCP := tupleOf(raw)
 	t.mu.Lock()
 	defer t.mu.Unlock()
