@@ -34,8 +34,8 @@ lint:
 
 test:
 	@[ -n "$(RACE)" ] || echo "no C compiler: the tests run without the race detector"
-	$(GO) test $(RACE) $$($(GO) list work | grep -v '/simulation$$')
-	$(GO) test ./gossip/internal/simulation # simulations are single-threaded: the race detector has nothing to find there
+	$(GO) test $(RACE) $$($(GO) list work | grep -v -e '/simulation$$' -e 'quorum/internal/core$$')
+	$(GO) test ./gossip/internal/simulation ./quorum/internal/core # simulations are single-threaded: no race to find, and minutes with the detector
 
 # Random courses of faults against the membership core: the same ones each time, or with SEED=0 ones never tried before. A failing one
 # is printed with its seed.
