@@ -85,5 +85,5 @@ PORTS := $(patsubst %/go.mod,%,$(wildcard examples/*/go.mod))
 ports:
 	@for dir in $(PORTS); do \
 		echo "== $$dir"; \
-		(cd $$dir && $(GO) mod tidy -diff && $(GO) vet ./... && $(STATICCHECK) ./... && $(GO) test -count=1 ./...) || exit 1; \
+		(cd $$dir && $(GO) vet ./... && $(STATICCHECK) ./... && $(GO) test -count=1 ./...) || exit 1; \
 	done
