@@ -45,6 +45,9 @@ type Options struct {
 	// Socket is the path of the admin socket; "" means admin.sock in node.data_dir or, without one, a path that the commands find by the
 	// names of cluster and node. A node that cannot have the default one runs without it and logs that.
 	Socket string
+	// Keys are what this node publishes of itself from the first moment on: no member sees it without them. Change them later with
+	// Gossip().Set. A connector that publishes no keys refuses them.
+	Keys map[string]string
 	// Rejoin brings back a node that was removed from its cluster.
 	Rejoin bool
 	// StopTimeout is how long [Node.Stop] waits at most; 0 means 20 s.
@@ -124,7 +127,7 @@ func newNode(file string, config *cluster.Config, o Options) (*Node, error) {
 			continue
 		}
 		made[kind.Name] = true
-		c, err := kind.New(config.Node, connector.Env{Log: o.Log.Named(kind.Name), Rejoin: o.Rejoin})
+		c, err := kind.New(config.Node, connector.Env{Log: o.Log.Named(kind.Name), Rejoin: o.Rejoin, Keys: o.Keys})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}

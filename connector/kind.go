@@ -33,6 +33,9 @@ type Env struct {
 	Log hclog.Logger
 	// Rejoin brings back a node that was removed from its cluster. A connector that cannot remove members refuses it.
 	Rejoin bool
+	// Keys are what this node publishes of itself from the first moment on: no member sees it without them. A connector that publishes no
+	// keys refuses them.
+	Keys map[string]string
 }
 
 // Own returns the kind of a connector that the program makes by itself and that honours no optional setting, as one of

@@ -84,6 +84,9 @@ func (c Config) Validate() error {
 	if !printable(c.Zone) || !printable(c.Version) {
 		errs = append(errs, fmt.Errorf("zone %q, version %q: want printable text", c.Zone, c.Version))
 	}
+	if err := c.checkKeys(); err != nil {
+		errs = append(errs, fmt.Errorf("keys: %w", err))
+	}
 	if c.MaxStreams < 0 || c.MaxStreams > 1<<16 {
 		errs = append(errs, fmt.Errorf("%d streams at most: want 1 to %d, or 0 for %d", c.MaxStreams, 1<<16, defaultMaxStreams))
 	}
@@ -91,6 +94,17 @@ func (c Config) Validate() error {
 		return fmt.Errorf("gossip: %w", err)
 	}
 	return nil
+}
+
+// checkKeys reports what is wrong with Keys.
+func (c Config) checkKeys() error {
+	tuning := DefaultTuning()
+	if c.Tuning != nil {
+		tuning = *c.Tuning
+	}
+	t := tuning.config()
+	t.Keys, t.Zone, t.Version = c.Keys, c.Zone, c.Version
+	return t.CheckKeys()
 }
 
 // printable reports whether a name can be logged as it is.

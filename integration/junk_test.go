@@ -30,24 +30,34 @@ func TestJunkOnTheGroupHarmsNobody(t *testing.T) {
 		if w.name == ipv6.name {
 			group = group6
 		}
-		junk, err := f.lab.Probe(5, func(s string) { t.Log(s) }, "flood", group, fmt.Sprint(packets))
-		if err != nil {
-			t.Fatal(err)
+		taken := 0 // a busy machine drops many: then there are more
+		for try := 0; taken < packets/2 && try < 6; try++ {
+			before := datagrams(t, f.lab, 1)
+			flood(t, f.lab, group, packets)
+			taken += datagrams(t, f.lab, 1) - before
 		}
-		defer junk.Kill()
-		before := datagrams(t, f.lab, 1)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		if err := junk.Wait(ctx); err != nil {
-			t.Fatalf("flood: %v", err)
-		}
-		if got := datagrams(t, f.lab, 1) - before; got < packets/2 {
-			t.Errorf("h1 took %d datagrams of %d, so this shows little", got, packets)
+		if taken < packets/2 {
+			t.Errorf("h1 took %d datagrams of %d, so this shows little", taken, 6*packets)
 		}
 		f.stays(5 * time.Second)
 		f.start(4)
 		f.whole(formWithin)
 	})
+}
+
+// flood sends junk packets to a multicast group from host 5.
+func flood(t *testing.T, l *lab.Lab, group string, packets int) {
+	t.Helper()
+	junk, err := l.Probe(5, func(s string) { t.Log(s) }, "flood", group, fmt.Sprint(packets))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer junk.Kill()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := junk.Wait(ctx); err != nil {
+		t.Fatalf("flood: %v", err)
+	}
 }
 
 // datagrams returns how many UDP datagrams the programs of a host have received.

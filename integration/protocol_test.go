@@ -27,7 +27,7 @@ func TestNodesOfTwoProtocolsRefuseEachOtherAndSayWhy(t *testing.T) {
 	f.start(2)
 	for i, sentence := range map[int]string{
 		1: "this node speaks protocol ", // its own words
-		2: "the other side answered",    // the same, passed on
+		2: "the other side ",            // the same, passed on
 	} {
 		f.logs(i, formWithin, sentence, "protocol ", ", the other one 1: upgrade all nodes of the cluster")
 	}

@@ -73,7 +73,7 @@ func (c Config) Validate() error {
 	if len(c.Zone) > MaxMeta || len(c.Version) > MaxMeta {
 		errs = append(errs, fmt.Errorf("zone and version have %d and %d bytes, at most %d are possible", len(c.Zone), len(c.Version), MaxMeta))
 	}
-	errs = append(errs, c.checkKeys())
+	errs = append(errs, c.CheckKeys())
 	if c.Generation == 0 || c.Generation > MaxGeneration {
 		errs = append(errs, errors.New("generation is 0 or beyond 2^62, want the start time in milliseconds"))
 	}
@@ -103,8 +103,8 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// checkKeys returns what is wrong with the keys that the record has from the start.
-func (c Config) checkKeys() error {
+// CheckKeys returns what is wrong with the keys that the record has from the start.
+func (c Config) CheckKeys() error {
 	size := entryCost + len(c.Addr) // and at most three entries more, of zone, version and protocol
 	size += 3*entryCost + len(c.Zone) + len(c.Version) + 5
 	for key, value := range c.Keys {

@@ -126,6 +126,9 @@ func CheckEnv(kind string, env connector.Env) error {
 	if env.Rejoin {
 		return fmt.Errorf("rejoin: the connector %s cannot remove members for good; start without it", kind)
 	}
+	if len(env.Keys) > 0 {
+		return fmt.Errorf("keys: members of the connector %s publish none; start without them", kind)
+	}
 	return nil
 }
 
