@@ -33,7 +33,7 @@ func TestJunkOnTheGroupHarmsNobody(t *testing.T) {
 		taken := 0 // a busy machine drops many: then there are more
 		for try := 0; taken < packets/2 && try < 6; try++ {
 			before := datagrams(t, f.lab, 1)
-			flood(t, f.lab, group, packets)
+			sendJunk(t, f.lab, group, packets)
 			taken += datagrams(t, f.lab, 1) - before
 		}
 		if taken < packets/2 {
@@ -45,8 +45,8 @@ func TestJunkOnTheGroupHarmsNobody(t *testing.T) {
 	})
 }
 
-// flood sends junk packets to a multicast group from host 5.
-func flood(t *testing.T, l *lab.Lab, group string, packets int) {
+// sendJunk sends junk packets to a multicast group from host 5.
+func sendJunk(t *testing.T, l *lab.Lab, group string, packets int) {
 	t.Helper()
 	junk, err := l.Probe(5, func(s string) { t.Log(s) }, "flood", group, fmt.Sprint(packets))
 	if err != nil {
