@@ -31,11 +31,12 @@ type Formation struct {
 	stop   context.CancelFunc
 	ended  chan struct{}
 
+	foundAt time.Time // when Found may be called again after an error; of the goroutine alone
+
 	mu      sync.Mutex
 	birth   Birth
 	reason  string // why there is no birth yet
 	changed chan struct{}
-	foundAt time.Time // when Found may be called again after an error
 }
 
 // FormationConfig describes what is founded, and by which nodes. Name, Found and one of Founders and Expect are required.
@@ -131,10 +132,8 @@ func (f *Formation) Wait(ctx context.Context) (Birth, error) {
 func (f *Formation) Members() []*Member { return f.membersOf(f.node.View()) }
 
 func (f *Formation) membersOf(v *View) []*Member {
-	f.mu.Lock()
-	birth := f.birth
-	f.mu.Unlock()
-	if birth.ID == "" {
+	birth, ok := f.ownBirth()
+	if !ok {
 		return nil
 	}
 	var all []*Member
@@ -192,9 +191,6 @@ func (f *Formation) ownBirth() (Birth, bool) {
 // run follows the views and does what the rule asks for.
 func (f *Formation) run(ctx context.Context) {
 	defer close(f.ended)
-	if f.config.Known != "" {
-		f.publishClaim(ctx, formationClaim{Birth: f.config.Known})
-	}
 	retry := time.NewTimer(foundRetry)
 	defer retry.Stop()
 	for {

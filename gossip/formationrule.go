@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,8 +54,8 @@ type decision struct {
 
 // decide applies the rule of [Formation]. It has no side effects.
 func (s situation) decide(c FormationConfig, newID func(founder string) string) decision {
-	if s.own.Birth != "" {
-		return decision{claim: formationClaim{Birth: s.own.Birth}}
+	if birth := cmp.Or(c.Known, s.own.Birth); birth != "" {
+		return decision{claim: formationClaim{Birth: birth}}
 	}
 	if oldest := s.oldestBirth(); oldest != "" {
 		return decision{claim: formationClaim{Birth: oldest}}

@@ -201,3 +201,13 @@ func TestTheModelFindsABirthWithoutConsent(t *testing.T) {
 		t.Error("two births were never seen")
 	}
 }
+
+// What the storage belongs to counts from the first look on, before anything was published, and above what the record says.
+func TestABirthThatTheStorageBelongsToComesFirst(t *testing.T) {
+	other := formationClaim{Birth: "0000000000001-0000000000000001-b"}
+	s := situation{self: "a", own: other, peers: map[string]peerClaim{"b": {other, true}, "c": {formationClaim{}, true}}}
+	c := FormationConfig{Expect: 1, Known: "0000000000002-0000000000000002-a"}
+	if d := s.decide(c, newBirthID); d.claim.Birth != c.Known || d.found {
+		t.Errorf("decided %+v, want the birth that is known", d)
+	}
+}

@@ -189,7 +189,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	})
 }
 
-func TestAStreamThatNobodyReadsHarmsNoOther(t *testing.T) {
+func TestAStreamThatIsNotReadHarmsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, nodes := formed(t, "a", "b")
 		listen(t, nodes[0], "stuck") // never accepted, never read
