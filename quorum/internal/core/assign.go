@@ -35,7 +35,8 @@ type assigner struct {
 type revocation struct {
 	session uint64
 	token   Token
-	sent    time.Duration
+	since   time.Duration
+	sent    time.Duration // 0: not yet
 }
 
 func newAssigner() assigner {
@@ -143,7 +144,7 @@ func (l *leader) move(c *Core, g *Group, m plan.Move, row []uint64) {
 		if m.Reason == plan.Balance {
 			l.assign.churn[g.ID]++
 		}
-		l.assign.revoking[shardKey{g.ID, m.Shard}] = &revocation{session: s.Holder, token: s.Token}
+		l.assign.revoking[shardKey{g.ID, m.Shard}] = &revocation{session: s.Holder, token: s.Token, since: c.now.Running}
 		return
 	case len(row) > 0 && g.Level == Fenced:
 		o.kind, o.session = opMove, row[0]

@@ -18,13 +18,14 @@ type Core struct {
 	birth  Birth
 	failed bool
 
-	raft     *raftNode // nil: not a voter, and never was
-	seq      uint64    // of the last Persist
-	unsaved  []pending
-	learned  map[uint64]string        // names of voters, by raft ID, as senders of messages
-	heard    map[uint64]time.Duration // when a voter last sent something
-	election election
-	tickAt   time.Duration
+	raft       *raftNode // nil: not a voter, and never was
+	seq        uint64    // of the last Persist
+	unsaved    []pending
+	learned    map[uint64]string        // names of voters, by raft ID, as senders of messages
+	heard      map[uint64]time.Duration // when a voter last sent something
+	election   election
+	leaderless time.Duration // when this voter last had a leader; 0 while it has one
+	tickAt     time.Duration
 
 	view   view
 	lead   *leader // nil: does not lead
@@ -59,7 +60,7 @@ func New(cfg Config, saved Saved, rng *rand.Rand) (*Core, error) {
 			if err != nil {
 				return nil, err
 			}
-			c.raft = r
+			c.raft, c.leaderless = r, 1
 			c.election.at = silence + c.jitter(silence)
 		}
 	}

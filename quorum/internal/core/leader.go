@@ -44,6 +44,11 @@ type leader struct {
 func (c *Core) leadershipChanged() {
 	status := c.raft.node.BasicStatus()
 	leads := status.RaftState == raft.StateLeader
+	if status.Lead != 0 {
+		c.leaderless = 0
+	} else if c.leaderless == 0 {
+		c.leaderless = max(c.now.Running, 1)
+	}
 	if c.lead != nil && (!leads || c.lead.term != status.GetTerm()) {
 		c.lead.end(c)
 		c.lead = nil

@@ -44,6 +44,13 @@ func (m *member) follow(c *Core, leader string, term uint64) {
 	}
 }
 
+// hear notes that the leader sent something.
+func (m *member) hear(c *Core, from string) {
+	if from == m.leader {
+		m.heard = c.now.Running
+	}
+}
+
 // followRaft takes up the leader that this voter follows.
 func (m *member) followRaft(c *Core) {
 	if c.raft == nil {

@@ -10,6 +10,7 @@ func (m *member) renewed(c *Core, from string, f *RenewedFrame) {
 	}
 	m.failures = 0
 	m.follow(c, from, f.Term)
+	m.hear(c, from)
 	if f.Gone {
 		if f.Session == m.session {
 			m.lose(c)

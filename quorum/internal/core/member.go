@@ -21,6 +21,7 @@ const (
 type member struct {
 	rng      *rand.Rand
 	table    *Table
+	views    viewBuilder
 	nonce    uint64
 	session  uint64        // 0: none
 	until    time.Duration // of Now.Lease: the end of the lease; 0: none yet
@@ -30,6 +31,7 @@ type member struct {
 	leader   string // whom to ask
 	term     uint64 // in which it led
 	failures int
+	heard    time.Duration // when something of the leader came last
 	tries    int
 
 	serves   map[string]GroupSettings // by name; Weight 0: not any more
@@ -45,7 +47,7 @@ type member struct {
 }
 
 func newMember(cfg Config, rng *rand.Rand) member {
-	return member{rng: rng, table: newTable(0), nonce: rng.Uint64(), replaces: cfg.Predecessor, serves: map[string]GroupSettings{}, refused: map[string]bool{},
+	return member{rng: rng, table: newTable(0), views: newViewBuilder(), nonce: rng.Uint64(), replaces: cfg.Predecessor, serves: map[string]GroupSettings{}, refused: map[string]bool{},
 		works: map[shardKey]*work{}, seen: map[shardKey]Token{}, releases: map[shardKey]Token{}, requests: map[uint64]*request{}}
 }
 

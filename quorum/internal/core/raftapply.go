@@ -2,6 +2,7 @@ package core
 
 import (
 	"encoding/binary"
+	"slices"
 
 	pb "go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
@@ -38,6 +39,7 @@ func (c *Core) applyNormal(e *pb.Entry) {
 		ops = nil
 	}
 	results := s.apply(e.GetIndex(), ops)
+	s.table.takeTouched() // for members, not for the leader
 	if c.lead != nil {
 		c.lead.applied(c, e, ops, results)
 	}
@@ -93,6 +95,11 @@ func parseChange(e *pb.Entry) *pb.ConfChangeV2 {
 	var v2 pb.ConfChangeV2
 	must(proto.Unmarshal(e.GetData(), &v2))
 	return &v2
+}
+
+// confVotes reports whether a voter of a configuration has an ID.
+func confVotes(conf *pb.ConfState, id uint64) bool {
+	return slices.Contains(conf.GetVoters(), id) || slices.Contains(conf.GetVotersOutgoing(), id)
 }
 
 // confHas reports whether a configuration has a voter or learner.

@@ -22,7 +22,7 @@ func (c *Core) found(in Found) {
 func (c *Core) startRaft(d Saved) {
 	r, err := c.newRaft(d)
 	must(err)
-	c.raft = r
+	c.raft, c.leaderless = r, max(c.now.Running, 1)
 	if d.Snapshot != nil {
 		c.firstSnapshot = d.Snapshot
 		c.election.start(c)
@@ -72,6 +72,10 @@ func (c *Core) linkDown(peer string) {
 
 // Table returns the table as this member last learned it, which is some time behind the leader's. It changes with the next Step.
 func (c *Core) Table() *Table { return c.member.table }
+
+// Snapshot returns the table as [Core.Table] has it now, as a value that never changes. It is made from the last one by what changed since,
+// and is the last one if nothing did.
+func (c *Core) Snapshot() *TableView { return c.member.views.view(c.member.table, c.member.heard) }
 
 // Session returns the session of this member, 0 while there is none.
 func (c *Core) Session() uint64 { return c.member.session }

@@ -7,7 +7,7 @@ import (
 )
 
 func (t *Table) parseGroup(b []byte) error {
-	g := &Group{ID: uint64(len(t.groups)) + 1}
+	g := &Group{ID: uint64(len(t.groups)) + 1, held: map[uint64]int{}}
 	var level, copies uint64
 	err := eachField(b, func(f field) error {
 		switch f.num {
@@ -77,7 +77,8 @@ func (n *numbers) next() uint64 {
 func (g *Group) parseShards(b []byte) error {
 	in := numbers{b: b}
 	for len(in.b) > 0 && !in.failed {
-		s := Shard{Token: Token(in.next()), Holder: in.next()}
+		s := Shard{Token: Token(in.next())}
+		g.assign(&s, in.next())
 		count := in.next()
 		if count > MaxCopies || len(g.Shards) >= MaxShards {
 			return fmt.Errorf("%w: shard %d", errFormat, len(g.Shards))

@@ -46,6 +46,8 @@ type Group struct {
 	Copies  int
 	Shards  []Shard
 	Members []GroupMember // by session
+
+	held map[uint64]int // how many shards a session holds
 }
 
 // GroupMember is a session that serves a group; shards are shared in proportion to Weight.
@@ -115,6 +117,17 @@ func (t *Table) add(s *Session) {
 	t.order = append(t.order, s.ID)
 }
 
+// assign gives a shard of this group to a session, 0 for none.
+func (g *Group) assign(s *Shard, session uint64) {
+	if g.held[s.Holder]--; g.held[s.Holder] <= 0 {
+		delete(g.held, s.Holder)
+	}
+	if s.Holder = session; session != 0 {
+		g.held[session]++
+	}
+}
+
+// takeTouched returns the shards that changed since its last call.
 func (t *Table) takeTouched() []shardKey {
 	out := t.touched
 	t.touched = nil

@@ -24,8 +24,8 @@ func (t *Table) apply(index uint64, ops []op) {
 		case opGrant, opMove:
 			t.grant(o)
 		case opRelease:
-			if _, s := t.shard(o.group, o.shard); s != nil && s.Token == Token(o.token) && s.Holder != 0 {
-				s.Holder = 0
+			if g, s := t.shard(o.group, o.shard); s != nil && s.Token == Token(o.token) && s.Holder != 0 {
+				g.assign(s, 0)
 				t.touch(o)
 			}
 		case opStandby:
@@ -69,9 +69,11 @@ func (t *Table) end(id uint64) {
 		}
 		for i := range g.Shards {
 			s := &g.Shards[i]
-			s.dropStandby(id)
-			if s.Holder == id {
-				s.Holder = 0
+			stood, held := s.dropStandby(id), s.Holder == id
+			if held {
+				g.assign(s, 0)
+			}
+			if stood || held {
 				t.touched = append(t.touched, shardKey{g.ID, i})
 			}
 		}
@@ -105,7 +107,7 @@ func (t *Table) addGroup(o *op) *Group {
 	if o.shards == 0 || o.shards > MaxShards || o.level > uint64(Fenced) || o.copies == 0 || o.copies > MaxCopies || len(t.groups) >= MaxGroups {
 		return nil
 	}
-	g := &Group{ID: uint64(len(t.groups)) + 1, Name: o.name, Level: Level(o.level), Copies: int(o.copies), Shards: make([]Shard, o.shards)}
+	g := &Group{ID: uint64(len(t.groups)) + 1, Name: o.name, Level: Level(o.level), Copies: int(o.copies), Shards: make([]Shard, o.shards), held: map[uint64]int{}}
 	t.groups = append(t.groups, g)
 	t.byName[g.Name] = g
 	return g
@@ -120,7 +122,9 @@ func (t *Table) retire(o *op) {
 		g.Members = slices.Delete(g.Members, i, i+1)
 	}
 	for i := range g.Shards {
-		g.Shards[i].dropStandby(o.session)
+		if g.Shards[i].dropStandby(o.session) {
+			t.touched = append(t.touched, shardKey{g.ID, i})
+		}
 	}
 }
 
@@ -133,7 +137,8 @@ func (t *Table) grant(o *op) {
 	case s.Holder != 0 && (o.kind != opMove || g.Level != Fenced || s.Holder == o.session):
 		return
 	}
-	s.Holder, s.Token = o.session, t.birth.token(t.index)
+	g.assign(s, o.session)
+	s.Token = t.birth.token(t.index)
 	s.dropStandby(o.session)
 	t.touch(o)
 }
@@ -152,8 +157,11 @@ func (t *Table) setStandby(o *op) {
 	t.touch(o)
 }
 
-func (s *Shard) dropStandby(session uint64) {
-	if i := slices.Index(s.Standby, session); i >= 0 {
+// dropStandby removes a session from the standbys and reports whether it was one.
+func (s *Shard) dropStandby(session uint64) bool {
+	i := slices.Index(s.Standby, session)
+	if i >= 0 {
 		s.Standby = slices.Delete(slices.Clone(s.Standby), i, i+1)
 	}
+	return i >= 0
 }

@@ -9,6 +9,7 @@ import (
 // renewal names the index, and the leader begins there.
 func (m *member) learn(c *Core, from string, f *TableFrame) {
 	m.follow(c, from, f.Term)
+	m.hear(c, from)
 	switch {
 	case f.Last <= m.table.index:
 		return
@@ -19,6 +20,7 @@ func (m *member) learn(c *Core, from string, f *TableFrame) {
 			return
 		}
 		m.table = t
+		m.views.replaced()
 		m.beginAll(c)
 	case f.Prev > m.table.index:
 		return
@@ -32,6 +34,7 @@ func (m *member) learn(c *Core, from string, f *TableFrame) {
 		}
 		m.table.index = f.Last
 		for _, k := range m.table.takeTouched() {
+			m.views.changed(k)
 			m.begin(c, k)
 		}
 	}

@@ -18,7 +18,9 @@ func (m *member) held() []shardKey { return slices.SortedFunc(maps.Keys(m.works)
 
 // beginAll looks at all shards.
 func (m *member) beginAll(c *Core) {
-	m.table.takeTouched()
+	for _, k := range m.table.takeTouched() {
+		m.views.changed(k)
+	}
 	for _, g := range m.table.groups {
 		for i := range g.Shards {
 			m.begin(c, shardKey{g.ID, i})
