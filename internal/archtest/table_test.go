@@ -65,7 +65,8 @@ var table = []rule{
 	{pkg: "internal/disk"},
 	{pkg: "ring", ours: []string{"gossip"}},
 
-	{pkg: "quorum", ours: []string{"gossip", "quorum/internal/*"}},
+	{pkg: "quorum", ours: []string{"gossip", "quorum/internal/*", "internal/backoff", "internal/disk", "internal/ratelog"},
+		third: []string{hclog, "golang.org/x/sys/unix"}},
 	{pkg: "quorum/internal/plan"},
 	{pkg: "quorum/internal/core", ours: []string{"quorum/internal/plan"}, // its tests import internal/sim
 		third: []string{"go.etcd.io/raft/v3", "go.etcd.io/raft/v3/*", "google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/proto"}},

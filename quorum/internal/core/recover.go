@@ -41,3 +41,28 @@ func Recover(d Saved, b Birth, self Voter) (Saved, error) {
 	return Saved{Birth: b, Hard: &pb.HardState{Term: new(term), Vote: new(uint64(0)), Commit: new(index)},
 		Snapshot: newSnapshot(index, term, conf, s.encode())}, nil
 }
+
+// Saved returns what this member would have on its disk if that had a snapshot of now: its state and the entries after it.
+func (c *Core) Saved() (Saved, error) {
+	if c.raft == nil {
+		return Saved{}, errors.New("this member has no log")
+	}
+	s := c.raft.store
+	hard, _, err := s.InitialState()
+	if err != nil {
+		return Saved{}, err
+	}
+	last, err := s.LastIndex()
+	if err != nil {
+		return Saved{}, err
+	}
+	snapshot, err := s.Snapshot()
+	if err != nil {
+		return Saved{}, err
+	}
+	d := Saved{Birth: c.birth, Hard: hard, Snapshot: snapshot}
+	if first := snapshot.GetMetadata().GetIndex() + 1; first <= last {
+		d.Entries, err = s.Entries(first, last+1, 1<<62)
+	}
+	return d, err
+}

@@ -21,6 +21,7 @@ import (
 const (
 	keyID       = "raft/id"
 	keyBirth    = "raft/birth"
+	keyFounding = "raft/founding"
 	keySession  = "raft/session"
 	keyHard     = "raft/state"
 	keySnapshot = "raft/snapshot"  // the metadata of the valid one
@@ -95,6 +96,31 @@ func (l *Log) Session() uint64 {
 // proves that this one has ended.
 func (l *Log) SetSession(session uint64) error {
 	return l.store.Commit([]disk.Change{{Key: keySession, Value: protowire.AppendVarint(nil, session)}})
+}
+
+// Founding returns what the last SetFounding left, nil if there was none.
+func (l *Log) Founding() []byte {
+	b, _ := l.store.Value(keyFounding)
+	return b
+}
+
+// SetFounding notes what the shell knows of the birth that the log belongs to.
+func (l *Log) SetFounding(b []byte) error {
+	return l.store.Commit([]disk.Change{{Key: keyFounding, Value: b}})
+}
+
+// Replace puts the log aside and goes on with another one, of another birth, under a new identity. After an error the directory may be
+// empty; what it held is beside it.
+func (l *Log) Replace(id uint64, with core.Saved, founding []byte) error {
+	if err := l.store.SetAside(); err != nil {
+		return fmt.Errorf("log of the quorum: %w", err)
+	}
+	l.first, l.last, l.snap = 0, 0, 0
+	l.id = id
+	if err := l.store.Commit([]disk.Change{{Key: keyID, Value: protowire.AppendVarint(nil, l.id)}, {Key: keyFounding, Value: founding}}); err != nil {
+		return fmt.Errorf("log of the quorum: %w", err)
+	}
+	return l.Commit([]core.Persist{{Birth: with.Birth, Hard: with.Hard, Snapshot: with.Snapshot, Entries: with.Entries}})
 }
 
 // Close releases the directory.
