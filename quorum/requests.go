@@ -43,9 +43,11 @@ func (q *Quorum) request(ctx context.Context, in core.Input) (core.Result, error
 	id := q.ids.Add(1)
 	switch r := in.(type) {
 	case core.Read:
-		r.ID, in = id, r
+		r.ID = id
+		in = r
 	case core.Write:
-		r.ID, in = id, r
+		r.ID = id
+		in = r
 	default:
 		return core.Result{}, fmt.Errorf("quorum: a request that is a %T", in)
 	}
