@@ -1,6 +1,7 @@
 package core
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -112,8 +113,12 @@ func (l *leader) planDue(c *Core) {
 // planGroup plans one group. Package plan identifies members by a hash of their names, so that a restarted one is given what it had.
 func (l *leader) planGroup(c *Core, g *Group) {
 	p := newPlanning(c.raft.state.table, g, l.assign.live)
-	target := plan.Plan(p.current, p.members, g.Copies)
-	limits := plan.Limits{AtOnce: c.cfg.Moves}
+	l.planHandovers(g, &p)
+	if c.mutant.noPins {
+		clear(p.pins)
+	}
+	target := plan.PlanPinned(p.current, p.members, g.Copies, p.pins)
+	limits := plan.Limits{AtOnce: c.cfg.Moves, Asked: slices.Sorted(maps.Keys(p.pins))}
 	for k := range l.assign.revoking {
 		if k.group == g.ID {
 			limits.InFlight = append(limits.InFlight, k.shard)

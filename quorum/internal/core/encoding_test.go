@@ -25,6 +25,7 @@ func frames() []Frame {
 		&TableFrame{Birth: 1, Term: 2, Prev: 3, Last: 4, Entries: []TableEntry{{4, []byte{1}}}},
 		&TableFrame{Birth: 1, Term: 2, Last: 4, Whole: []byte{1, 2}},
 		&RequestFrame{Birth: 1, ID: 2, Kind: requestPut, Key: "k", Value: []byte("v"), Prev: 3, Session: 4},
+		&RequestFrame{Birth: 1, ID: 2, Kind: requestExclude, Group: "orders", Shard: 7, Member: "n1", Undo: true},
 		&ResponseFrame{Birth: 1, ID: 2, Code: Conflict, Index: 3, Value: []byte("v"), At: 4},
 		&NotLeaderFrame{Birth: 1, Term: 2, Leader: "n1", ID: 3},
 	}

@@ -63,15 +63,19 @@ type (
 		Entries    []TableEntry
 	}
 
-	// RequestFrame is a request on the map.
+	// RequestFrame is a request on the map, or of an operator on a shard.
 	RequestFrame struct {
 		Birth   Birth
 		ID      uint64
-		Kind    uint8 // requestRead, requestPut or requestDelete
+		Kind    uint8 // requestRead …
 		Key     string
 		Value   []byte
 		Prev    uint64
 		Session uint64
+		Group   string
+		Shard   int
+		Member  string
+		Undo    bool
 	}
 
 	// ResponseFrame answers a RequestFrame.
@@ -98,6 +102,9 @@ const (
 	requestRead = iota + 1
 	requestPut
 	requestDelete
+	requestPin
+	requestMove
+	requestExclude
 )
 
 // Hold names a shard that is held under a token.

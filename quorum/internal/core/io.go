@@ -66,6 +66,36 @@ type (
 		Timeout time.Duration
 	}
 
+	// Pin fixes a shard to a member, until it is pinned to another one or, with no Member, to none. While the member takes no part in
+	// the group the shard goes elsewhere; once it does, the shard is handed over to it. A [Result] follows when the log has it.
+	Pin struct {
+		ID      uint64 // chosen by the shell, never used again
+		Group   string
+		Shard   int
+		Member  string
+		Timeout time.Duration
+	}
+
+	// Move hands a shard to a member now, and leaves it to the balance from then on. A [Result] follows when the member holds it, or cannot
+	// any more; [Unknown] means that the hand-over may still happen.
+	Move struct {
+		ID      uint64
+		Group   string
+		Shard   int
+		Member  string
+		Timeout time.Duration
+	}
+
+	// Exclude frees a member, by name, of all shards of a group, and of its restarts too, until Undo. A [Result] follows when the log has it;
+	// [Core.Status] shows how many shards the member still holds. A member that frees itself uses [Serve] with Weight 0, or [Drain].
+	Exclude struct {
+		ID      uint64
+		Group   string
+		Member  string
+		Undo    bool
+		Timeout time.Duration
+	}
+
 	// Transfer has this leader hand leadership to another voter, by name; "" to any.
 	Transfer struct{ To string }
 )
@@ -81,6 +111,9 @@ func (Stopped) input()   {}
 func (Drain) input()     {}
 func (Read) input()      {}
 func (Write) input()     {}
+func (Pin) input()       {}
+func (Move) input()      {}
+func (Exclude) input()   {}
 func (Transfer) input()  {}
 
 // Voter is a member as a voter of the log.
@@ -172,7 +205,7 @@ type (
 	// Drained reports that the member holds nothing and that its session has ended.
 	Drained struct{}
 
-	// Result answers a [Read] or [Write]. Index is that of the key's last write, 0 if it is not there.
+	// Result answers a request. Index is that of the key's last write, 0 if it is not there; of requests on shards the entry's in the log.
 	Result struct {
 		ID    uint64
 		Code  Code

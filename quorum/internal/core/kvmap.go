@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Code is how a request on the map ended.
+// Code is how a request ended.
 type Code uint8
 
 const (
@@ -13,7 +13,7 @@ const (
 	OK Code = iota
 	// Conflict: the key was last written at another index than the request named. Nothing was changed.
 	Conflict
-	// Full: the key, the value or the map would be larger than allowed. Nothing was changed.
+	// Full: the key, the value, the map or a list of the table would be larger than allowed. Nothing was changed.
 	Full
 	// NoSession: the key was to live as long as a session that has ended. Nothing was changed.
 	NoSession
@@ -21,6 +21,10 @@ const (
 	NoLeader
 	// Unknown: a leader took the request and did not answer. It may or may not take effect, now or later.
 	Unknown
+	// NotFound: there is no such group, shard or member, or the member does not take part in the group. Nothing was changed.
+	NotFound
+	// Pinned: the shard is pinned to another member. Nothing was changed.
+	Pinned
 )
 
 // item is one key of the map.

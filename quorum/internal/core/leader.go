@@ -1,6 +1,8 @@
 package core
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"go.etcd.io/raft/v3"
@@ -21,10 +23,11 @@ type leader struct {
 	heard  map[uint64]time.Duration // when the last renewal of a session came
 	ending map[uint64]bool          // sessions that it decided to end: no renewal of theirs is answered any more
 
-	table     []op // to be proposed
-	writes    []write
-	proposals []proposal // in the log and not applied, in its order
-	proposed  map[opKey]bool
+	table      []op // to be proposed
+	writes     []write
+	directives []write    // of operators, on the table
+	proposals  []proposal // in the log and not applied, in its order
+	proposed   map[opKey]bool
 
 	renewals []renewal // that wait for a round
 	reads    []read
@@ -33,11 +36,12 @@ type leader struct {
 	streams map[uint64]*tableStream
 	stale   bool // some stream may be behind
 	assign  assigner
+	moving  map[shardKey]*handover
 	dirty   bool // what the assignment depends on has changed
 
-	expireAt, votersAt, changeUntil time.Duration
-	snapshots                       map[uint64]time.Duration // since when a voter's snapshot is not acknowledged
-	lostSnapshots                   []uint64
+	expireAt, votersAt, changeUntil, movingAt time.Duration
+	snapshots                                 map[uint64]time.Duration // since when a voter's snapshot is not acknowledged
+	lostSnapshots                             []uint64
 }
 
 // leadershipChanged follows raft: this voter leads, ceased to, or follows another voter.
@@ -66,7 +70,7 @@ func (c *Core) leadershipChanged() {
 }
 
 func newLeader(term uint64, now time.Duration) *leader {
-	return &leader{term: term, since: now, heard: map[uint64]time.Duration{}, ending: map[uint64]bool{}, proposed: map[opKey]bool{},
+	return &leader{term: term, since: now, heard: map[uint64]time.Duration{}, ending: map[uint64]bool{}, proposed: map[opKey]bool{}, moving: map[shardKey]*handover{},
 		streams: map[uint64]*tableStream{}, snapshots: map[uint64]time.Duration{}, assign: newAssigner(), dirty: true, stale: true}
 }
 
@@ -77,7 +81,11 @@ func (l *leader) end(c *Core) {
 			c.send(r.to, &ResponseFrame{Birth: c.birth, ID: r.id, Code: Unknown})
 		}
 	}
-	for _, w := range l.writes {
+	for _, k := range slices.SortedFunc(maps.Keys(l.moving), compareShards) {
+		r := l.moving[k].reply
+		c.send(r.to, &ResponseFrame{Birth: c.birth, ID: r.id, Code: Unknown})
+	}
+	for _, w := range append(l.directives, l.writes...) {
 		c.refuse(w.reply.to, w.reply.id)
 	}
 	for _, r := range append(l.reads, l.round.reads...) {
@@ -95,6 +103,7 @@ func (l *leader) work(c *Core) {
 		l.expire(c)
 	}
 	l.tendVoters(c)
+	l.endHandovers(c)
 	l.planDue(c)
 	l.flush(c)
 	l.tendRound(c)

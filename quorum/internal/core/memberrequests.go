@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// request is a read or write of this member that has no result yet.
+// request is a request of this member that has no result yet.
 type request struct {
 	id    uint64
 	frame RequestFrame
@@ -39,6 +39,15 @@ func (m *member) write(c *Core, in Write) {
 		}
 	}
 	m.request(c, &request{id: in.ID, frame: f, until: c.now.Running + in.Timeout})
+}
+
+// direct begins a request of an operator. One that no frame can carry finds nothing.
+func (m *member) direct(c *Core, id uint64, timeout time.Duration, f RequestFrame) {
+	if f.Shard < 0 || f.Shard >= MaxShards || len(f.Group) > MaxName || len(f.Member) > MaxName {
+		c.emit(Result{ID: id, Code: NotFound})
+		return
+	}
+	m.request(c, &request{id: id, frame: f, until: c.now.Running + timeout})
 }
 
 // requestsDue sends requests and ends those that are out of time. A write that a leader may have is never sent twice.

@@ -15,6 +15,8 @@ const (
 	opRelease                   // group, shard, token
 	opMove                      // of a fenced shard, without a release: group, shard, session, token: the last one
 	opStandby                   // group, shard, standby
+	opPin                       // a shard belongs to a member until it is pinned again: group, shard, name; without a name to none
+	opExclude                   // a member is to hold nothing of a group, or with weight 1 is not excluded any more: group, name, weight
 
 	opPut    opKind = 32 // of the map: key, value, token: the index of the last write, session: whose end deletes it
 	opDelete opKind = 33 // of the map: key, token

@@ -11,6 +11,7 @@ import (
 type planning struct {
 	members  []plan.Member
 	current  [][]uint64
+	pins     map[int]uint64    // by shard, of members and of hand-overs that an operator asked for
 	sessions map[uint64]uint64 // by the hash of the member's name
 }
 
@@ -22,7 +23,7 @@ func nameHash(name string) uint64 {
 }
 
 func newPlanning(t *Table, g *Group, live []uint64) planning {
-	p := planning{sessions: map[uint64]uint64{}}
+	p := planning{sessions: map[uint64]uint64{}, pins: make(map[int]uint64, len(g.pins))}
 	ids := map[uint64]uint64{} // by session
 	for _, m := range g.Members {
 		s := t.sessions[m.Session]
@@ -31,7 +32,10 @@ func newPlanning(t *Table, g *Group, live []uint64) planning {
 		}
 		id := nameHash(s.Name)
 		ids[m.Session], p.sessions[id] = id, m.Session
-		p.members = append(p.members, plan.Member{ID: id, Zone: s.Zone, Weight: m.Weight, Drain: s.Draining})
+		p.members = append(p.members, plan.Member{ID: id, Zone: s.Zone, Weight: m.Weight, Drain: s.Draining || g.excludes(s.Name)})
+	}
+	for shard, name := range g.pins {
+		p.pins[shard] = nameHash(name)
 	}
 	p.current = make([][]uint64, len(g.Shards))
 	for i, s := range g.Shards {

@@ -57,7 +57,11 @@ func (s *state) apply(index uint64, ops []op) []outcome {
 		if before > 0 {
 			s.kv.expire(live)
 		}
-		return nil
+		out := make([]outcome, len(ops))
+		for i := range out {
+			out[i].index = index
+		}
+		return out
 	}
 	var out []outcome
 	for i := range ops {

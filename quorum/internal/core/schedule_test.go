@@ -11,10 +11,11 @@ import (
 // schedule is a random course of faults against a quorum.
 type schedule struct {
 	*simulation
-	rng    *rand.Rand
-	faults int
-	power  bool          // faults are losses of power: some members at once, which come back with their disks
-	healed time.Duration // from the last fault until all shards were held
+	rng      *rand.Rand
+	faults   int
+	operator bool          // pins, moves and exclusions on the way
+	power    bool          // faults are losses of power: some members at once, which come back with their disks
+	healed   time.Duration // from the last fault until all shards were held
 }
 
 // newSchedule draws the circumstances of a seed.
@@ -31,6 +32,7 @@ func newSchedule(seed uint64) *schedule {
 	s.predecessors = rng.IntN(2) == 0
 	s.encode = seed%8 == 0
 	s.traffic = rng.IntN(2) == 0
+	s.operator = rng.IntN(2) == 0
 	s.groups = append(s.groups, GroupSettings{Name: "leader", Shards: 1, Copies: 1, Weight: 1})
 	if rng.IntN(3) == 0 {
 		s.groups[0].Copies = 2
@@ -60,6 +62,9 @@ func (s *schedule) play() error {
 	s.run(2 * time.Second)
 	for range s.faults {
 		s.fault()
+		if s.operator {
+			s.interfere()
+		}
 		s.run(100*time.Millisecond + time.Duration(s.rng.Int64N(int64(4*time.Second))))
 		if len(s.errs) > 0 {
 			return s.err()
@@ -281,6 +286,9 @@ func (s *schedule) heal() {
 		s.fail("I7", "not all shards are held %v after the last fault", bound)
 	}
 	s.healed = s.w.Now - at
+	if !s.until(bound+5*time.Second, s.directed) {
+		s.fail("I9", "pinned shards are not at their members, or excluded members hold some")
+	}
 	if !s.until(30*time.Second, s.votersFit) {
 		s.fail("I7", "the voters are not whole 30s after the last fault")
 	}

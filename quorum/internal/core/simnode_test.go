@@ -25,6 +25,7 @@ type simNode struct {
 	tick   int
 	slow   time.Duration // how long its functions take to return, at most
 	gone   bool          // drained: its process ends
+	stuck  bool          // its functions do not return
 
 	lastBase, paused time.Duration // for the clock that stands still
 	viewed           []Member      // the last view
@@ -188,6 +189,9 @@ func (n *simNode) begin(o Start) {
 // end has a function return after a while.
 func (n *simNode) end(k simKey, t Token) {
 	s, life := n.s, n.host.Life()
+	if n.stuck {
+		return
+	}
 	d := s.w.Rand2(20 * time.Millisecond)
 	if n.slow > 0 && s.w.Rand.IntN(3) == 0 {
 		d = s.w.Rand2(n.slow)

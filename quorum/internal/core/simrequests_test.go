@@ -19,6 +19,7 @@ type simRequest struct {
 	index      uint64        // of the key as the request saw or left it
 	code       Code
 	conclusive bool
+	operator   bool // a pin, a move or an exclusion
 }
 
 // traffic is all requests of a run.
@@ -80,6 +81,9 @@ func (n *simNode) result(o Result) {
 	}
 	delete(n.requests, o.ID)
 	r.ended, r.code, r.index = n.s.w.Now, o.Code, o.Index
+	if r.operator {
+		return
+	}
 	r.conclusive = o.Code == OK || o.Code == Conflict
 	if r.key == "" {
 		if o.Code == OK && n.core.Table().Index() < o.Index {

@@ -7,7 +7,7 @@ import (
 )
 
 func (t *Table) parseGroup(b []byte) error {
-	g := &Group{ID: uint64(len(t.groups)) + 1, held: map[uint64]int{}}
+	g := newGroup(uint64(len(t.groups)) + 1)
 	var level, copies uint64
 	err := eachField(b, func(f field) error {
 		switch f.num {
@@ -21,6 +21,10 @@ func (t *Table) parseGroup(b []byte) error {
 			return g.parseMember(f.data)
 		case 5:
 			return g.parseShards(f.data)
+		case 6:
+			return g.parsePin(f.data)
+		case 7:
+			return g.parseExcluded(f)
 		}
 		return nil
 	})
@@ -34,6 +38,27 @@ func (t *Table) parseGroup(b []byte) error {
 	t.groups = append(t.groups, g)
 	t.byName[g.Name] = g
 	return nil
+}
+
+// parsePin reads a pin. Those of shards that are not there are left out.
+func (g *Group) parsePin(b []byte) error {
+	var shard uint64
+	var name string
+	err := parseInto(b, []*uint64{&shard}, func(v field) error { return v.text(&name, MaxName) })
+	if err == nil && name != "" && shard < uint64(len(g.Shards)) {
+		g.pins[int(shard)] = name
+	}
+	return err
+}
+
+func (g *Group) parseExcluded(f field) error {
+	var name string
+	err := f.text(&name, MaxName)
+	if err == nil && len(g.excluded) >= MaxSessions {
+		return fmt.Errorf("%w: more than %d excluded members", errFormat, MaxSessions)
+	}
+	g.excluded[name] = struct{}{}
+	return err
 }
 
 func (g *Group) parseMember(b []byte) error {

@@ -47,7 +47,9 @@ type Group struct {
 	Shards  []Shard
 	Members []GroupMember // by session
 
-	held map[uint64]int // how many shards a session holds
+	held     map[uint64]int      // how many shards a session holds
+	pins     map[int]string      // names of members, by shard
+	excluded map[string]struct{} // names of members that are to hold nothing
 }
 
 // GroupMember is a session that serves a group; shards are shared in proportion to Weight.
@@ -115,6 +117,10 @@ func (t *Table) add(s *Session) {
 	t.nonces[memberNonce{s.Name, s.Nonce}] = s.ID
 	t.names[s.Name]++
 	t.order = append(t.order, s.ID)
+}
+
+func newGroup(id uint64) *Group {
+	return &Group{ID: id, held: map[uint64]int{}, pins: map[int]string{}, excluded: map[string]struct{}{}}
 }
 
 // assign gives a shard of this group to a session, 0 for none.

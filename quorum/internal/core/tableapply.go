@@ -30,6 +30,8 @@ func (t *Table) apply(index uint64, ops []op) {
 			}
 		case opStandby:
 			t.setStandby(o)
+		case opPin, opExclude:
+			t.direct(o)
 		}
 	}
 }
@@ -107,7 +109,8 @@ func (t *Table) addGroup(o *op) *Group {
 	if o.shards == 0 || o.shards > MaxShards || o.level > uint64(Fenced) || o.copies == 0 || o.copies > MaxCopies || len(t.groups) >= MaxGroups {
 		return nil
 	}
-	g := &Group{ID: uint64(len(t.groups)) + 1, Name: o.name, Level: Level(o.level), Copies: int(o.copies), Shards: make([]Shard, o.shards), held: map[uint64]int{}}
+	g := newGroup(uint64(len(t.groups)) + 1)
+	g.Name, g.Level, g.Copies, g.Shards = o.name, Level(o.level), int(o.copies), make([]Shard, o.shards)
 	t.groups = append(t.groups, g)
 	t.byName[g.Name] = g
 	return g
