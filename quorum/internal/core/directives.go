@@ -79,7 +79,7 @@ func (l *leader) takes(c *Core, g *Group, name string) bool {
 func (l *leader) planHandovers(g *Group, p *planning) {
 	for k, h := range l.moving {
 		if k.group == g.ID {
-			p.pins[k.shard] = nameHash(h.to)
+			p.pin(k.shard, h.to)
 		}
 	}
 }

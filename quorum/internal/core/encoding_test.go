@@ -18,7 +18,7 @@ func frames() []Frame {
 		&RaftFrame{Birth: 1, Message: &pb.Message{Type: pb.MsgApp.Enum(), To: new(uint64(2)), From: new(uint64(3)), Term: new(uint64(4)),
 			Entries: []*pb.Entry{{Index: new(uint64(9)), Term: new(uint64(4)), Data: []byte("x")}}}},
 		&RenewFrame{Birth: 1, Session: 2, Nonce: 3, Sent: 4, Zone: "a", Replaces: 5, Table: 6, Drain: true, End: true,
-			Serves:   []GroupSettings{{Name: "orders", Shards: 8, Level: Fenced, Copies: 2, Weight: 3}, {Name: "b"}},
+			Serves:   []GroupSettings{{Name: "orders", Shards: 8, Level: Fenced, Copies: 2, Weight: 3, Return: time.Minute}, {Name: "b"}},
 			Releases: []Hold{{1, 0, 7}, {2, 65535, 1 << 63}}},
 		&RenewedFrame{Birth: 1, Term: 2, Session: 3, Nonce: 4, Sent: 5, Gone: true},
 		&RevokeFrame{Birth: 1, Session: 2, Holds: []Hold{{3, 4, 5}}},
@@ -70,7 +70,7 @@ func TestFramesThatAreCutOffAreErrorsAndNeverPanic(t *testing.T) {
 func TestEntriesSurviveTheirEncoding(t *testing.T) {
 	ops := []op{
 		{kind: opOpen, name: "n", zone: "z", nonce: 1<<64 - 1, session: 3},
-		{kind: opServe, session: 1, name: "g", weight: 2, shards: 3, level: 1, copies: 2},
+		{kind: opServe, session: 1, name: "g", weight: 2, shards: 3, level: 1, copies: 2, returns: 9},
 		{kind: opStandby, group: 1, shard: 2, standby: []uint64{4, 5}},
 		{kind: opPut, key: "k", value: []byte("v"), token: 9, session: 1},
 	}

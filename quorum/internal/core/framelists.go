@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -12,7 +13,7 @@ func (f *RenewFrame) append(b []byte) []byte {
 	b = appendText(b, 9, f.Zone)
 	for _, g := range f.Serves {
 		m := appendNumbers(nil, uint64(g.Shards), uint64(g.Level), uint64(g.Copies), uint64(g.Weight))
-		b = appendMessage(b, 10, appendText(m, 5, g.Name))
+		b = appendMessage(b, 10, appendNumber(appendText(m, 5, g.Name), 6, uint64(g.Return)))
 	}
 	return appendHolds(b, 11, f.Releases)
 }
@@ -42,11 +43,20 @@ func parseServe(v field, to *[]GroupSettings) error {
 		return err
 	}
 	var g GroupSettings
-	var shards, level, copies, weight uint64
-	err := parseInto(raw, []*uint64{&shards, &level, &copies, &weight}, func(v field) error { return v.text(&g.Name, MaxName) })
-	if err == nil && (len(*to) >= MaxGroups || shards > MaxShards || level > uint64(Fenced) || copies > MaxCopies || weight > 1<<20) {
+	var shards, level, copies, weight, returns uint64
+	err := parseInto(raw, []*uint64{&shards, &level, &copies, &weight}, func(v field) error {
+		switch v.num {
+		case 5:
+			return v.text(&g.Name, MaxName)
+		case 6:
+			return v.number(&returns)
+		}
+		return nil
+	})
+	if err == nil && (len(*to) >= MaxGroups || shards > MaxShards || level > uint64(Fenced) || copies > MaxCopies || returns > uint64(MaxReturn) || weight > 1<<20) {
 		err = fmt.Errorf("%w: settings of group %q", errFormat, g.Name)
 	}
+	g.Return = time.Duration(returns)
 	g.Shards, g.Level, g.Copies, g.Weight = int(shards), Level(level), int(copies), int(weight)
 	*to = append(*to, g)
 	return err

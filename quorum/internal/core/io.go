@@ -140,6 +140,9 @@ type GroupSettings struct {
 	Level  Level
 	Copies int
 	Weight int
+	// Return is how long after its last renewal a member's shards wait for its return before they go to others: 0 to MaxReturn. Like the
+	// number of shards it is that of the group's first entry.
+	Return time.Duration
 }
 
 // Output is what a shell has to do, in order: the set is closed.
@@ -179,6 +182,14 @@ type (
 		Shard int
 		Token Token
 		Lost  bool // the lease is over: it must not act any more
+	}
+
+	// Standby reports that the member is to hold a shard next (On), so that its program can prepare for it, or no longer. The right to act
+	// comes with [Start] alone, which ends the standby without another report.
+	Standby struct {
+		Group string
+		Shard int
+		On    bool
 	}
 
 	// Lease reports until which reading of Now.Lease this member may act on what it holds.
@@ -230,6 +241,7 @@ func (Send) output()       {}
 func (Persist) output()    {}
 func (Start) output()      {}
 func (Stop) output()       {}
+func (Standby) output()    {}
 func (Lease) output()      {}
 func (Lost) output()       {}
 func (Leading) output()    {}

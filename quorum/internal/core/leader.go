@@ -37,7 +37,8 @@ type leader struct {
 	stale   bool // some stream may be behind
 	assign  assigner
 	moving  map[shardKey]*handover
-	dirty   bool // what the assignment depends on has changed
+	absent  map[string]*absence // by the name of the member
+	dirty   bool                // what the assignment depends on has changed
 
 	expireAt, votersAt, changeUntil, movingAt time.Duration
 	snapshots                                 map[uint64]time.Duration // since when a voter's snapshot is not acknowledged
@@ -70,7 +71,7 @@ func (c *Core) leadershipChanged() {
 }
 
 func newLeader(term uint64, now time.Duration) *leader {
-	return &leader{term: term, since: now, heard: map[uint64]time.Duration{}, ending: map[uint64]bool{}, proposed: map[opKey]bool{}, moving: map[shardKey]*handover{},
+	return &leader{term: term, since: now, heard: map[uint64]time.Duration{}, ending: map[uint64]bool{}, proposed: map[opKey]bool{}, moving: map[shardKey]*handover{}, absent: map[string]*absence{},
 		streams: map[uint64]*tableStream{}, snapshots: map[uint64]time.Duration{}, assign: newAssigner(), dirty: true, stale: true}
 }
 

@@ -9,7 +9,7 @@ const (
 	opOpen    opKind = iota + 1 // a session begins: name, nonce, zone; session is the one it replaces, if any
 	opEnd                       // a session ends: session
 	opDrain                     // a session is to be freed of shards: session
-	opServe                     // a session takes part in a group, which is made if there is none: session, name, weight, shards, level, copies
+	opServe                     // a session takes part in a group, which is made if there is none: session, name, weight, shards, level, copies, returns
 	opRetire                    // a session takes part in a group no longer, and ends its holds as they are released: session, group
 	opGrant                     // group, shard, session, token: the last one of the shard
 	opRelease                   // group, shard, token
@@ -42,6 +42,7 @@ type op struct {
 	standby []uint64
 	key     string
 	value   []byte
+	returns uint64 // GroupSettings.Return
 }
 
 // numbers lists the fields of type uint64 in the order of their field numbers, from 1.
@@ -56,6 +57,7 @@ const (
 	fieldStandby = 13
 	fieldKey     = 14
 	fieldValue   = 15
+	fieldReturn  = 16
 )
 
 func (o *op) append(b []byte) []byte {
@@ -68,7 +70,8 @@ func (o *op) append(b []byte) []byte {
 		b = appendNumber(b, fieldStandby, s)
 	}
 	b = appendText(b, fieldKey, o.key)
-	return appendText(b, fieldValue, o.value)
+	b = appendText(b, fieldValue, o.value)
+	return appendNumber(b, fieldReturn, o.returns)
 }
 
 func parseOp(b []byte) (op, error) {
@@ -88,6 +91,8 @@ func parseOp(b []byte) (op, error) {
 			return f.text(&o.key, MaxKey)
 		case f.num == fieldValue:
 			return f.bytes(&o.value, MaxValue)
+		case f.num == fieldReturn:
+			return f.number(&o.returns)
 		}
 		return nil
 	})

@@ -38,6 +38,9 @@ func (c *Core) applyNormal(e *pb.Entry) {
 	if err != nil {
 		ops = nil
 	}
+	if c.lead != nil {
+		c.lead.noteAbsences(c, ops)
+	}
 	results := s.apply(e.GetIndex(), ops)
 	s.table.takeTouched() // for members, not for the leader
 	if c.lead != nil {

@@ -37,6 +37,9 @@ func newSchedule(seed uint64) *schedule {
 	if rng.IntN(3) == 0 {
 		s.groups[0].Copies = 2
 	}
+	if rng.IntN(4) == 0 {
+		s.groups[0].Return = time.Duration(rng.IntN(6)) * time.Second
+	}
 	if rng.IntN(3) == 0 {
 		s.groups = append(s.groups, GroupSettings{Name: "fenced", Shards: 6, Copies: 1, Weight: 1, Level: Fenced})
 	}
@@ -291,6 +294,9 @@ func (s *schedule) heal() {
 	}
 	if !s.until(30*time.Second, s.votersFit) {
 		s.fail("I7", "the voters are not whole 30s after the last fault")
+	}
+	if !s.until(5*time.Second, s.standbysKnow) {
+		s.fail("I10", "standbys of the table and those that members were asked to be differ")
 	}
 	if s.traffic {
 		s.endTraffic()

@@ -19,6 +19,7 @@ type simNode struct {
 	zone  string
 
 	works  map[simKey]*simWork
+	stands map[simKey]bool // shards that it was asked to prepare for
 	leads  uint64
 	until  time.Duration // of the lease, by Now.Lease
 	tickAt time.Duration // true time of the next tick
@@ -78,6 +79,7 @@ func (n *simNode) start() {
 	n.host.Start()
 	n.clock, n.until, n.leads, n.viewed, n.gone = LeaseClock{}, 0, 0, nil, false
 	n.lastBase, n.paused = 0, 0
+	n.stands = map[simKey]bool{}
 	n.works, n.requests = map[simKey]*simWork{}, map[uint64]*simRequest{}
 	cfg := s.cfg
 	cfg.Name, cfg.ID, cfg.Zone = n.name, n.disk.id, n.zone
@@ -149,6 +151,8 @@ func (n *simNode) act(o Output) {
 			w.lost = w.lost || o.Lost
 		}
 		n.end(simKey{o.Group, o.Shard}, o.Token)
+	case Standby:
+		n.standsBy(o)
 	case Lease:
 		n.until = o.Until
 		n.disk.session = o.Session
@@ -171,6 +175,17 @@ func (n *simNode) act(o Output) {
 	}
 }
 
+// standsBy takes the report of a standby, which must be one of a change.
+func (n *simNode) standsBy(o Standby) {
+	k := simKey{o.Group, o.Shard}
+	if n.stands[k] == o.On {
+		n.s.fail("standby", "%s: %v was reported as %v before", n, k, o.On)
+	}
+	if n.stands[k] = o.On; !o.On {
+		delete(n.stands, k)
+	}
+}
+
 // begin begins a function.
 func (n *simNode) begin(o Start) {
 	n.s.w.Logf("%s begins %s/%d token %x", n.name, o.Group, o.Shard, o.Token)
@@ -180,6 +195,7 @@ func (n *simNode) begin(o Start) {
 	}
 	w := &simWork{token: o.Token, node: n, life: n.host.Life()}
 	n.works[k] = w
+	delete(n.stands, k)
 	n.s.check.begins(k, w)
 	if n.s.w.Rand.IntN(200) == 0 { // it returns by itself
 		n.end(k, o.Token)
@@ -217,6 +233,7 @@ func (n *simNode) crash() {
 	n.host.Crash()
 	n.disk.tear(n.s.w.Rand)
 	n.leads, n.tickAt, n.until = 0, 0, 0
+	clear(n.stands)
 	for _, w := range n.works {
 		w.stopped = true
 	}

@@ -89,5 +89,5 @@ func (g *Group) encode() []byte {
 	for _, name := range slices.Sorted(maps.Keys(g.excluded)) {
 		b = appendMessage(b, 7, name)
 	}
-	return b
+	return appendNumber(b, 8, uint64(g.Return))
 }

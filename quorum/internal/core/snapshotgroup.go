@@ -2,13 +2,14 @@ package core
 
 import (
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
 func (t *Table) parseGroup(b []byte) error {
 	g := newGroup(uint64(len(t.groups)) + 1)
-	var level, copies uint64
+	var level, copies, returns uint64
 	err := eachField(b, func(f field) error {
 		switch f.num {
 		case 1:
@@ -25,16 +26,18 @@ func (t *Table) parseGroup(b []byte) error {
 			return g.parsePin(f.data)
 		case 7:
 			return g.parseExcluded(f)
+		case 8:
+			return f.number(&returns)
 		}
 		return nil
 	})
 	switch {
 	case err != nil:
 		return err
-	case len(t.groups) >= MaxGroups, t.byName[g.Name] != nil, level > uint64(Fenced), copies == 0, copies > MaxCopies:
+	case len(t.groups) >= MaxGroups, t.byName[g.Name] != nil, level > uint64(Fenced), copies == 0, copies > MaxCopies, returns > uint64(MaxReturn):
 		return fmt.Errorf("%w: group %q", errFormat, g.Name)
 	}
-	g.Level, g.Copies = Level(level), int(copies)
+	g.Level, g.Copies, g.Return = Level(level), int(copies), time.Duration(returns)
 	t.groups = append(t.groups, g)
 	t.byName[g.Name] = g
 	return nil

@@ -1,6 +1,9 @@
 package core
 
-import "sort"
+import (
+	"sort"
+	"time"
+)
 
 // Level is what a group promises about the holders of a shard. A guess that needs no quorum at all is not a level of a
 // group: see Prefer of package quorum.
@@ -38,12 +41,13 @@ type Session struct {
 	Draining bool // its shards are wanted elsewhere
 }
 
-// Group is a number of shards that are held by the sessions which serve it. Number of shards, level and copies are those of its first entry.
+// Group is a number of shards that are held by the sessions which serve it. Number of shards, level, copies and return are those of its first entry.
 type Group struct {
 	ID      uint64
 	Name    string
 	Level   Level
 	Copies  int
+	Return  time.Duration // see GroupSettings
 	Shards  []Shard
 	Members []GroupMember // by session
 
