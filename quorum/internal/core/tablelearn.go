@@ -82,5 +82,6 @@ func (m *member) serveChanges() []GroupSettings {
 func (m *member) serve(c *Core, g GroupSettings) {
 	m.serves[g.Name] = g
 	delete(m.refused, g.Name)
+	m.checkGroups(c)
 	m.soon(c)
 }
