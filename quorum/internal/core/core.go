@@ -115,6 +115,8 @@ func (c *Core) handle(in Input) {
 		c.member.drain(c)
 	case Read:
 		c.member.request(c, &request{id: in.ID, frame: RequestFrame{Kind: requestRead, Key: in.Key}, until: c.now.Running + in.Timeout})
+	case Watch:
+		c.member.request(c, &request{id: in.ID, frame: RequestFrame{Kind: requestWatch, Key: in.Prefix, Prev: in.Since, After: in.After}, until: c.now.Running + in.Timeout})
 	case Write:
 		c.member.write(c, in)
 	case Pin:

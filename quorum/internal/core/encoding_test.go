@@ -26,6 +26,8 @@ func frames() []Frame {
 		&TableFrame{Birth: 1, Term: 2, Last: 4, Whole: []byte{1, 2}},
 		&RequestFrame{Birth: 1, ID: 2, Kind: requestPut, Key: "k", Value: []byte("v"), Prev: 3, Session: 4},
 		&RequestFrame{Birth: 1, ID: 2, Kind: requestExclude, Group: "orders", Shard: 7, Member: "n1", Undo: true},
+		&RequestFrame{Birth: 1, ID: 2, Kind: requestWatch, Key: "a/", Prev: 3, After: "a/b"},
+		&ResponseFrame{Birth: 1, ID: 2, Index: 3, Whole: true, More: true, Changes: []MapChange{{Key: "k", Value: []byte("v"), Index: 3}, {Key: "l", Index: 2, Deleted: true}}},
 		&ResponseFrame{Birth: 1, ID: 2, Code: Conflict, Index: 3, Value: []byte("v"), At: 4},
 		&NotLeaderFrame{Birth: 1, Term: 2, Leader: "n1", ID: 3},
 	}
@@ -85,6 +87,7 @@ func TestValuesBeyondTheirBoundsAreRefusedByTheDecoder(t *testing.T) {
 		"a value":    AppendFrame(nil, &RequestFrame{Birth: 1, Kind: requestPut, Key: "k", Value: make([]byte, MaxValue+1)}),
 		"a key":      AppendFrame(nil, &RequestFrame{Birth: 1, Kind: requestPut, Key: string(make([]byte, MaxKey+1))}),
 		"a kind":     AppendFrame(nil, &RequestFrame{Birth: 1, Kind: 99}),
+		"a change":   AppendFrame(nil, &ResponseFrame{Birth: 1, Changes: []MapChange{{Key: string(make([]byte, MaxKey+1))}}}),
 		"a weight":   AppendFrame(nil, &RenewFrame{Serves: []GroupSettings{{Weight: 1 << 30}}}),
 		"shards":     AppendFrame(nil, &RevokeFrame{Holds: []Hold{{1, MaxShards, 1}}}),
 		"many":       AppendFrame(nil, &RevokeFrame{Holds: make([]Hold, maxHolds+1)}),

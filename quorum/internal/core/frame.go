@@ -76,6 +76,7 @@ type (
 		Shard   int
 		Member  string
 		Undo    bool
+		After   string
 	}
 
 	// ResponseFrame answers a RequestFrame.
@@ -86,6 +87,9 @@ type (
 		Index uint64
 		Value []byte
 		At    uint64 // of a read: the index up to which everything was applied
+		// of a watch: see Result
+		Changes     []MapChange
+		Whole, More bool
 	}
 
 	// NotLeaderFrame answers what only a leader can do. Leader is the name of the leader that the sender follows, or "".
@@ -105,6 +109,8 @@ const (
 	requestPin
 	requestMove
 	requestExclude
+
+	requestWatch = 32
 )
 
 // Hold names a shard that is held under a token.

@@ -121,3 +121,32 @@ func parseTableEntry(v field, to *[]TableEntry) error {
 	*to = append(*to, e)
 	return err
 }
+
+func appendChanges(b []byte, num protowire.Number, changes []MapChange) []byte {
+	for _, c := range changes {
+		m := appendText(appendNumber(nil, 1, c.Index), 2, c.Key)
+		b = appendMessage(b, num, appendBool(appendText(m, 3, c.Value), 4, c.Deleted))
+	}
+	return b
+}
+
+func parseMapChange(v field, to *[]MapChange) error {
+	var raw []byte
+	if err := v.bytes(&raw, MaxKey+MaxValue+64); err != nil {
+		return err
+	}
+	var c MapChange
+	err := parseInto(raw, []*uint64{&c.Index}, func(v field) error {
+		switch v.num {
+		case 2:
+			return v.text(&c.Key, MaxKey)
+		case 3:
+			return v.bytes(&c.Value, MaxValue)
+		case 4:
+			return v.bool(&c.Deleted)
+		}
+		return nil
+	})
+	*to = append(*to, c)
+	return err
+}

@@ -55,6 +55,18 @@ type (
 		Timeout time.Duration
 	}
 
+	// Watch asks for what changed in the map, of keys with a prefix, after an index, and waits until there is something; [NoLeader] at the timeout
+	// means that there was nothing. A [Result] follows with Changes, up to and with its Index, from where the next Watch goes on. With Since 0, or
+	// an index that the leader remembers no more, the result is Whole: all keys, in their order. If there are More, the next
+	// Watch names the last one in After, and after the last page it goes on from the index of the first one.
+	Watch struct {
+		ID      uint64 // chosen by the shell, never used again
+		Prefix  string
+		Since   uint64
+		After   string
+		Timeout time.Duration
+	}
+
 	// Write writes or deletes a key of the map, if the key was last written at Prev (0: is not there). A [Result] follows.
 	Write struct {
 		ID      uint64
@@ -110,6 +122,7 @@ func (Serve) input()     {}
 func (Stopped) input()   {}
 func (Drain) input()     {}
 func (Read) input()      {}
+func (Watch) input()     {}
 func (Write) input()     {}
 func (Pin) input()       {}
 func (Move) input()      {}
@@ -222,6 +235,9 @@ type (
 		Code  Code
 		Index uint64
 		Value []byte
+
+		Changes     []MapChange // of a Watch
+		Whole, More bool
 	}
 
 	// Rejected reports that something a peer sent broke a limit or a rule and was dropped.

@@ -3,6 +3,8 @@ package core
 import (
 	"maps"
 	"slices"
+
+	"github.com/tidwall/btree"
 )
 
 // Code is how a request ended.
@@ -39,6 +41,10 @@ type kvMap struct {
 	items map[string]*item
 	owned map[uint64]map[string]struct{} // keys by session
 	bytes int
+
+	order   btree.Set[string] // of the keys
+	history mapHistory
+	version uint64 // counts changes
 }
 
 func newMap() *kvMap {
@@ -62,7 +68,10 @@ func (m *kvMap) apply(index uint64, o *op, live func(session uint64) bool) outco
 	case at != o.token:
 		return outcome{Conflict, at}
 	case o.kind == opDelete:
-		m.remove(o.key)
+		if present {
+			m.remove(o.key)
+			m.note(index, o.key)
+		}
 		return outcome{OK, 0}
 	case o.kind != opPut || o.key == "":
 		return outcome{Full, at}
@@ -77,12 +86,14 @@ func (m *kvMap) apply(index uint64, o *op, live func(session uint64) bool) outco
 		return outcome{Full, at}
 	}
 	m.put(o.key, &item{value: slices.Clone(o.value), index: index, session: o.session})
+	m.note(index, o.key)
 	return outcome{OK, index}
 }
 
 func (m *kvMap) put(key string, it *item) {
 	m.remove(key)
 	m.items[key] = it
+	m.order.Insert(key)
 	m.bytes += len(key) + len(it.value)
 	if it.session != 0 {
 		if m.owned[it.session] == nil {
@@ -98,6 +109,7 @@ func (m *kvMap) remove(key string) {
 		return
 	}
 	delete(m.items, key)
+	m.order.Delete(key)
 	m.bytes -= len(key) + len(it.value)
 	if keys := m.owned[it.session]; keys != nil {
 		delete(keys, key)
@@ -107,17 +119,25 @@ func (m *kvMap) remove(key string) {
 	}
 }
 
+// note takes a change down for watches.
+func (m *kvMap) note(index uint64, key string) {
+	m.version++
+	m.history.note(index, key)
+}
+
 // expire deletes the keys of sessions that have ended.
-func (m *kvMap) expire(live func(session uint64) bool) {
-	for session, keys := range m.owned {
+func (m *kvMap) expire(index uint64, live func(session uint64) bool) {
+	for _, session := range slices.Sorted(maps.Keys(m.owned)) {
+		keys := m.owned[session]
 		if live(session) {
 			continue
 		}
-		for key := range keys {
+		for _, key := range slices.Sorted(maps.Keys(keys)) {
 			m.remove(key)
+			m.note(index, key)
 		}
 	}
 }
 
 // keys returns the keys in order.
-func (m *kvMap) keys() []string { return slices.Sorted(maps.Keys(m.items)) }
+func (m *kvMap) keys() []string { return m.order.Keys() }

@@ -33,6 +33,10 @@ type leader struct {
 	reads    []read
 	round    round
 
+	watches   []watch
+	mapSeen   uint64 // the version of the map at which they were last answered
+	watchesAt time.Duration
+
 	streams map[uint64]*tableStream
 	stale   bool // some stream may be behind
 	assign  assigner
@@ -92,6 +96,9 @@ func (l *leader) end(c *Core) {
 	for _, r := range append(l.reads, l.round.reads...) {
 		c.refuse(r.from, r.id)
 	}
+	for _, w := range l.watches {
+		c.refuse(w.from, w.id)
+	}
 }
 
 // work does what is due.
@@ -108,6 +115,7 @@ func (l *leader) work(c *Core) {
 	l.planDue(c)
 	l.flush(c)
 	l.tendRound(c)
+	l.tendWatches(c)
 	l.streamTable(c)
 }
 
@@ -121,6 +129,7 @@ func (l *leader) next(c *Core) time.Duration {
 
 // linkDown notes that frames to a member may be lost: its next renewal names how far its table is.
 func (l *leader) linkDown(_ *Core, peer string) {
+	l.watches = slices.DeleteFunc(l.watches, func(w watch) bool { return w.from == peer })
 	for _, s := range l.streams {
 		if s.name == peer {
 			s.known = false

@@ -80,7 +80,7 @@ func (m *member) next(c *Core) time.Duration {
 	}
 	for _, r := range m.requests {
 		next = min(next, r.until)
-		if r.wait == 0 && (!r.sent || r.frame.Kind == requestRead) {
+		if r.wait == 0 && (!r.sent || r.repeats()) {
 			next = min(next, r.at)
 		}
 	}

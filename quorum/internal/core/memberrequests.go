@@ -17,6 +17,9 @@ type request struct {
 	wait  uint64        // a read without a key is over once the table has this index; 0: not known yet
 }
 
+// repeats reports whether a request can be sent again while an answer may be on its way: it changes nothing.
+func (r *request) repeats() bool { return r.frame.Kind == requestRead || r.frame.Kind == requestWatch }
+
 // request begins a request. More than maxRequests at a time are refused.
 func (m *member) request(c *Core, r *request) {
 	if len(m.requests) >= maxRequests || c.birth == 0 {
@@ -57,19 +60,21 @@ func (m *member) requestsDue(c *Core) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(m.requests)) {
 		r := m.requests[id]
-		isRead := r.frame.Kind == requestRead
 		switch {
 		case c.now.Running >= r.until:
 			m.expireRequest(c, r)
-		case c.now.Running < r.at || r.wait > 0 || r.sent && !isRead:
+		case c.now.Running < r.at || r.wait > 0 || r.sent && !r.repeats():
 		case m.leader == "":
 			r.at = c.now.Running + requestEvery
 		default:
 			f := r.frame
 			f.Birth, f.ID = c.birth, r.id
 			r.to, r.sent, r.at = m.leader, true, c.now.Running+far
-			if isRead {
+			switch r.frame.Kind {
+			case requestRead:
 				r.at = c.now.Running + readEvery
+			case requestWatch:
+				r.at = c.now.Running + watchEvery
 			}
 			c.send(r.to, &f)
 		}
@@ -79,7 +84,7 @@ func (m *member) requestsDue(c *Core) {
 // expireRequest ends a request without an answer.
 func (m *member) expireRequest(c *Core, r *request) {
 	code := NoLeader
-	if r.sent && r.frame.Kind != requestRead {
+	if r.sent && !r.repeats() {
 		code = Unknown
 	}
 	m.result(c, Result{ID: r.id, Code: code})
@@ -92,7 +97,7 @@ func (m *member) result(c *Core, r Result) {
 
 // lostRequest follows the break of the stream to the leader: a read is asked again, what became of a write is not known.
 func (m *member) lostRequest(c *Core, r *request) {
-	if r.frame.Kind == requestRead {
+	if r.repeats() {
 		r.sent, r.at = false, c.now.Running+requestEvery
 		return
 	}
@@ -110,7 +115,11 @@ func (m *member) response(c *Core, f *ResponseFrame) {
 		m.releaseSynced(c)
 		return
 	}
-	m.result(c, Result{ID: f.ID, Code: f.Code, Index: f.Index, Value: slices.Clone(f.Value)})
+	out := Result{ID: f.ID, Code: f.Code, Index: f.Index, Value: slices.Clone(f.Value), Changes: slices.Clone(f.Changes), Whole: f.Whole, More: f.More}
+	for i := range out.Changes {
+		out.Changes[i].Value = slices.Clone(out.Changes[i].Value)
+	}
+	m.result(c, out)
 }
 
 // releaseSynced ends the reads that waited for the table.

@@ -58,7 +58,7 @@ func (s *state) apply(index uint64, ops []op) []outcome {
 		before := len(s.table.order)
 		s.table.apply(index, ops)
 		if before > 0 {
-			s.kv.expire(live)
+			s.kv.expire(index, live)
 		}
 		out := make([]outcome, len(ops))
 		for i := range out {

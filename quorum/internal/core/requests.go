@@ -22,6 +22,10 @@ func (c *Core) serveRequest(from string, f *RequestFrame) {
 		l.reads = append(l.reads, read{from, f.ID, f.Key})
 		return
 	}
+	if f.Kind == requestWatch {
+		l.watch(c, from, f)
+		return
+	}
 	if f.Kind >= requestPin {
 		l.direct(c, reply{from, f.ID}, f)
 		return

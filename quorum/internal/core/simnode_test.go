@@ -35,6 +35,7 @@ type simNode struct {
 	steppedAt        time.Duration     // when its wall clock was set last
 	versions         map[string]uint64 // of keys of the map, as last seen
 	requests         map[uint64]*simRequest
+	watch            simWatch
 }
 
 type simKey struct {
@@ -79,6 +80,7 @@ func (n *simNode) start() {
 	n.host.Start()
 	n.clock, n.until, n.leads, n.viewed, n.gone = LeaseClock{}, 0, 0, nil, false
 	n.lastBase, n.paused = 0, 0
+	n.watch = simWatch{}
 	n.stands = map[simKey]bool{}
 	n.works, n.requests = map[simKey]*simWork{}, map[uint64]*simRequest{}
 	cfg := s.cfg

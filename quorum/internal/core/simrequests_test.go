@@ -36,6 +36,7 @@ func (s *simulation) startTraffic() {
 	s.requests = &traffic{}
 	for _, n := range s.nodes {
 		s.nextRequest(n)
+		s.nextWatch(n)
 	}
 }
 
@@ -74,6 +75,10 @@ func (s *simulation) ask(n *simNode) {
 
 // result takes the result of a request.
 func (n *simNode) result(o Result) {
+	if n.watch.id == o.ID {
+		n.watchResult(o)
+		return
+	}
 	r := n.requests[o.ID]
 	if r == nil {
 		n.s.fail("result", "%s: of a request %d that is over", n, o.ID)
@@ -118,6 +123,7 @@ func (s *simulation) endTraffic() {
 	for _, key := range simKeys {
 		s.checkHistory(key)
 	}
+	s.checkWatches()
 }
 
 func (s *simulation) checkHistory(key string) {
