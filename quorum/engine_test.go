@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,18 +64,20 @@ func (q *testQuorum) status(name string) Status {
 	return s
 }
 
-// awaitLeader waits until all of these members know one leader among them, and returns its name.
+// awaitLeader waits until all of these members have a session at one leader, which is one of them, and returns its name.
 func (q *testQuorum) awaitLeader(names ...string) string {
 	q.t.Helper()
 	leader := ""
 	q.Wait(fmt.Sprintf("one leader at %v", names), func() bool {
-		leader = q.status(names[0]).Leader
+		if leader = q.status(names[0]).Leader; !slices.Contains(names, leader) {
+			return false
+		}
 		for _, n := range names {
 			if s := q.status(n); s.Leader != leader || s.Session == 0 {
 				return false
 			}
 		}
-		return leader != ""
+		return true
 	})
 	return leader
 }

@@ -69,7 +69,7 @@ var table = []rule{
 		third: []string{hclog, "golang.org/x/sys/unix"}},
 	{pkg: "quorum/internal/plan"},
 	{pkg: "quorum/internal/core", ours: []string{"quorum/internal/plan"}, // its tests import internal/sim
-		third: []string{"go.etcd.io/raft/v3", "go.etcd.io/raft/v3/*", "google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/proto"}},
+		third: []string{"github.com/tidwall/btree", "go.etcd.io/raft/v3", "go.etcd.io/raft/v3/*", "google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/proto"}},
 	{pkg: "quorum/internal/logdisk", ours: []string{"quorum/internal/core", "internal/disk"},
 		third: []string{"go.etcd.io/raft/v3/raftpb", "google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/proto"}},
 	{pkg: "internal/sim"}, // tests alone import it

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -99,6 +100,7 @@ func (l *leader) planDue(c *Core) {
 		clear(a.churn)
 	}
 	a.forget(c.raft.state.table)
+	l.endAbsences(c)
 	for _, g := range c.raft.state.table.groups {
 		if a.gathers(g, c.now.Running) {
 			a.balanceAt = c.now.Running // look again at the next occasion
@@ -111,19 +113,27 @@ func (l *leader) planDue(c *Core) {
 
 // planGroup plans one group. Package plan identifies members by a hash of their names, so that a restarted one is given what it had.
 func (l *leader) planGroup(c *Core, g *Group) {
-	p := newPlanning(c.raft.state.table, g, l.assign.live)
-	target := plan.Plan(p.current, p.members, g.Copies)
-	limits := plan.Limits{AtOnce: c.cfg.Moves}
+	reserved, until := l.reserved(c, g)
+	l.assign.balanceAt = min(l.assign.balanceAt, until)
+	p := newPlanning(c.raft.state.table, g, l.assign.live, reserved)
+	l.planHandovers(g, &p)
+	if c.mutant.noPins {
+		clear(p.pins)
+	}
+	target := plan.PlanPinned(p.current, p.members, g.Copies, p.pins)
+	limits := plan.Limits{AtOnce: c.cfg.Moves, Asked: slices.Sorted(maps.Keys(p.pins))}
 	for k := range l.assign.revoking {
-		if k.group == g.ID {
-			limits.InFlight = append(limits.InFlight, k.shard)
+		if row, ok := p.rows[k.shard]; ok && k.group == g.ID {
+			limits.InFlight = append(limits.InFlight, row)
 		}
 	}
 	if c.now.Running-l.assign.quietSince >= c.cfg.Quiet {
 		limits.Balance = plan.Churn(len(g.Shards)) - l.assign.churn[g.ID]
 	}
 	for _, m := range plan.Moves(p.current, target, p.members, limits) {
-		l.move(c, g, m, p.sessionsOf(target[m.Shard]))
+		row := p.sessionsOf(target[m.Shard])
+		m.Shard = p.shards[m.Shard]
+		l.move(c, g, m, row)
 	}
 }
 

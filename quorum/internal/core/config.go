@@ -8,15 +8,16 @@ import (
 
 // Bounds on what members can make each other keep.
 const (
-	MaxName     = 255      // bytes of the name of a member, zone, group
-	MaxSessions = 16384    // of all members together
-	MaxGroups   = 1024     // in one quorum
-	MaxShards   = 65536    // of one group
-	MaxCopies   = 7        // of one shard
-	MaxKey      = 512      // bytes of a key of the map
-	MaxValue    = 64 << 10 // bytes of a value of the map
-	MaxMap      = 16 << 20 // bytes of all keys and values of the map
-	MaxEntry    = 96 << 10 // bytes of one entry of the log
+	MaxName     = 255       // bytes of the name of a member, zone, group
+	MaxSessions = 16384     // of all members together
+	MaxGroups   = 1024      // in one quorum
+	MaxShards   = 65536     // of one group
+	MaxCopies   = 7         // of one shard
+	MaxReturn   = time.Hour // of GroupSettings.Return
+	MaxKey      = 512       // bytes of a key of the map
+	MaxValue    = 64 << 10  // bytes of a value of the map
+	MaxMap      = 16 << 20  // bytes of all keys and values of the map
+	MaxEntry    = 96 << 10  // bytes of one entry of the log
 
 	// maxSessionsOfOne bounds the sessions of one member: that of its process, and those of earlier ones which are not over yet.
 	maxSessionsOfOne = 16

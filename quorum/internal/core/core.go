@@ -43,6 +43,7 @@ type mutants struct {
 	earlyRelease bool // a release is reported before the function returned
 	ackEarly     bool // votes and acknowledgements are sent before they are durable
 	oldSnapshot  bool // snapshots are from before a newcomer joined
+	noPins       bool // shards are planned without their pins
 	twoChanges   bool // a change of voters begins before the last one ended
 }
 
@@ -114,8 +115,16 @@ func (c *Core) handle(in Input) {
 		c.member.drain(c)
 	case Read:
 		c.member.request(c, &request{id: in.ID, frame: RequestFrame{Kind: requestRead, Key: in.Key}, until: c.now.Running + in.Timeout})
+	case Watch:
+		c.member.request(c, &request{id: in.ID, frame: RequestFrame{Kind: requestWatch, Key: in.Prefix, Prev: in.Since, After: in.After}, until: c.now.Running + in.Timeout})
 	case Write:
 		c.member.write(c, in)
+	case Pin:
+		c.member.direct(c, in.ID, in.Timeout, RequestFrame{Kind: requestPin, Group: in.Group, Shard: in.Shard, Member: in.Member})
+	case Move:
+		c.member.direct(c, in.ID, in.Timeout, RequestFrame{Kind: requestMove, Group: in.Group, Shard: in.Shard, Member: in.Member})
+	case Exclude:
+		c.member.direct(c, in.ID, in.Timeout, RequestFrame{Kind: requestExclude, Group: in.Group, Member: in.Member, Undo: in.Undo})
 	case Transfer:
 		c.transfer(in.To)
 	}

@@ -18,13 +18,16 @@ func frames() []Frame {
 		&RaftFrame{Birth: 1, Message: &pb.Message{Type: pb.MsgApp.Enum(), To: new(uint64(2)), From: new(uint64(3)), Term: new(uint64(4)),
 			Entries: []*pb.Entry{{Index: new(uint64(9)), Term: new(uint64(4)), Data: []byte("x")}}}},
 		&RenewFrame{Birth: 1, Session: 2, Nonce: 3, Sent: 4, Zone: "a", Replaces: 5, Table: 6, Drain: true, End: true,
-			Serves:   []GroupSettings{{Name: "orders", Shards: 8, Level: Fenced, Copies: 2, Weight: 3}, {Name: "b"}},
+			Serves:   []GroupSettings{{Name: "orders", Shards: 8, Level: Fenced, Copies: 2, Weight: 3, Return: time.Minute}, {Name: "b"}},
 			Releases: []Hold{{1, 0, 7}, {2, 65535, 1 << 63}}},
 		&RenewedFrame{Birth: 1, Term: 2, Session: 3, Nonce: 4, Sent: 5, Gone: true},
 		&RevokeFrame{Birth: 1, Session: 2, Holds: []Hold{{3, 4, 5}}},
 		&TableFrame{Birth: 1, Term: 2, Prev: 3, Last: 4, Entries: []TableEntry{{4, []byte{1}}}},
 		&TableFrame{Birth: 1, Term: 2, Last: 4, Whole: []byte{1, 2}},
 		&RequestFrame{Birth: 1, ID: 2, Kind: requestPut, Key: "k", Value: []byte("v"), Prev: 3, Session: 4},
+		&RequestFrame{Birth: 1, ID: 2, Kind: requestExclude, Group: "orders", Shard: 7, Member: "n1", Undo: true},
+		&RequestFrame{Birth: 1, ID: 2, Kind: requestWatch, Key: "a/", Prev: 3, After: "a/b"},
+		&ResponseFrame{Birth: 1, ID: 2, Index: 3, Whole: true, More: true, Changes: []MapChange{{Key: "k", Value: []byte("v"), Index: 3}, {Key: "l", Index: 2, Deleted: true}}},
 		&ResponseFrame{Birth: 1, ID: 2, Code: Conflict, Index: 3, Value: []byte("v"), At: 4},
 		&NotLeaderFrame{Birth: 1, Term: 2, Leader: "n1", ID: 3},
 	}
@@ -69,7 +72,7 @@ func TestFramesThatAreCutOffAreErrorsAndNeverPanic(t *testing.T) {
 func TestEntriesSurviveTheirEncoding(t *testing.T) {
 	ops := []op{
 		{kind: opOpen, name: "n", zone: "z", nonce: 1<<64 - 1, session: 3},
-		{kind: opServe, session: 1, name: "g", weight: 2, shards: 3, level: 1, copies: 2},
+		{kind: opServe, session: 1, name: "g", weight: 2, shards: 3, level: 1, copies: 2, returns: 9},
 		{kind: opStandby, group: 1, shard: 2, standby: []uint64{4, 5}},
 		{kind: opPut, key: "k", value: []byte("v"), token: 9, session: 1},
 	}
@@ -84,6 +87,7 @@ func TestValuesBeyondTheirBoundsAreRefusedByTheDecoder(t *testing.T) {
 		"a value":    AppendFrame(nil, &RequestFrame{Birth: 1, Kind: requestPut, Key: "k", Value: make([]byte, MaxValue+1)}),
 		"a key":      AppendFrame(nil, &RequestFrame{Birth: 1, Kind: requestPut, Key: string(make([]byte, MaxKey+1))}),
 		"a kind":     AppendFrame(nil, &RequestFrame{Birth: 1, Kind: 99}),
+		"a change":   AppendFrame(nil, &ResponseFrame{Birth: 1, Changes: []MapChange{{Key: string(make([]byte, MaxKey+1))}}}),
 		"a weight":   AppendFrame(nil, &RenewFrame{Serves: []GroupSettings{{Weight: 1 << 30}}}),
 		"shards":     AppendFrame(nil, &RevokeFrame{Holds: []Hold{{1, MaxShards, 1}}}),
 		"many":       AppendFrame(nil, &RevokeFrame{Holds: make([]Hold, maxHolds+1)}),

@@ -63,15 +63,20 @@ type (
 		Entries    []TableEntry
 	}
 
-	// RequestFrame is a request on the map.
+	// RequestFrame is a request on the map, or of an operator on a shard.
 	RequestFrame struct {
 		Birth   Birth
 		ID      uint64
-		Kind    uint8 // requestRead, requestPut or requestDelete
+		Kind    uint8 // requestRead …
 		Key     string
 		Value   []byte
 		Prev    uint64
 		Session uint64
+		Group   string
+		Shard   int
+		Member  string
+		Undo    bool
+		After   string
 	}
 
 	// ResponseFrame answers a RequestFrame.
@@ -82,6 +87,9 @@ type (
 		Index uint64
 		Value []byte
 		At    uint64 // of a read: the index up to which everything was applied
+		// of a watch: see Result
+		Changes     []MapChange
+		Whole, More bool
 	}
 
 	// NotLeaderFrame answers what only a leader can do. Leader is the name of the leader that the sender follows, or "".
@@ -98,6 +106,11 @@ const (
 	requestRead = iota + 1
 	requestPut
 	requestDelete
+	requestPin
+	requestMove
+	requestExclude
+
+	requestWatch = 32
 )
 
 // Hold names a shard that is held under a token.

@@ -41,10 +41,13 @@ func AppendFrame(b []byte, f Frame) []byte {
 		return appendMessage(b, frameTable, f.append(nil))
 	case *RequestFrame:
 		m := appendNumbers(nil, uint64(f.Birth), f.ID, uint64(f.Kind), f.Prev, f.Session)
-		return appendMessage(b, frameRequest, appendText(appendText(m, 6, f.Key), 7, f.Value))
+		m = appendText(appendText(m, 6, f.Key), 7, f.Value)
+		m = appendText(appendNumber(appendText(m, 8, f.Group), 9, uint64(f.Shard)), 10, f.Member)
+		return appendMessage(b, frameRequest, appendText(appendBool(m, 11, f.Undo), 12, f.After))
 	case *ResponseFrame:
 		m := appendNumbers(nil, uint64(f.Birth), f.ID, uint64(f.Code), f.Index, f.At)
-		return appendMessage(b, frameResponse, appendText(m, 6, f.Value))
+		m = appendBool(appendBool(appendText(m, 6, f.Value), 7, f.Whole), 8, f.More)
+		return appendMessage(b, frameResponse, appendChanges(m, 9, f.Changes))
 	case *NotLeaderFrame:
 		m := appendNumbers(nil, uint64(f.Birth), f.Term, f.ID)
 		return appendMessage(b, frameNotLeader, appendText(m, 4, f.Leader))
@@ -131,24 +134,51 @@ func parseRaft(b []byte) (Frame, error) {
 
 func parseRequest(b []byte) (Frame, error) {
 	f := &RequestFrame{}
-	var kind uint64
+	var kind, shard uint64
 	err := parseInto(b, []*uint64{(*uint64)(&f.Birth), &f.ID, &kind, &f.Prev, &f.Session}, func(v field) error {
-		if v.num == 6 {
+		switch v.num {
+		case 6:
 			return v.text(&f.Key, MaxKey)
+		case 7:
+			return v.bytes(&f.Value, MaxValue)
+		case 8:
+			return v.text(&f.Group, MaxName)
+		case 9:
+			return v.number(&shard)
+		case 10:
+			return v.text(&f.Member, MaxName)
+		case 11:
+			return v.bool(&f.Undo)
+		case 12:
+			return v.text(&f.After, MaxKey)
 		}
-		return v.bytes(&f.Value, MaxValue)
+		return nil
 	})
-	if err == nil && (kind < requestRead || kind > requestDelete) {
-		return nil, fmt.Errorf("%w: a request of kind %d", errFormat, kind)
+	if err == nil && (kind < requestRead || kind > requestExclude && kind != requestWatch || shard >= MaxShards) {
+		return nil, fmt.Errorf("%w: a request of kind %d on shard %d", errFormat, kind, shard)
 	}
-	f.Kind = uint8(kind)
+	f.Kind, f.Shard = uint8(kind), int(shard)
 	return f, err
 }
 
 func parseResponse(b []byte) (Frame, error) {
 	f := &ResponseFrame{}
 	var code uint64
-	err := parseInto(b, []*uint64{(*uint64)(&f.Birth), &f.ID, &code, &f.Index, &f.At}, func(v field) error { return v.bytes(&f.Value, MaxValue) })
-	f.Code = Code(min(code, uint64(Unknown)))
+	err := parseInto(b, []*uint64{(*uint64)(&f.Birth), &f.ID, &code, &f.Index, &f.At}, func(v field) error {
+		switch v.num {
+		case 6:
+			return v.bytes(&f.Value, MaxValue)
+		case 7:
+			return v.bool(&f.Whole)
+		case 8:
+			return v.bool(&f.More)
+		case 9:
+			return parseMapChange(v, &f.Changes)
+		}
+		return nil
+	})
+	if f.Code = Code(code); code > uint64(Pinned) {
+		f.Code = Unknown
+	}
 	return f, err
 }

@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -12,7 +13,7 @@ func (f *RenewFrame) append(b []byte) []byte {
 	b = appendText(b, 9, f.Zone)
 	for _, g := range f.Serves {
 		m := appendNumbers(nil, uint64(g.Shards), uint64(g.Level), uint64(g.Copies), uint64(g.Weight))
-		b = appendMessage(b, 10, appendText(m, 5, g.Name))
+		b = appendMessage(b, 10, appendNumber(appendText(m, 5, g.Name), 6, uint64(g.Return)))
 	}
 	return appendHolds(b, 11, f.Releases)
 }
@@ -42,11 +43,20 @@ func parseServe(v field, to *[]GroupSettings) error {
 		return err
 	}
 	var g GroupSettings
-	var shards, level, copies, weight uint64
-	err := parseInto(raw, []*uint64{&shards, &level, &copies, &weight}, func(v field) error { return v.text(&g.Name, MaxName) })
-	if err == nil && (len(*to) >= MaxGroups || shards > MaxShards || level > uint64(Fenced) || copies > MaxCopies || weight > 1<<20) {
+	var shards, level, copies, weight, returns uint64
+	err := parseInto(raw, []*uint64{&shards, &level, &copies, &weight}, func(v field) error {
+		switch v.num {
+		case 5:
+			return v.text(&g.Name, MaxName)
+		case 6:
+			return v.number(&returns)
+		}
+		return nil
+	})
+	if err == nil && (len(*to) >= MaxGroups || shards > MaxShards || level > uint64(Fenced) || copies > MaxCopies || returns > uint64(MaxReturn) || weight > 1<<20) {
 		err = fmt.Errorf("%w: settings of group %q", errFormat, g.Name)
 	}
+	g.Return = time.Duration(returns)
 	g.Shards, g.Level, g.Copies, g.Weight = int(shards), Level(level), int(copies), int(weight)
 	*to = append(*to, g)
 	return err
@@ -109,5 +119,34 @@ func parseTableEntry(v field, to *[]TableEntry) error {
 		err = fmt.Errorf("%w: more than %d entries", errFormat, maxStream)
 	}
 	*to = append(*to, e)
+	return err
+}
+
+func appendChanges(b []byte, num protowire.Number, changes []MapChange) []byte {
+	for _, c := range changes {
+		m := appendText(appendNumber(nil, 1, c.Index), 2, c.Key)
+		b = appendMessage(b, num, appendBool(appendText(m, 3, c.Value), 4, c.Deleted))
+	}
+	return b
+}
+
+func parseMapChange(v field, to *[]MapChange) error {
+	var raw []byte
+	if err := v.bytes(&raw, MaxKey+MaxValue+64); err != nil {
+		return err
+	}
+	var c MapChange
+	err := parseInto(raw, []*uint64{&c.Index}, func(v field) error {
+		switch v.num {
+		case 2:
+			return v.text(&c.Key, MaxKey)
+		case 3:
+			return v.bytes(&c.Value, MaxValue)
+		case 4:
+			return v.bool(&c.Deleted)
+		}
+		return nil
+	})
+	*to = append(*to, c)
 	return err
 }

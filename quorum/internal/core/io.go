@@ -55,6 +55,18 @@ type (
 		Timeout time.Duration
 	}
 
+	// Watch asks for what changed in the map, of keys with a prefix, after an index, and waits until there is something; [NoLeader] at the timeout
+	// means that there was nothing. A [Result] follows with Changes, up to and with its Index, from where the next Watch goes on. With Since 0, or
+	// an index that the leader remembers no more, the result is Whole: all keys, in their order. If there are More, the next
+	// Watch names the last one in After, and after the last page it goes on from the index of the first one.
+	Watch struct {
+		ID      uint64 // chosen by the shell, never used again
+		Prefix  string
+		Since   uint64
+		After   string
+		Timeout time.Duration
+	}
+
 	// Write writes or deletes a key of the map, if the key was last written at Prev (0: is not there). A [Result] follows.
 	Write struct {
 		ID      uint64
@@ -63,6 +75,36 @@ type (
 		Prev    uint64
 		Delete  bool
 		Session bool // the key goes when this member's session ends
+		Timeout time.Duration
+	}
+
+	// Pin fixes a shard to a member, until it is pinned to another one or, with no Member, to none. While the member takes no part in
+	// the group the shard goes elsewhere; once it does, the shard is handed over to it. A [Result] follows when the log has it.
+	Pin struct {
+		ID      uint64 // chosen by the shell, never used again
+		Group   string
+		Shard   int
+		Member  string
+		Timeout time.Duration
+	}
+
+	// Move hands a shard to a member now, and leaves it to the balance from then on. A [Result] follows when the member holds it, or cannot
+	// any more; [Unknown] means that the hand-over may still happen.
+	Move struct {
+		ID      uint64
+		Group   string
+		Shard   int
+		Member  string
+		Timeout time.Duration
+	}
+
+	// Exclude frees a member, by name, of all shards of a group, and of its restarts too, until Undo. A [Result] follows when the log has it;
+	// [Core.Status] shows how many shards the member still holds. A member that frees itself uses [Serve] with Weight 0, or [Drain].
+	Exclude struct {
+		ID      uint64
+		Group   string
+		Member  string
+		Undo    bool
 		Timeout time.Duration
 	}
 
@@ -80,7 +122,11 @@ func (Serve) input()     {}
 func (Stopped) input()   {}
 func (Drain) input()     {}
 func (Read) input()      {}
+func (Watch) input()     {}
 func (Write) input()     {}
+func (Pin) input()       {}
+func (Move) input()      {}
+func (Exclude) input()   {}
 func (Transfer) input()  {}
 
 // Voter is a member as a voter of the log.
@@ -107,6 +153,9 @@ type GroupSettings struct {
 	Level  Level
 	Copies int
 	Weight int
+	// Return is how long after its last renewal a member's shards wait for its return before they go to others: 0 to MaxReturn. Like the
+	// number of shards it is that of the group's first entry.
+	Return time.Duration
 }
 
 // Output is what a shell has to do, in order: the set is closed.
@@ -148,6 +197,14 @@ type (
 		Lost  bool // the lease is over: it must not act any more
 	}
 
+	// Standby reports that the member is to hold a shard next (On), so that its program can prepare for it, or no longer. The right to act
+	// comes with [Start] alone, which ends the standby without another report.
+	Standby struct {
+		Group string
+		Shard int
+		On    bool
+	}
+
 	// Lease reports until which reading of Now.Lease this member may act on what it holds.
 	Lease struct {
 		Session uint64
@@ -172,12 +229,15 @@ type (
 	// Drained reports that the member holds nothing and that its session has ended.
 	Drained struct{}
 
-	// Result answers a [Read] or [Write]. Index is that of the key's last write, 0 if it is not there.
+	// Result answers a request. Index is that of the key's last write, 0 if it is not there; of requests on shards the entry's in the log.
 	Result struct {
 		ID    uint64
 		Code  Code
 		Index uint64
 		Value []byte
+
+		Changes     []MapChange // of a Watch
+		Whole, More bool
 	}
 
 	// Rejected reports that something a peer sent broke a limit or a rule and was dropped.
@@ -197,6 +257,7 @@ func (Send) output()       {}
 func (Persist) output()    {}
 func (Start) output()      {}
 func (Stop) output()       {}
+func (Standby) output()    {}
 func (Lease) output()      {}
 func (Lost) output()       {}
 func (Leading) output()    {}

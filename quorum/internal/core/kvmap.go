@@ -3,9 +3,11 @@ package core
 import (
 	"maps"
 	"slices"
+
+	"github.com/tidwall/btree"
 )
 
-// Code is how a request on the map ended.
+// Code is how a request ended.
 type Code uint8
 
 const (
@@ -13,7 +15,7 @@ const (
 	OK Code = iota
 	// Conflict: the key was last written at another index than the request named. Nothing was changed.
 	Conflict
-	// Full: the key, the value or the map would be larger than allowed. Nothing was changed.
+	// Full: the key, the value, the map or a list of the table would be larger than allowed. Nothing was changed.
 	Full
 	// NoSession: the key was to live as long as a session that has ended. Nothing was changed.
 	NoSession
@@ -21,6 +23,10 @@ const (
 	NoLeader
 	// Unknown: a leader took the request and did not answer. It may or may not take effect, now or later.
 	Unknown
+	// NotFound: there is no such group, shard or member, or the member does not take part in the group. Nothing was changed.
+	NotFound
+	// Pinned: the shard is pinned to another member. Nothing was changed.
+	Pinned
 )
 
 // item is one key of the map.
@@ -35,6 +41,10 @@ type kvMap struct {
 	items map[string]*item
 	owned map[uint64]map[string]struct{} // keys by session
 	bytes int
+
+	order   btree.Set[string] // of the keys
+	history mapHistory
+	version uint64 // counts changes
 }
 
 func newMap() *kvMap {
@@ -58,7 +68,10 @@ func (m *kvMap) apply(index uint64, o *op, live func(session uint64) bool) outco
 	case at != o.token:
 		return outcome{Conflict, at}
 	case o.kind == opDelete:
-		m.remove(o.key)
+		if present {
+			m.remove(o.key)
+			m.note(index, o.key)
+		}
 		return outcome{OK, 0}
 	case o.kind != opPut || o.key == "":
 		return outcome{Full, at}
@@ -73,12 +86,14 @@ func (m *kvMap) apply(index uint64, o *op, live func(session uint64) bool) outco
 		return outcome{Full, at}
 	}
 	m.put(o.key, &item{value: slices.Clone(o.value), index: index, session: o.session})
+	m.note(index, o.key)
 	return outcome{OK, index}
 }
 
 func (m *kvMap) put(key string, it *item) {
 	m.remove(key)
 	m.items[key] = it
+	m.order.Insert(key)
 	m.bytes += len(key) + len(it.value)
 	if it.session != 0 {
 		if m.owned[it.session] == nil {
@@ -94,6 +109,7 @@ func (m *kvMap) remove(key string) {
 		return
 	}
 	delete(m.items, key)
+	m.order.Delete(key)
 	m.bytes -= len(key) + len(it.value)
 	if keys := m.owned[it.session]; keys != nil {
 		delete(keys, key)
@@ -103,17 +119,25 @@ func (m *kvMap) remove(key string) {
 	}
 }
 
+// note takes a change down for watches.
+func (m *kvMap) note(index uint64, key string) {
+	m.version++
+	m.history.note(index, key)
+}
+
 // expire deletes the keys of sessions that have ended.
-func (m *kvMap) expire(live func(session uint64) bool) {
-	for session, keys := range m.owned {
+func (m *kvMap) expire(index uint64, live func(session uint64) bool) {
+	for _, session := range slices.Sorted(maps.Keys(m.owned)) {
+		keys := m.owned[session]
 		if live(session) {
 			continue
 		}
-		for key := range keys {
+		for _, key := range slices.Sorted(maps.Keys(keys)) {
 			m.remove(key)
+			m.note(index, key)
 		}
 	}
 }
 
 // keys returns the keys in order.
-func (m *kvMap) keys() []string { return slices.Sorted(maps.Keys(m.items)) }
+func (m *kvMap) keys() []string { return m.order.Keys() }

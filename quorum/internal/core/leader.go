@@ -1,6 +1,8 @@
 package core
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"go.etcd.io/raft/v3"
@@ -21,23 +23,30 @@ type leader struct {
 	heard  map[uint64]time.Duration // when the last renewal of a session came
 	ending map[uint64]bool          // sessions that it decided to end: no renewal of theirs is answered any more
 
-	table     []op // to be proposed
-	writes    []write
-	proposals []proposal // in the log and not applied, in its order
-	proposed  map[opKey]bool
+	table      []op // to be proposed
+	writes     []write
+	directives []write    // of operators, on the table
+	proposals  []proposal // in the log and not applied, in its order
+	proposed   map[opKey]bool
 
 	renewals []renewal // that wait for a round
 	reads    []read
 	round    round
 
+	watches   []watch
+	mapSeen   uint64 // the version of the map at which they were last answered
+	watchesAt time.Duration
+
 	streams map[uint64]*tableStream
 	stale   bool // some stream may be behind
 	assign  assigner
-	dirty   bool // what the assignment depends on has changed
+	moving  map[shardKey]*handover
+	absent  map[string]*absence // by the name of the member
+	dirty   bool                // what the assignment depends on has changed
 
-	expireAt, votersAt, changeUntil time.Duration
-	snapshots                       map[uint64]time.Duration // since when a voter's snapshot is not acknowledged
-	lostSnapshots                   []uint64
+	expireAt, votersAt, changeUntil, movingAt time.Duration
+	snapshots                                 map[uint64]time.Duration // since when a voter's snapshot is not acknowledged
+	lostSnapshots                             []uint64
 }
 
 // leadershipChanged follows raft: this voter leads, ceased to, or follows another voter.
@@ -66,7 +75,7 @@ func (c *Core) leadershipChanged() {
 }
 
 func newLeader(term uint64, now time.Duration) *leader {
-	return &leader{term: term, since: now, heard: map[uint64]time.Duration{}, ending: map[uint64]bool{}, proposed: map[opKey]bool{},
+	return &leader{term: term, since: now, heard: map[uint64]time.Duration{}, ending: map[uint64]bool{}, proposed: map[opKey]bool{}, moving: map[shardKey]*handover{}, absent: map[string]*absence{},
 		streams: map[uint64]*tableStream{}, snapshots: map[uint64]time.Duration{}, assign: newAssigner(), dirty: true, stale: true}
 }
 
@@ -77,11 +86,18 @@ func (l *leader) end(c *Core) {
 			c.send(r.to, &ResponseFrame{Birth: c.birth, ID: r.id, Code: Unknown})
 		}
 	}
-	for _, w := range l.writes {
+	for _, k := range slices.SortedFunc(maps.Keys(l.moving), compareShards) {
+		r := l.moving[k].reply
+		c.send(r.to, &ResponseFrame{Birth: c.birth, ID: r.id, Code: Unknown})
+	}
+	for _, w := range append(l.directives, l.writes...) {
 		c.refuse(w.reply.to, w.reply.id)
 	}
 	for _, r := range append(l.reads, l.round.reads...) {
 		c.refuse(r.from, r.id)
+	}
+	for _, w := range l.watches {
+		c.refuse(w.from, w.id)
 	}
 }
 
@@ -95,9 +111,11 @@ func (l *leader) work(c *Core) {
 		l.expire(c)
 	}
 	l.tendVoters(c)
+	l.endHandovers(c)
 	l.planDue(c)
 	l.flush(c)
 	l.tendRound(c)
+	l.tendWatches(c)
 	l.streamTable(c)
 }
 
@@ -111,6 +129,7 @@ func (l *leader) next(c *Core) time.Duration {
 
 // linkDown notes that frames to a member may be lost: its next renewal names how far its table is.
 func (l *leader) linkDown(_ *Core, peer string) {
+	l.watches = slices.DeleteFunc(l.watches, func(w watch) bool { return w.from == peer })
 	for _, s := range l.streams {
 		if s.name == peer {
 			s.known = false

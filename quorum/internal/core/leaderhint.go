@@ -38,7 +38,7 @@ func (m *member) follow(c *Core, leader string, term uint64) {
 	m.leader, m.term, m.failures = leader, term, 0
 	m.soon(c)
 	for _, r := range m.requests {
-		if !r.sent {
+		if !r.sent || r.repeats() {
 			r.at = c.now.Running
 		}
 	}

@@ -56,6 +56,7 @@ func (m *member) lose(c *Core) {
 			c.emit(Stop{Group: w.group, Shard: k.shard, Token: w.token, Lost: true})
 		}
 	}
+	m.endStandby(c)
 	m.replaces, m.session, m.until = m.session, 0, 0
 	m.nonce = m.rng.Uint64()
 	m.ending = false

@@ -37,8 +37,9 @@ type member struct {
 	serves   map[string]GroupSettings // by name; Weight 0: not any more
 	refused  map[string]bool
 	works    map[shardKey]*work
-	seen     map[shardKey]Token // the greatest token of a shard that was begun or released in this session
-	releases map[shardKey]Token // to be reported until the table has it
+	seen     map[shardKey]Token  // the greatest token of a shard that was begun or released in this session
+	standby  map[shardKey]string // names of groups, by shard that it is to hold next
+	releases map[shardKey]Token  // to be reported until the table has it
 
 	draining bool // all shards are to go
 	ending   bool // they have gone: the session is to end
@@ -48,7 +49,7 @@ type member struct {
 
 func newMember(cfg Config, rng *rand.Rand) member {
 	return member{rng: rng, table: newTable(0), views: newViewBuilder(), nonce: rng.Uint64(), replaces: cfg.Predecessor, serves: map[string]GroupSettings{}, refused: map[string]bool{},
-		works: map[shardKey]*work{}, seen: map[shardKey]Token{}, releases: map[shardKey]Token{}, requests: map[uint64]*request{}}
+		works: map[shardKey]*work{}, seen: map[shardKey]Token{}, standby: map[shardKey]string{}, releases: map[shardKey]Token{}, requests: map[uint64]*request{}}
 }
 
 // work does what is due.
@@ -79,7 +80,7 @@ func (m *member) next(c *Core) time.Duration {
 	}
 	for _, r := range m.requests {
 		next = min(next, r.until)
-		if r.wait == 0 && (!r.sent || r.frame.Kind == requestRead) {
+		if r.wait == 0 && (!r.sent || r.repeats()) {
 			next = min(next, r.at)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// request is a read or write of this member that has no result yet.
+// request is a request of this member that has no result yet.
 type request struct {
 	id    uint64
 	frame RequestFrame
@@ -16,6 +16,9 @@ type request struct {
 	sent  bool          // a leader may have it
 	wait  uint64        // a read without a key is over once the table has this index; 0: not known yet
 }
+
+// repeats reports whether a request can be sent again while an answer may be on its way: it changes nothing.
+func (r *request) repeats() bool { return r.frame.Kind == requestRead || r.frame.Kind == requestWatch }
 
 // request begins a request. More than maxRequests at a time are refused.
 func (m *member) request(c *Core, r *request) {
@@ -41,6 +44,15 @@ func (m *member) write(c *Core, in Write) {
 	m.request(c, &request{id: in.ID, frame: f, until: c.now.Running + in.Timeout})
 }
 
+// direct begins a request of an operator. One that no frame can carry finds nothing.
+func (m *member) direct(c *Core, id uint64, timeout time.Duration, f RequestFrame) {
+	if f.Shard < 0 || f.Shard >= MaxShards || len(f.Group) > MaxName || len(f.Member) > MaxName {
+		c.emit(Result{ID: id, Code: NotFound})
+		return
+	}
+	m.request(c, &request{id: id, frame: f, until: c.now.Running + timeout})
+}
+
 // requestsDue sends requests and ends those that are out of time. A write that a leader may have is never sent twice.
 func (m *member) requestsDue(c *Core) {
 	if len(m.requests) == 0 {
@@ -48,19 +60,21 @@ func (m *member) requestsDue(c *Core) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(m.requests)) {
 		r := m.requests[id]
-		isRead := r.frame.Kind == requestRead
 		switch {
 		case c.now.Running >= r.until:
 			m.expireRequest(c, r)
-		case c.now.Running < r.at || r.wait > 0 || r.sent && !isRead:
+		case c.now.Running < r.at || r.wait > 0 || r.sent && !r.repeats():
 		case m.leader == "":
 			r.at = c.now.Running + requestEvery
 		default:
 			f := r.frame
 			f.Birth, f.ID = c.birth, r.id
 			r.to, r.sent, r.at = m.leader, true, c.now.Running+far
-			if isRead {
+			switch r.frame.Kind {
+			case requestRead:
 				r.at = c.now.Running + readEvery
+			case requestWatch:
+				r.at = c.now.Running + watchEvery
 			}
 			c.send(r.to, &f)
 		}
@@ -70,7 +84,7 @@ func (m *member) requestsDue(c *Core) {
 // expireRequest ends a request without an answer.
 func (m *member) expireRequest(c *Core, r *request) {
 	code := NoLeader
-	if r.sent && r.frame.Kind != requestRead {
+	if r.sent && !r.repeats() {
 		code = Unknown
 	}
 	m.result(c, Result{ID: r.id, Code: code})
@@ -83,7 +97,7 @@ func (m *member) result(c *Core, r Result) {
 
 // lostRequest follows the break of the stream to the leader: a read is asked again, what became of a write is not known.
 func (m *member) lostRequest(c *Core, r *request) {
-	if r.frame.Kind == requestRead {
+	if r.repeats() {
 		r.sent, r.at = false, c.now.Running+requestEvery
 		return
 	}
@@ -101,7 +115,11 @@ func (m *member) response(c *Core, f *ResponseFrame) {
 		m.releaseSynced(c)
 		return
 	}
-	m.result(c, Result{ID: f.ID, Code: f.Code, Index: f.Index, Value: slices.Clone(f.Value)})
+	out := Result{ID: f.ID, Code: f.Code, Index: f.Index, Value: slices.Clone(f.Value), Changes: slices.Clone(f.Changes), Whole: f.Whole, More: f.More}
+	for i := range out.Changes {
+		out.Changes[i].Value = slices.Clone(out.Changes[i].Value)
+	}
+	m.result(c, out)
 }
 
 // releaseSynced ends the reads that waited for the table.

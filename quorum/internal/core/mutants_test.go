@@ -20,6 +20,7 @@ func TestEveryMutantIsFound(t *testing.T) {
 		{"a voter keeps its identity when its disk is lost", 400, func(s *schedule) { s.keepID = true }},
 		{"snapshots are from before a newcomer joined", 100, func(s *schedule) { s.mutant.oldSnapshot = true }},
 		{"votes and acknowledgements are sent before they are durable", 100, func(s *schedule) { s.mutant.ackEarly = true; s.losePower() }},
+		{"shards are planned without their pins", 20, func(s *schedule) { s.mutant.noPins = true }},
 		{"a change of voters begins before the last one ended", 100, func(s *schedule) { s.mutant.twoChanges = true }},
 	} {
 		t.Run(m.name, func(t *testing.T) {

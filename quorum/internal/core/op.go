@@ -9,12 +9,14 @@ const (
 	opOpen    opKind = iota + 1 // a session begins: name, nonce, zone; session is the one it replaces, if any
 	opEnd                       // a session ends: session
 	opDrain                     // a session is to be freed of shards: session
-	opServe                     // a session takes part in a group, which is made if there is none: session, name, weight, shards, level, copies
+	opServe                     // a session takes part in a group, which is made if there is none: session, name, weight, shards, level, copies, returns
 	opRetire                    // a session takes part in a group no longer, and ends its holds as they are released: session, group
 	opGrant                     // group, shard, session, token: the last one of the shard
 	opRelease                   // group, shard, token
 	opMove                      // of a fenced shard, without a release: group, shard, session, token: the last one
 	opStandby                   // group, shard, standby
+	opPin                       // a shard belongs to a member until it is pinned again: group, shard, name; without a name to none
+	opExclude                   // a member is to hold nothing of a group, or with weight 1 is not excluded any more: group, name, weight
 
 	opPut    opKind = 32 // of the map: key, value, token: the index of the last write, session: whose end deletes it
 	opDelete opKind = 33 // of the map: key, token
@@ -40,6 +42,7 @@ type op struct {
 	standby []uint64
 	key     string
 	value   []byte
+	returns uint64 // GroupSettings.Return
 }
 
 // numbers lists the fields of type uint64 in the order of their field numbers, from 1.
@@ -54,6 +57,7 @@ const (
 	fieldStandby = 13
 	fieldKey     = 14
 	fieldValue   = 15
+	fieldReturn  = 16
 )
 
 func (o *op) append(b []byte) []byte {
@@ -66,7 +70,8 @@ func (o *op) append(b []byte) []byte {
 		b = appendNumber(b, fieldStandby, s)
 	}
 	b = appendText(b, fieldKey, o.key)
-	return appendText(b, fieldValue, o.value)
+	b = appendText(b, fieldValue, o.value)
+	return appendNumber(b, fieldReturn, o.returns)
 }
 
 func parseOp(b []byte) (op, error) {
@@ -86,6 +91,8 @@ func parseOp(b []byte) (op, error) {
 			return f.text(&o.key, MaxKey)
 		case f.num == fieldValue:
 			return f.bytes(&o.value, MaxValue)
+		case f.num == fieldReturn:
+			return f.number(&o.returns)
 		}
 		return nil
 	})

@@ -7,10 +7,13 @@ import (
 	"github.com/goconvoke/convoke/quorum/internal/plan"
 )
 
-// planning is a group as package plan sees it.
+// planning is a group as package plan sees it: a table of those shards that are to be planned.
 type planning struct {
 	members  []plan.Member
+	shards   []int       // of the group, by row of the table
+	rows     map[int]int // rows of the table, by shard
 	current  [][]uint64
+	pins     map[int]uint64    // by row, of members and of hand-overs that an operator asked for
 	sessions map[uint64]uint64 // by the hash of the member's name
 }
 
@@ -21,8 +24,9 @@ func nameHash(name string) uint64 {
 	return max(h.Sum64(), 1)
 }
 
-func newPlanning(t *Table, g *Group, live []uint64) planning {
-	p := planning{sessions: map[uint64]uint64{}}
+// newPlanning returns the planning of a group, the shards reserved left out.
+func newPlanning(t *Table, g *Group, live []uint64, reserved map[int]struct{}) planning {
+	p := planning{sessions: map[uint64]uint64{}, pins: make(map[int]uint64, len(g.pins)), rows: make(map[int]int, len(g.Shards))}
 	ids := map[uint64]uint64{} // by session
 	for _, m := range g.Members {
 		s := t.sessions[m.Session]
@@ -31,13 +35,26 @@ func newPlanning(t *Table, g *Group, live []uint64) planning {
 		}
 		id := nameHash(s.Name)
 		ids[m.Session], p.sessions[id] = id, m.Session
-		p.members = append(p.members, plan.Member{ID: id, Zone: s.Zone, Weight: m.Weight, Drain: s.Draining})
+		p.members = append(p.members, plan.Member{ID: id, Zone: s.Zone, Weight: m.Weight, Drain: s.Draining || g.excludes(s.Name)})
 	}
-	p.current = make([][]uint64, len(g.Shards))
 	for i, s := range g.Shards {
-		p.current[i] = rowOf(ids, s)
+		if _, left := reserved[i]; !left {
+			p.rows[i] = len(p.shards)
+			p.shards = append(p.shards, i)
+			p.current = append(p.current, rowOf(ids, s))
+		}
+	}
+	for shard, name := range g.pins {
+		p.pin(shard, name)
 	}
 	return p
+}
+
+// pin has a plan give a shard to a member.
+func (p *planning) pin(shard int, name string) {
+	if row, ok := p.rows[shard]; ok {
+		p.pins[row] = nameHash(name)
+	}
 }
 
 // rowOf returns the row of a shard: its holder, or 0 in its place if that is not live, and its standbys.

@@ -8,7 +8,7 @@ import (
 // applied in the order of its proposals, and none needs a name.
 type proposal struct {
 	ops     []op
-	replies []reply // by operation; only for those of the map
+	replies []reply // by operation; only for those that a member asked for
 }
 
 // opKey names an operation of the table that must not be proposed twice at a time.
@@ -43,6 +43,10 @@ func (l *leader) flush(c *Core) {
 		l.propose(c, proposal{ops: l.table[:n:n]})
 		l.table = l.table[n:]
 	}
+	for _, d := range l.directives {
+		l.propose(c, proposal{ops: []op{d.op}, replies: []reply{d.reply}})
+	}
+	l.directives = nil
 	for len(l.writes) > 0 {
 		var p proposal
 		n, size := 0, 0
@@ -92,6 +96,7 @@ func (l *leader) applied(c *Core, e *pb.Entry, ops []op, results []outcome) {
 	}
 	if len(ops) > 0 && !ops[0].kind.ofMap() {
 		l.dirty, l.stale = true, true
+		l.handedOver(c)
 	}
 	switch {
 	case e.GetTerm() != l.term:

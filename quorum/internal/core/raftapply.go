@@ -38,6 +38,9 @@ func (c *Core) applyNormal(e *pb.Entry) {
 	if err != nil {
 		ops = nil
 	}
+	if c.lead != nil {
+		c.lead.noteAbsences(c, ops)
+	}
 	results := s.apply(e.GetIndex(), ops)
 	s.table.takeTouched() // for members, not for the leader
 	if c.lead != nil {
@@ -55,9 +58,13 @@ func (s *state) apply(index uint64, ops []op) []outcome {
 		before := len(s.table.order)
 		s.table.apply(index, ops)
 		if before > 0 {
-			s.kv.expire(live)
+			s.kv.expire(index, live)
 		}
-		return nil
+		out := make([]outcome, len(ops))
+		for i := range out {
+			out[i].index = index
+		}
+		return out
 	}
 	var out []outcome
 	for i := range ops {

@@ -90,7 +90,7 @@ func (l *leader) reportServe(t *Table, s *Session, want GroupSettings) {
 		l.queue(op{kind: opRetire, session: s.ID, group: g.ID})
 	case want.Weight > 0 && (g == nil || g.member(s.ID) < 0 || g.Members[g.member(s.ID)].Weight != want.Weight):
 		l.queue(op{kind: opServe, session: s.ID, name: want.Name, weight: uint64(want.Weight), shards: uint64(want.Shards),
-			level: uint64(want.Level), copies: uint64(want.Copies)})
+			level: uint64(want.Level), copies: uint64(want.Copies), returns: uint64(want.Return)})
 	}
 }
 

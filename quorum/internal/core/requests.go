@@ -11,15 +11,23 @@ type write struct {
 	reply reply
 }
 
-// serveRequest takes a request on the map. Reads wait for a round, writes for the log.
+// serveRequest takes a request. Reads wait for a round, writes for the log.
 func (c *Core) serveRequest(from string, f *RequestFrame) {
 	l := c.lead
-	if l == nil || !l.ready || len(l.reads) >= maxReads || len(l.writes) >= maxWrites {
+	if l == nil || !l.ready || len(l.reads) >= maxReads || len(l.writes)+len(l.directives) >= maxWrites {
 		c.refuse(from, f.ID)
 		return
 	}
 	if f.Kind == requestRead {
 		l.reads = append(l.reads, read{from, f.ID, f.Key})
+		return
+	}
+	if f.Kind == requestWatch {
+		l.watch(c, from, f)
+		return
+	}
+	if f.Kind >= requestPin {
+		l.direct(c, reply{from, f.ID}, f)
 		return
 	}
 	o := op{kind: opPut, key: f.Key, value: f.Value, token: f.Prev, session: f.Session}

@@ -11,10 +11,11 @@ import (
 // schedule is a random course of faults against a quorum.
 type schedule struct {
 	*simulation
-	rng    *rand.Rand
-	faults int
-	power  bool          // faults are losses of power: some members at once, which come back with their disks
-	healed time.Duration // from the last fault until all shards were held
+	rng      *rand.Rand
+	faults   int
+	operator bool          // pins, moves and exclusions on the way
+	power    bool          // faults are losses of power: some members at once, which come back with their disks
+	healed   time.Duration // from the last fault until all shards were held
 }
 
 // newSchedule draws the circumstances of a seed.
@@ -31,9 +32,13 @@ func newSchedule(seed uint64) *schedule {
 	s.predecessors = rng.IntN(2) == 0
 	s.encode = seed%8 == 0
 	s.traffic = rng.IntN(2) == 0
+	s.operator = rng.IntN(2) == 0
 	s.groups = append(s.groups, GroupSettings{Name: "leader", Shards: 1, Copies: 1, Weight: 1})
 	if rng.IntN(3) == 0 {
 		s.groups[0].Copies = 2
+	}
+	if rng.IntN(4) == 0 {
+		s.groups[0].Return = time.Duration(rng.IntN(6)) * time.Second
 	}
 	if rng.IntN(3) == 0 {
 		s.groups = append(s.groups, GroupSettings{Name: "fenced", Shards: 6, Copies: 1, Weight: 1, Level: Fenced})
@@ -60,6 +65,9 @@ func (s *schedule) play() error {
 	s.run(2 * time.Second)
 	for range s.faults {
 		s.fault()
+		if s.operator {
+			s.interfere()
+		}
 		s.run(100*time.Millisecond + time.Duration(s.rng.Int64N(int64(4*time.Second))))
 		if len(s.errs) > 0 {
 			return s.err()
@@ -281,8 +289,14 @@ func (s *schedule) heal() {
 		s.fail("I7", "not all shards are held %v after the last fault", bound)
 	}
 	s.healed = s.w.Now - at
+	if !s.until(bound+5*time.Second, s.directed) {
+		s.fail("I9", "pinned shards are not at their members, or excluded members hold some")
+	}
 	if !s.until(30*time.Second, s.votersFit) {
 		s.fail("I7", "the voters are not whole 30s after the last fault")
+	}
+	if !s.until(5*time.Second, s.standbysKnow) {
+		s.fail("I10", "standbys of the table and those that members were asked to be differ")
 	}
 	if s.traffic {
 		s.endTraffic()

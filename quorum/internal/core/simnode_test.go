@@ -19,12 +19,14 @@ type simNode struct {
 	zone  string
 
 	works  map[simKey]*simWork
+	stands map[simKey]bool // shards that it was asked to prepare for
 	leads  uint64
 	until  time.Duration // of the lease, by Now.Lease
 	tickAt time.Duration // true time of the next tick
 	tick   int
 	slow   time.Duration // how long its functions take to return, at most
 	gone   bool          // drained: its process ends
+	stuck  bool          // its functions do not return
 
 	lastBase, paused time.Duration // for the clock that stands still
 	viewed           []Member      // the last view
@@ -33,6 +35,7 @@ type simNode struct {
 	steppedAt        time.Duration     // when its wall clock was set last
 	versions         map[string]uint64 // of keys of the map, as last seen
 	requests         map[uint64]*simRequest
+	watch            simWatch
 }
 
 type simKey struct {
@@ -77,6 +80,8 @@ func (n *simNode) start() {
 	n.host.Start()
 	n.clock, n.until, n.leads, n.viewed, n.gone = LeaseClock{}, 0, 0, nil, false
 	n.lastBase, n.paused = 0, 0
+	n.watch = simWatch{}
+	n.stands = map[simKey]bool{}
 	n.works, n.requests = map[simKey]*simWork{}, map[uint64]*simRequest{}
 	cfg := s.cfg
 	cfg.Name, cfg.ID, cfg.Zone = n.name, n.disk.id, n.zone
@@ -148,6 +153,8 @@ func (n *simNode) act(o Output) {
 			w.lost = w.lost || o.Lost
 		}
 		n.end(simKey{o.Group, o.Shard}, o.Token)
+	case Standby:
+		n.standsBy(o)
 	case Lease:
 		n.until = o.Until
 		n.disk.session = o.Session
@@ -170,6 +177,17 @@ func (n *simNode) act(o Output) {
 	}
 }
 
+// standsBy takes the report of a standby, which must be one of a change.
+func (n *simNode) standsBy(o Standby) {
+	k := simKey{o.Group, o.Shard}
+	if n.stands[k] == o.On {
+		n.s.fail("standby", "%s: %v was reported as %v before", n, k, o.On)
+	}
+	if n.stands[k] = o.On; !o.On {
+		delete(n.stands, k)
+	}
+}
+
 // begin begins a function.
 func (n *simNode) begin(o Start) {
 	n.s.w.Logf("%s begins %s/%d token %x", n.name, o.Group, o.Shard, o.Token)
@@ -179,6 +197,7 @@ func (n *simNode) begin(o Start) {
 	}
 	w := &simWork{token: o.Token, node: n, life: n.host.Life()}
 	n.works[k] = w
+	delete(n.stands, k)
 	n.s.check.begins(k, w)
 	if n.s.w.Rand.IntN(200) == 0 { // it returns by itself
 		n.end(k, o.Token)
@@ -188,6 +207,9 @@ func (n *simNode) begin(o Start) {
 // end has a function return after a while.
 func (n *simNode) end(k simKey, t Token) {
 	s, life := n.s, n.host.Life()
+	if n.stuck {
+		return
+	}
 	d := s.w.Rand2(20 * time.Millisecond)
 	if n.slow > 0 && s.w.Rand.IntN(3) == 0 {
 		d = s.w.Rand2(n.slow)
@@ -213,6 +235,7 @@ func (n *simNode) crash() {
 	n.host.Crash()
 	n.disk.tear(n.s.w.Rand)
 	n.leads, n.tickAt, n.until = 0, 0, 0
+	clear(n.stands)
 	for _, w := range n.works {
 		w.stopped = true
 	}

@@ -19,6 +19,7 @@ type simRequest struct {
 	index      uint64        // of the key as the request saw or left it
 	code       Code
 	conclusive bool
+	operator   bool // a pin, a move or an exclusion
 }
 
 // traffic is all requests of a run.
@@ -35,6 +36,7 @@ func (s *simulation) startTraffic() {
 	s.requests = &traffic{}
 	for _, n := range s.nodes {
 		s.nextRequest(n)
+		s.nextWatch(n)
 	}
 }
 
@@ -73,6 +75,10 @@ func (s *simulation) ask(n *simNode) {
 
 // result takes the result of a request.
 func (n *simNode) result(o Result) {
+	if n.watch.id == o.ID {
+		n.watchResult(o)
+		return
+	}
 	r := n.requests[o.ID]
 	if r == nil {
 		n.s.fail("result", "%s: of a request %d that is over", n, o.ID)
@@ -80,6 +86,9 @@ func (n *simNode) result(o Result) {
 	}
 	delete(n.requests, o.ID)
 	r.ended, r.code, r.index = n.s.w.Now, o.Code, o.Index
+	if r.operator {
+		return
+	}
 	r.conclusive = o.Code == OK || o.Code == Conflict
 	if r.key == "" {
 		if o.Code == OK && n.core.Table().Index() < o.Index {
@@ -114,6 +123,7 @@ func (s *simulation) endTraffic() {
 	for _, key := range simKeys {
 		s.checkHistory(key)
 	}
+	s.checkWatches()
 }
 
 func (s *simulation) checkHistory(key string) {

@@ -25,6 +25,8 @@ type simulation struct {
 	byName   map[string]*simNode
 	nextID   uint64
 
+	operations uint64 // requests of operators so far
+
 	lies         bool // views are wrong at random
 	encode       bool // frames go through their encoding
 	predecessors bool // a restarted process presents the session of the one before it

@@ -82,5 +82,12 @@ func (g *Group) encode() []byte {
 			packed = protowire.AppendVarint(packed, id)
 		}
 	}
-	return appendText(b, 5, packed)
+	b = appendText(b, 5, packed)
+	for _, shard := range slices.Sorted(maps.Keys(g.pins)) {
+		b = appendMessage(b, 6, appendText(appendNumber(nil, 1, uint64(shard)), 2, g.pins[shard]))
+	}
+	for _, name := range slices.Sorted(maps.Keys(g.excluded)) {
+		b = appendMessage(b, 7, name)
+	}
+	return appendNumber(b, 8, uint64(g.Return))
 }

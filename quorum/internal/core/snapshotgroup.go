@@ -2,13 +2,14 @@ package core
 
 import (
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
 func (t *Table) parseGroup(b []byte) error {
-	g := &Group{ID: uint64(len(t.groups)) + 1, held: map[uint64]int{}}
-	var level, copies uint64
+	g := newGroup(uint64(len(t.groups)) + 1)
+	var level, copies, returns uint64
 	err := eachField(b, func(f field) error {
 		switch f.num {
 		case 1:
@@ -21,19 +22,46 @@ func (t *Table) parseGroup(b []byte) error {
 			return g.parseMember(f.data)
 		case 5:
 			return g.parseShards(f.data)
+		case 6:
+			return g.parsePin(f.data)
+		case 7:
+			return g.parseExcluded(f)
+		case 8:
+			return f.number(&returns)
 		}
 		return nil
 	})
 	switch {
 	case err != nil:
 		return err
-	case len(t.groups) >= MaxGroups, t.byName[g.Name] != nil, level > uint64(Fenced), copies == 0, copies > MaxCopies:
+	case len(t.groups) >= MaxGroups, t.byName[g.Name] != nil, level > uint64(Fenced), copies == 0, copies > MaxCopies, returns > uint64(MaxReturn):
 		return fmt.Errorf("%w: group %q", errFormat, g.Name)
 	}
-	g.Level, g.Copies = Level(level), int(copies)
+	g.Level, g.Copies, g.Return = Level(level), int(copies), time.Duration(returns)
 	t.groups = append(t.groups, g)
 	t.byName[g.Name] = g
 	return nil
+}
+
+// parsePin reads a pin. Those of shards that are not there are left out.
+func (g *Group) parsePin(b []byte) error {
+	var shard uint64
+	var name string
+	err := parseInto(b, []*uint64{&shard}, func(v field) error { return v.text(&name, MaxName) })
+	if err == nil && name != "" && shard < uint64(len(g.Shards)) {
+		g.pins[int(shard)] = name
+	}
+	return err
+}
+
+func (g *Group) parseExcluded(f field) error {
+	var name string
+	err := f.text(&name, MaxName)
+	if err == nil && len(g.excluded) >= MaxSessions {
+		return fmt.Errorf("%w: more than %d excluded members", errFormat, MaxSessions)
+	}
+	g.excluded[name] = struct{}{}
+	return err
 }
 
 func (g *Group) parseMember(b []byte) error {

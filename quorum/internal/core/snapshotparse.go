@@ -17,6 +17,7 @@ func parseState(b []byte) (*state, error) {
 		}
 		return s.table.parseField(f)
 	})
+	s.kv.history.since = s.table.index
 	return s, err
 }
 

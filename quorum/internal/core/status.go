@@ -91,6 +91,15 @@ type GroupStatus struct {
 	Shards  int
 	Members int // sessions that serve it
 	Vacant  int // shards without a holder
+
+	Pins     []PinStatus // by shard
+	Excluded []string    // names of members that are to hold nothing, in order
+}
+
+// PinStatus is a shard that is pinned to a member.
+type PinStatus struct {
+	Shard  int
+	Member string
 }
 
 // MoveStatus is a shard that its holder was asked to release.
@@ -189,7 +198,8 @@ func (t *Table) status() ([]SessionStatus, []GroupStatus) {
 		for _, n := range g.held {
 			vacant -= n
 		}
-		groups = append(groups, GroupStatus{Name: g.Name, Level: g.Level, Copies: g.Copies, Shards: len(g.Shards), Members: len(g.Members), Vacant: vacant})
+		groups = append(groups, GroupStatus{Name: g.Name, Level: g.Level, Copies: g.Copies, Shards: len(g.Shards), Members: len(g.Members), Vacant: vacant,
+			Pins: g.pinStatus(), Excluded: slices.Sorted(maps.Keys(g.excluded))})
 		for id, h := range g.parts() {
 			if i, ok := place[id]; ok {
 				sessions[i].Serves = append(sessions[i].Serves, h)
@@ -197,6 +207,14 @@ func (t *Table) status() ([]SessionStatus, []GroupStatus) {
 		}
 	}
 	return sessions, groups
+}
+
+func (g *Group) pinStatus() []PinStatus {
+	var out []PinStatus
+	for _, shard := range slices.Sorted(maps.Keys(g.pins)) {
+		out = append(out, PinStatus{Shard: shard, Member: g.pins[shard]})
+	}
+	return out
 }
 
 // parts returns the part of each session that serves the group or holds shards of it.

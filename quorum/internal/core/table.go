@@ -1,6 +1,9 @@
 package core
 
-import "sort"
+import (
+	"sort"
+	"time"
+)
 
 // Level is what a group promises about the holders of a shard. A guess that needs no quorum at all is not a level of a
 // group: see Prefer of package quorum.
@@ -38,16 +41,19 @@ type Session struct {
 	Draining bool // its shards are wanted elsewhere
 }
 
-// Group is a number of shards that are held by the sessions which serve it. Number of shards, level and copies are those of its first entry.
+// Group is a number of shards that are held by the sessions which serve it. Number of shards, level, copies and return are those of its first entry.
 type Group struct {
 	ID      uint64
 	Name    string
 	Level   Level
 	Copies  int
+	Return  time.Duration // see GroupSettings
 	Shards  []Shard
 	Members []GroupMember // by session
 
-	held map[uint64]int // how many shards a session holds
+	held     map[uint64]int      // how many shards a session holds
+	pins     map[int]string      // names of members, by shard
+	excluded map[string]struct{} // names of members that are to hold nothing
 }
 
 // GroupMember is a session that serves a group; shards are shared in proportion to Weight.
@@ -115,6 +121,10 @@ func (t *Table) add(s *Session) {
 	t.nonces[memberNonce{s.Name, s.Nonce}] = s.ID
 	t.names[s.Name]++
 	t.order = append(t.order, s.ID)
+}
+
+func newGroup(id uint64) *Group {
+	return &Group{ID: id, held: map[uint64]int{}, pins: map[int]string{}, excluded: map[string]struct{}{}}
 }
 
 // assign gives a shard of this group to a session, 0 for none.

@@ -1,6 +1,9 @@
 package core
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // apply applies the operations of one entry. An operation whose condition does not hold does nothing: a leader may propose on
 // what it knew before another one's entries were applied, and every condition that safety needs is checked here, where
@@ -30,6 +33,8 @@ func (t *Table) apply(index uint64, ops []op) {
 			}
 		case opStandby:
 			t.setStandby(o)
+		case opPin, opExclude:
+			t.direct(o)
 		}
 	}
 }
@@ -80,7 +85,7 @@ func (t *Table) end(id uint64) {
 	}
 }
 
-// serve adds a session to a group. A session that asks for another number of shards than the group has is not added.
+// serve adds a session to a group. A session that asks for another number of shards, or other settings, than the group has is not added.
 func (t *Table) serve(o *op) {
 	if t.sessions[o.session] == nil || o.name == "" || o.weight == 0 || o.weight > 1<<20 {
 		return
@@ -91,7 +96,7 @@ func (t *Table) serve(o *op) {
 			return
 		}
 	}
-	if uint64(len(g.Shards)) != o.shards || uint64(g.Level) != o.level || uint64(g.Copies) != o.copies {
+	if uint64(len(g.Shards)) != o.shards || uint64(g.Level) != o.level || uint64(g.Copies) != o.copies || uint64(g.Return) != o.returns {
 		return
 	}
 	m := GroupMember{Session: o.session, Weight: int(o.weight)}
@@ -104,10 +109,12 @@ func (t *Table) serve(o *op) {
 }
 
 func (t *Table) addGroup(o *op) *Group {
-	if o.shards == 0 || o.shards > MaxShards || o.level > uint64(Fenced) || o.copies == 0 || o.copies > MaxCopies || len(t.groups) >= MaxGroups {
+	if o.shards == 0 || o.shards > MaxShards || o.level > uint64(Fenced) || o.copies == 0 || o.copies > MaxCopies || o.returns > uint64(MaxReturn) || len(t.groups) >= MaxGroups {
 		return nil
 	}
-	g := &Group{ID: uint64(len(t.groups)) + 1, Name: o.name, Level: Level(o.level), Copies: int(o.copies), Shards: make([]Shard, o.shards), held: map[uint64]int{}}
+	g := newGroup(uint64(len(t.groups)) + 1)
+	g.Return = time.Duration(o.returns)
+	g.Name, g.Level, g.Copies, g.Shards = o.name, Level(o.level), int(o.copies), make([]Shard, o.shards)
 	t.groups = append(t.groups, g)
 	t.byName[g.Name] = g
 	return g

@@ -51,9 +51,9 @@ func (m *member) checkGroups(c *Core) {
 		if g == nil || want.Weight == 0 || m.refused[name] {
 			continue
 		}
-		if len(g.Shards) != want.Shards || g.Level != want.Level || g.Copies != want.Copies {
+		if len(g.Shards) != want.Shards || g.Level != want.Level || g.Copies != want.Copies || g.Return != want.Return {
 			m.refused[name] = true
-			c.emit(Refused{Group: name, Have: GroupSettings{Name: name, Shards: len(g.Shards), Level: g.Level, Copies: g.Copies}})
+			c.emit(Refused{Group: name, Have: GroupSettings{Name: name, Shards: len(g.Shards), Level: g.Level, Copies: g.Copies, Return: g.Return}})
 		}
 	}
 }
@@ -82,5 +82,6 @@ func (m *member) serveChanges() []GroupSettings {
 func (m *member) serve(c *Core, g GroupSettings) {
 	m.serves[g.Name] = g
 	delete(m.refused, g.Name)
+	m.checkGroups(c)
 	m.soon(c)
 }

@@ -35,6 +35,7 @@ func (m *member) begin(c *Core, k shardKey) {
 	if g == nil {
 		return
 	}
+	m.tendStandby(c, k, g, s)
 	mine := m.session != 0 && s.Holder == m.session
 	if w := m.works[k]; w != nil {
 		if !w.lost && w.session == m.session && (!mine || s.Token != w.token) && s.Token >= w.token {
@@ -47,6 +48,7 @@ func (m *member) begin(c *Core, k shardKey) {
 		return
 	}
 	m.seen[k] = s.Token
+	delete(m.standby, k)
 	m.works[k] = &work{group: g.Name, session: m.session, token: s.Token}
 	c.emit(Start{Group: g.Name, Shard: k.shard, Token: s.Token})
 }

@@ -22,6 +22,9 @@
 //  4. Appoint. Of several copies one holds. Holders stay, a standby follows a lost one, and hand-overs within rows make the division by weight
 //     fairer: a member of which all copies stand by does no work.
 //
+// [PlanPinned] does the same for a table of which an operator pinned some shards to members: these are where they should be before quotas
+// are computed, and no step takes them from there.
+//
 // With one copy the number of shards that change their holder is the smallest that the quotas allow. With several copies the paths are
 // the shortest one by one and not all together, so that a few more may move; the tests bound it.
 //

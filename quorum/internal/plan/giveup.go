@@ -13,7 +13,7 @@ func (t *table) giveUp() {
 	}
 	over, lists := t.overQuota()
 	for _, m := range over {
-		for _, shard := range lists[m][:t.excess(m)] {
+		for _, shard := range lists[m][:min(t.excess(m), len(lists[m]))] {
 			t.remove(int(shard), m)
 		}
 	}

@@ -24,7 +24,9 @@ func newHolding(t *table) *holding {
 		}
 		if m != none {
 			h.held[m]++
-			h.lists[m] = append(h.lists[m], int32(shard))
+			if !t.isPinned(shard, m) {
+				h.lists[m] = append(h.lists[m], int32(shard))
+			}
 		}
 	}
 	h.quota = t.holderQuota(h.held, t.loads, shards)

@@ -19,13 +19,14 @@ type Reason uint8
 const (
 	Vacant  Reason = iota // no live member holds the shard
 	Missing               // it lacks a copy; the members that it has stay
+	Asked                 // an operator wants it elsewhere
 	Drain                 // a draining member has it
 	Balance               // only the shares of the members become fairer
 )
 
 // String returns the reason as a word, such as "drain".
 func (r Reason) String() string {
-	names := [...]string{"vacant", "missing", "drain", "balance"}
+	names := [...]string{"vacant", "missing", "asked", "drain", "balance"}
 	if int(r) >= len(names) {
 		return fmt.Sprintf("Reason(%d)", uint8(r))
 	}
@@ -41,13 +42,15 @@ type Move struct {
 // Limits bound the moves that take something from a live member.
 type Limits struct {
 	InFlight []int // shards whose hand-over has begun and not ended, in any order; none of them is returned
+	Asked    []int // shards of which every move is one that an operator asked for, in any order
 	AtOnce   int   // most hand-overs in flight, those of InFlight included; see DefaultAtOnce
 	Balance  int   // what is left of Churn in this minute; 0 while the membership is not quiet
 }
 
 // Moves returns which shards should move now from the current table to the target, the most urgent first and those of one reason in the
-// order of the shards, but hand-overs between the members of a row after the others. Moves for the reasons Vacant and Missing take a shard from no live holder and are all returned. Those for Drain and
-// Balance share what AtOnce leaves over, Drain first, and Balance has its own limit besides. A limit below 0 counts as 0.
+// order of the shards, but hand-overs between the members of a row after the others. Moves for the reasons Vacant and Missing take a
+// shard from no live holder and are all returned. Those for the other reasons share what AtOnce leaves over, in their order, and Balance
+// has its own limit besides. A limit below 0 counts as 0.
 //
 // members are the live ones, draining ones included; whoever is in a row and not among them counts as gone. The order of the
 // standbys in a row does not matter. A current row beyond the end of its table counts as empty; rows beyond the end of
@@ -57,24 +60,33 @@ func Moves(current, target [][]uint64, members []Member, limits Limits) []Move {
 	for _, m := range slices.Backward(members) { // of two with one ID the first counts, as in Plan
 		live[m.ID] = m.Drain
 	}
-	inFlight := make(map[int]bool, len(limits.InFlight))
-	for _, shard := range limits.InFlight {
-		inFlight[shard] = true
-	}
+	inFlight, asked := set(limits.InFlight), set(limits.Asked)
 	var byReason [Balance + 1][]Move
 	for shard, to := range target {
 		if inFlight[shard] {
 			continue
 		}
 		if reason, moves := reasonOf(rowOf(current, shard), to, live); moves {
+			if asked[shard] && reason == Balance {
+				reason = Asked
+			}
 			byReason[reason] = append(byReason[reason], Move{shard, reason})
 		}
 	}
 	atOnce := max(0, limits.AtOnce-len(inFlight))
 	byReason[Balance] = orderBalance(byReason[Balance], current, target, members)
-	drain := byReason[Drain][:min(atOnce, len(byReason[Drain]))]
-	balance := byReason[Balance][:min(atOnce-len(drain), max(0, limits.Balance), len(byReason[Balance]))]
-	return slices.Concat(byReason[Vacant], byReason[Missing], drain, balance)
+	urgent := slices.Concat(byReason[Asked], byReason[Drain])
+	urgent = urgent[:min(atOnce, len(urgent))]
+	balance := byReason[Balance][:min(atOnce-len(urgent), max(0, limits.Balance), len(byReason[Balance]))]
+	return slices.Concat(byReason[Vacant], byReason[Missing], urgent, balance)
+}
+
+func set(shards []int) map[int]bool {
+	out := make(map[int]bool, len(shards))
+	for _, shard := range shards {
+		out[shard] = true
+	}
+	return out
 }
 
 // rowOf returns a row of a table, nil beyond its end.

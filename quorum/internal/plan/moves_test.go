@@ -50,19 +50,20 @@ func TestMovesKeepToTheirLimits(t *testing.T) {
 	}
 	for _, c := range []struct {
 		limits Limits
-		want   [4]int
+		want   [5]int
 	}{
-		{Limits{}, [4]int{10, 10, 0, 0}},
-		{Limits{AtOnce: -1, Balance: -1}, [4]int{10, 10, 0, 0}},
-		{Limits{AtOnce: 4, Balance: 100}, [4]int{10, 10, 4, 0}},
-		{Limits{AtOnce: 15, Balance: 100}, [4]int{10, 10, 10, 5}},
-		{Limits{AtOnce: 15, Balance: 2}, [4]int{10, 10, 10, 2}},
-		{Limits{AtOnce: 100}, [4]int{10, 10, 10, 0}},
-		{Limits{AtOnce: 100, Balance: 100}, [4]int{10, 10, 10, 10}},
-		{Limits{AtOnce: 5, InFlight: []int{2, 3, 3}, Balance: 100}, [4]int{10, 10, 3, 0}},
-		{Limits{AtOnce: 2, InFlight: []int{2, 3, 0, 7}, Balance: 100}, [4]int{9, 10, 0, 0}},
+		{Limits{}, [5]int{10, 10, 0, 0, 0}},
+		{Limits{AtOnce: -1, Balance: -1}, [5]int{10, 10, 0, 0, 0}},
+		{Limits{AtOnce: 4, Balance: 100}, [5]int{10, 10, 0, 4, 0}},
+		{Limits{AtOnce: 15, Balance: 100}, [5]int{10, 10, 0, 10, 5}},
+		{Limits{AtOnce: 15, Balance: 2}, [5]int{10, 10, 0, 10, 2}},
+		{Limits{AtOnce: 12, Asked: []int{3, 7, 0, 2}, Balance: 100}, [5]int{10, 10, 2, 10, 0}},
+		{Limits{AtOnce: 100}, [5]int{10, 10, 0, 10, 0}},
+		{Limits{AtOnce: 100, Balance: 100}, [5]int{10, 10, 0, 10, 10}},
+		{Limits{AtOnce: 5, InFlight: []int{2, 3, 3}, Balance: 100}, [5]int{10, 10, 0, 3, 0}},
+		{Limits{AtOnce: 2, InFlight: []int{2, 3, 0, 7}, Balance: 100}, [5]int{9, 10, 0, 0, 0}},
 	} {
-		var got [4]int
+		var got [5]int
 		last := Move{Shard: -1}
 		for _, m := range Moves(current, target, members, c.limits) {
 			got[m.Reason]++

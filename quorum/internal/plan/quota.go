@@ -6,24 +6,54 @@ import (
 )
 
 // copyQuota returns how many copies each member has in the end; loads is how many each has now. A zone that by weight would get
-// more than perZone copies of each shard is filled to that, and the rest divided among the others, whose shares only grow by that.
-func (p *pool) copyQuota(loads []int, shards, copies, perZone int) []int {
+// more than perZone copies of each shard is filled to that, and the rest divided among the others, whose shares only grow by that. A member
+// to which more is pinned than its share keeps what is pinned, and the others divide what is left.
+func (p *pool) copyQuota(loads, pinned []int, shards, copies, perZone int) []int {
 	quota := make([]int, p.len())
 	open := p.members()
 	amount := shards * copies
+	room := make([]int, len(p.sizes)) // copies that a zone may have
+	for zone, size := range p.sizes {
+		room[zone] = shards * min(perZone, size)
+	}
 	for {
 		shares := divide(amount, p.weights, p.caps(shards, open))
-		zone := p.overfull(shares, shards, perZone)
+		if fixed := fixPinned(quota, &open, shares, pinned); len(fixed) > 0 {
+			for _, m := range fixed {
+				amount -= quota[m]
+				room[p.zones[m]] = max(0, room[p.zones[m]]-quota[m])
+			}
+			continue
+		}
+		zone := p.overfull(shares, room)
 		if zone < 0 {
-			p.round(quota, open, shares, loads, amount, p.zoneRoom(shares, shards, perZone))
+			p.round(quota, open, shares, loads, amount, p.zoneRoom(shares, room))
 			return quota
 		}
 		inside, outside := p.split(open, zone)
-		most := shards * min(perZone, p.sizes[zone])
+		most := room[zone]
 		shares = divide(most, p.weights, p.caps(shards, inside))
-		p.round(quota, inside, shares, loads, most, p.zoneRoom(shares, shards, perZone))
+		p.round(quota, inside, shares, loads, most, p.zoneRoom(shares, room))
 		open, amount = outside, amount-most
 	}
+}
+
+// fixPinned sets the quotas of those members to which more is pinned than their share, takes them out of the open ones, and returns them.
+func fixPinned(quota []int, open *[]int32, shares []share, pinned []int) []int32 {
+	if pinned == nil {
+		return nil
+	}
+	var fixed, left []int32
+	for _, m := range *open {
+		if pinned[m] > shares[m].whole {
+			quota[m] = pinned[m]
+			fixed = append(fixed, m)
+		} else {
+			left = append(left, m)
+		}
+	}
+	*open = left
+	return fixed
 }
 
 // holderQuota returns how many shards each member holds in the end, at most as many as it has copies; held is how many it
@@ -55,30 +85,27 @@ func (p *pool) split(members []int32, zone int) (inside, outside []int32) {
 	return inside, outside
 }
 
-// overfull returns a zone of which the shares add up to more than it may have, or -1.
-func (p *pool) overfull(shares []share, shards, perZone int) int {
+// overfull returns a zone of which the shares add up to more than its room, or -1.
+func (p *pool) overfull(shares []share, room []int) int {
 	sums := make([]share, len(p.sizes))
 	for m, s := range shares {
 		sums[p.zones[m]] = sums[p.zones[m]].plus(s)
 	}
-	for zone, size := range p.sizes {
-		if sums[zone].exceeds(shards * min(perZone, size)) {
+	for zone := range p.sizes {
+		if sums[zone].exceeds(room[zone]) {
 			return zone
 		}
 	}
 	return -1
 }
 
-// zoneRoom returns how many shares of each zone may be rounded up.
-func (p *pool) zoneRoom(shares []share, shards, perZone int) []int {
-	room := make([]int, len(p.sizes))
-	for zone, size := range p.sizes {
-		room[zone] = shards * min(perZone, size)
-	}
+// zoneRoom returns how many shares of each zone may be rounded up, if room is what it may have.
+func (p *pool) zoneRoom(shares []share, room []int) []int {
+	left := slices.Clone(room)
 	for m, s := range shares {
-		room[p.zones[m]] -= s.whole
+		left[p.zones[m]] -= s.whole
 	}
-	return room
+	return left
 }
 
 // round makes whole numbers of the shares of some members that add up to amount, each rounded down or up. Those are rounded up first that

@@ -13,6 +13,8 @@ type table struct {
 	loads          []int   // copies of each member
 	quota          []int   // copies that each member should have
 	holders        []int32 // the member that holds each shard; none
+	pins           []int32 // the member to which each shard is pinned; none. Nil without any
+	pinned         []int   // copies pinned to each member; nil without any
 }
 
 // none stands for no member.
@@ -20,7 +22,7 @@ const none = int32(-1)
 
 // newTable returns the table of what the old one has that is still allowed: the first members of each row that are known, different,
 // at most as many as copies and at most perZone of one zone.
-func newTable(p *pool, old [][]uint64, copies int) *table {
+func newTable(p *pool, old [][]uint64, copies int, pins map[int]uint64) *table {
 	t := &table{
 		pool: p, shards: len(old), copies: copies, perZone: p.perZone(copies),
 		slots: make([]int32, len(old)*copies), kept: make([]bool, len(old)*copies), counts: make([]int, len(old)),
@@ -43,7 +45,8 @@ func newTable(p *pool, old [][]uint64, copies int) *table {
 			}
 		}
 	}
-	t.quota = p.copyQuota(t.loads, t.shards, copies, t.perZone)
+	t.pin(pins)
+	t.quota = p.copyQuota(t.loads, t.pinned, t.shards, copies, t.perZone)
 	return t
 }
 
@@ -118,7 +121,7 @@ func (t *table) replace(shard int, from, to int32) {
 	t.release(shard, from)
 }
 
-// byMember returns the shards of each member, in ascending order.
+// byMember returns the shards of each member that may be taken from it, in ascending order.
 func (t *table) byMember() [][]int32 {
 	lists := make([][]int32, t.len())
 	for m, n := range t.loads {
@@ -126,7 +129,9 @@ func (t *table) byMember() [][]int32 {
 	}
 	for shard := range t.shards {
 		for _, m := range t.row(shard) {
-			lists[m] = append(lists[m], int32(shard))
+			if !t.isPinned(shard, m) {
+				lists[m] = append(lists[m], int32(shard))
+			}
 		}
 	}
 	return lists

@@ -1,0 +1,26 @@
+package quorum
+
+import "errors"
+
+// Errors that callers tell apart with errors.Is.
+var (
+	// ErrLost means that this process must not act any more: its lease is over, or the shard was released. It is the cause of a context
+	// whose lease is about to end, and what [Hold.Valid] returns afterwards.
+	ErrLost = errors.New("quorum: the lease is over")
+	// ErrRevoked is the cause of a context whose shard is wanted by another member. That one begins when the function has returned.
+	ErrRevoked = errors.New("quorum: the shard goes to another member")
+	// ErrStuck means that a function did not return within Settings.Handover after its context ended.
+	ErrStuck = errors.New("quorum: a function did not return after its context ended")
+	// ErrCount means that the group exists with other settings: number of shards, level and copies are those of its first member for good.
+	ErrCount = errors.New("quorum: the group has other settings")
+	// ErrWorking means that this process works on the group already.
+	ErrWorking = errors.New("quorum: this process works on the group already")
+	// ErrNoLeader means that no leader answered in time. Nothing was changed.
+	ErrNoLeader = errors.New("quorum: no leader answered")
+	// ErrConflict means that a key was last written at another index than the write named. Nothing was changed.
+	ErrConflict = errors.New("quorum: the key has changed")
+	// ErrFull means that a key, its value or the whole map would be larger than allowed: 512 bytes, 64 KiB, 16 MiB. Nothing was changed.
+	ErrFull = errors.New("quorum: larger than the map allows")
+	// ErrUnknown means that the outcome of a write is not known: it took effect, or will, or never does, and at most once.
+	ErrUnknown = errors.New("quorum: the outcome of the write is not known")
+)

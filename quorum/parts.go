@@ -1,0 +1,28 @@
+package quorum
+
+import (
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/goconvoke/convoke/quorum/internal/core"
+)
+
+// parts is what leaders, shards and the map need of a quorum.
+type parts struct {
+	engine engine
+	log    hclog.Logger
+	name   string // of this member
+	lease  time.Duration
+}
+
+// newest returns the newest table, an empty one before the first, and a channel that is closed when there is a newer one.
+func (p *parts) newest() (*core.TableView, <-chan struct{}) {
+	t, changed := p.engine.table()
+	if t == nil {
+		t = &emptyTable
+	}
+	return t, changed
+}
+
+var emptyTable core.TableView
