@@ -113,6 +113,8 @@ func (c *Core) handle(in Input) {
 		c.member.stopped(c, in)
 	case Drain:
 		c.member.drain(c)
+	case Leave:
+		c.member.leave(c, in.Timeout)
 	case Read:
 		c.member.request(c, &request{id: in.ID, frame: RequestFrame{Kind: requestRead, Key: in.Key}, until: c.now.Running + in.Timeout})
 	case Write:

@@ -45,6 +45,8 @@ type (
 		Nonce   uint64
 		Sent    uint64
 		Gone    bool // the session has ended
+		Votes   bool // the member is a voter or learner
+		Wait    bool // it is one, and if it leaves, another member can take its place
 	}
 
 	// RevokeFrame asks a member to stop and release shards.

@@ -34,7 +34,7 @@ func AppendFrame(b []byte, f Frame) []byte {
 		return appendMessage(b, frameRenew, f.append(nil))
 	case *RenewedFrame:
 		m := appendNumbers(nil, uint64(f.Birth), f.Term, f.Session, f.Nonce, f.Sent)
-		return appendMessage(b, frameRenewed, appendBool(m, 6, f.Gone))
+		return appendMessage(b, frameRenewed, appendBool(appendBool(appendBool(m, 6, f.Gone), 7, f.Votes), 8, f.Wait))
 	case *RevokeFrame:
 		return appendMessage(b, frameRevoke, appendHolds(appendNumbers(nil, uint64(f.Birth), f.Session), 3, f.Holds))
 	case *TableFrame:
@@ -81,7 +81,17 @@ func parseBody(kind int, b []byte) (Frame, error) {
 		return parseRenew(b)
 	case frameRenewed:
 		f := &RenewedFrame{}
-		return f, parseInto(b, []*uint64{(*uint64)(&f.Birth), &f.Term, &f.Session, &f.Nonce, &f.Sent}, func(v field) error { return v.bool(&f.Gone) })
+		return f, parseInto(b, []*uint64{(*uint64)(&f.Birth), &f.Term, &f.Session, &f.Nonce, &f.Sent}, func(v field) error {
+			switch v.num {
+			case 6:
+				return v.bool(&f.Gone)
+			case 7:
+				return v.bool(&f.Votes)
+			case 8:
+				return v.bool(&f.Wait)
+			}
+			return nil
+		})
 	case frameRevoke:
 		f := &RevokeFrame{}
 		return f, parseInto(b, []*uint64{(*uint64)(&f.Birth), &f.Session}, func(v field) error { return parseHold(v, &f.Holds) })

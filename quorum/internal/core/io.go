@@ -48,6 +48,10 @@ type (
 	// Drain frees the member of all shards and then ends its session; [Drained] follows.
 	Drain struct{}
 
+	// Leave is what a process does before it ends on purpose: it drains, and a voter hands over leadership and has another member take its
+	// place as a voter, if there is one that can. [Left] follows, after Timeout at the latest.
+	Leave struct{ Timeout time.Duration }
+
 	// Read reads a key of the map, or with no Key waits until all that was committed before is in the table. A [Result] follows.
 	Read struct {
 		ID      uint64 // chosen by the shell, never used again
@@ -109,6 +113,7 @@ func (Persisted) input() {}
 func (Serve) input()     {}
 func (Stopped) input()   {}
 func (Drain) input()     {}
+func (Leave) input()     {}
 func (Read) input()      {}
 func (Write) input()     {}
 func (Pin) input()       {}
@@ -216,6 +221,13 @@ type (
 	// Drained reports that the member holds nothing and that its session has ended.
 	Drained struct{}
 
+	// Left ends a [Leave]. Voter reports that the member still is a voter, because no other one could take its place in time; Shards is how
+	// many functions have not returned.
+	Left struct {
+		Voter  bool
+		Shards int
+	}
+
 	// Result answers a request. Index is that of the key's last write, 0 if it is not there; of requests on shards the entry's in the log.
 	Result struct {
 		ID    uint64
@@ -248,6 +260,7 @@ func (Leading) output()    {}
 func (Changed) output()    {}
 func (Refused) output()    {}
 func (Drained) output()    {}
+func (Left) output()       {}
 func (Result) output()     {}
 func (Rejected) output()   {}
 func (OtherBirth) output() {}

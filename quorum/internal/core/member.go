@@ -44,6 +44,7 @@ type member struct {
 	draining bool // all shards are to go
 	ending   bool // they have gone: the session is to end
 	ended    bool // it has
+	leaving  leave
 	requests map[uint64]*request
 }
 
@@ -55,11 +56,14 @@ func newMember(cfg Config, rng *rand.Rand) member {
 // work does what is due.
 func (m *member) work(c *Core) {
 	if c.birth == 0 {
+		m.drainDue(c)
+		m.leaveDue(c)
 		return
 	}
 	m.followRaft(c)
 	m.leaseDue(c)
 	m.drainDue(c)
+	m.leaveDue(c)
 	if c.now.Running >= m.renewAt && !m.ended {
 		m.renew(c)
 	}
@@ -69,6 +73,9 @@ func (m *member) work(c *Core) {
 // next returns when work is due again, as a reading of Now.Running.
 func (m *member) next(c *Core) time.Duration {
 	next := c.now.Running + far
+	if m.leaving.begun && !m.leaving.over {
+		next = m.leaving.until
+	}
 	if c.birth == 0 {
 		return next
 	}
@@ -90,7 +97,7 @@ func (m *member) next(c *Core) time.Duration {
 // renew sends a renewal to the leader, or to a voter that may know it.
 func (m *member) renew(c *Core) {
 	m.renewAt = c.now.Running + openEvery
-	if m.session != 0 {
+	if m.session != 0 && !m.leaving.begun {
 		m.renewAt = c.now.Running + c.cfg.renewal()
 	}
 	to := m.target(c)

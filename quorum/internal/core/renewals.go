@@ -141,6 +141,7 @@ func (l *leader) answer(c *Core, renewals []renewal) {
 			continue
 		default:
 			answer.Session = s.ID
+			answer.Votes, answer.Wait = l.place(c, s.Name)
 		}
 		c.send(r.from, answer)
 	}

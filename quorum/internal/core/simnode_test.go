@@ -165,6 +165,8 @@ func (n *simNode) act(o Output) {
 		s.check.leading(n, o.Term)
 	case Drained:
 		n.gone = true
+	case Left:
+		n.left(o)
 	case Result:
 		n.result(o)
 	case Rejected:
@@ -172,6 +174,17 @@ func (n *simNode) act(o Output) {
 	case Failed:
 		s.fail("failed", "%s: %s", n.name, o.Reason)
 		s.w.After(0, n.host, n.crash)
+	}
+}
+
+// left takes the end of a leave.
+func (n *simNode) left(o Left) {
+	n.gone = true
+	if ahead := n.s.mostAdvanced().core; !o.Voter && ahead.raft != nil && confHas(ahead.raft.conf, n.disk.id) {
+		n.s.fail("I11", "%s left as no voter, and is one", n)
+	}
+	if o.Shards != len(n.works) {
+		n.s.fail("I11", "%s left with %d functions, reported %d", n, len(n.works), o.Shards)
 	}
 }
 

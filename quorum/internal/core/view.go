@@ -84,21 +84,15 @@ func (c *Core) candidate() *seen {
 	if len(c.raft.conf.GetVoters()) < c.cfg.Voters {
 		settled = 0
 	}
+	found := c.candidates(settled)
+	if len(found) == 0 {
+		return nil
+	}
 	zones := map[string]int{}
 	for _, id := range c.raft.conf.GetVoters() {
 		if m := c.view.members[c.voterName(id)]; m != nil {
 			zones[m.Zone]++
 		}
-	}
-	var found []*seen
-	for _, name := range c.view.order {
-		m := c.view.members[name]
-		if m.Up && !m.Left && m.Voter != 0 && !confHas(c.raft.conf, m.Voter) && c.now.Running-m.since >= settled && !c.drains(name) {
-			found = append(found, m)
-		}
-	}
-	if len(found) == 0 {
-		return nil
 	}
 	return slices.MinFunc(found, func(a, b *seen) int {
 		if a.Disk != b.Disk {
@@ -109,4 +103,16 @@ func (c *Core) candidate() *seen {
 		}
 		return cmp.Or(cmp.Compare(zones[a.Zone], zones[b.Zone]), cmp.Compare(a.since, b.since), cmp.Compare(a.Name, b.Name))
 	})
+}
+
+// candidates returns the members that can become voters, up for at least so long.
+func (c *Core) candidates(settled time.Duration) []*seen {
+	var found []*seen
+	for _, name := range c.view.order {
+		m := c.view.members[name]
+		if m.Up && !m.Left && m.Voter != 0 && !confHas(c.raft.conf, m.Voter) && c.now.Running-m.since >= settled && !c.drains(name) {
+			found = append(found, m)
+		}
+	}
+	return found
 }
