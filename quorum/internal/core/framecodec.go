@@ -18,6 +18,7 @@ const (
 	frameRequest
 	frameResponse
 	frameNotLeader
+	frameEnded
 )
 
 // MaxFrame bounds the bytes of an encoded frame: a snapshot, and what is around it.
@@ -47,6 +48,8 @@ func AppendFrame(b []byte, f Frame) []byte {
 	case *ResponseFrame:
 		m := appendNumbers(nil, uint64(f.Birth), f.ID, uint64(f.Code), f.Index, f.At)
 		return appendMessage(b, frameResponse, appendText(m, 6, f.Value))
+	case *EndedFrame:
+		return appendMessage(b, frameEnded, appendNumbers(nil, uint64(f.Birth), uint64(f.Into)))
 	case *NotLeaderFrame:
 		m := appendNumbers(nil, uint64(f.Birth), f.Term, f.ID)
 		return appendMessage(b, frameNotLeader, appendText(m, 4, f.Leader))
@@ -101,6 +104,9 @@ func parseBody(kind int, b []byte) (Frame, error) {
 		return parseRequest(b)
 	case frameResponse:
 		return parseResponse(b)
+	case frameEnded:
+		f := &EndedFrame{}
+		return f, parseInto(b, []*uint64{(*uint64)(&f.Birth), (*uint64)(&f.Into)}, func(field) error { return nil })
 	case frameNotLeader:
 		f := &NotLeaderFrame{}
 		return f, parseInto(b, []*uint64{(*uint64)(&f.Birth), &f.Term, &f.ID}, func(v field) error { return v.text(&f.Leader, MaxName) })

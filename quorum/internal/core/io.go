@@ -18,7 +18,14 @@ type (
 	Found struct {
 		Birth  Birth
 		Voters []Voter
+		// CameFrom is the birth that this member belonged to until its [BirthEnded]; 0 for none. Tokens become greater than those of it, and
+		// members that still belong to it learn that it is over.
+		CameFrom Birth
 	}
+
+	// EndBirth asks that this birth ends, because there is an older one, which its members join; see [OtherBirth]. One member that knows of it
+	// suffices. [BirthEnded] follows at each of them when none acts in this birth any more.
+	EndBirth struct{ Older Birth }
 
 	// View hands over the members as the membership core sees them. It is a hint: a wrong view costs time, never safety.
 	View struct{ Members []Member }
@@ -106,6 +113,7 @@ type (
 
 func (Tick) input()      {}
 func (Found) input()     {}
+func (EndBirth) input()  {}
 func (View) input()      {}
 func (Received) input()  {}
 func (LinkDown) input()  {}
@@ -136,6 +144,7 @@ type Member struct {
 	Up    bool
 	Left  bool   // it left on purpose
 	Leads uint64 // the term in which it published that it leads; 0: never
+	Birth Birth  // the birth that it published; 0: none, or not known
 }
 
 // GroupSettings are what a member asks of a group it takes part in.
@@ -166,6 +175,7 @@ type (
 	Persist struct {
 		Seq      uint64
 		Birth    Birth
+		CameFrom Birth // see Found
 		Hard     *pb.HardState
 		Entries  []*pb.Entry  // these, and nothing after the last of them
 		Snapshot *pb.Snapshot // in the place of an older one
@@ -245,6 +255,10 @@ type (
 		Birth Birth
 	}
 
+	// BirthEnded reports that this birth is over and that this member holds nothing. The shell drops all that the core had persisted, its
+	// identity as a voter included, and begins a new Core, which it gives the birth Into as [Found], and Birth as the one that it came from.
+	BirthEnded struct{ Birth, Into Birth }
+
 	// Failed reports that an internal contract broke. The core does nothing more; its leases run out by themselves.
 	Failed struct{ Reason string }
 )
@@ -264,4 +278,5 @@ func (Left) output()       {}
 func (Result) output()     {}
 func (Rejected) output()   {}
 func (OtherBirth) output() {}
+func (BirthEnded) output() {}
 func (Failed) output()     {}

@@ -45,6 +45,7 @@ type member struct {
 	ending   bool // they have gone: the session is to end
 	ended    bool // it has
 	leaving  leave
+	merge    merge
 	requests map[uint64]*request
 }
 
@@ -64,7 +65,8 @@ func (m *member) work(c *Core) {
 	m.leaseDue(c)
 	m.drainDue(c)
 	m.leaveDue(c)
-	if c.now.Running >= m.renewAt && !m.ended {
+	m.mergeDue(c)
+	if c.now.Running >= m.renewAt && m.renews() {
 		m.renew(c)
 	}
 	m.requestsDue(c)
@@ -79,8 +81,11 @@ func (m *member) next(c *Core) time.Duration {
 	if c.birth == 0 {
 		return next
 	}
-	if !m.ended {
+	if m.renews() {
 		next = min(next, m.renewAt)
+	}
+	if m.merge.over && !m.merge.done {
+		next = min(next, m.merge.since+mergeRest)
 	}
 	if m.session != 0 {
 		next = min(next, c.now.Running+m.until-c.now.Lease)
@@ -106,7 +111,7 @@ func (m *member) renew(c *Core) {
 	}
 	m.failures++
 	f := &RenewFrame{Birth: c.birth, Session: m.session, Nonce: m.nonce, Sent: uint64(c.now.Lease), Zone: c.cfg.Zone,
-		Table: m.table.index, Drain: m.draining, End: m.ending, Serves: m.serveChanges()}
+		Table: m.table.index, Drain: m.draining, End: m.ending, Serves: m.serveChanges(), Older: m.merge.asked, CameFrom: c.cameFrom}
 	if m.session == 0 && len(m.works) == 0 {
 		f.Replaces = m.replaces
 	}
@@ -116,6 +121,14 @@ func (m *member) renew(c *Core) {
 		}
 	}
 	c.send(to, f)
+}
+
+// renews reports whether the member wants a session, or has one.
+func (m *member) renews() bool {
+	if m.merge.over {
+		return m.session != 0
+	}
+	return !m.ended
 }
 
 // soon has the next renewal go out in this step.

@@ -16,6 +16,8 @@ type simNode struct {
 	core  *Core
 	clock LeaseClock
 	disk  simDisk
+	birth Birth // that a formation, or another birth, led it to; 0: that of the simulation
+	came  Birth // the birth before it
 	zone  string
 
 	works  map[simKey]*simWork
@@ -93,14 +95,14 @@ func (n *simNode) start() {
 		return
 	}
 	n.core, c.mutant = c, s.mutant
-	c.onApply = func(e *entry) { s.check.applied(n, e) }
+	c.onApply = func(e *entry) { n.checker().applied(n, e) }
 	s.w.Logf("%s starts as voter %x", n.name, n.disk.id)
 	n.step(Tick{})
 	for _, g := range s.groups {
 		n.step(Serve{g})
 	}
 	if n.core.birth == 0 {
-		s.w.After(s.w.Rand2(200*time.Millisecond), n.host, func() { n.step(Found{Birth: s.birth, Voters: s.firstVoters(n)}) })
+		s.w.After(s.w.Rand2(200*time.Millisecond), n.host, func() { n.step(Found{Birth: n.home(), Voters: s.firstVoters(n), CameFrom: n.came}) })
 	}
 	s.scheduleView(n)
 }
@@ -114,7 +116,7 @@ func (n *simNode) step(in Input) {
 	for _, o := range out {
 		n.act(o)
 	}
-	n.s.check.holders(n)
+	n.checker().holders(n)
 	n.schedule()
 }
 
@@ -162,11 +164,17 @@ func (n *simNode) act(o Output) {
 	case Leading:
 		n.leads = o.Term
 		s.epoch++
-		s.check.leading(n, o.Term)
+		n.checker().leading(n, o.Term)
 	case Drained:
 		n.gone = true
 	case Left:
 		n.left(o)
+	case OtherBirth:
+		if o.Birth < n.core.birth {
+			s.w.After(time.Millisecond, n.host, func() { n.step(EndBirth{o.Birth}) })
+		}
+	case BirthEnded:
+		s.w.After(0, n.host, func() { n.join(o) })
 	case Result:
 		n.result(o)
 	case Rejected:
@@ -209,7 +217,8 @@ func (n *simNode) begin(o Start) {
 	w := &simWork{token: o.Token, node: n, life: n.host.Life()}
 	n.works[k] = w
 	delete(n.stands, k)
-	n.s.check.begins(k, w)
+	n.checker().begins(k, w)
+	n.s.checkJoined(n)
 	if n.s.w.Rand.IntN(200) == 0 { // it returns by itself
 		n.end(k, o.Token)
 	}
