@@ -84,7 +84,7 @@ func (l *leader) planDue(c *Core) {
 		return
 	}
 	a.at = c.now.Running + assignEvery
-	if a.open > 0 || !l.warm(c) {
+	if a.open > 0 || c.raft.state.table.into != 0 || !l.warm(c) {
 		return
 	}
 	a.again(c)
@@ -135,6 +135,7 @@ func (l *leader) planGroup(c *Core, g *Group) {
 		m.Shard = p.shards[m.Shard]
 		l.move(c, g, m, row)
 	}
+	l.renewTokens(c, g, c.cfg.Moves-len(limits.InFlight))
 }
 
 // move takes the next step towards a row: a grant if the shard is free, a revocation if it is held. The holder that is gone
@@ -170,5 +171,22 @@ func (l *leader) move(c *Core, g *Group, m plan.Move, row []uint64) {
 		if l.queue(o) {
 			l.assign.open++
 		}
+	}
+}
+
+// renewTokens has the holders of shards that were granted before the tokens were raised release them: stores may have seen greater
+// tokens of another birth, and refuse what these hold.
+func (l *leader) renewTokens(c *Core, g *Group, most int) {
+	t := c.raft.state.table
+	if t.era == t.birth.Order() {
+		return
+	}
+	for shard := range g.Shards {
+		s, k := &g.Shards[shard], shardKey{g.ID, shard}
+		if most <= 0 || s.Token.era() >= t.era || l.assign.revoking[k] != nil || !slices.Contains(l.assign.live, s.Holder) {
+			continue
+		}
+		l.assign.revoking[k] = &revocation{session: s.Holder, token: s.Token, since: c.now.Running}
+		most--
 	}
 }

@@ -43,9 +43,9 @@ type renewalKey struct {
 	nonce, sent uint64
 }
 
-func newChecker(s *simulation) *checker {
+func newChecker(s *simulation, b Birth) *checker {
 	c := &checker{s: s, leaders: map[uint64]*simNode{}, log: map[uint64]logged{}, holding: map[simKey][]*simWork{}, renewals: map[renewalKey]time.Duration{}}
-	c.model = newState(s.birth)
+	c.model = newState(b)
 	c.model.table.index = 1
 	return c
 }

@@ -10,13 +10,14 @@ import (
 
 // Core is the state of one member.
 type Core struct {
-	cfg    Config
-	rng    *rand.Rand
-	now    Now
-	out    []Output
-	self   []Frame // sent to this member itself
-	birth  Birth
-	failed bool
+	cfg      Config
+	rng      *rand.Rand
+	now      Now
+	out      []Output
+	self     []Frame // sent to this member itself
+	birth    Birth
+	cameFrom Birth // see Found
+	failed   bool
 
 	raft       *raftNode // nil: not a voter, and never was
 	seq        uint64    // of the last Persist
@@ -43,6 +44,7 @@ type mutants struct {
 	earlyRelease bool // a release is reported before the function returned
 	ackEarly     bool // votes and acknowledgements are sent before they are durable
 	oldSnapshot  bool // snapshots are from before a newcomer joined
+	joinEarly    bool // a member joins an older birth when its own functions have returned
 	noPins       bool // shards are planned without their pins
 	twoChanges   bool // a change of voters begins before the last one ended
 }
@@ -52,7 +54,7 @@ func New(cfg Config, saved Saved, rng *rand.Rand) (*Core, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	c := &Core{cfg: cfg, rng: rng, birth: saved.Birth, learned: map[uint64]string{}, heard: map[uint64]time.Duration{}}
+	c := &Core{cfg: cfg, rng: rng, birth: saved.Birth, cameFrom: saved.CameFrom, learned: map[uint64]string{}, heard: map[uint64]time.Duration{}}
 	c.member = newMember(cfg, rng)
 	if c.birth != 0 {
 		c.member.table = newTable(c.birth)
@@ -113,6 +115,10 @@ func (c *Core) handle(in Input) {
 		c.member.stopped(c, in)
 	case Drain:
 		c.member.drain(c)
+	case EndBirth:
+		c.member.endBirth(c, in.Older)
+	case Leave:
+		c.member.leave(c, in.Timeout)
 	case Read:
 		c.member.request(c, &request{id: in.ID, frame: RequestFrame{Kind: requestRead, Key: in.Key}, until: c.now.Running + in.Timeout})
 	case Watch:

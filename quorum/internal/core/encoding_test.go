@@ -19,8 +19,9 @@ func frames() []Frame {
 			Entries: []*pb.Entry{{Index: new(uint64(9)), Term: new(uint64(4)), Data: []byte("x")}}}},
 		&RenewFrame{Birth: 1, Session: 2, Nonce: 3, Sent: 4, Zone: "a", Replaces: 5, Table: 6, Drain: true, End: true,
 			Serves:   []GroupSettings{{Name: "orders", Shards: 8, Level: Fenced, Copies: 2, Weight: 3, Return: time.Minute}, {Name: "b"}},
-			Releases: []Hold{{1, 0, 7}, {2, 65535, 1 << 63}}},
-		&RenewedFrame{Birth: 1, Term: 2, Session: 3, Nonce: 4, Sent: 5, Gone: true},
+			Releases: []Hold{{1, 0, 7}, {2, 65535, 1 << 63}}, Older: 9, CameFrom: 10},
+		&EndedFrame{Birth: 1, Into: 2},
+		&RenewedFrame{Birth: 1, Term: 2, Session: 3, Nonce: 4, Sent: 5, Gone: true, Votes: true, Wait: true},
 		&RevokeFrame{Birth: 1, Session: 2, Holds: []Hold{{3, 4, 5}}},
 		&TableFrame{Birth: 1, Term: 2, Prev: 3, Last: 4, Entries: []TableEntry{{4, []byte{1}}}},
 		&TableFrame{Birth: 1, Term: 2, Last: 4, Whole: []byte{1, 2}},
@@ -51,8 +52,8 @@ func TestEveryKindOfFrameIsInTheTestOfTheEncoding(t *testing.T) {
 	for _, f := range frames() {
 		kinds[reflect.TypeOf(f)] = true
 	}
-	if len(kinds) != frameNotLeader {
-		t.Errorf("%d kinds are tested, there are %d", len(kinds), frameNotLeader)
+	if len(kinds) != frameEnded {
+		t.Errorf("%d kinds are tested, there are %d", len(kinds), frameEnded)
 	}
 }
 

@@ -35,6 +35,8 @@ type (
 		End      bool   // it holds nothing: end the session
 		Serves   []GroupSettings
 		Releases []Hold
+		Older    Birth // an older birth, for which this one is to end
+		CameFrom Birth // the birth of this member before this one, which is over
 	}
 
 	// RenewedFrame answers a RenewFrame.
@@ -45,6 +47,14 @@ type (
 		Nonce   uint64
 		Sent    uint64
 		Gone    bool // the session has ended
+		Votes   bool // the member is a voter or learner
+		Wait    bool // it is one, and if it leaves, another member can take its place
+	}
+
+	// EndedFrame answers a member of a birth that is over: nothing is held in it, and its members join an older one.
+	EndedFrame struct {
+		Birth Birth
+		Into  Birth
 	}
 
 	// RevokeFrame asks a member to stop and release shards.
@@ -134,6 +144,7 @@ func (*TableFrame) frame()     {}
 func (*RequestFrame) frame()   {}
 func (*ResponseFrame) frame()  {}
 func (*NotLeaderFrame) frame() {}
+func (*EndedFrame) frame()     {}
 
 func (f *RaftFrame) birth() Birth      { return f.Birth }
 func (f *RenewFrame) birth() Birth     { return f.Birth }
@@ -143,3 +154,4 @@ func (f *TableFrame) birth() Birth     { return f.Birth }
 func (f *RequestFrame) birth() Birth   { return f.Birth }
 func (f *ResponseFrame) birth() Birth  { return f.Birth }
 func (f *NotLeaderFrame) birth() Birth { return f.Birth }
+func (f *EndedFrame) birth() Birth     { return f.Birth }

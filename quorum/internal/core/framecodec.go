@@ -18,6 +18,7 @@ const (
 	frameRequest
 	frameResponse
 	frameNotLeader
+	frameEnded
 )
 
 // MaxFrame bounds the bytes of an encoded frame: a snapshot, and what is around it.
@@ -34,7 +35,7 @@ func AppendFrame(b []byte, f Frame) []byte {
 		return appendMessage(b, frameRenew, f.append(nil))
 	case *RenewedFrame:
 		m := appendNumbers(nil, uint64(f.Birth), f.Term, f.Session, f.Nonce, f.Sent)
-		return appendMessage(b, frameRenewed, appendBool(m, 6, f.Gone))
+		return appendMessage(b, frameRenewed, appendBool(appendBool(appendBool(m, 6, f.Gone), 7, f.Votes), 8, f.Wait))
 	case *RevokeFrame:
 		return appendMessage(b, frameRevoke, appendHolds(appendNumbers(nil, uint64(f.Birth), f.Session), 3, f.Holds))
 	case *TableFrame:
@@ -48,6 +49,8 @@ func AppendFrame(b []byte, f Frame) []byte {
 		m := appendNumbers(nil, uint64(f.Birth), f.ID, uint64(f.Code), f.Index, f.At)
 		m = appendBool(appendBool(appendText(m, 6, f.Value), 7, f.Whole), 8, f.More)
 		return appendMessage(b, frameResponse, appendChanges(m, 9, f.Changes))
+	case *EndedFrame:
+		return appendMessage(b, frameEnded, appendNumbers(nil, uint64(f.Birth), uint64(f.Into)))
 	case *NotLeaderFrame:
 		m := appendNumbers(nil, uint64(f.Birth), f.Term, f.ID)
 		return appendMessage(b, frameNotLeader, appendText(m, 4, f.Leader))
@@ -82,7 +85,17 @@ func parseBody(kind int, b []byte) (Frame, error) {
 		return parseRenew(b)
 	case frameRenewed:
 		f := &RenewedFrame{}
-		return f, parseInto(b, []*uint64{(*uint64)(&f.Birth), &f.Term, &f.Session, &f.Nonce, &f.Sent}, func(v field) error { return v.bool(&f.Gone) })
+		return f, parseInto(b, []*uint64{(*uint64)(&f.Birth), &f.Term, &f.Session, &f.Nonce, &f.Sent}, func(v field) error {
+			switch v.num {
+			case 6:
+				return v.bool(&f.Gone)
+			case 7:
+				return v.bool(&f.Votes)
+			case 8:
+				return v.bool(&f.Wait)
+			}
+			return nil
+		})
 	case frameRevoke:
 		f := &RevokeFrame{}
 		return f, parseInto(b, []*uint64{(*uint64)(&f.Birth), &f.Session}, func(v field) error { return parseHold(v, &f.Holds) })
@@ -92,6 +105,9 @@ func parseBody(kind int, b []byte) (Frame, error) {
 		return parseRequest(b)
 	case frameResponse:
 		return parseResponse(b)
+	case frameEnded:
+		f := &EndedFrame{}
+		return f, parseInto(b, []*uint64{(*uint64)(&f.Birth), (*uint64)(&f.Into)}, func(field) error { return nil })
 	case frameNotLeader:
 		f := &NotLeaderFrame{}
 		return f, parseInto(b, []*uint64{(*uint64)(&f.Birth), &f.Term, &f.ID}, func(v field) error { return v.text(&f.Leader, MaxName) })

@@ -15,7 +15,8 @@ func (f *RenewFrame) append(b []byte) []byte {
 		m := appendNumbers(nil, uint64(g.Shards), uint64(g.Level), uint64(g.Copies), uint64(g.Weight))
 		b = appendMessage(b, 10, appendNumber(appendText(m, 5, g.Name), 6, uint64(g.Return)))
 	}
-	return appendHolds(b, 11, f.Releases)
+	b = appendHolds(b, 11, f.Releases)
+	return appendNumber(appendNumber(b, 12, uint64(f.Older)), 13, uint64(f.CameFrom))
 }
 
 func parseRenew(b []byte) (Frame, error) {
@@ -30,6 +31,10 @@ func parseRenew(b []byte) (Frame, error) {
 			return parseServe(v, &f.Serves)
 		case 11:
 			return parseHold(v, &f.Releases)
+		case 12:
+			return v.number((*uint64)(&f.Older))
+		case 13:
+			return v.number((*uint64)(&f.CameFrom))
 		}
 		return nil
 	})

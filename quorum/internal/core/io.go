@@ -18,7 +18,14 @@ type (
 	Found struct {
 		Birth  Birth
 		Voters []Voter
+		// CameFrom is the birth that this member belonged to until its [BirthEnded]; 0 for none. Tokens become greater than those of it, and
+		// members that still belong to it learn that it is over.
+		CameFrom Birth
 	}
+
+	// EndBirth asks that this birth ends, because there is an older one, which its members join; see [OtherBirth]. One member that knows of it
+	// suffices. [BirthEnded] follows at each of them when none acts in this birth any more.
+	EndBirth struct{ Older Birth }
 
 	// View hands over the members as the membership core sees them. It is a hint: a wrong view costs time, never safety.
 	View struct{ Members []Member }
@@ -47,6 +54,10 @@ type (
 
 	// Drain frees the member of all shards and then ends its session; [Drained] follows.
 	Drain struct{}
+
+	// Leave is what a process does before it ends on purpose: it drains, and a voter hands over leadership and has another member take its
+	// place as a voter, if there is one that can. [Left] follows, after Timeout at the latest.
+	Leave struct{ Timeout time.Duration }
 
 	// Read reads a key of the map, or with no Key waits until all that was committed before is in the table. A [Result] follows.
 	Read struct {
@@ -114,6 +125,7 @@ type (
 
 func (Tick) input()      {}
 func (Found) input()     {}
+func (EndBirth) input()  {}
 func (View) input()      {}
 func (Received) input()  {}
 func (LinkDown) input()  {}
@@ -121,6 +133,7 @@ func (Persisted) input() {}
 func (Serve) input()     {}
 func (Stopped) input()   {}
 func (Drain) input()     {}
+func (Leave) input()     {}
 func (Read) input()      {}
 func (Watch) input()     {}
 func (Write) input()     {}
@@ -144,6 +157,7 @@ type Member struct {
 	Up    bool
 	Left  bool   // it left on purpose
 	Leads uint64 // the term in which it published that it leads; 0: never
+	Birth Birth  // the birth that it published; 0: none, or not known
 }
 
 // GroupSettings are what a member asks of a group it takes part in.
@@ -174,6 +188,7 @@ type (
 	Persist struct {
 		Seq      uint64
 		Birth    Birth
+		CameFrom Birth // see Found
 		Hard     *pb.HardState
 		Entries  []*pb.Entry  // these, and nothing after the last of them
 		Snapshot *pb.Snapshot // in the place of an older one
@@ -229,6 +244,13 @@ type (
 	// Drained reports that the member holds nothing and that its session has ended.
 	Drained struct{}
 
+	// Left ends a [Leave]. Voter reports that the member still is a voter, because no other one could take its place in time; Shards is how
+	// many functions have not returned.
+	Left struct {
+		Voter  bool
+		Shards int
+	}
+
 	// Result answers a request. Index is that of the key's last write, 0 if it is not there; of requests on shards the entry's in the log.
 	Result struct {
 		ID    uint64
@@ -249,6 +271,10 @@ type (
 		Birth Birth
 	}
 
+	// BirthEnded reports that this birth is over and that this member holds nothing. The shell drops all that the core had persisted, its
+	// identity as a voter included, and begins a new Core, which it gives the birth Into as [Found], and Birth as the one that it came from.
+	BirthEnded struct{ Birth, Into Birth }
+
 	// Failed reports that an internal contract broke. The core does nothing more; its leases run out by themselves.
 	Failed struct{ Reason string }
 )
@@ -264,7 +290,9 @@ func (Leading) output()    {}
 func (Changed) output()    {}
 func (Refused) output()    {}
 func (Drained) output()    {}
+func (Left) output()       {}
 func (Result) output()     {}
 func (Rejected) output()   {}
 func (OtherBirth) output() {}
+func (BirthEnded) output() {}
 func (Failed) output()     {}

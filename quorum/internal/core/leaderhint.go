@@ -17,11 +17,14 @@ func (m *member) target(c *Core) string {
 		}
 	}
 	for _, name := range c.view.order {
-		if s := c.view.members[name]; s.Voter != 0 && !c.view.down(name) {
+		if s := c.view.members[name]; s.Voter != 0 && c.mine(s) && !c.view.down(name) {
 			names = append(names, name)
 		}
 	}
 	names = slices.DeleteFunc(names, func(n string) bool { return n == "" })
+	if len(names) == 0 {
+		names = c.view.foreign(c) // one of them may have been of this birth, and know that it is over
+	}
 	if len(names) == 0 {
 		return m.leader
 	}
@@ -63,7 +66,11 @@ func (m *member) followRaft(c *Core) {
 	}
 }
 
-func (m *member) viewed(c *Core) { m.follow(c, c.view.leader, c.view.term) }
+// viewed takes up the leader that the view shows.
+func (m *member) viewed(c *Core) {
+	name, term := c.view.leader(c)
+	m.follow(c, name, term)
+}
 
 // notLeader takes the answer of one that does not lead.
 func (m *member) notLeader(c *Core, from string, f *NotLeaderFrame) {

@@ -17,6 +17,7 @@ func (m *member) renewed(c *Core, from string, f *RenewedFrame) {
 		}
 		return
 	}
+	m.leaving.votes, m.leaving.wait = f.Votes, f.Wait
 	until := time.Duration(f.Sent) + c.cfg.Lease
 	if f.Sent > uint64(c.now.Lease) || until <= c.now.Lease || m.ended {
 		return
@@ -76,16 +77,14 @@ func (m *member) drain(c *Core) {
 
 // empty reports whether a draining member can end its session: the leader gives it nothing more, and it holds nothing. A
 // drained member that kept its session would be given shards when it is dead already.
-func (m *member) empty() bool {
+func (m *member) empty(c *Core) bool {
 	s := m.table.sessions[m.session]
-	if !m.draining || s == nil || !s.Draining || len(m.works) > 0 {
+	if !m.draining || m.leaving.waits(c) || s == nil || !s.Draining || len(m.works) > 0 {
 		return false
 	}
 	for _, g := range m.table.groups {
-		for i := range g.Shards {
-			if g.Shards[i].Holder == m.session {
-				return false
-			}
+		if g.held[m.session] > 0 {
+			return false
 		}
 	}
 	return true
@@ -96,11 +95,11 @@ func (m *member) drainDue(c *Core) {
 	if !m.draining {
 		return
 	}
-	if !m.ending && m.empty() {
+	if !m.ending && m.empty(c) {
 		m.ending = true
 		m.soon(c)
 	}
-	if !m.ended && m.session == 0 && len(m.works) == 0 {
+	if !m.ended && m.session == 0 && len(m.works) == 0 && !m.leaving.waits(c) {
 		m.ended = true
 		c.emit(Drained{})
 	}

@@ -44,6 +44,8 @@ type member struct {
 	draining bool // all shards are to go
 	ending   bool // they have gone: the session is to end
 	ended    bool // it has
+	leaving  leave
+	merge    merge
 	requests map[uint64]*request
 }
 
@@ -55,12 +57,16 @@ func newMember(cfg Config, rng *rand.Rand) member {
 // work does what is due.
 func (m *member) work(c *Core) {
 	if c.birth == 0 {
+		m.drainDue(c)
+		m.leaveDue(c)
 		return
 	}
 	m.followRaft(c)
 	m.leaseDue(c)
 	m.drainDue(c)
-	if c.now.Running >= m.renewAt && !m.ended {
+	m.leaveDue(c)
+	m.mergeDue(c)
+	if c.now.Running >= m.renewAt && m.renews() {
 		m.renew(c)
 	}
 	m.requestsDue(c)
@@ -69,11 +75,17 @@ func (m *member) work(c *Core) {
 // next returns when work is due again, as a reading of Now.Running.
 func (m *member) next(c *Core) time.Duration {
 	next := c.now.Running + far
+	if m.leaving.begun && !m.leaving.over {
+		next = m.leaving.until
+	}
 	if c.birth == 0 {
 		return next
 	}
-	if !m.ended {
+	if m.renews() {
 		next = min(next, m.renewAt)
+	}
+	if m.merge.over && !m.merge.done {
+		next = min(next, m.merge.since+mergeRest)
 	}
 	if m.session != 0 {
 		next = min(next, c.now.Running+m.until-c.now.Lease)
@@ -90,7 +102,7 @@ func (m *member) next(c *Core) time.Duration {
 // renew sends a renewal to the leader, or to a voter that may know it.
 func (m *member) renew(c *Core) {
 	m.renewAt = c.now.Running + openEvery
-	if m.session != 0 {
+	if m.session != 0 && !m.leaving.begun {
 		m.renewAt = c.now.Running + c.cfg.renewal()
 	}
 	to := m.target(c)
@@ -99,7 +111,7 @@ func (m *member) renew(c *Core) {
 	}
 	m.failures++
 	f := &RenewFrame{Birth: c.birth, Session: m.session, Nonce: m.nonce, Sent: uint64(c.now.Lease), Zone: c.cfg.Zone,
-		Table: m.table.index, Drain: m.draining, End: m.ending, Serves: m.serveChanges()}
+		Table: m.table.index, Drain: m.draining, End: m.ending, Serves: m.serveChanges(), Older: m.merge.asked, CameFrom: c.cameFrom}
 	if m.session == 0 && len(m.works) == 0 {
 		f.Replaces = m.replaces
 	}
@@ -109,6 +121,14 @@ func (m *member) renew(c *Core) {
 		}
 	}
 	c.send(to, f)
+}
+
+// renews reports whether the member wants a session, or has one.
+func (m *member) renews() bool {
+	if m.merge.over {
+		return m.session != 0
+	}
+	return !m.ended
 }
 
 // soon has the next renewal go out in this step.

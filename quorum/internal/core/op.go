@@ -6,17 +6,19 @@ import "google.golang.org/protobuf/encoding/protowire"
 type opKind uint64
 
 const (
-	opOpen    opKind = iota + 1 // a session begins: name, nonce, zone; session is the one it replaces, if any
-	opEnd                       // a session ends: session
-	opDrain                     // a session is to be freed of shards: session
-	opServe                     // a session takes part in a group, which is made if there is none: session, name, weight, shards, level, copies, returns
-	opRetire                    // a session takes part in a group no longer, and ends its holds as they are released: session, group
-	opGrant                     // group, shard, session, token: the last one of the shard
-	opRelease                   // group, shard, token
-	opMove                      // of a fenced shard, without a release: group, shard, session, token: the last one
-	opStandby                   // group, shard, standby
-	opPin                       // a shard belongs to a member until it is pinned again: group, shard, name; without a name to none
-	opExclude                   // a member is to hold nothing of a group, or with weight 1 is not excluded any more: group, name, weight
+	opOpen     opKind = iota + 1 // a session begins: name, nonce, zone; session is the one it replaces, if any
+	opEnd                        // a session ends: session
+	opDrain                      // a session is to be freed of shards: session
+	opServe                      // a session takes part in a group, which is made if there is none: session, name, weight, shards, level, copies, returns
+	opRetire                     // a session takes part in a group no longer, and ends its holds as they are released: session, group
+	opGrant                      // group, shard, session, token: the last one of the shard
+	opRelease                    // group, shard, token
+	opMove                       // of a fenced shard, without a release: group, shard, session, token: the last one
+	opStandby                    // group, shard, standby
+	opPin                        // a shard belongs to a member until it is pinned again: group, shard, name; without a name to none
+	opExclude                    // a member is to hold nothing of a group, or with weight 1 is not excluded any more: group, name, weight
+	opEndBirth                   // this birth ends: token: the older one that its members join
+	opRaise                      // tokens become greater than those of another birth: token
 
 	opPut    opKind = 32 // of the map: key, value, token: the index of the last write, session: whose end deletes it
 	opDelete opKind = 33 // of the map: key, token

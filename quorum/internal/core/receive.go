@@ -7,15 +7,17 @@ func (c *Core) found(in Found) {
 	if c.birth != 0 || in.Birth == 0 {
 		return
 	}
-	c.birth = in.Birth
+	c.birth, c.cameFrom = in.Birth, in.CameFrom
 	c.member.table = newTable(c.birth)
+	c.noteBirths(nil)
+	c.member.viewed(c)
 	first := c.cfg.ID != 0 && slices.ContainsFunc(in.Voters, func(v Voter) bool { return v.ID == c.cfg.ID })
 	if !first {
-		c.persist(Persist{Birth: in.Birth}, pending{})
+		c.persist(Persist{Birth: in.Birth, CameFrom: in.CameFrom}, pending{})
 		return
 	}
 	log := firstLog(in.Birth, in.Voters)
-	c.persist(Persist{Birth: in.Birth, Hard: log.Hard, Snapshot: log.Snapshot, Reset: true}, pending{start: log})
+	c.persist(Persist{Birth: in.Birth, CameFrom: in.CameFrom, Hard: log.Hard, Snapshot: log.Snapshot, Reset: true}, pending{start: log})
 }
 
 // startRaft begins this member's part in the log.
@@ -34,6 +36,9 @@ func (c *Core) startRaft(d Saved) {
 // received takes a frame. Members of another birth are reported and get no answer.
 func (c *Core) received(from string, f Frame) {
 	if f.birth() != c.birth || c.birth == 0 {
+		if _, renews := f.(*RenewFrame); renews && c.isOverFor(from, f.birth()) {
+			return
+		}
 		if c.birth != 0 {
 			c.emit(OtherBirth{Peer: from, Birth: f.birth()})
 		}
@@ -54,6 +59,8 @@ func (c *Core) received(from string, f Frame) {
 		c.member.learn(c, from, f)
 	case *ResponseFrame:
 		c.member.response(c, f)
+	case *EndedFrame:
+		c.member.birthOver(c, f)
 	case *NotLeaderFrame:
 		c.member.notLeader(c, from, f)
 	}

@@ -35,7 +35,8 @@ func Recover(d Saved, b Birth, self Voter) (Saved, error) {
 		}
 	}
 	index, term = index+1, term+1
-	s.table.birth, s.table.index = b, index
+	s.table.birth, s.table.index, s.table.into = b, index, 0
+	s.table.era = max(s.table.era+1, b.Order())
 	s.voters = map[uint64]string{self.ID: self.Name}
 	conf := &pb.ConfState{Voters: []uint64{self.ID}}
 	return Saved{Birth: b, Hard: &pb.HardState{Term: new(term), Vote: new(uint64(0)), Commit: new(index)},

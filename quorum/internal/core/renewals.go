@@ -32,11 +32,14 @@ type round struct {
 // renew takes a renewal. Only a leader after a round of messages that began now may answer it; see the package comment.
 func (c *Core) renew(from string, f *RenewFrame) {
 	l := c.lead
-	if l == nil {
-		c.notLeader(from, 0)
+	if isOver := c.isOverFor(from, c.birth); l == nil {
+		if !isOver {
+			c.notLeader(from, 0)
+		}
 		return
 	}
 	t := c.raft.state.table
+	l.reportBirths(t, f)
 	s := t.sessions[f.Session]
 	if f.Session == 0 {
 		s = t.find(from, f.Nonce)
@@ -47,7 +50,7 @@ func (c *Core) renew(from string, f *RenewFrame) {
 	if s != nil {
 		l.heard[s.ID] = c.now.Running
 		l.report(c, s, f)
-	} else if f.Session == 0 {
+	} else if f.Session == 0 && t.into == 0 {
 		l.queue(op{kind: opOpen, name: from, nonce: f.Nonce, zone: f.Zone, session: f.Replaces})
 	}
 	if i := slices.IndexFunc(l.renewals, func(r renewal) bool { return r.from == from }); i >= 0 {
@@ -80,6 +83,17 @@ func (l *leader) report(c *Core, s *Session, f *RenewFrame) {
 	if f.End {
 		l.ending[s.ID] = true
 		l.queue(op{kind: opEnd, session: s.ID})
+	}
+}
+
+// reportBirths takes what a member knows of other births. A token of the one that it came from must not be greater than any that it gets here,
+// so this goes to the log before its session does.
+func (l *leader) reportBirths(t *Table, f *RenewFrame) {
+	if f.CameFrom != 0 && f.CameFrom.Order() >= t.era && f.CameFrom.Order() < 1<<24-1 {
+		l.queue(op{kind: opRaise, token: uint64(f.CameFrom)})
+	}
+	if f.Older != 0 && f.Older < t.birth && t.into == 0 {
+		l.queue(op{kind: opEndBirth, token: uint64(f.Older)})
 	}
 }
 
@@ -141,6 +155,7 @@ func (l *leader) answer(c *Core, renewals []renewal) {
 			continue
 		default:
 			answer.Session = s.ID
+			answer.Votes, answer.Wait = l.place(c, s.Name)
 		}
 		c.send(r.from, answer)
 	}

@@ -255,7 +255,11 @@ func (s *schedule) leave(n *simNode) {
 	}
 	s.w.Logf("%s drains", n)
 	life := n.host.Life()
-	s.w.After(0, n.host, func() { n.step(Drain{}) })
+	var in Input = Drain{}
+	if s.rng.IntN(2) == 0 {
+		in = Leave{Timeout: time.Duration(s.rng.IntN(6000)) * time.Millisecond}
+	}
+	s.w.After(0, n.host, func() { n.step(in) })
 	s.w.After(5*time.Second, nil, func() {
 		if n.host.Life() != life {
 			return

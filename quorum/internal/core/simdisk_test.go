@@ -60,6 +60,9 @@ func (s *Saved) take(p Persist) {
 	if p.Birth != 0 {
 		s.Birth = p.Birth
 	}
+	if p.CameFrom != 0 {
+		s.CameFrom = p.CameFrom
+	}
 	if p.Hard != nil {
 		s.Hard = p.Hard
 	}

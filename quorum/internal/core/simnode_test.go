@@ -16,6 +16,8 @@ type simNode struct {
 	core  *Core
 	clock LeaseClock
 	disk  simDisk
+	birth Birth // that a formation, or another birth, led it to; 0: that of the simulation
+	came  Birth // the birth before it
 	zone  string
 
 	works  map[simKey]*simWork
@@ -95,14 +97,14 @@ func (n *simNode) start() {
 		return
 	}
 	n.core, c.mutant = c, s.mutant
-	c.onApply = func(e *entry) { s.check.applied(n, e) }
+	c.onApply = func(e *entry) { n.checker().applied(n, e) }
 	s.w.Logf("%s starts as voter %x", n.name, n.disk.id)
 	n.step(Tick{})
 	for _, g := range s.groups {
 		n.step(Serve{g})
 	}
 	if n.core.birth == 0 {
-		s.w.After(s.w.Rand2(200*time.Millisecond), n.host, func() { n.step(Found{Birth: s.birth, Voters: s.firstVoters(n)}) })
+		s.w.After(s.w.Rand2(200*time.Millisecond), n.host, func() { n.step(Found{Birth: n.home(), Voters: s.firstVoters(n), CameFrom: n.came}) })
 	}
 	s.scheduleView(n)
 }
@@ -116,7 +118,7 @@ func (n *simNode) step(in Input) {
 	for _, o := range out {
 		n.act(o)
 	}
-	n.s.check.holders(n)
+	n.checker().holders(n)
 	n.schedule()
 }
 
@@ -164,9 +166,17 @@ func (n *simNode) act(o Output) {
 	case Leading:
 		n.leads = o.Term
 		s.epoch++
-		s.check.leading(n, o.Term)
+		n.checker().leading(n, o.Term)
 	case Drained:
 		n.gone = true
+	case Left:
+		n.left(o)
+	case OtherBirth:
+		if o.Birth < n.core.birth {
+			s.w.After(time.Millisecond, n.host, func() { n.step(EndBirth{o.Birth}) })
+		}
+	case BirthEnded:
+		s.w.After(0, n.host, func() { n.join(o) })
 	case Result:
 		n.result(o)
 	case Rejected:
@@ -174,6 +184,17 @@ func (n *simNode) act(o Output) {
 	case Failed:
 		s.fail("failed", "%s: %s", n.name, o.Reason)
 		s.w.After(0, n.host, n.crash)
+	}
+}
+
+// left takes the end of a leave.
+func (n *simNode) left(o Left) {
+	n.gone = true
+	if ahead := n.s.mostAdvanced().core; !o.Voter && ahead.raft != nil && confHas(ahead.raft.conf, n.disk.id) {
+		n.s.fail("I11", "%s left as no voter, and is one", n)
+	}
+	if o.Shards != len(n.works) {
+		n.s.fail("I11", "%s left with %d functions, reported %d", n, len(n.works), o.Shards)
 	}
 }
 
@@ -198,7 +219,8 @@ func (n *simNode) begin(o Start) {
 	w := &simWork{token: o.Token, node: n, life: n.host.Life()}
 	n.works[k] = w
 	delete(n.stands, k)
-	n.s.check.begins(k, w)
+	n.checker().begins(k, w)
+	n.s.checkJoined(n)
 	if n.s.w.Rand.IntN(200) == 0 { // it returns by itself
 		n.end(k, o.Token)
 	}

@@ -21,6 +21,8 @@ type simulation struct {
 	first    []Voter
 	requests *traffic
 	check    *checker
+	checks   map[Birth]*checker // of other births
+	others   map[Birth][]Voter  // first voters of other births
 	errs     []error
 	byName   map[string]*simNode
 	nextID   uint64
@@ -54,9 +56,10 @@ func simConfig() Config {
 }
 
 func newSimulation(members int, seed uint64) *simulation {
-	s := &simulation{seed: seed, w: simWorld{sim.New(members, seed)}, cfg: simConfig(), birth: NewBirth(7, seed), byName: map[string]*simNode{}}
+	s := &simulation{seed: seed, w: simWorld{sim.New(members, seed)}, cfg: simConfig(), birth: NewBirth(7, seed), byName: map[string]*simNode{},
+		checks: map[Birth]*checker{}, others: map[Birth][]Voter{}}
 	s.groups = []GroupSettings{{Name: "orders", Shards: 24, Copies: 1, Weight: 1}}
-	s.check = newChecker(s)
+	s.check = newChecker(s, s.birth)
 	s.w.Net.Deliver = func(from, to *sim.Host, message any) { s.deliver(s.nodes[from.Index], s.nodes[to.Index], message) }
 	s.w.Net.Broken = func(at, peer *sim.Host) { s.nodes[at.Index].step(LinkDown{s.nodes[peer.Index].name}) }
 	for _, h := range s.w.Hosts {
@@ -91,6 +94,9 @@ func (s *simulation) start() {
 
 // firstVoters returns what a formation names to a member: nothing once its disk is another one.
 func (s *simulation) firstVoters(n *simNode) []Voter {
+	if n.birth != 0 {
+		return s.others[n.birth]
+	}
 	if slices.ContainsFunc(s.first, func(v Voter) bool { return v.ID == n.disk.id }) {
 		return s.first
 	}
@@ -106,7 +112,7 @@ func (s *simulation) fail(rule, format string, args ...any) {
 
 // send puts a frame on the wire.
 func (s *simulation) send(n *simNode, o Send) {
-	s.check.sends(n, o)
+	n.checker().sends(n, o)
 	to := s.byName[o.To]
 	if to == nil {
 		return
@@ -141,7 +147,7 @@ func (s *simulation) deliver(from, to *simNode, message any) {
 	} else if !ok {
 		return
 	}
-	s.check.receives(to, from, f)
+	to.checker().receives(to, from, f)
 	to.step(Received{From: from.name, Frame: f})
 }
 
@@ -179,6 +185,9 @@ func (s *simulation) view(n *simNode) View {
 		seen := Member{Name: m.name, Voter: m.disk.id, Zone: m.zone, Disk: m.host.Index%4 != 3, Up: up, Left: m.gone && m.host.Running()}
 		if up {
 			seen.Leads = m.leads
+			if m.core != nil {
+				seen.Birth = m.core.birth
+			}
 		}
 		v.Members = append(v.Members, seen)
 	}

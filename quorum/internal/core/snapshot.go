@@ -27,6 +27,8 @@ const (
 	snapGroup   = 5
 	snapItem    = 6
 	snapVoter   = 7
+	snapInto    = 8
+	snapEra     = 9
 )
 
 // maxSnapshot bounds the bytes of a snapshot that is taken from another member: the map, and the table four times over.
@@ -51,6 +53,8 @@ func (t *Table) encode() []byte {
 	b := appendNumber(nil, snapBirth, uint64(t.birth))
 	b = appendNumber(b, snapIndex, t.index)
 	b = appendNumber(b, snapLast, t.last)
+	b = appendNumber(b, snapInto, uint64(t.into))
+	b = appendNumber(b, snapEra, uint64(t.era))
 	for _, id := range t.order {
 		s := t.sessions[id]
 		m := appendNumber(nil, 1, s.ID)

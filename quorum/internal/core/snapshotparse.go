@@ -18,12 +18,15 @@ func parseState(b []byte) (*state, error) {
 		return s.table.parseField(f)
 	})
 	s.kv.history.since = s.table.index
+	s.table.era = max(s.table.era, s.table.birth.Order())
 	return s, err
 }
 
 func parseTable(b []byte) (*Table, error) {
 	t := newTable(0)
-	return t, eachField(b, t.parseField)
+	err := eachField(b, t.parseField)
+	t.era = max(t.era, t.birth.Order())
+	return t, err
 }
 
 func (t *Table) parseField(f field) error {
@@ -34,12 +37,26 @@ func (t *Table) parseField(f field) error {
 		return f.number(&t.index)
 	case snapLast:
 		return f.number(&t.last)
+	case snapInto:
+		return f.number((*uint64)(&t.into))
+	case snapEra:
+		return t.parseEra(f)
 	case snapSession:
 		return t.parseSession(f.data)
 	case snapGroup:
 		return t.parseGroup(f.data)
 	}
 	return nil
+}
+
+func (t *Table) parseEra(f field) error {
+	var era uint64
+	err := f.number(&era)
+	if err == nil && era >= 1<<24 {
+		return fmt.Errorf("%w: era %d", errFormat, era)
+	}
+	t.era = uint32(era)
+	return err
 }
 
 func (t *Table) parseSession(b []byte) error {

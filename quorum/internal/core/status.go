@@ -30,6 +30,7 @@ func (r Role) String() string { return [...]string{"none", "learner", "voter", "
 // Now.Running, but Until, which is one of Now.Lease.
 type Status struct {
 	Birth  Birth
+	Into   Birth // the older birth that this one ends for, see EndBirth; 0: none
 	Role   Role
 	Term   uint64 // of the leader, or the greatest known; 0: none
 	Leader string // its name, "" if none is known
@@ -114,7 +115,7 @@ type MoveStatus struct {
 // Status returns what this member knows. Its cost grows with voters, sessions and groups, not with shards.
 func (c *Core) Status() Status {
 	m := &c.member
-	s := Status{Birth: c.birth, Wanted: c.cfg.Voters, Session: m.session, Until: m.until, Heard: m.heard, Draining: m.draining, Table: m.table.index}
+	s := Status{Birth: c.birth, Into: max(m.merge.into, m.table.into), Wanted: c.cfg.Voters, Session: m.session, Until: m.until, Heard: m.heard, Draining: m.draining, Table: m.table.index}
 	if c.failed {
 		s.Why = Why{Reason: Broken}
 		return s

@@ -20,6 +20,7 @@ func (s storage) Snapshot() (*pb.Snapshot, error) { return s.make(), nil }
 // Saved is what a member has on its disk of an earlier life, the sum of its [Persist]s.
 type Saved struct {
 	Birth    Birth
+	CameFrom Birth // see Found
 	Hard     *pb.HardState
 	Snapshot *pb.Snapshot
 	Entries  []*pb.Entry

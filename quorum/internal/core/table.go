@@ -22,6 +22,8 @@ const (
 type Table struct {
 	birth    Birth
 	index    uint64 // of the last entry applied
+	into     Birth  // the older birth that this one ends for; 0: none
+	era      uint32 // the order that tokens begin with; at least that of the birth
 	last     uint64 // the ID of the newest session
 	sessions map[uint64]*Session
 	order    []uint64 // IDs of sessions, ascending
@@ -76,7 +78,7 @@ type shardKey struct {
 }
 
 func newTable(b Birth) *Table {
-	return &Table{birth: b, sessions: map[uint64]*Session{}, byName: map[string]*Group{}, nonces: map[memberNonce]uint64{}, names: map[string]int{}}
+	return &Table{birth: b, era: b.Order(), sessions: map[uint64]*Session{}, byName: map[string]*Group{}, nonces: map[memberNonce]uint64{}, names: map[string]int{}}
 }
 
 // Index returns the index of the last entry that this table has.

@@ -35,6 +35,10 @@ func (t *Table) apply(index uint64, ops []op) {
 			t.setStandby(o)
 		case opPin, opExclude:
 			t.direct(o)
+		case opEndBirth:
+			t.endFor(Birth(o.token))
+		case opRaise:
+			t.raise(Birth(o.token))
 		}
 	}
 }
@@ -43,7 +47,7 @@ func (t *Table) touch(o *op) { t.touched = append(t.touched, shardKey{o.group, i
 
 // open begins a session. The one it replaces ends in the same step, so that its shards are free for the new one at once.
 func (t *Table) open(o *op) {
-	if t.find(o.name, o.nonce) != nil || o.name == "" {
+	if t.find(o.name, o.nonce) != nil || o.name == "" || t.into != 0 {
 		return
 	}
 	if old := t.sessions[o.session]; old != nil && old.Name == o.name {
@@ -139,13 +143,13 @@ func (t *Table) retire(o *op) {
 func (t *Table) grant(o *op) {
 	g, s := t.shard(o.group, o.shard)
 	switch {
-	case g == nil || s.Token != Token(o.token) || t.sessions[o.session] == nil || t.sessions[o.session].Draining || g.member(o.session) < 0:
+	case t.into != 0 || g == nil || s.Token != Token(o.token) || t.sessions[o.session] == nil || t.sessions[o.session].Draining || g.member(o.session) < 0:
 		return
 	case s.Holder != 0 && (o.kind != opMove || g.Level != Fenced || s.Holder == o.session):
 		return
 	}
 	g.assign(s, o.session)
-	s.Token = t.birth.token(t.index)
+	s.Token = t.token(t.index)
 	s.dropStandby(o.session)
 	t.touch(o)
 }

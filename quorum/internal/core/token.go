@@ -21,6 +21,9 @@ func (b Birth) Order() uint32 { return uint32(b >> indexBits) }
 type Token uint64
 
 // token returns the token of a grant at an index.
-func (b Birth) token(index uint64) Token {
-	return Token(uint64(b)>>indexBits<<indexBits | index&(1<<indexBits-1))
+func (t *Table) token(index uint64) Token {
+	return Token(uint64(t.era)<<indexBits | index&(1<<indexBits-1))
 }
+
+// era returns the part that orders tokens before the index does.
+func (t Token) era() uint32 { return uint32(t >> indexBits) }

@@ -10,8 +10,6 @@ import (
 type view struct {
 	members map[string]*seen
 	order   []string
-	leader  string // who published the highest term
-	term    uint64
 }
 
 type seen struct {
@@ -33,12 +31,10 @@ func (c *Core) viewed(in View) {
 		}
 		v.members[m.Name] = s
 		v.order = append(v.order, m.Name)
-		if m.Up && m.Leads > v.term {
-			v.leader, v.term = m.Name, m.Leads
-		}
 	}
 	slices.Sort(v.order)
 	c.view = v
+	c.noteBirths(old)
 	if c.lead != nil {
 		c.lead.dirty = true
 	}
@@ -49,6 +45,32 @@ func (c *Core) viewed(in View) {
 	}
 	c.member.viewed(c)
 }
+
+// noteBirths reports the members that published another birth and did not in the view before.
+func (c *Core) noteBirths(old map[string]*seen) {
+	if c.birth == 0 {
+		return
+	}
+	for _, name := range c.view.order {
+		m, before := c.view.members[name], old[name]
+		if m.Up && !c.mine(m) && (before == nil || !before.Up || before.Birth != m.Birth) {
+			c.emit(OtherBirth{Peer: name, Birth: m.Birth})
+		}
+	}
+}
+
+// leader returns the member of this birth that published the highest term in which it leads, "" if none did.
+func (v *view) leader(c *Core) (name string, term uint64) {
+	for _, n := range v.order {
+		if m := v.members[n]; m.Up && m.Leads > term && c.mine(m) {
+			name, term = n, m.Leads
+		}
+	}
+	return name, term
+}
+
+// mine reports whether a member belongs to this birth, or may.
+func (c *Core) mine(m *seen) bool { return m.Birth == 0 || m.Birth == c.birth }
 
 // down reports whether a member is judged down.
 func (v *view) down(name string) bool {
@@ -84,21 +106,15 @@ func (c *Core) candidate() *seen {
 	if len(c.raft.conf.GetVoters()) < c.cfg.Voters {
 		settled = 0
 	}
+	found := c.candidates(settled)
+	if len(found) == 0 {
+		return nil
+	}
 	zones := map[string]int{}
 	for _, id := range c.raft.conf.GetVoters() {
 		if m := c.view.members[c.voterName(id)]; m != nil {
 			zones[m.Zone]++
 		}
-	}
-	var found []*seen
-	for _, name := range c.view.order {
-		m := c.view.members[name]
-		if m.Up && !m.Left && m.Voter != 0 && !confHas(c.raft.conf, m.Voter) && c.now.Running-m.since >= settled && !c.drains(name) {
-			found = append(found, m)
-		}
-	}
-	if len(found) == 0 {
-		return nil
 	}
 	return slices.MinFunc(found, func(a, b *seen) int {
 		if a.Disk != b.Disk {
@@ -109,4 +125,21 @@ func (c *Core) candidate() *seen {
 		}
 		return cmp.Or(cmp.Compare(zones[a.Zone], zones[b.Zone]), cmp.Compare(a.since, b.since), cmp.Compare(a.Name, b.Name))
 	})
+}
+
+// candidates returns the members that can become voters, up for at least so long.
+func (c *Core) candidates(settled time.Duration) []*seen {
+	var found []*seen
+	for _, name := range c.view.order {
+		m := c.view.members[name]
+		if m.Up && !m.Left && m.Voter != 0 && c.mine(m) && !confHas(c.raft.conf, m.Voter) && c.now.Running-m.since >= settled && !c.drains(name) {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// foreign returns the names of the members that are up and published another birth.
+func (v *view) foreign(c *Core) []string {
+	return slices.DeleteFunc(slices.Clone(v.order), func(n string) bool { return v.down(n) || c.mine(v.members[n]) })
 }

@@ -58,6 +58,13 @@ func (c *Core) transfer(name string) {
 	if c.lead == nil {
 		return
 	}
+	if to := c.successor(name); to != 0 {
+		c.raft.node.TransferLeader(to)
+	}
+}
+
+// successor returns the voter that leadership goes to, 0 if there is none.
+func (c *Core) successor(name string) uint64 {
 	var to, most uint64
 	c.raft.node.WithProgress(func(id uint64, kind raft.ProgressType, p tracker.Progress) {
 		fits := name == "" && !c.unfit(id) || name != "" && c.voterName(id) == name
@@ -65,7 +72,5 @@ func (c *Core) transfer(name string) {
 			to, most = id, p.Match
 		}
 	})
-	if to != 0 {
-		c.raft.node.TransferLeader(to)
-	}
+	return to
 }

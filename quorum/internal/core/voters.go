@@ -45,6 +45,8 @@ func (l *leader) tendVoters(c *Core) {
 		l.promote(c, 0)
 	case unfit >= 0:
 		l.promote(c, conf.GetVoters()[unfit])
+	case c.unfit(c.cfg.ID) && len(conf.GetVoters()) == 1:
+		l.promote(c, c.cfg.ID)
 	case c.unfit(c.cfg.ID):
 		c.transfer("") // it is for the next leader to replace this one
 	}
