@@ -61,6 +61,18 @@ func (r *reconciler) ownAddresses() []peer.Peer {
 	return expandSelf(self)
 }
 
+// noteSelf signals the strategies when the names and addresses of this node are others than in the round before: those that announce
+// this node do so again at once. The first round signals too, because strategies start before the connector knows its address.
+func (r *reconciler) noteSelf(self []peer.Peer) {
+	if len(self) == 0 || slices.Equal(self, r.lastSelf) {
+		return // not known in this round, or as before
+	}
+	r.lastSelf = self
+	for _, t := range r.topologies {
+		t.signalSelf()
+	}
+}
+
 // endRound compares what is connected with what is wanted, and begins the calls that the comparison asks for.
 func (r *reconciler) endRound(ctx context.Context, got listed, now time.Time) {
 	if ctx.Err() != nil {
@@ -68,6 +80,7 @@ func (r *reconciler) endRound(ctx context.Context, got listed, now time.Time) {
 	}
 	pause := backoff.Jitter(nil, reconcile.Interval, roundSpread)
 	r.noteList(got, now)
+	r.noteSelf(got.self)
 	if got.err != nil {
 		pause = min(pause, r.list.retry(now))
 	} else {
