@@ -18,6 +18,7 @@ const (
 type MissingPeer struct {
 	peer.Peer
 	Since time.Time // when it was no longer listed; zero if it never was
+	Left  bool      // it announced that it leaves; always false with connectors that do not report that
 }
 
 // departed remembers the peers that a connector no longer lists, to name those that are missing.
@@ -35,10 +36,14 @@ func (d *departed) has(p peer.Peer) bool {
 	return ok
 }
 
-// update takes a new list. One with the same peers costs no memory.
-func (d *departed) update(list []peer.Peer, now time.Time) {
+// hasLeft reports whether a peer is no longer listed because it left.
+func (d *departed) hasLeft(p peer.Peer) bool { return d.gone[identity(p)].Left }
+
+// update takes a new list and the peers that have left, and returns those of the last list that are not in this one. A list with the
+// same peers costs no memory.
+func (d *departed) update(list, left []peer.Peer, now time.Time) (gone []MissingPeer) {
 	if len(list) == len(d.listed) && !slices.ContainsFunc(list, func(p peer.Peer) bool { return !d.has(p) }) {
-		return
+		return nil
 	}
 	before := d.listed
 	d.listed = make(map[string]peer.Peer, len(list))
@@ -49,11 +54,22 @@ func (d *departed) update(list []peer.Peer, now time.Time) {
 	if d.gone == nil {
 		d.gone = make(map[string]MissingPeer)
 	}
+	hasLeft := make(map[string]bool, len(left))
+	for _, p := range left {
+		hasLeft[identity(p)] = true
+	}
 	for id, p := range before {
 		if _, still := d.listed[id]; !still {
-			d.gone[id] = MissingPeer{p, now}
+			d.gone[id] = MissingPeer{p, now, hasLeft[id]}
+			gone = append(gone, d.gone[id])
 		}
 	}
+	d.prune(now)
+	return gone
+}
+
+// prune forgets the departures that are old, and the oldest of too many.
+func (d *departed) prune(now time.Time) {
 	maps.DeleteFunc(d.gone, func(_ string, p MissingPeer) bool { return now.Sub(p.Since) > keepDeparted })
 	if len(d.gone) > maxDeparted {
 		for _, p := range slices.SortedFunc(maps.Values(d.gone), byAge)[maxDeparted:] {

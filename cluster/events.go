@@ -16,7 +16,8 @@ type EventKind string
 // The kinds of events.
 const (
 	EventPeerConnected     EventKind = "connected"          // a wanted peer is connected
-	EventPeerLost          EventKind = "lost"               // a wanted peer is no longer connected
+	EventPeerLost          EventKind = "lost"               // a peer crashed or cannot be reached: one that is wanted, or a member of a connector that gossips
+	EventPeerLeft          EventKind = "left"               // as EventPeerLost, but it announced that it leaves: see connector.LeftLister
 	EventPeerDropped       EventKind = "dropped"            // a peer that is no longer found was disconnected
 	EventPeerForgotten     EventKind = "forgotten"          // a peer that could not be reached was not named by any answer for 10 minutes
 	EventPeerUnlisted      EventKind = "unlisted"           // connect succeeds, but the list never shows the peer; once

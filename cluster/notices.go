@@ -27,7 +27,8 @@ type noticeKind struct {
 
 var (
 	noticeConnected   = &noticeKind{hclog.Info, "peer connected", "peers connected"}
-	noticeLost        = &noticeKind{hclog.Info, "peer lost", "peers lost"}
+	noticeLeft        = &noticeKind{hclog.Info, "peer has left", "peers have left"}
+	noticeLost        = &noticeKind{hclog.Info, "peer is down or unreachable", "peers are down or unreachable"}
 	noticeDropped     = &noticeKind{hclog.Info, "peer disconnected because it is no longer found", "peers disconnected because they are no longer found"}
 	noticeForgotten   = &noticeKind{hclog.Info, "peer given up because no answer names it", "peers given up because no answer names them"}
 	noticeUnreachable = &noticeKind{hclog.Warn, "peer cannot be reached", "peers cannot be reached; they are dialled again"}
@@ -44,6 +45,14 @@ type notices map[noticeKey]*notice
 type noticeKey struct {
 	topology string
 	kind     *noticeKind
+}
+
+// args returns the topology as a pair, if the notice is of one.
+func (k noticeKey) args() []any {
+	if k.topology == "" {
+		return nil
+	}
+	return []any{"topology", k.topology}
 }
 
 // notice is one kind of change of the peers of one topology.
@@ -91,8 +100,8 @@ func (n notices) take(now time.Time, all bool) (due []noticeLine, next time.Time
 				delete(n, key)
 			}
 		case all || !one.due.After(now):
-			args := []any{"topology", key.topology, "count", len(one.peers), "peers", nameSome(one.peers)}
-			due = append(due, noticeLine{key, append(args, errorArgs(one.err)...)})
+			args := []any{"count", len(one.peers), "peers", nameSome(one.peers)}
+			due = append(due, noticeLine{key, append(append(key.args(), args...), errorArgs(one.err)...)})
 			one.passed(now)
 			one.peers, one.err = nil, nil
 			clear(one.addrs)

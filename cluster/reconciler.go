@@ -7,6 +7,7 @@ import (
 
 	"github.com/goconvoke/convoke/cluster/internal/reconcile"
 	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/peer"
 )
 
 // reconciler keeps all topologies connected that share a list of connected peers. The loop in run owns the fields of the last group. Others
@@ -28,6 +29,7 @@ type reconciler struct {
 	topologies  map[string]*topology
 	list        list
 	departed    departed
+	lastSelf    []peer.Peer // how the last round named this node
 	calls       callCounts
 	schedule    schedule
 	publication publication

@@ -55,14 +55,15 @@ func (r *reporter) write(l line) {
 	r.signal()
 }
 
-// note logs what happened to a peer at level DEBUG, and counts it for the next line about many.
+// note logs what happened to a peer of a topology, or of a connector if that is "", at level DEBUG, and counts it for the next line about many.
 func (r *reporter) note(kind *noticeKind, topology string, p peer.Peer, err error) {
+	key := noticeKey{topology, kind}
 	if r.out.IsDebug() {
-		r.debug(kind.one, append([]any{"topology", topology, "peer", p}, errorArgs(err)...)...)
+		r.debug(kind.one, append(append(key.args(), "peer", p), errorArgs(err)...)...)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.notices.add(noticeKey{topology, kind}, p, err, time.Now()) {
+	if r.notices.add(key, p, err, time.Now()) {
 		r.signal()
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goconvoke/convoke/cluster/internal/reconcile"
+	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/internal/backoff"
 	"github.com/goconvoke/convoke/peer"
 )
@@ -17,6 +18,7 @@ const roundSpread = 0.2 // of the time between two rounds without a cause
 type listed struct {
 	peers []peer.Peer
 	self  []peer.Peer
+	left  []peer.Peer // that announced that they leave, as far as the connector reports it
 	err   error
 
 	overran bool // the call for the list still runs
@@ -39,7 +41,7 @@ func (r *reconciler) collect(ctx context.Context) {
 	got.peers, got.err = call(&r.tasks, ctx, listTimeout, "list of "+r.name, r.listPeer)
 	got.overran = errors.As(got.err, &late)
 	got.peers = slices.Clone(got.peers) // the connector may change its own, and readers of the status hold these
-	got.self = r.ownAddresses()
+	got.self, got.left = r.ownAddresses(), r.leftPeers()
 	r.post(func(now time.Time) { r.endRound(ctx, got, now) })
 	if !got.overran {
 		return
@@ -61,6 +63,56 @@ func (r *reconciler) ownAddresses() []peer.Peer {
 	return expandSelf(self)
 }
 
+// noteSelf signals the strategies when the names and addresses of this node are others than in the round before: those that announce
+// this node do so again at once. The first round signals too, because strategies start before the connector knows its address.
+func (r *reconciler) noteSelf(self []peer.Peer) {
+	if len(self) == 0 || slices.Equal(self, r.lastSelf) {
+		return // not known in this round, or as before
+	}
+	r.lastSelf = self
+	for _, t := range r.topologies {
+		t.signalSelf()
+	}
+}
+
+// leftPeers returns the peers that the connector knows to have left.
+func (r *reconciler) leftPeers() (left []peer.Peer) {
+	l, ok := r.base.(connector.LeftLister)
+	if !ok {
+		return nil
+	}
+	if err := guard(func() error { left = l.ListLeft(); return nil }); err != nil {
+		r.reporter.error("connector cannot list the peers that have left", append([]any{"connector", r.name}, errorArgs(err)...)...)
+	}
+	return left
+}
+
+// reportGone reports the peers that are no longer listed. Members of a connector that gossips count whether a topology wants them or not:
+// one that leaves is often out of the answers first.
+func (r *reconciler) reportGone(gone []MissingPeer, plan reconcile.Plan) {
+	reported := make(map[string]bool, len(plan.Down)+len(plan.Dropped))
+	for _, c := range plan.Dropped {
+		reported[identity(c.Peer)] = true
+	}
+	for _, c := range plan.Down {
+		reported[identity(c.Peer)] = true
+		r.reportLost(c, r.departed.hasLeft(c.Peer))
+	}
+	for _, p := range gone {
+		if r.gossips && !reported[identity(p.Peer)] {
+			r.reportLost(reconcile.Call{Peer: p.Peer}, p.Left)
+		}
+	}
+}
+
+func (r *reconciler) reportLost(c reconcile.Call, left bool) {
+	if left {
+		r.reportPeer(noticeLeft, EventPeerLeft, c, nil)
+		return
+	}
+	r.reportPeer(noticeLost, EventPeerLost, c, nil)
+}
+
 // endRound compares what is connected with what is wanted, and begins the calls that the comparison asks for.
 func (r *reconciler) endRound(ctx context.Context, got listed, now time.Time) {
 	if ctx.Err() != nil {
@@ -68,12 +120,14 @@ func (r *reconciler) endRound(ctx context.Context, got listed, now time.Time) {
 	}
 	pause := backoff.Jitter(nil, reconcile.Interval, roundSpread)
 	r.noteList(got, now)
+	r.noteSelf(got.self)
 	if got.err != nil {
 		pause = min(pause, r.list.retry(now))
 	} else {
-		r.departed.update(got.peers, now)
+		gone := r.departed.update(got.peers, got.left, now)
 		r.ledger.SetSelf(got.self)
 		plan := r.ledger.Round(got.peers, now)
+		r.reportGone(gone, plan)
 		if !plan.Next.IsZero() {
 			pause = min(pause, plan.Next.Sub(now))
 		}
@@ -96,7 +150,6 @@ func (r *reconciler) follow(ctx context.Context, plan reconcile.Plan) {
 		err    error
 	}{
 		{plan.Up, noticeConnected, EventPeerConnected, nil},
-		{plan.Down, noticeLost, EventPeerLost, nil},
 		{plan.Dropped, noticeDropped, EventPeerDropped, nil},
 		{plan.Unlisted, noticeUnlisted, EventPeerUnlisted, reconcile.ErrUnlisted},
 		{plan.Forgotten, noticeForgotten, EventPeerForgotten, nil},

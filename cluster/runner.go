@@ -17,6 +17,8 @@ type runner struct {
 	cancel   context.CancelFunc
 	stopped  chan struct{} // closed when the goroutine has returned
 
+	selfChanged chan struct{} // of one: Env.SelfChanged of every attempt
+
 	crashed int // the last attempt that has crashed; owned by the reconciler that owns the topology
 }
 
@@ -25,8 +27,9 @@ func (r *reconciler) launch(ctx context.Context, t *topology) *runner {
 	ctx, cancel := context.WithCancel(ctx)
 	run := &runner{
 		topology: t.settings.Name, config: t.settings.Config, mailbox: t.mailbox, cancel: cancel, stopped: make(chan struct{}),
+		selfChanged: make(chan struct{}, 1),
 	}
-	env := r.env(t.settings)
+	env := r.env(run, t.settings)
 	r.tasks.start("strategy of topology "+run.topology, func() {
 		defer close(run.stopped)
 		run.run(ctx, env)
@@ -34,15 +37,24 @@ func (r *reconciler) launch(ctx context.Context, t *topology) *runner {
 	return run
 }
 
-// env returns what the strategy of a topology may use.
-func (s *shared) env(t Topology) strategy.Env {
-	base := s.connectorOf(t)
+// env returns what the strategy of a topology may use. Self asks the connector that the topology is on now: a reload may have moved it.
+func (s *shared) env(run *runner, t Topology) strategy.Env {
 	return strategy.Env{
-		Log:       s.log.Named("strategy").With("topology", t.Name, "strategy", t.Config.Kind),
-		Topology:  t.Name,
-		ClusterID: s.node.Cluster,
-		Self:      func() []peer.Peer { return s.self(base) },
-		Resolver:  s.resolver,
+		Log:         s.log.Named("strategy").With("topology", t.Name, "strategy", t.Config.Kind),
+		Topology:    t.Name,
+		ClusterID:   s.node.Cluster,
+		Self:        func() []peer.Peer { return s.self(run.mailbox.reader.Load().base) },
+		SelfChanged: run.selfChanged,
+		Resolver:    s.resolver,
+	}
+}
+
+// signalSelf wakes the strategy because Env.Self may return something else now. It does not wait: a signal that was not read yet stands
+// for this one too, since the strategy asks for Self after reading it.
+func (run *runner) signalSelf() {
+	select {
+	case run.selfChanged <- struct{}{}:
+	default:
 	}
 }
 

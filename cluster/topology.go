@@ -56,8 +56,19 @@ func (r *reconciler) add(ctx context.Context, t *topology, wanted []peer.Peer, n
 	r.signal() // for a report that came before
 	if t.current == nil {
 		t.current = r.launch(ctx, t)
+	} else {
+		t.signalSelf() // it has another connector now
 	}
 	r.topologyChanged(t)
+}
+
+// signalSelf wakes the strategies of a topology because the names and addresses of this node may be others now.
+func (t *topology) signalSelf() {
+	for _, run := range []*runner{t.current, t.pending} {
+		if run != nil {
+			run.signalSelf()
+		}
+	}
 }
 
 // release gives up a topology that moves to another reconciler, and returns it with the peers that it wants.

@@ -103,7 +103,10 @@ func nameMissing(t TopologyStatus, now time.Time) string {
 	var names []string
 	for _, m := range t.Missing[:min(whyPeers, len(t.Missing))] {
 		since := "not connected yet"
-		if !m.Since.IsZero() {
+		switch {
+		case m.Left:
+			since = "left " + ago(now, m.Since) + " ago"
+		case !m.Since.IsZero():
 			since = "for " + ago(now, m.Since)
 		}
 		names = append(names, fmt.Sprintf("%s (%s)", m.Peer, since))

@@ -21,8 +21,13 @@ func TestWhySaysWhatWasAskedWhoFailsAndWhatIsAwaited(t *testing.T) {
 	}{
 		{
 			TopologyStatus{Strategy: "static", Wanted: 2, LastSet: before(3 * time.Second), Connected: 1, Expect: 3, MinPeers: 2, Peers: []PeerStatus{failing("a:1")},
-				Missing: []MissingPeer{{peer.Peer{Addr: "a:1", ID: "a"}, before(12 * time.Second)}}},
+				Missing: []MissingPeer{{Peer: peer.Peer{Addr: "a:1", ID: "a"}, Since: before(12 * time.Second)}}},
 			"static answered 3s ago, 2 peers found; a:1: refused (next try in 4s); 2 of 3 nodes together; missing: a@a:1 (for 12s)",
+		},
+		{
+			TopologyStatus{Strategy: "static", Wanted: 1, LastSet: now, Expect: 2, MinPeers: 1,
+				Missing: []MissingPeer{{Peer: peer.Peer{Addr: "a:1", ID: "a"}, Since: before(12 * time.Second), Left: true}}},
+			"static answered 0s ago, 1 peer found; 1 of 2 nodes together; missing: a@a:1 (left 12s ago)",
 		},
 		{
 			TopologyStatus{Strategy: "static", LastSet: now, Connected: 1, Expect: 5, MinPeers: 2},

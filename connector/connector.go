@@ -69,6 +69,11 @@ type (
 	// contacts suffice, liveness is its own affair, and peers are by default never pruned.
 	Gossiper interface{ Gossips() bool }
 
+	// LeftLister returns the peers that announced that they leave and have not come back, of those that List does not return any
+	// more: log, events and status distinguish them from peers that crashed or cannot be reached. It may forget them in time, and returns
+	// at once.
+	LeftLister interface{ ListLeft() []peer.Peer }
+
 	// Configured returns the node that the connector was made for. What of the optional settings a file has must be
 	// honoured by a connector that returns the same node here: cluster.New refuses anything else.
 	Configured interface{ NodeConfig() NodeConfig }

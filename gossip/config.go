@@ -28,7 +28,7 @@ type Config struct {
 	// Listen is the host:port to listen on; port 0 takes a free one.
 	Listen string
 	// Advertise is the host:port that other nodes dial. "" means the address of Listen or, if that is all
-	// interfaces, the address of the default route.
+	// interfaces, the address of the default route; then the node publishes another one when its host loses that.
 	Advertise string
 	// DataDir is where this node keeps what outlives it: its generation and keys, the members it knows, the shared map. "" keeps
 	// nothing. No two processes can have the same.
@@ -141,7 +141,7 @@ func (c Config) advertisedAddr(bound net.Addr) (string, error) {
 		}
 		return net.JoinHostPort(h, p), err
 	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+	if c.followsHost(bound) {
 		out, err := hostaddr.Outbound()
 		if err != nil {
 			return "", fmt.Errorf("advertised address: %w", err)

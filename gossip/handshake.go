@@ -18,7 +18,7 @@ var errNoHello = errors.New("a frame other than hello came first")
 func (n *Node) newHello() *core.Hello {
 	return &core.Hello{
 		Protocol: wire.Protocol, Cluster: n.config.ClusterID, ID: n.config.Name,
-		Generation: n.generation.Load(), Addr: n.tuning.Addr, Clock: n.coreTime().UnixMilli(),
+		Generation: n.generation.Load(), Addr: n.Addr(), Clock: n.coreTime().UnixMilli(),
 		Rejoin: n.config.Rejoin, Aged: n.aged.Load(),
 	}
 }

@@ -36,7 +36,7 @@ func (n *Node) Join(ctx context.Context, addrs ...string) error {
 }
 
 func (n *Node) startJoin(ctx context.Context, addr string) error {
-	if addr == n.tuning.Addr {
+	if addr == n.Addr() {
 		return ErrSelf
 	}
 	j := &joinCall{addr: addr, done: make(chan struct{})}

@@ -20,6 +20,7 @@ import (
 	"github.com/goconvoke/convoke/gossip/internal/core"
 	"github.com/goconvoke/convoke/gossip/internal/testhook"
 	"github.com/goconvoke/convoke/gossip/transport"
+	"github.com/goconvoke/convoke/internal/hostaddr"
 )
 
 var (
@@ -49,7 +50,7 @@ const (
 // Node takes part in a cluster from [Start] to Stop. Its methods are safe for concurrent use.
 type Node struct {
 	config    Config
-	tuning    core.Config
+	tuning    core.Config // as it was at the start
 	log       *asyncLog
 	transport transport.Transport
 	listener  net.Listener
@@ -68,6 +69,7 @@ type Node struct {
 
 	generation    atomic.Uint64
 	aged          atomic.Bool
+	addr          atomic.Pointer[string] // that others dial
 	view          atomic.Pointer[View]
 	id            core.NodeID
 	shared        *Shared
@@ -125,6 +127,9 @@ func Start(c Config) (*Node, error) {
 	n.publishView()
 	n.tasks.Go(n.acceptStreams)
 	n.tasks.Go(func() { n.runLoop(over) })
+	if c.followsHost(listener.Addr()) {
+		n.tasks.Go(func() { n.followHost(hostaddr.Follow) })
+	}
 	n.persist.start(n.stopped, n.persistFailed, func() bool { return errors.Is(n.err, ErrRemoved) })
 	go n.finishEnd() // Stop waits for it
 	return n, nil
@@ -161,6 +166,7 @@ func newNode(c Config, listener net.Listener) (*Node, remembered, error) {
 		links:         make(map[core.LinkID]*link), joins: make(map[string]*joinCall),
 		err: ErrStopped,
 	}
+	n.addr.Store(&tuning.Addr)
 	n.generation.Store(tuning.Generation) // before anything can dial
 	n.viewer.source = n.core
 	n.watch.init()
@@ -200,8 +206,8 @@ func (n *Node) coreTime() time.Time { return n.config.now() }
 // Name returns the name of this node.
 func (n *Node) Name() string { return n.config.Name }
 
-// Addr returns the host:port that other nodes dial.
-func (n *Node) Addr() string { return n.tuning.Addr }
+// Addr returns the host:port that other nodes dial. It changes when the host gets another address, unless Config gives one.
+func (n *Node) Addr() string { return *n.addr.Load() }
 
 // Bound returns the host:port listened on.
 func (n *Node) Bound() string { return n.listener.Addr().String() }

@@ -44,6 +44,7 @@ var (
 	_ connector.Leaver       = (*Connector)(nil)
 	_ connector.Gossiper     = (*Connector)(nil)
 	_ connector.SelfReporter = (*Connector)(nil)
+	_ connector.LeftLister   = (*Connector)(nil)
 	_ connector.Configured   = (*Connector)(nil)
 )
 
@@ -167,16 +168,30 @@ func (c *Connector) List(ctx context.Context) ([]peer.Peer, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.peers(n, (*gossip.Member).Up), nil
+}
+
+// ListLeft returns the members that have left, until they are forgotten.
+func (c *Connector) ListLeft() []peer.Peer {
+	n, err := c.current()
+	if err != nil {
+		return nil
+	}
+	return c.peers(n, func(m *gossip.Member) bool { return m.Status == gossip.Left })
+}
+
+// peers returns the members of a kind, without this node.
+func (c *Connector) peers(n *gossip.Node, is func(*gossip.Member) bool) []peer.Peer {
 	var all []peer.Peer
 	for m := range n.View().All() {
-		if m.Name == c.config.Name || m.Status != gossip.Up && m.Status != gossip.Degraded {
+		if m.Name == c.config.Name || !is(m) {
 			continue
 		}
 		if addr, err := peer.Addr(m.Addr); err == nil { // what a member publishes may be anything
 			all = append(all, peer.Peer{Addr: addr, ID: m.Name, Zone: m.Zone, Version: m.Version})
 		}
 	}
-	return all, nil
+	return all
 }
 
 // Changes wakes the reader when a member came, went or changed.

@@ -337,3 +337,44 @@ func TestAHostAloneIsAdvertisedWithThePortListenedOn(t *testing.T) {
 		t.Errorf("advertised as %s, want %s", g.Node().Addr(), want)
 	}
 }
+
+func TestMembersThatLeftAreDistinguishedFromThoseThatAreDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := transport.NewMemory()
+		run := func(name string) (c *Connector, stop func()) {
+			c, err := newConnector(gossip.Config{Name: name, ClusterID: "test", Listen: name + ":7946", Transport: network.Host(name)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- c.Run(ctx) }()
+			stop = sync.OnceFunc(func() { cancel(); <-done })
+			t.Cleanup(stop)
+			synctest.Wait()
+			return c, stop
+		}
+		a, _ := run("a")
+		leaves, _ := run("leaves")
+		_, crash := run("crashes")
+		for _, name := range []string{"leaves", "crashes"} {
+			if err := a.Connect(t.Context(), peer.Peer{Addr: name + ":7946"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(5 * time.Second)
+		if left := a.ListLeft(); len(left) > 0 {
+			t.Errorf("ListLeft() = %v, want none yet", left)
+		}
+		if err := leaves.Leave(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		crash()
+		time.Sleep(time.Minute)
+		listed, err := a.List(t.Context())
+		left := a.ListLeft()
+		if err != nil || len(listed) > 0 || len(left) != 1 || left[0].ID != "leaves" {
+			t.Errorf("List() = %v, %v, ListLeft() = %v, want nothing, and the one that has left", listed, err, left)
+		}
+	})
+}

@@ -118,6 +118,12 @@ func (l *Lab) Cable(i int, up bool) {
 	l.batch(l.switchName(), fmt.Sprintf("link set p%d %s\n", i, state))
 }
 
+// Readdress gives host i the IPv4 address of the number another in place of its own, as a new lease of DHCP may.
+func (l *Lab) Readdress(i, another int) {
+	l.t.Helper()
+	l.batch(l.Host(i), fmt.Sprintf("addr del %s/24 dev eth0\naddr add %s/24 dev eth0\nroute replace default dev eth0\n", l.IP(i), l.IP(another)))
+}
+
 // Loss drops the given percentage (0..99) of the IP packets that reach host i; 0 ends it. With
 // Loss on two hosts both directions between them lose packets.
 func (l *Lab) Loss(i, percent int) {

@@ -7,7 +7,7 @@ package archtest
 var table = []rule{
 	{pkg: "peer"},
 	{pkg: "internal/strictyaml", ours: []string{"internal/safetext"}, third: []string{yaml, "github.com/agext/levenshtein"}},
-	{pkg: "internal/hostaddr"},
+	{pkg: "internal/hostaddr", ours: []string{"internal/backoff"}},
 	{pkg: "internal/backoff"},  // waits between retries
 	{pkg: "internal/bounded"},  // reads what others wrote
 	{pkg: "internal/ratelog"},  // how often a message is logged

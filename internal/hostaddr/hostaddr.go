@@ -22,15 +22,19 @@ var errNone = errors.New("this host has no usable address; bring an interface up
 // that is neither loopback nor link-local, private ones included; without one a loopback
 // address. It sends nothing and does not wait.
 func Outbound() (netip.Addr, error) {
-	routes := []netip.Addr{source("udp4", beyond4), source("udp6", beyond6)}
 	own, err := interfaceAddrs()
-	if addr, ok := choose(routes, own); ok {
+	if addr, ok := choose(outboundRoutes(), own); ok {
 		return addr, nil
 	}
 	if err != nil {
 		return netip.Addr{}, fmt.Errorf("addresses of the interfaces: %w", err)
 	}
 	return netip.Addr{}, errNone
+}
+
+// outboundRoutes returns the source addresses of the routes to the internet, in order of preference; invalid where there is none.
+func outboundRoutes() []netip.Addr {
+	return []netip.Addr{source("udp4", beyond4), source("udp6", beyond6)}
 }
 
 // choose picks among the source addresses of routes, in order of preference (invalid ones: no such

@@ -149,3 +149,18 @@ func TestRunsAgainAfterItEnded(t *testing.T) {
 	a.mustJoin(t, b.peer())
 	a.sees(t, b)
 }
+
+func TestAMemberThatLeftIsListedAsSuchAndOneThatCrashedIsNot(t *testing.T) {
+	a, leaves, crashes := start(t, "a", nil), start(t, "leaves", nil), start(t, "crashes", nil)
+	leaves.mustJoin(t, a.peer())
+	crashes.mustJoin(t, a.peer())
+	a.sees(t, crashes, leaves)
+	if err := leaves.Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	crashes.stop()
+	a.sees(t)
+	if left := a.ListLeft(); len(left) != 1 || left[0].ID != "leaves" {
+		t.Errorf("ListLeft() = %v, want the member that left", left)
+	}
+}

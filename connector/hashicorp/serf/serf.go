@@ -81,6 +81,7 @@ var (
 	_ connector.Gossiper     = (*Connector)(nil)
 	_ connector.SelfReporter = (*Connector)(nil)
 	_ connector.Configured   = (*Connector)(nil)
+	_ connector.LeftLister   = (*Connector)(nil)
 )
 
 // newConnector returns an error for each mistake, placed in the file where it has a place.
@@ -139,6 +140,14 @@ func (c *Connector) Gossips() bool { return true }
 // Self returns the advertised address and, with a listener on all interfaces, that too. Before the listener is
 // bound it returns the address of the configuration.
 func (c *Connector) Self() []peer.Peer { return c.node.Self() }
+
+// ListLeft returns the members that have left, until serf forgets them after a day.
+func (c *Connector) ListLeft() []peer.Peer {
+	if u, ok := c.node.Cluster().(*underneath); ok {
+		return u.listLeft()
+	}
+	return nil
+}
 
 // Serf returns what runs underneath, nil while nothing is bound: for tags, user events, queries, removing a failed
 // node. It must not be shut down or left through it.

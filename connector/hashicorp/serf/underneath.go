@@ -127,6 +127,18 @@ func (u *underneath) List() []peer.Peer {
 	return all
 }
 
+// listLeft returns the members that have left, or are about to, until serf forgets them.
+func (u *underneath) listLeft() []peer.Peer {
+	var all []peer.Peer
+	for _, m := range u.serf.Members() {
+		left := m.Status == serf.StatusLeft || m.Status == serf.StatusLeaving
+		if addr, err := mlnet.AddrPort(m.Addr, m.Port); err == nil && left && m.Name != u.guard.self {
+			all = append(all, peer.Peer{Addr: addr.String(), ID: m.Name})
+		}
+	}
+	return all
+}
+
 // Has reports whether a living member has this address.
 func (u *underneath) Has(addr netip.AddrPort) bool {
 	found := false

@@ -98,6 +98,8 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 		c.dials.name(in.Addrs, c.now())
 	case Set:
 		c.setKey(in)
+	case SetAddr:
+		c.setAddr(in.Addr)
 	case Delete:
 		c.deleteKey(in.Key)
 	case SharedSet:

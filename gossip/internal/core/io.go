@@ -51,6 +51,10 @@ type (
 		TTL        time.Duration
 	}
 
+	// SetAddr changes the host:port that this node publishes, which must be valid as Config.Addr: the address of its host is another one
+	// now. Links stay: those over the old address break by themselves.
+	SetAddr struct{ Addr string }
+
 	// Delete removes an own key; nothing happens if it is not there.
 	Delete struct{ Key string }
 
@@ -85,6 +89,7 @@ func (LinkDown) input()   {}
 func (DialFailed) input() {}
 func (Join) input()       {}
 func (Set) input()        {}
+func (SetAddr) input()    {}
 func (Delete) input()     {}
 func (Leave) input()      {}
 

@@ -36,6 +36,17 @@ func (c *Core) wrote(prev uint64, urgent bool) {
 	it.relayed = it.relayed || urgent
 }
 
+// setAddr publishes another address. The record has it, not only the next handshake: members that hold no link to this node dial it too.
+func (c *Core) setAddr(addr string) {
+	if addr == c.cfg.Addr || addr == "" || len(addr) > MaxValue {
+		return
+	}
+	c.cfg.Addr = addr
+	prev := c.self.rec.version
+	c.store.write(c.self, Entry{Kind: KindMeta, Key: MetaAddr, Value: addr})
+	c.wrote(prev, true)
+}
+
 func (c *Core) setKey(in Set) {
 	if c.CheckSet(in.Key, in.Value) != nil {
 		c.emit(Rejected{Reason: "own key exceeds a limit"})

@@ -70,6 +70,7 @@ type Node struct {
 	public  hostPort // the host is empty: automatic
 	damper  *Damper
 	changes chan struct{}
+	follow  func(s *session, moved func(netip.Addr)) // followHost, but in tests
 
 	mu      sync.Mutex
 	running bool
@@ -85,6 +86,7 @@ var (
 
 	errStarting = errors.New("still starting to listen")
 	errEnded    = errors.New("it was shut down from outside")
+	errMoved    = errors.New("the address of this host has changed; starting to listen again")
 )
 
 // prefix adds to an error what it comes from.
@@ -102,7 +104,7 @@ func New(c Config) (*Node, error) {
 	if c.Log == nil {
 		c.Log = hclog.NewNullLogger()
 	}
-	return &Node{
+	n := &Node{
 		First:   firstWait,
 		Names:   net.DefaultResolver,
 		config:  c,
@@ -111,7 +113,9 @@ func New(c Config) (*Node, error) {
 		damper:  NewDamper(c.Log),
 		changes: make(chan struct{}, 1),
 		why:     prefix(c.Kind, ErrNotRunning),
-	}, nil
+	}
+	n.follow = n.followHost
+	return n, nil
 }
 
 func (c Config) check() error {

@@ -27,29 +27,63 @@ const (
 )
 
 // Run listens and takes part until ctx is done. When it cannot listen it logs that once and tries again, after
-// 1 s doubling to 30 s, for ever. It returns when the listeners and all goroutines of this
+// 1 s doubling to 30 s, for ever. When the host loses the address that it advertises by itself, the node listens and advertises again: a
+// running memberlist cannot change its address. Run returns when the listeners and all goroutines of this
 // connector have ended; memberlist's own follow within its probe timeout. A cluster that shut down by itself ends it too.
 func (n *Node) Run(ctx context.Context) error {
 	if err := n.start(); err != nil {
 		return err
 	}
-	s, err := n.bindUntil(ctx)
-	if err != nil {
-		n.endSession(nil)
-		return err
+	for {
+		s, err := n.bindUntil(ctx)
+		if err != nil {
+			n.endSession(nil)
+			return err
+		}
+		n.setSession(s, nil)
+		err = n.awaitEnd(ctx, s)
+		if !errors.Is(err, errMoved) {
+			n.endSession(s)
+			return err
+		}
+		n.setSession(nil, err)
+		s.close()
 	}
+}
+
+// setSession makes a session the one in use, or states why there is none.
+func (n *Node) setSession(s *session, why error) {
 	n.mu.Lock()
-	n.session = s
+	n.session, n.why = s, why
 	n.mu.Unlock()
 	n.notify()
-	select {
-	case <-ctx.Done():
-		err = ctx.Err()
-	case <-s.cluster.Done():
-		err = n.err(errEnded)
+}
+
+// awaitEnd returns why a session is to end: ctx, the end of its cluster, or errMoved.
+func (n *Node) awaitEnd(ctx context.Context, s *session) error {
+	moved := make(chan netip.Addr, 1)
+	s.tasks.Go(func() {
+		n.follow(s, func(a netip.Addr) {
+			select {
+			case moved <- a:
+			default: // the first one ends the session already
+			}
+		})
+	})
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.cluster.Done():
+			return n.err(errEnded)
+		case a := <-moved:
+			if s.goneError() != nil {
+				continue // it has left, and must not come back
+			}
+			n.config.Log.Info("this host has another address; listening again", "addr", a.String(), "before", s.public.String())
+			return n.err(errMoved)
+		}
 	}
-	n.endSession(s)
-	return err
 }
 
 func (n *Node) start() error {
@@ -74,6 +108,14 @@ func (n *Node) endSession(s *session) {
 	n.running = false
 	n.mu.Unlock()
 	n.notify()
+}
+
+// followHost calls moved when the address that a session advertises is that of the host and the host gets another one. It returns
+// when the session ends, at once if the address is given.
+func (n *Node) followHost(s *session, moved func(netip.Addr)) {
+	if n.public.host == "" && s.host.IsUnspecified() {
+		hostaddr.Follow(s.life, s.public.Addr(), moved)
+	}
 }
 
 // bindUntil binds, again and again, until it succeeds or ctx is done.

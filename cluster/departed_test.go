@@ -1,0 +1,98 @@
+package cluster_test
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/goconvoke/convoke/cluster"
+	"github.com/goconvoke/convoke/connector/connectortest"
+	"github.com/goconvoke/convoke/peer"
+)
+
+// leaving is a connector that reports which peers have left.
+type leaving struct {
+	*connectortest.Mesh
+
+	mu   sync.Mutex
+	left []peer.Peer
+}
+
+func (l *leaving) ListLeft() []peer.Peer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.left
+}
+
+// leave has a peer leave: it is no longer listed.
+func (l *leaving) leave(addr string) {
+	l.mu.Lock()
+	l.left = append(l.left, peer.Peer{Addr: addr + ":7946"})
+	l.mu.Unlock()
+	l.Lose(addr + ":7946")
+}
+
+func addrsOf(events []cluster.Event) string {
+	var all []string
+	for _, e := range events {
+		all = append(all, strings.TrimSuffix(e.Topology+"/"+e.Peer.Addr, ":7946"))
+	}
+	return strings.Join(all, " ")
+}
+
+func TestAPeerThatLeftIsNotReportedAsOneThatIsDown(t *testing.T) {
+	for _, c := range []struct {
+		name              string
+		gossips           bool
+		wantLost, wantOff string // topology/peer
+	}{
+		{"of a mesh", false, "t/a", "t/b"},
+		{"of a connector that gossips, also when no answer names it", true, "t/a /c", "t/b /d"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				mesh, source := &leaving{Mesh: connectortest.NewMesh()}, &script{}
+				mesh.Gossip = c.gossips
+				var log bytes.Buffer
+				s := start(t, configOf(cluster.Topology{Name: "t", Config: source.configured(1), Expect: 3}), cluster.WithConnector("mesh", mesh),
+					cluster.WithLogger(hclog.New(&hclog.LoggerOptions{Output: &log})))
+				events := watch(t, s)
+				source.run(t, 1).set("a", "b", "e")
+				for _, addr := range []string{"c", "d"} { // as if they had called this node
+					if err := mesh.Connect(t.Context(), peer.Peer{Addr: addr + ":7946"}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				settle(time.Minute)
+				for _, addr := range []string{"a:7946", "b:7946"} {
+					mesh.Hang(addr) // it does not come back
+				}
+				mesh.Lose("a:7946")
+				settle(time.Second)
+				mesh.leave("b")
+				settle(time.Second)
+				mesh.Lose("c:7946")
+				settle(time.Second)
+				mesh.leave("d")
+				settle(time.Second)
+				lost, left := addrsOf(events.of(cluster.EventPeerLost)), addrsOf(events.of(cluster.EventPeerLeft))
+				if lost != c.wantLost || left != c.wantOff {
+					t.Errorf("lost %q, left %q, want %q and %q", lost, left, c.wantLost, c.wantOff)
+				}
+				if why := s.Status().Topologies[0].Why; !c.gossips && !strings.Contains(why, "b:7946 (left ") {
+					t.Errorf("the status reads %q, want that b has left", why)
+				}
+				settle(time.Minute)
+				if text := log.String(); !strings.Contains(text, "peers have left: topology=t count=1 peers=b:7946") ||
+					!strings.Contains(text, "peers are down or unreachable: topology=t count=1 peers=a:7946") {
+					t.Errorf("the log lacks who left or who is down:\n%s", text)
+				}
+			})
+		})
+	}
+}
