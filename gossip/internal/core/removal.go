@@ -22,7 +22,7 @@ func removalOf(generation uint64) string {
 
 // isBanned reports whether a name was removed.
 func (c *Core) isBanned(id string) bool {
-	return c.shared.find(SpaceMember, id).Removes(c.clusterTime())
+	return c.shared.removals > 0 && c.shared.find(SpaceMember, id).Removes(c.clusterTime())
 }
 
 // ErrUnknownMember means that no member of that name is known.
