@@ -15,8 +15,9 @@ var ErrRemoved = errors.New("gossip: this node was removed from its cluster")
 var ErrUnknownMember = core.ErrUnknownMember
 
 // Remove takes a member out of the cluster, by name, whether it is up or not. The member learns of it at its first contact with any
-// other one, and stops; what it wrote to the shared map and was nowhere else by then is lost with it. A node that was removed comes
-// back only on purpose, see Config.Rejoin. To take out this node itself, call Leave.
+// other one, and stops; what it wrote to the shared map and was nowhere else by then is lost with it. A removal holds also if the node
+// that made it is removed itself: two nodes that remove each other both stop. A node that was removed comes back only on purpose, see
+// Config.Rejoin. To take out this node itself, call Leave.
 func (n *Node) Remove(ctx context.Context, name string) error {
 	if err := n.request(ctx, event{in: core.Remove{ID: name}}); err != nil {
 		return fmt.Errorf("gossip: remove %q: %w", name, err)

@@ -69,19 +69,21 @@ func (c *Core) forgetDue() {
 	}
 }
 
-// agedMembers returns the members that have been gone for Config.ForgetAfter, and in ascending order when each member that is down was
-// last up, with those that were forgotten a moment ago: when a node that keeps members of one cut gives them back one after the other,
-// they count together.
+// agedMembers returns the members that have been gone for Config.ForgetAfter, and if there are any, in ascending order when each member that is
+// down was last up, with those that were forgotten a moment ago: when a node that keeps members of one cut gives them back one after the
+// other, they count together.
 func (c *Core) agedMembers() (due []*slot, down []Moment) {
 	for _, t := range c.store.slots {
-		if t.rec == nil || t == c.self || t.up && !t.left {
-			continue
-		}
-		if !t.left {
-			down = append(down, t.seen)
-		}
-		if c.links.byPeer[t] == nil && c.age(t) >= c.cfg.ForgetAfter {
+		if c.isGone(t) && c.links.byPeer[t] == nil && c.age(t) >= c.cfg.ForgetAfter {
 			due = append(due, t)
+		}
+	}
+	if len(due) == 0 {
+		return nil, nil
+	}
+	for _, t := range c.store.slots {
+		if c.isGone(t) && !t.left {
+			down = append(down, t.seen)
 		}
 	}
 	for n, f := range c.forgotten {
@@ -92,6 +94,9 @@ func (c *Core) agedMembers() (due []*slot, down []Moment) {
 	slices.Sort(down)
 	return due, down
 }
+
+// isGone reports whether a member other than this node is down, or left.
+func (c *Core) isGone(t *slot) bool { return t.rec != nil && t != c.self && (!t.up || t.left) }
 
 // cutOffWith returns how many of the sorted moments are within a time of one of them.
 func cutOffWith(down []Moment, at Moment, within time.Duration) int {

@@ -92,25 +92,25 @@ func (c *Core) dropLink(l *link) {
 // linkUp takes a stream into use, or turns it down.
 func (c *Core) linkUp(in LinkUp) {
 	node := HashID(in.ID)
-	if !c.hasRoom(node, in.Generation) {
-		c.emit(Rejected{Link: in.Link, Reason: ReasonFull})
-		c.emit(Send{Link: in.Link, Frame: &Bye{Reason: ByeFull}})
-		c.emit(Close{Link: in.Link, Graceful: true})
-		c.dialFailed(DialFailed{Attempt: in.Attempt})
-		return
-	}
 	if c.beyondClocks(in.Generation) {
 		c.emit(Rejected{Link: in.Link, Reason: "generation is far beyond all clocks"})
 		c.emit(Close{Link: in.Link})
 		c.dialFailed(DialFailed{Attempt: in.Attempt})
 		return
 	}
-	if e := c.shared.find(SpaceMember, in.ID); e.Removes(c.clusterTime()) {
+	if e := c.shared.find(SpaceMember, in.ID); e.Removes(c.clusterTime()) { // first: it must not take the place of a member
 		if !in.Rejoin || !e.Stamp.Time().Before(time.UnixMilli(int64(in.Generation))) {
-			c.rejectRemoved(in)
+			c.rejectRemoved(in, e)
 			return
 		}
 		c.readmit(in.ID)
+	}
+	if !c.hasRoom(node, in.Generation) {
+		c.emit(Rejected{Link: in.Link, Reason: ReasonFull})
+		c.emit(Send{Link: in.Link, Frame: &Bye{Reason: ByeFull}})
+		c.emit(Close{Link: in.Link, Graceful: true})
+		c.dialFailed(DialFailed{Attempt: in.Attempt})
+		return
 	}
 	t, from := c.dialled(in, node)
 	if node == c.self.node {
@@ -159,15 +159,6 @@ func (c *Core) turnDown(in LinkUp, t *slot) {
 	}
 	c.emit(Send{Link: in.Link, Frame: bye})
 	c.emit(Close{Link: in.Link, Graceful: true})
-}
-
-// rejectRemoved sends a removed node the reason.
-func (c *Core) rejectRemoved(in LinkUp) {
-	e := c.shared.find(SpaceMember, in.ID)
-	c.emit(Send{Link: in.Link, Frame: &SharedDelta{Clock: c.clock.last.UnixMilli(), Entries: []SharedEntry{*e}}})
-	c.emit(Send{Link: in.Link, Frame: &Bye{Reason: ByeRemoved}})
-	c.emit(Close{Link: in.Link, Graceful: true})
-	c.dialFailed(DialFailed{Attempt: in.Attempt})
 }
 
 // admit decides whether a new stream takes the place of a link. A peer dials only when it has no link, so its dial means either

@@ -100,7 +100,9 @@ func (c *Core) fullLinks() int { return min(2*c.cfg.Rings, c.judge.up-1) }
 func (c *Core) member(t *slot) Member {
 	r := t.rec
 	m := Member{Name: r.id, Addr: t.addr, Generation: r.generation, Version: r.version, Status: Down, Links: len(t.peers), Keys: r.keys()}
-	m.Protocol, _ = strconv.Atoi(r.meta(MetaProtocol))
+	if p := r.meta(MetaProtocol); p != "" {
+		m.Protocol, _ = strconv.Atoi(p)
+	}
 	m.Zone, m.Release = r.meta(MetaZone), r.meta(MetaVersion)
 	switch {
 	case t.left:

@@ -22,7 +22,7 @@ func removalOf(generation uint64) string {
 
 // isBanned reports whether a name was removed.
 func (c *Core) isBanned(id string) bool {
-	return c.shared.find(SpaceMember, id).Removes(c.clusterTime())
+	return c.shared.removals > 0 && c.shared.find(SpaceMember, id).Removes(c.clusterTime())
 }
 
 // ErrUnknownMember means that no member of that name is known.
@@ -67,20 +67,34 @@ func (c *Core) enforce(e *SharedEntry) {
 	case c.cfg.Rejoin && e.Stamp < c.born:
 		c.readmit(c.cfg.ID)
 	default:
+		c.handOverRemovals()
 		c.pushAllShared()
 		c.emit(Removed{})
 		c.closeAll(ByeRemoved)
 	}
 }
 
-// expel drops the record of a member, and the link to it: it gets the reason before, and what it still sends is read until the link drains.
+// handOverRemovals sends all removals over the links whose first comparison is not over: a removal that was acknowledged must not end with
+// this node, as when each side of a cut removed members of the other.
+func (c *Core) handOverRemovals() {
+	var removals []SharedEntry
+	for _, e := range c.shared.inBuckets(^uint64(0)) {
+		if e.Space == SpaceMember && e.Key != c.cfg.ID && e.Removes(c.clusterTime()) {
+			removals = append(removals, *e)
+		}
+	}
+	for _, l := range c.links.list {
+		if !l.exchanged {
+			c.sendShared(l, removals)
+		}
+	}
+}
+
+// expel drops the record of a member, and the link to it: it gets the reason before.
 func (c *Core) expel(t *slot, e *SharedEntry) {
 	if l := c.links.byPeer[t]; l != nil {
-		c.sendShared(l, []SharedEntry{*e})
 		c.dropLink(l)
-		l.drainUntil = c.now() + c.cfg.DialTimeout
-		c.links.byID[l.id] = l
-		c.links.removed = append(c.links.removed, l)
+		c.startDraining(l, e)
 		c.publishNow()
 	}
 	if t.rec == nil {
@@ -89,11 +103,38 @@ func (c *Core) expel(t *slot, e *SharedEntry) {
 	c.forgetMember(t)
 }
 
-// drain takes a frame of a peer that was removed: what it wrote to the shared map before it knew, and its Bye.
+// rejectRemoved sends a removed node the reason, and reads what it sends: if this node was removed as well, the peer may be the only one
+// that has the entry. Two that both hung up without reading would reject each other for ever.
+func (c *Core) rejectRemoved(in LinkUp, e *SharedEntry) {
+	if i := slices.IndexFunc(c.links.removed, func(l *link) bool { return l.name == in.ID }); i >= 0 {
+		c.endDrain(c.links.removed[i]) // one for each peer
+	}
+	t := c.store.byNode[HashID(in.ID)]
+	if t == nil {
+		t = &slot{node: HashID(in.ID)} // it takes no place in the store
+	}
+	c.startDraining(&link{id: in.Link, name: in.ID, peer: t, generation: in.Generation, ours: in.Dialled, since: c.now(),
+		unsettled: in.Aged, detector: newDetector(c.now(), c.cfg.Heartbeat)}, e)
+	c.dialFailed(DialFailed{Attempt: in.Attempt})
+}
+
+// startDraining sends the peer of a link that is not in use the entry that removes it, and has what the peer still sends read for a while.
+func (c *Core) startDraining(l *link, e *SharedEntry) {
+	c.sendShared(l, []SharedEntry{*e})
+	l.drainUntil = c.now() + c.cfg.DialTimeout
+	c.links.byID[l.id] = l
+	c.links.removed = append(c.links.removed, l)
+}
+
+// drain takes a frame of a peer that was removed: what it has of the shared map, and its Bye. A removal that was taken back is among
+// that if the peer has come back on purpose: it is dialled then, or dials.
 func (c *Core) drain(l *link, f Frame) {
 	switch f := f.(type) {
 	case *SharedDelta:
 		c.onSharedDelta(l, f)
+		if c.links.byID[l.id] == l && !c.isBanned(l.name) {
+			c.endDrain(l)
+		}
 	case *Bye:
 		c.dropLink(l)
 		c.emit(Close{Link: l.id})
@@ -104,11 +145,16 @@ func (c *Core) drain(l *link, f Frame) {
 func (c *Core) endDraining() {
 	for _, l := range slices.Clone(c.links.removed) {
 		if c.now() >= l.drainUntil {
-			c.send(l, &Bye{Reason: ByeRemoved})
-			c.emit(Close{Link: l.id, Graceful: true})
-			c.dropLink(l)
+			c.endDrain(l)
 		}
 	}
+}
+
+// endDrain closes the link of a removed peer.
+func (c *Core) endDrain(l *link) {
+	c.send(l, &Bye{Reason: ByeRemoved})
+	c.emit(Close{Link: l.id, Graceful: true})
+	c.dropLink(l)
 }
 
 // forget takes a record out of what is to be pushed.

@@ -158,20 +158,26 @@ func (c *Core) fullMesh(next map[*slot]want) {
 	}
 }
 
-// distance is how far a node is from us on a ring; places are hashes of ring and node.
-func (c *Core) distance(t *slot, ring int) uint64 {
+// ringPlace is the place of this node on a ring; places are hashes of ring and node.
+type ringPlace struct{ salt, own uint64 }
+
+func (c *Core) placeOn(ring int) ringPlace {
 	salt := mix(uint64(ring) + 1)
-	return mix(uint64(t.node)^salt) - mix(uint64(c.self.node)^salt)
+	return ringPlace{salt, mix(uint64(c.self.node) ^ salt)}
 }
+
+// distance is how far a node is from this one on the ring.
+func (p ringPlace) distance(t *slot) uint64 { return mix(uint64(t.node)^p.salt) - p.own }
 
 // ringNeighbours returns the members next to us on a ring; places count from ours, so the successor has the smallest.
 func (c *Core) ringNeighbours(ring int) (succ, pred *slot) {
 	var lo, hi uint64
+	place := c.placeOn(ring)
 	for _, t := range c.store.slots {
 		if t == c.self || !c.isNear(t) {
 			continue
 		}
-		d := c.distance(t, ring)
+		d := place.distance(t)
 		if succ == nil || d < lo {
 			succ, lo = t, d
 		}
@@ -190,12 +196,15 @@ const heldDials = 4
 // unreachable returns the members to call between us and our successor on a ring: one, in turn.
 func (c *Core) unreachable(ring int, succ *slot) []*slot {
 	var all []*slot
+	place, end := c.placeOn(ring), ^uint64(0)
+	if succ != nil {
+		end = place.distance(succ)
+	}
 	for _, t := range c.store.slots {
 		if t.rec == nil || c.isNear(t) && t.missed == 0 || t.left || t == c.self || t.addr == "" {
 			continue
 		}
-		d := c.distance(t, ring)
-		if succ == nil || d < c.distance(succ, ring) {
+		if place.distance(t) < end {
 			all = append(all, t)
 		}
 	}

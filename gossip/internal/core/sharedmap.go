@@ -101,6 +101,7 @@ type sharedMap struct {
 	buckets [NumBuckets]uint64
 
 	live, dead int      // bytes of the values, and of the tombstones
+	removals   int      // entries of SpaceMember that are not tombstones: most clusters have none, see Core.isBanned
 	floor      Moment   // keys of the application that died up to here have no tombstone any more; 0: none yet
 	shrinking  bool     // the tombstones exceed the limit, or did until now and still take more than 7/8 of it
 	expiring   cellHeap // values with a time to live, by its end
@@ -179,6 +180,7 @@ func (m *sharedMap) replace(e *SharedEntry) {
 	m.hash += e.hash()
 	m.buckets[id%NumBuckets] += e.hash()
 	*m.bytes(e) += e.cost()
+	m.removals += e.removal()
 	if h := m.heap(e); h != nil {
 		c.due = e.death()
 		h.push(c)
@@ -205,9 +207,18 @@ func (m *sharedMap) forget(c *cell) {
 	m.hash -= e.hash()
 	m.buckets[c.id%NumBuckets] -= e.hash()
 	*m.bytes(e) -= e.cost()
+	m.removals -= e.removal()
 	if h := m.heap(e); h != nil {
 		h.remove(c)
 	}
+}
+
+// removal is 1 for an entry that may remove a member, else 0.
+func (e *SharedEntry) removal() int {
+	if e.Space == SpaceMember && !e.Deleted {
+		return 1
+	}
+	return 0
 }
 
 func compareCell(c *cell, id uint64) int { return cmp.Compare(c.id, id) }

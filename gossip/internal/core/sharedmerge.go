@@ -19,12 +19,16 @@ func (c *Core) onSharedDelta(l *link, d *SharedDelta) {
 			c.endUnsettled(l)
 			return
 		}
-		c.observe(l, e, c.merge(l, clone(e)))
+		fresh := c.merge(l, clone(e))
+		c.observe(l, e, fresh)
 		if c.closed {
 			return
 		}
+		if !fresh {
+			c.correctRemoval(l, e)
+		}
 	}
-	if d.Last {
+	if d.Last && l.drainUntil == 0 {
 		c.sharedMaps.onLast(l)
 	}
 }
@@ -47,6 +51,17 @@ func (c *Core) merge(l *link, e *SharedEntry) bool {
 	c.remember(e)
 	c.enforce(e)
 	return true
+}
+
+// correctRemoval answers an entry about a member that is older than the one here: a peer that rejects this node, or the member, by an entry
+// that was replaced compares no hashes, so it would never get the newer one.
+func (c *Core) correctRemoval(l *link, e *SharedEntry) {
+	if e.Space != SpaceMember {
+		return
+	}
+	if own := c.shared.find(SpaceMember, e.Key); own != nil && own.newer(e) {
+		c.sendShared(l, []SharedEntry{*own})
+	}
 }
 
 // past reports whether an entry is a tombstone that has had its time, or a value that would be one. A node that is aged takes it all

@@ -42,7 +42,8 @@ func newBounds(w *World) *bounds {
 // and of deltas 4 for each link, and one for each 16 KiB that goes over it.
 func (b *bounds) outputs(n *Node, in core.Input, out []core.Output) error {
 	links, items := n.Core.Links()+len(n.streams)+1, itemsIn(in)
-	others, deltas, bytes := 0, map[core.LinkID]int{}, map[core.LinkID]int{}
+	others := 0
+	var deltas, bytes map[core.LinkID]int // most inputs send no deltas
 	for _, o := range out {
 		switch o := o.(type) {
 		case core.Judged, core.Remember, core.RememberShared, core.Forget, core.ForgetShared:
@@ -50,6 +51,9 @@ func (b *bounds) outputs(n *Node, in core.Input, out []core.Output) error {
 			if !bulky(o.Frame) {
 				others++
 				break
+			}
+			if deltas == nil {
+				deltas, bytes = map[core.LinkID]int{}, map[core.LinkID]int{}
 			}
 			deltas[o.Link]++
 			if deltas[o.Link] > 4 {

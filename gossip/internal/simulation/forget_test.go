@@ -89,12 +89,14 @@ func TestANodeCutOffForLongerThanTheHorizonBringsNoDeletedKeyBack(t *testing.T) 
 }
 
 // All members are replaced by others each day, one after the other, as rollouts of pods with random names do; a day is two minutes
-// here. A table has those that are up and those of the last three days, and a little more.
+// here. A table has those that are up and those of the last three days, and a little more. What a replacement costs grows with the square of the
+// members: each of them takes some forty changes, and the newcomer the whole table. So with -large there are 128, and the table of one of a thousand
+// members is held to the same bound by a test of package core.
 func TestMembersReplacedDailyForSixtyDaysFillNoTable(t *testing.T) {
 	t.Parallel()
 	n, days, day := 20, 15, 2*time.Minute
 	if *large {
-		n, days = 1000, 60 // minutes, and some gigabytes
+		n, days = 128, 60 // minutes
 	}
 	s := DefaultSettings(n, 9)
 	s.Core.ForgetAfter, s.Core.Horizon = 3*day, 10*day

@@ -51,6 +51,7 @@ func (g *lag) observe(keys []string) {
 	w := g.w
 	clear(g.truth)
 	clear(g.sure)
+	keys = append(keys[:len(keys):len(keys)], "?")
 	for _, a := range w.Nodes {
 		for _, b := range w.Nodes[:a.Index] {
 			linked := g.reach.age(a, b) > 0
@@ -73,7 +74,7 @@ func (g *lag) observe(keys []string) {
 	}
 }
 
-// compare returns the age of the oldest difference between two nodes; sure leaves out what only the hashes show.
+// compare returns the age of the oldest difference between two nodes; sure leaves out what only the hashes show, which is the key "?".
 func (g *lag) compare(a, b *Node, keys []string, linked bool) (worst, sure time.Duration) {
 	for _, m := range g.w.Nodes {
 		k := diffKey{a.Index, b.Index, m.Index, ""}
@@ -84,7 +85,7 @@ func (g *lag) compare(a, b *Node, keys []string, linked bool) (worst, sure time.
 		sure = max(sure, g.age(k, place{version: versionAt(a, m)}, place{version: versionAt(b, m)}))
 		worst = sure
 	}
-	for _, key := range append(keys[:len(keys):len(keys)], "?") {
+	for _, key := range keys {
 		k := diffKey{a.Index, b.Index, -1, key}
 		if !linked {
 			delete(g.diffs, k)

@@ -216,6 +216,26 @@ func TestARemovalReachesBothSidesOfAPartition(t *testing.T) {
 	}
 }
 
+func TestTwoNodesThatRemoveEachOtherBothStop(t *testing.T) {
+	for _, size := range []int{2, 4} { // with four, one more on each side of the cut
+		for seed := range uint64(20) {
+			w, _ := settle(t, size, seed)
+			a, b := w.Nodes[0], w.Nodes[size-1]
+			w.Partition(1, 0, size/2-1)
+			w.Run(20*time.Second, nil)
+			a.Do(core.Remove{ID: b.ID})
+			b.Do(core.Remove{ID: a.ID})
+			w.Run(time.Minute, nil)
+			w.Heal()
+			a.Do(core.Join{Addrs: []string{b.Addr}}) // a node keeps no address of those that it removed
+			w.Run(HealBound(w.Core), nil)
+			if a.Gone != "removed" || b.Gone != "removed" || len(w.running()) != size-2 || !w.Agreed() {
+				t.Errorf("%d nodes, seed %d: the two are %q and %q, want them removed; %d run", size, seed, a.Gone, b.Gone, len(w.running()))
+			}
+		}
+	}
+}
+
 func TestWhoIsOutOfReachForLongIsForgottenAndMayComeBack(t *testing.T) {
 	s := DefaultSettings(6, 9)
 	s.Core.ForgetAfter = time.Minute

@@ -1,8 +1,8 @@
 package simulation
 
 import (
-	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -46,7 +46,7 @@ func (s *stream) send(n *Node, f core.Frame) {
 	if s.closed[i] {
 		return
 	}
-	kind := fmt.Sprintf("%T", f)[6:]
+	kind := kindOf(f)
 	for _, c := range []*Counters{&w.Count, &n.Count} {
 		c.Messages++
 		c.Bytes += b
@@ -54,6 +54,9 @@ func (s *stream) send(n *Node, f core.Frame) {
 	w.Count.ByKind[kind] += b
 	s.enqueue(i, packet{frame: f, size: b})
 }
+
+// kindOf is the name of a frame's type.
+func kindOf(f core.Frame) string { return reflect.TypeOf(f).Elem().Name() }
 
 // push puts a packet that leaves at a moment on its way; none overtakes another.
 func (s *stream) push(i int, p packet, leaves time.Duration) {

@@ -4,7 +4,6 @@
 package simulation
 
 import (
-	"container/heap"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -105,37 +104,65 @@ type event struct {
 	do   func()
 }
 
+// eventQueue is a heap of those that come first. It does what container/heap does, without an allocation for each event.
 type eventQueue []event
 
-func (q eventQueue) Len() int { return len(q) }
-func (q eventQueue) Less(i, j int) bool {
+func (q eventQueue) less(i, j int) bool {
 	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].seq < q[j].seq
 }
-func (q eventQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *eventQueue) Push(x any)   { *q = append(*q, x.(event)) }
-func (q *eventQueue) Pop() any {
-	old := *q
-	e := old[len(old)-1]
-	old[len(old)-1] = event{}
-	*q = old[:len(old)-1]
-	return e
+
+func (q *eventQueue) push(e event) {
+	*q = append(*q, e)
+	h := *q
+	for i := len(h) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if !h.less(i, parent) {
+			return
+		}
+		h[i], h[parent] = h[parent], h[i]
+		i = parent
+	}
+}
+
+// pop removes the event that comes first.
+func (q *eventQueue) pop() event {
+	h := *q
+	first, last := h[0], len(h)-1
+	h[0], h[last] = h[last], event{}
+	h = h[:last]
+	for i := 0; ; {
+		next := 2*i + 1
+		if next >= last {
+			break
+		}
+		if next+1 < last && h.less(next+1, next) {
+			next++
+		}
+		if !h.less(next, i) {
+			break
+		}
+		h[i], h[next] = h[next], h[i]
+		i = next
+	}
+	*q = h
+	return first
 }
 
 // After does something once d has passed; as part of a node's process, if one is given.
 func (w *World) After(d time.Duration, n *Node, do func()) {
 	w.seq++
-	heap.Push(&w.queue, event{w.Now + d, w.seq, n, do})
+	w.queue.push(event{w.Now + d, w.seq, n, do})
 }
 
 // Run lets d pass, or less if stop returns true after an event; it reports whether stop did.
 func (w *World) Run(d time.Duration, stop func() bool) bool {
 	end := w.Now + d
 	for len(w.queue) > 0 && w.queue[0].at <= end {
-		e := heap.Pop(&w.queue).(event)
+		e := w.queue.pop()
 		w.Now = e.at
 		if e.node != nil && e.node.stalled > w.Now {
 			e.at = e.node.stalled
-			heap.Push(&w.queue, e)
+			w.queue.push(e)
 			continue
 		}
 		e.do()
