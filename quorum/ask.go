@@ -24,13 +24,14 @@ func withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 // before ctx does, so that its result shows whether a leader took it.
 func (p *parts) ask(ctx context.Context, with func(timeout time.Duration) core.Input) (core.Result, error) {
 	for failures := 1; ; failures++ {
+		if ctx.Err() != nil {
+			return core.Result{Code: core.NoLeader}, nil
+		}
 		r, err := p.engine.request(ctx, with(timeoutOf(ctx)))
 		if err != nil || r.Code != core.NoLeader {
 			return r, err
 		}
-		if backoff.Sleep(ctx, backoff.Doubling(leastRetry, mostRetry, failures)) != nil {
-			return r, nil
-		}
+		_ = backoff.Sleep(ctx, backoff.Doubling(leastRetry, mostRetry, failures))
 	}
 }
 

@@ -42,7 +42,8 @@ type memoryMember struct {
 	receivers map[string]receiver
 	requests  map[uint64]chan core.Result
 	nextID    uint64
-	lostReply bool // the answers to writes are lost from now on
+
+	lostReply, lostRequest bool // the next answer to a request is lost, or the next request, so that its outcome is not known
 }
 
 // testLease is the lease of memory quorums.
@@ -238,8 +239,7 @@ func (m *memoryMember) send(o core.Send) {
 
 func (m *memoryMember) result(r core.Result) {
 	if m.lostReply && r.Code == core.OK {
-		r = core.Result{ID: r.ID, Code: core.Unknown}
-		m.lostReply = false
+		r, m.lostReply = core.Result{ID: r.ID, Code: core.Unknown}, false
 	}
 	if ch := m.requests[r.ID]; ch != nil {
 		delete(m.requests, r.ID)
@@ -269,11 +269,19 @@ func (m *memoryMember) request(ctx context.Context, in core.Input) (core.Result,
 	case core.Read:
 		r.ID = m.nextID
 		in = r
+	case core.Watch:
+		r.ID = m.nextID
+		in = r
 	case core.Write:
 		r.ID = m.nextID
 		in = r
 	}
+	lost := m.lostRequest
+	m.lostRequest = false
 	m.of.mu.Unlock()
+	if lost {
+		return core.Result{Code: core.Unknown}, nil
+	}
 	if err := m.post(in); err != nil {
 		return core.Result{}, err
 	}

@@ -1,0 +1,82 @@
+package quorum
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/goconvoke/convoke/internal/backoff"
+	"github.com/goconvoke/convoke/quorum/internal/core"
+)
+
+// write writes or deletes a key. Every write in the log names the index that it replaces, so that it takes effect once at most, also if it
+// is sent twice; without IfIndex, that index is learned from the refusal of the first attempt.
+func (m *Map) write(ctx context.Context, in core.Write, opts []WriteOption) (core.Result, error) {
+	var o writeOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if err := checkWrite(in); err != nil {
+		return core.Result{}, err
+	}
+	in.Session = o.session
+	if o.index != nil {
+		in.Prev = *o.index
+	}
+	ctx, cancel := withTimeout(ctx)
+	defer cancel()
+	for failures := 1; ; failures++ {
+		r, err := m.writeAt(ctx, in)
+		wait := conflictPause(failures)
+		switch {
+		case errors.Is(err, ErrConflict) && o.index == nil:
+			if in.Prev = r.Index; failures == 1 {
+				continue
+			}
+		case errors.Is(err, ErrLost):
+			wait = backoff.Doubling(leastRetry, mostRetry, failures)
+		default:
+			return r, err
+		}
+		if backoff.Sleep(ctx, wait) != nil {
+			return r, err
+		}
+	}
+}
+
+// writeAt writes a key under an index. When the outcome is not known, it sends the same write again: only one of the two can take effect, so that the
+// second one's success is certain; a conflict leaves open whether the first or another member's write came before.
+func (m *Map) writeAt(ctx context.Context, in core.Write) (core.Result, error) {
+	unknown := false
+	for failures := 1; ; failures++ {
+		r, err := m.ask(ctx, func(timeout time.Duration) core.Input {
+			in.Timeout = timeout
+			return in
+		})
+		if err != nil {
+			return r, fmt.Errorf("%w: %w", ErrUnknown, err)
+		}
+		err = codeError(r.Code)
+		switch {
+		case err == nil || !unknown && !errors.Is(err, ErrUnknown):
+			return r, err
+		case !errors.Is(err, ErrUnknown):
+			return r, fmt.Errorf("%w: it was sent again: %v", ErrUnknown, err) // not in the chain: the first may have taken effect
+		}
+		unknown = true
+		if backoff.Sleep(ctx, backoff.Doubling(leastRetry, mostRetry, failures)) != nil {
+			return r, err
+		}
+	}
+}
+
+func checkWrite(in core.Write) error {
+	if err := checkKey(in.Key); err != nil {
+		return err
+	}
+	if len(in.Value) > core.MaxValue {
+		return fmt.Errorf("%w: a value of %d bytes, want %d at most", ErrFull, len(in.Value), core.MaxValue)
+	}
+	return nil
+}
