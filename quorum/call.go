@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -36,7 +37,11 @@ func (w *worker) begin(ctx context.Context, h Hold) {
 	c := &call{hold: h, cancel: cancel}
 	w.calls[h.Shard] = c
 	w.sessions[h.state.session]++
-	w.wg.Go(func() { w.run(ctx, c) })
+	prepared := w.endStandby(h.Shard)
+	w.wg.Go(func() {
+		<-prepared
+		w.run(ctx, c)
+	})
 }
 
 func stopped(h Hold) core.Input {
@@ -80,17 +85,27 @@ func pause(ctx context.Context, failures int) error {
 	return backoff.Sleep(ctx, backoff.Jitter(nil, backoff.Doubling(leastPause, mostPause, failures), 0.2))
 }
 
-// invoke calls the function once. Its error, unless the context has ended, and its panic are logged.
-func (w *worker) invoke(ctx context.Context, h Hold) (err error) {
+// invoke calls the function once. Its error is logged, unless the context has ended.
+func (w *worker) invoke(ctx context.Context, h Hold) error {
+	err := w.guard(ctx, h, w.fn)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errPanic) {
+		w.log.Warn("function failed", "shard", h.Shard, "token", uint64(h.Token), "error", err)
+	}
+	return err
+}
+
+// errPanic is in the chain of an error that was a panic, which is logged already.
+var errPanic = errors.New("panic")
+
+// guard calls a function of the program. A panic becomes its error, and is logged with its stack.
+func (w *worker) guard(ctx context.Context, h Hold, fn func(context.Context, Hold) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v", r)
+			err = fmt.Errorf("%w: %v", errPanic, r)
 			w.log.Error("function panicked", "shard", h.Shard, "token", uint64(h.Token), "error", err, "stack", string(debug.Stack()))
-		} else if err != nil && ctx.Err() == nil {
-			w.log.Warn("function failed", "shard", h.Shard, "token", uint64(h.Token), "error", err)
 		}
 	}()
-	return w.fn(ctx, h)
+	return fn(ctx, h)
 }
 
 // returned takes the return of a call; alone means that its context had not ended.

@@ -11,7 +11,7 @@ import (
 type engine interface {
 	// post hands an input to the core; ErrStopped after the end.
 	post(in core.Input) error
-	// request hands a Read or Write to the core and waits for its Result; the engine chooses the ID. The error is the cause of ctx, or
+	// request hands a Read, Watch or Write to the core and waits for its Result; the engine chooses the ID. The error is the cause of ctx, or
 	// ErrStopped.
 	request(ctx context.Context, in core.Input) (core.Result, error)
 	// register makes r the receiver of what concerns a group; false if the group has one. Its methods are called on the loop, one after
@@ -30,5 +30,6 @@ type engine interface {
 type receiver interface {
 	start(shard int, token core.Token, session uint64)
 	stop(shard int, token core.Token, lost bool)
+	standby(shard int, on bool)
 	refused(have core.GroupSettings)
 }

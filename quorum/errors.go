@@ -11,7 +11,7 @@ var (
 	ErrRevoked = errors.New("quorum: the shard goes to another member")
 	// ErrStuck means that a function did not return within Settings.Handover after its context ended.
 	ErrStuck = errors.New("quorum: a function did not return after its context ended")
-	// ErrCount means that the group exists with other settings: number of shards, level and copies are those of its first member for good.
+	// ErrCount means that the group exists with other settings: Count, Level, Copies and Return are those of its first member for good.
 	ErrCount = errors.New("quorum: the group has other settings")
 	// ErrWorking means that this process works on the group already.
 	ErrWorking = errors.New("quorum: this process works on the group already")

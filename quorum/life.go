@@ -228,6 +228,8 @@ func (l *life) act(out []core.Output) {
 			q.startWork(o, l.core.Session())
 		case core.Stop:
 			q.stopWork(o)
+		case core.Standby:
+			q.prepare(o)
 		case core.Lease:
 			if old := q.lease.Swap(&o); old == nil || old.Session != o.Session {
 				l.storage.noteSession(o.Session)

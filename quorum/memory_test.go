@@ -205,6 +205,10 @@ func (m *memoryMember) act(out []core.Output) {
 			if r := m.receivers[o.Group]; r != nil {
 				r.stop(o.Shard, o.Token, o.Lost)
 			}
+		case core.Standby:
+			if r := m.receivers[o.Group]; r != nil {
+				r.standby(o.Shard, o.On)
+			}
 		case core.Refused:
 			if r := m.receivers[o.Group]; r != nil {
 				r.refused(o.Have)

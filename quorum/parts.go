@@ -16,6 +16,11 @@ type parts struct {
 	lease  time.Duration
 }
 
+// parts returns them for this quorum.
+func (q *Quorum) parts() *parts {
+	return &parts{engine: q, log: q.log, name: q.config.Node.Name(), lease: q.config.Lease}
+}
+
 // newest returns the newest table, an empty one before the first, and a channel that is closed when there is a newer one.
 func (p *parts) newest() (*core.TableView, <-chan struct{}) {
 	t, changed := p.engine.table()

@@ -45,6 +45,9 @@ func (q *Quorum) request(ctx context.Context, in core.Input) (core.Result, error
 	case core.Read:
 		r.ID = id
 		in = r
+	case core.Watch:
+		r.ID = id
+		in = r
 	case core.Write:
 		r.ID = id
 		in = r
@@ -128,25 +131,38 @@ func (q *Quorum) served() []core.Serve {
 
 // startWork begins the function for a shard. Without a receiver nothing runs, and the shard is released.
 func (q *Quorum) startWork(o core.Start, session uint64) {
-	q.mu.Lock()
-	r := q.receivers[o.Group]
-	if r != nil {
-		q.running[workKey{o.Group, o.Shard}] = o.Token
-	}
-	q.mu.Unlock()
-	if r == nil {
-		if l := q.life.Load(); l != nil {
-			l.loopback(core.Stopped(o))
-		}
+	if q.handStart(o, session) {
 		return
 	}
+	if l := q.life.Load(); l != nil {
+		l.loopback(core.Stopped(o))
+	}
+}
+
+// handStart hands a start to its receiver, which gets none after unregister; false if there is no receiver.
+func (q *Quorum) handStart(o core.Start, session uint64) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	r := q.receivers[o.Group]
+	if r == nil {
+		return false
+	}
+	q.running[workKey{o.Group, o.Shard}] = o.Token
 	r.start(o.Shard, o.Token, session)
+	return true
 }
 
 // stopWork ends the context of a function.
 func (q *Quorum) stopWork(o core.Stop) {
 	if r := q.receiver(o.Group); r != nil {
 		r.stop(o.Shard, o.Token, o.Lost)
+	}
+}
+
+// prepare has a member prepare for a shard, or not any more.
+func (q *Quorum) prepare(o core.Standby) {
+	if r := q.receiver(o.Group); r != nil {
+		r.standby(o.Shard, o.On)
 	}
 }
 

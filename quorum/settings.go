@@ -9,28 +9,6 @@ import (
 	"github.com/goconvoke/convoke/quorum/internal/core"
 )
 
-// Level is what a group promises about the holders of a shard; see the table in the package comment.
-type Level uint8
-
-const (
-	// Exclusive: at most one holder at any instant. When a holder dies, the next one begins after its lease.
-	Exclusive Level = iota
-	// Fenced: one holder for each token. When the member of a holder is judged down, the next one begins at once; the earlier one may act until
-	// it learns of that or its lease is over, and stores have to refuse its smaller token.
-	Fenced
-)
-
-// String returns "exclusive" or "fenced".
-func (l Level) String() string {
-	switch l {
-	case Exclusive:
-		return "exclusive"
-	case Fenced:
-		return "fenced"
-	}
-	return fmt.Sprintf("level %d", uint8(l))
-}
-
 // HandoverThen is what happens when a function has not returned by Settings.Handover.
 type HandoverThen uint8
 
@@ -51,7 +29,7 @@ const (
 	Java
 )
 
-// Settings describe a group of shards. Count, Level and Copies are fixed by the first member that works on the group; a member that asks
+// Settings describe a group of shards. Count, Level, Copies and Return are fixed by the first member that works on the group; a member that asks
 // for others gets [ErrCount].
 type Settings struct {
 	// Count is the number of shards, 1 to 65,536.
@@ -67,6 +45,9 @@ type Settings struct {
 	// happens after it; an error is logged in any case.
 	Handover     time.Duration
 	HandoverThen HandoverThen
+	// Return is for how long after its last sign of life the shards of a member wait for its return before they go to others, 0 to 1 h: for services
+	// that restart faster than they fill their caches. It is fixed as Count is; 0 means not at all.
+	Return time.Duration
 	// Hash is how Of divides keys.
 	Hash Hash
 }
@@ -94,6 +75,7 @@ func (s Settings) Validate() error {
 	check(s.Copies >= 1 && s.Copies <= core.MaxCopies, "copies %d: want 1 to %d", s.Copies, core.MaxCopies)
 	check(s.Weight >= 1 && s.Weight <= maxWeight, "weight %d: want 1 to %d", s.Weight, maxWeight)
 	check(s.Handover >= time.Millisecond && s.Handover <= time.Hour, "handover %v: want 1ms to 1h", s.Handover)
+	check(s.Return >= 0 && s.Return <= core.MaxReturn, "return %v: want 0 to %v", s.Return, core.MaxReturn)
 	check(s.HandoverThen <= Exit, "handover_then %d: want Wait or Exit", s.HandoverThen)
 	check(s.Hash <= Java, "hash %d: want FNV or Java", s.Hash)
 	return errors.Join(errs...)
@@ -101,16 +83,16 @@ func (s Settings) Validate() error {
 
 // group returns what the core is asked for.
 func (s Settings) group(name string) core.GroupSettings {
-	return core.GroupSettings{Name: name, Shards: s.Count, Level: core.Level(s.Level), Copies: s.Copies, Weight: s.Weight}
+	return core.GroupSettings{Name: name, Shards: s.Count, Level: core.Level(s.Level), Copies: s.Copies, Weight: s.Weight, Return: s.Return}
 }
 
 // checkGroup reports how a group that exists differs from what was asked for, nil if it does not.
 func checkGroup(want, have core.GroupSettings) error {
-	if have.Shards == want.Shards && have.Level == want.Level && have.Copies == want.Copies {
+	if have.Shards == want.Shards && have.Level == want.Level && have.Copies == want.Copies && have.Return == want.Return {
 		return nil
 	}
-	return fmt.Errorf("%w: %q has %d shards, level %v, copies %d; asked for %d, %v, %d", ErrCount, want.Name,
-		have.Shards, Level(have.Level), have.Copies, want.Shards, Level(want.Level), want.Copies)
+	return fmt.Errorf("%w: %q has %d shards, level %v, copies %d, return %v; asked for %d, %v, %d, %v", ErrCount, want.Name,
+		have.Shards, Level(have.Level), have.Copies, have.Return, want.Shards, Level(want.Level), want.Copies, want.Return)
 }
 
 func checkGroupName(name string) error {

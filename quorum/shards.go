@@ -43,7 +43,9 @@ func (s *Shards) check() error {
 	if g == nil {
 		return nil
 	}
-	return checkGroup(s.settings.group(s.group), core.GroupSettings{Shards: g.Len(), Level: g.Level(), Copies: g.Copies()})
+	have := s.settings.group(s.group) // the table does not show Return
+	have.Shards, have.Level, have.Copies = g.Len(), g.Level(), g.Copies()
+	return checkGroup(s.settings.group(s.group), have)
 }
 
 // Work takes part in the group and calls fn once for each shard that this member holds, each on a goroutine of its own; calls for one shard
@@ -56,8 +58,11 @@ func (s *Shards) check() error {
 //
 // Work returns when all calls have returned: the error of ctx when that ends, nil after [Shards.Drain], [ErrCount], [ErrWorking], or
 // [ErrStopped] if the quorum ends. With Exit it returns [ErrStuck] without waiting for the call that is stuck.
-func (s *Shards) Work(ctx context.Context, fn func(ctx context.Context, h Hold) error) error {
+func (s *Shards) Work(ctx context.Context, fn func(ctx context.Context, h Hold) error, opts ...WorkOption) error {
 	w := s.newWorker(s.settings.group(s.group), s.settings, fn)
+	for _, opt := range opts {
+		opt(w)
+	}
 	if !s.worker.CompareAndSwap(nil, w) {
 		return wrap("work on", s.group, ErrWorking)
 	}

@@ -398,7 +398,7 @@ func TestOfDividesByTheHashOfTheSettings(t *testing.T) {
 
 func TestSettingsOutOfBoundsAreRefusedAllAtOnce(t *testing.T) {
 	p := &parts{engine: &memoryMember{of: &memoryQuorum{}}}
-	_, err := p.shards("a", Settings{Count: 65537, Level: 2, Copies: 8, Weight: -1, Handover: 2 * time.Hour, HandoverThen: 2, Hash: 2})
+	_, err := p.shards("a", Settings{Count: 65537, Level: 2, Copies: 8, Weight: -1, Handover: 2 * time.Hour, HandoverThen: 2, Hash: 2, Return: -1})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -407,6 +407,7 @@ level 2: want Exclusive or Fenced; a guess without a quorum is Prefer
 copies 8: want 1 to 7
 weight -1: want 1 to 1048576
 handover 2h0m0s: want 1ms to 1h
+return -1ns: want 0 to 1h0m0s
 handover_then 2: want Wait or Exit
 hash 2: want FNV or Java`
 	if err.Error() != want {
@@ -415,4 +416,76 @@ hash 2: want FNV or Java`
 	if _, err := p.shards("", Settings{Count: 1}); err == nil {
 		t.Error("a group without a name is no error")
 	}
+}
+
+func TestAStandbyPreparesAndIsThenTheHolder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, h := newMemoryQuorum(t, 3), newHolders()
+		s := Settings{Count: 6, Copies: 2}
+		var mu sync.Mutex
+		preparing, prepared, unprepared := map[string]int{}, map[string]bool{}, 0
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for _, m := range c.members {
+			g := m.open(s)
+			ready := WithReady(func(ctx context.Context, shard int) error {
+				mu.Lock()
+				preparing[m.name]++
+				mu.Unlock()
+				<-ctx.Done()
+				time.Sleep(10 * time.Millisecond) // the call of fn waits for this
+				mu.Lock()
+				defer mu.Unlock()
+				preparing[m.name]--
+				prepared[fmt.Sprint(m.name, shard)] = true
+				return ctx.Err()
+			})
+			wg.Go(func() {
+				_ = g.Work(ctx, func(ctx context.Context, hold Hold) error {
+					mu.Lock()
+					if m.name != "n0" && len(h.tokens) == 6 && !prepared[fmt.Sprint(m.name, hold.Shard)] {
+						unprepared++
+					}
+					mu.Unlock()
+					return h.work(m.name)(ctx, hold)
+				}, ready)
+			})
+		}
+		count := func() int {
+			mu.Lock()
+			defer mu.Unlock()
+			return preparing["n0"] + preparing["n1"] + preparing["n2"]
+		}
+		eventually(t, "all shards are held, with a standby each", func() bool { return h.total() == 6 && count() == 6 })
+		mu.Lock()
+		preparing["n0"] = 0
+		mu.Unlock()
+		c.kill(c.members[0])
+		h.dead("n0")
+		eventually(t, "all shards are held again", func() bool { return h.total() == 6 })
+		if unprepared > 0 {
+			t.Errorf("%d shards went to members that had not prepared", unprepared)
+		}
+		h.check(t)
+		cancel()
+		wg.Wait()
+	})
+}
+
+func TestAPanicOfAFunctionThatPreparesEndsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, h := newMemoryQuorum(t, 3), newHolders()
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for _, m := range c.members {
+			g := m.open(Settings{Count: 6, Copies: 3})
+			wg.Go(func() {
+				_ = g.Work(ctx, h.work(m.name), WithReady(func(context.Context, int) error { panic("no") }))
+			})
+		}
+		eventually(t, "all shards are held", func() bool { return h.total() == 6 })
+		cancel()
+		wg.Wait()
+		h.check(t)
+	})
 }

@@ -18,7 +18,8 @@ type worker struct {
 	log    hclog.Logger
 	group  core.GroupSettings
 	fn     func(ctx context.Context, h Hold) error
-	single bool // a return of fn while its context lives ends the work
+	ready  func(ctx context.Context, shard int) error // nil: standbys do not prepare
+	single bool                                       // a return of fn while its context lives ends the work
 	// margin is how long before the end of the lease contexts end, so that functions have time to stop.
 	margin   time.Duration
 	handover time.Duration
@@ -32,19 +33,20 @@ type worker struct {
 	// owned by work
 	calls    map[int]*call  // by shard
 	sessions map[uint64]int // how many calls with a live context rest on a session
-	ended    []*call        // whose contexts have ended, in this order
-	draining bool           // work is over when no call is left
-	over     bool           // the same, and every context has ended
-	err      error          // what work returns
-	failed   bool           // err is an error of fn
+	standbys map[int]*preparation
+	ended    []*call // whose contexts have ended, in this order
+	draining bool    // work is over when no call is left
+	over     bool    // the same, and every context has ended
+	err      error   // what work returns
+	failed   bool    // err is an error of fn
 }
 
 func (p *parts) newWorker(group core.GroupSettings, s Settings, fn func(ctx context.Context, h Hold) error) *worker {
 	return &worker{engine: p.engine, log: p.log.With("group", group.Name), group: group, fn: fn, margin: p.lease / 10, handover: s.Handover, then: s.HandoverThen,
-		inbox: newInbox(), done: make(chan struct{}), calls: map[int]*call{}, sessions: map[uint64]int{}}
+		inbox: newInbox(), done: make(chan struct{}), calls: map[int]*call{}, sessions: map[uint64]int{}, standbys: map[int]*preparation{}}
 }
 
-// start, stop and refused are called by the engine.
+// start, stop, standby and refused are called by the engine.
 
 func (w *worker) start(shard int, token core.Token, session uint64) {
 	w.inbox.put(func(ctx context.Context) { w.begin(ctx, newHold(w.engine, w.group.Name, shard, token, session)) })
@@ -65,6 +67,10 @@ func (w *worker) stop(shard int, token core.Token, lost bool) {
 	})
 }
 
+func (w *worker) standby(shard int, on bool) {
+	w.inbox.put(func(ctx context.Context) { w.prepare(ctx, shard, on) })
+}
+
 func (w *worker) refused(have core.GroupSettings) {
 	w.inbox.put(func(context.Context) { w.finish(checkGroup(w.group, have)) })
 }
@@ -75,10 +81,17 @@ func (w *worker) work(ctx context.Context) error {
 	if !w.engine.register(w.group.Name, w) {
 		return ErrWorking
 	}
-	defer w.engine.unregister(w.group.Name)
-	if err := w.engine.post(core.Serve{Group: w.group}); err != nil {
-		return err
+	err := w.engine.post(core.Serve{Group: w.group})
+	if err == nil {
+		err = w.loop(ctx)
 	}
+	w.engine.unregister(w.group.Name)
+	w.over = true
+	w.handleEvents(ctx) // a shard that was granted meanwhile is released
+	return err
+}
+
+func (w *worker) loop(ctx context.Context) error {
 	timer := time.NewTimer(far)
 	defer timer.Stop()
 	canceled, stopped := ctx.Done(), w.engine.done()
@@ -92,9 +105,7 @@ func (w *worker) work(ctx context.Context) error {
 			stopped = nil
 			w.finish(ErrStopped)
 		case <-w.inbox.ready:
-			for _, event := range w.inbox.take() {
-				event(ctx)
-			}
+			w.handleEvents(ctx)
 		case <-timer.C:
 			w.checkLeases()
 			if w.checkDeadlines() && w.then == Exit {
@@ -103,8 +114,15 @@ func (w *worker) work(ctx context.Context) error {
 			}
 		}
 	}
+	w.endStandbys()
 	w.wg.Wait()
 	return w.err
+}
+
+func (w *worker) handleEvents(ctx context.Context) {
+	for _, event := range w.inbox.take() {
+		event(ctx)
+	}
 }
 
 // far is the wait for nothing in particular.
@@ -117,6 +135,7 @@ func (w *worker) finish(err error) {
 	}
 	w.over, w.err = true, err
 	w.retire()
+	w.endStandbys()
 	for _, c := range w.calls {
 		w.endCall(c, err)
 	}
