@@ -19,11 +19,6 @@ import (
 // ErrStopped is returned by the methods of a quorum that has stopped.
 var ErrStopped = errors.New("quorum: this member's part has stopped")
 
-// parts returns what leaders, shards and the map need.
-func (q *Quorum) parts() *parts {
-	return &parts{engine: q, log: q.log, name: q.config.Node.Name(), lease: q.config.Lease}
-}
-
 // formationName is what gossip's formation calls the founding of a quorum.
 const formationName = "quorum"
 
