@@ -132,7 +132,7 @@ func (c *Core) handle(in Input) {
 	case Exclude:
 		c.member.direct(c, in.ID, in.Timeout, RequestFrame{Kind: requestExclude, Group: in.Group, Member: in.Member, Undo: in.Undo})
 	case Transfer:
-		c.transfer(in.To)
+		c.member.direct(c, in.ID, in.Timeout, RequestFrame{Kind: requestTransfer, Member: in.To})
 	}
 }
 

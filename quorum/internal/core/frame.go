@@ -119,6 +119,7 @@ const (
 	requestPin
 	requestMove
 	requestExclude
+	requestTransfer
 
 	requestWatch = 32
 )

@@ -170,7 +170,7 @@ func parseRequest(b []byte) (Frame, error) {
 		}
 		return nil
 	})
-	if err == nil && (kind < requestRead || kind > requestExclude && kind != requestWatch || shard >= MaxShards) {
+	if err == nil && (kind < requestRead || kind > requestTransfer && kind != requestWatch || shard >= MaxShards) {
 		return nil, fmt.Errorf("%w: a request of kind %d on shard %d", errFormat, kind, shard)
 	}
 	f.Kind, f.Shard = uint8(kind), int(shard)

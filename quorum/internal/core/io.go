@@ -119,8 +119,13 @@ type (
 		Timeout time.Duration
 	}
 
-	// Transfer has this leader hand leadership to another voter, by name; "" to any.
-	Transfer struct{ To string }
+	// Transfer has the leader hand leadership to another voter, by name; "" to the one with the most entries. A [Result] follows when it has
+	// begun: [NotFound] if no such voter answers. Whether it succeeds shows in who leads next.
+	Transfer struct {
+		ID      uint64
+		To      string
+		Timeout time.Duration
+	}
 )
 
 func (Tick) input()      {}

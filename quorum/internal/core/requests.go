@@ -26,6 +26,14 @@ func (c *Core) serveRequest(from string, f *RequestFrame) {
 		l.watch(c, from, f)
 		return
 	}
+	if f.Kind == requestTransfer {
+		code := NotFound
+		if c.transfer(f.Member) {
+			code = OK
+		}
+		c.send(from, &ResponseFrame{Birth: c.birth, ID: f.ID, Code: code})
+		return
+	}
 	if f.Kind >= requestPin {
 		l.direct(c, reply{from, f.ID}, f)
 		return
