@@ -6,6 +6,7 @@ import "time"
 type leave struct {
 	begun bool
 	over  bool
+	sent  time.Duration // of Now.Lease: renewals from then on name it
 	until time.Duration // of Now.Running: it leaves then at the latest
 	votes bool          // it is a voter or learner, as the leader's last answer has it, or its own log
 	wait  bool          // another member can take its place, so that it is worth waiting
@@ -17,8 +18,15 @@ func (m *member) leave(c *Core, timeout time.Duration) {
 		return
 	}
 	votes := c.raft != nil && confHas(c.raft.conf, c.cfg.ID)
-	m.leaving = leave{begun: true, until: c.now.Running + timeout, votes: votes, wait: votes}
+	m.leaving = leave{begun: true, sent: c.now.Lease, until: c.now.Running + timeout, votes: votes, wait: votes}
 	m.drain(c)
+}
+
+// answered takes the part of the answer to a renewal that concerns a leaving member.
+func (l *leave) answered(f *RenewedFrame) {
+	if l.begun && time.Duration(f.Sent) >= l.sent {
+		l.votes, l.wait = f.Votes, f.Wait
+	}
 }
 
 // waits reports whether a leaving member keeps its session, because it is a voter that the leader is about to replace. The leader takes a

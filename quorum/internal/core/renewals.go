@@ -155,7 +155,9 @@ func (l *leader) answer(c *Core, renewals []renewal) {
 			continue
 		default:
 			answer.Session = s.ID
-			answer.Votes, answer.Wait = l.place(c, s.Name)
+			if r.frame.Drain {
+				answer.Votes, answer.Wait = l.place(c, s.Name)
+			}
 		}
 		c.send(r.from, answer)
 	}

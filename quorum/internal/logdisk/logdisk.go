@@ -22,6 +22,7 @@ const (
 	keyID       = "raft/id"
 	keyBirth    = "raft/birth"
 	keyFounding = "raft/founding"
+	keyCameFrom = "raft/camefrom" // the birth before it
 	keySession  = "raft/session"
 	keyHard     = "raft/state"
 	keySnapshot = "raft/snapshot"  // the metadata of the valid one
@@ -131,6 +132,9 @@ func (l *Log) Saved() (core.Saved, error) {
 	var d core.Saved
 	if b, ok := l.store.Value(keyBirth); ok {
 		d.Birth = core.Birth(number(b))
+	}
+	if b, ok := l.store.Value(keyCameFrom); ok {
+		d.CameFrom = core.Birth(number(b))
 	}
 	if b, ok := l.store.Value(keyHard); ok {
 		d.Hard = &pb.HardState{}
