@@ -47,6 +47,7 @@ type (
 		Nonce   uint64
 		Sent    uint64
 		Gone    bool // the session has ended
+		Drain   bool // answers one that has Drain
 		Votes   bool // of a member that drains: it is a voter or learner
 		Wait    bool // it is one, and if it leaves, another member can take its place
 	}

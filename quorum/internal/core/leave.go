@@ -6,7 +6,6 @@ import "time"
 type leave struct {
 	begun bool
 	over  bool
-	sent  time.Duration // of Now.Lease: renewals from then on name it
 	until time.Duration // of Now.Running: it leaves then at the latest
 	votes bool          // it is a voter or learner, or may be: the leader has not answered yet
 	wait  bool          // another member can take its place, so that it is worth waiting
@@ -18,13 +17,13 @@ func (m *member) leave(c *Core, timeout time.Duration) {
 		return
 	}
 	votes := c.raft != nil || m.session != 0 // its own log may lag behind
-	m.leaving = leave{begun: true, sent: c.now.Lease, until: c.now.Running + timeout, votes: votes, wait: votes}
+	m.leaving = leave{begun: true, until: c.now.Running + timeout, votes: votes, wait: votes}
 	m.drain(c)
 }
 
 // answered takes the part of the answer to a renewal that concerns a leaving member.
 func (l *leave) answered(f *RenewedFrame) {
-	if l.begun && time.Duration(f.Sent) >= l.sent {
+	if l.begun && f.Drain {
 		l.votes, l.wait = f.Votes, f.Wait
 	}
 }

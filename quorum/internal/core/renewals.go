@@ -124,6 +124,15 @@ func (l *leader) tendRound(c *Core) {
 	c.raft.node.ReadIndex(binary.LittleEndian.AppendUint64(nil, l.round.number))
 }
 
+// restartRound has an open round begin again, because the voters are others now: a leader that became the only one receives no more responses
+// to a round that waits for them.
+func (l *leader) restartRound() {
+	if r := &l.round; r.open && r.index == 0 {
+		l.renewals, l.reads = append(r.renewals, l.renewals...), append(r.reads, l.reads...)
+		l.round = round{number: r.number}
+	}
+}
+
 // roundDone notes that a quorum has confirmed a round.
 func (c *Core) roundDone(rs raft.ReadState) {
 	if l := c.lead; l != nil && len(rs.RequestCtx) == 8 && leUint64(rs.RequestCtx) == l.round.number {
@@ -155,7 +164,7 @@ func (l *leader) answer(c *Core, renewals []renewal) {
 			continue
 		default:
 			answer.Session = s.ID
-			if r.frame.Drain {
+			if answer.Drain = r.frame.Drain; answer.Drain {
 				answer.Votes, answer.Wait = l.place(c, s.Name)
 			}
 		}
