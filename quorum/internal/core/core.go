@@ -44,6 +44,7 @@ type mutants struct {
 	earlyRelease bool // a release is reported before the function returned
 	ackEarly     bool // votes and acknowledgements are sent before they are durable
 	oldSnapshot  bool // snapshots are from before a newcomer joined
+	noRaise      bool // tokens go on as they were when members of another birth join
 	joinEarly    bool // a member joins an older birth when its own functions have returned
 	noPins       bool // shards are planned without their pins
 	twoChanges   bool // a change of voters begins before the last one ended

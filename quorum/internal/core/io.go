@@ -249,7 +249,7 @@ type (
 	// Drained reports that the member holds nothing and that its session has ended.
 	Drained struct{}
 
-	// Left ends a [Leave]. Voter reports that the member still is a voter, because no other one could take its place in time; Shards is how
+	// Left ends a [Leave]. Voter reports that the member still is a voter, or does not know better, because no other one could take its place in time; Shards is how
 	// many functions have not returned.
 	Left struct {
 		Voter  bool

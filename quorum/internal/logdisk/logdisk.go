@@ -23,6 +23,7 @@ const (
 	keyBirth    = "raft/birth"
 	keyCameFrom = "raft/came-from"
 	keyFounding = "raft/founding"
+	keyCameFrom = "raft/camefrom" // the birth before it
 	keySession  = "raft/session"
 	keyHard     = "raft/state"
 	keySnapshot = "raft/snapshot"  // the metadata of the valid one
