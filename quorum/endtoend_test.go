@@ -43,7 +43,7 @@ func TestRealMembersElectALeaderAndAnotherAfterItsCrash(t *testing.T) {
 		if took := time.Since(began); took > defaultLease+time.Second {
 			t.Errorf("the next leader began after %v, want a lease of %v and a second at most", took, defaultLease)
 		}
-		if l.overlap {
+		if l.record().overlap {
 			t.Error("two led at once, or a token did not grow")
 		}
 	})
@@ -66,8 +66,8 @@ func TestALeaderThatIsIsolatedStopsBeforeTheNextOneOfRealMembersBegins(t *testin
 		q.Wait("another leader", func() bool { return slices.Contains(others(names, first), l.current()) })
 		q.Heal()
 		time.Sleep(time.Minute)
-		if l.overlap || len(l.causes) == 0 || !errors.Is(l.causes[0], ErrLost) {
-			t.Errorf("leaders %v, overlap %v, causes %v; want ErrLost and one after the other", l.history, l.overlap, l.causes)
+		if r := l.record(); r.overlap || len(r.causes) == 0 || !errors.Is(r.causes[0], ErrLost) {
+			t.Errorf("leaders %v, overlap %v, causes %v; want ErrLost and one after the other", r.history, r.overlap, r.causes)
 		}
 	})
 }
