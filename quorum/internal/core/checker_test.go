@@ -108,10 +108,12 @@ func (c *checker) follow(n *simNode, e *entry) {
 			}
 		}
 	}
-	c.model.apply(e.GetIndex(), ops)
+	outcomes := c.model.apply(e.GetIndex(), ops)
+	c.s.history.applied(c.s.w.Now, ops, outcomes)
 	for _, k := range t.takeTouched() {
 		_, s := t.shard(k.group, uint64(k.shard))
 		old, known := before[k]
+		c.s.history.shardChanged(c.s.w.Now, k, *s)
 		if !known || s.Holder == 0 || s.Token == old.Token {
 			continue
 		}

@@ -40,6 +40,7 @@ type Core struct {
 // mutants are rules left out, each of which the tests must notice.
 type mutants struct {
 	noRound      bool // renewals are answered without a quorum round
+	staleRead    bool // reads are answered without a quorum round
 	noWait       bool // a new leader does not wait for leases of before
 	earlyRelease bool // a release is reported before the function returned
 	ackEarly     bool // votes and acknowledgements are sent before they are durable

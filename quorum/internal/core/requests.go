@@ -18,6 +18,10 @@ func (c *Core) serveRequest(from string, f *RequestFrame) {
 		c.refuse(from, f.ID)
 		return
 	}
+	if f.Kind == requestRead && c.mutant.staleRead {
+		l.answerReads(c, []read{{from, f.ID, f.Key}})
+		return
+	}
 	if f.Kind == requestRead {
 		l.reads = append(l.reads, read{from, f.ID, f.Key})
 		return
