@@ -99,7 +99,7 @@ func (s site) names(n *agent.Node, want ...string) {
 }
 
 // convoke asks a node by a command.
-func (s site) convoke(n *agent.Node, args ...string) (code int, said string) {
+func (s site) convoke(n *agent.Node, args ...string) (code int, printed string) {
 	s.t.Helper()
 	var stdout, stderr bytes.Buffer
 	code = command.Run(s.t.Context(), append(args, "--socket", n.Socket()), &stdout, &stderr, "convoke-hashicorp", kinds...)
@@ -124,12 +124,12 @@ func TestAgentsOnMemberlistAndSerfFindEachOtherAndLeave(t *testing.T) {
 				}
 			}
 			for _, args := range [][]string{{"keys", "set", "k", "v"}, {"shared", "list"}, {"shared", "sync"}, {"remove", "b"}} {
-				if code, said := s.convoke(a, args...); code != 1 || !strings.Contains(said, "needs the connector gossip, but this agent runs "+kind.Name) {
-					t.Errorf("%v = %d, %q", args, code, said)
+				if code, printed := s.convoke(a, args...); code != 1 || !strings.Contains(printed, "needs the connector gossip, but this agent runs "+kind.Name) {
+					t.Errorf("%v = %d, %q", args, code, printed)
 				}
 			}
-			if code, said := s.convoke(b, "leave"); code != 0 {
-				t.Errorf("leave = %d, %q", code, said)
+			if code, printed := s.convoke(b, "leave"); code != 0 {
+				t.Errorf("leave = %d, %q", code, printed)
 			}
 			s.names(a, "a")
 		})
