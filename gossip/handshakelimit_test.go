@@ -16,7 +16,7 @@ import (
 	"github.com/goconvoke/convoke/gossip/transport"
 )
 
-func TestSilentStreamsOfTwoHostsKeepNobodyOut(t *testing.T) {
+func TestSilentStreamsOfTwoHostsKeepNoOtherOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := transport.NewMemory()
 		a := start(t, mem, "a")
@@ -77,7 +77,7 @@ func TestManyHandshakesOfOneHostWaitForTheirTurn(t *testing.T) {
 	})
 }
 
-func TestAStreamTooManyIsToldToTryAgain(t *testing.T) {
+func TestAStreamTooManyIsRejectedWithTheAdviceToTryAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := transport.NewMemory()
 		start(t, mem, "a")

@@ -165,7 +165,7 @@ func enter(t *testing.T, n *Node) net.Conn {
 	return c
 }
 
-func TestGarbageOnThePortHarmsNobody(t *testing.T) {
+func TestGarbageOnThePortDoesNoHarm(t *testing.T) {
 	n, log := victim(t, "n")
 	const times = 50
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -313,7 +313,7 @@ func TestAnotherHostIsLetInWhileOneFloods(t *testing.T) {
 	})
 }
 
-func TestAPeerThatNeverReadsHoldsNobody(t *testing.T) {
+func TestAPeerThatNeverReadsDelaysNoOther(t *testing.T) {
 	n, _ := victim(t, "n")
 	value := strings.Repeat("x", core.DefaultLimits().Value)
 	for i := range 12 {

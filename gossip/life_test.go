@@ -160,7 +160,7 @@ func TestANodeOutOfDescriptorsWaitsAndGoesOn(t *testing.T) {
 	})
 }
 
-func TestAGoodbyeWaitsForNobodyBeyondItsContext(t *testing.T) {
+func TestLeaveWaitsNoLongerThanItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := transport.NewMemory()
 		a := start(t, mem, "a")

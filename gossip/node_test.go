@@ -171,7 +171,7 @@ func TestTheOlderOfTwoProcessesOfOneNameStops(t *testing.T) {
 	})
 }
 
-func TestJoinSaysWhoIsForeignAndWhoIsSelf(t *testing.T) {
+func TestJoinReportsWhichNodeIsForeignAndWhichIsSelf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := transport.NewMemory()
 		nodes := cluster(t, net, "a", "b")
@@ -195,7 +195,7 @@ func TestJoinSaysWhoIsForeignAndWhoIsSelf(t *testing.T) {
 	})
 }
 
-func TestWatchTellsWhatChanged(t *testing.T) {
+func TestWatchYieldsWhatChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := transport.NewMemory()
 		a := start(t, net, "a")

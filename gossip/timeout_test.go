@@ -139,7 +139,7 @@ func TestAPeerThatBeatsAndNeverReadsIsClosed(t *testing.T) {
 	})
 }
 
-func TestAFrameCutAtAnyByteHarmsNobodyElse(t *testing.T) {
+func TestAFrameCutAtAnyByteHarmsNoOtherStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := transport.NewMemory()
 		nodes := cluster(t, mem, "a", "b")

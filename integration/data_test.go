@@ -111,7 +111,7 @@ func TestTwoLiveClustersOfOneIDMerge(t *testing.T) {
 	f.agree(formWithin)
 }
 
-func TestTheDeathOfTheSeedsHarmsNobody(t *testing.T) {
+func TestTheDeathOfTheSeedsDoesNoHarm(t *testing.T) {
 	t.Parallel()
 	f := durable(t, 5)
 	f.spec.Strategy, f.spec.Config = "static", "{hosts: ["+f.address(1)+", "+f.address(2)+"]}"

@@ -71,7 +71,7 @@ func TestATokenReplacedOnDiskIsUsed(t *testing.T) {
 	f.finds(retriesWithin, at(a))
 }
 
-func TestAnAPIServerThatIsGoneDropsNobody(t *testing.T) {
+func TestAnAPIServerThatIsGoneDropsNoPeer(t *testing.T) {
 	t.Parallel()
 	const gone = time.Minute
 	server := kube.Run(t, kube.Options{})
@@ -107,7 +107,7 @@ func TestAnAPIServerThatIsGoneDropsNobody(t *testing.T) {
 }
 
 // The version that a watch ended at is older than all that the server knows: it answers 410.
-func TestAForgottenVersionIsListedAnew(t *testing.T) {
+func TestAForgottenVersionIsListedAgain(t *testing.T) {
 	t.Parallel()
 	server := kube.Run(t, kube.Options{})
 	s := newShop(t, server, kube.Service{})

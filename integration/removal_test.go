@@ -12,7 +12,7 @@ import (
 	"github.com/goconvoke/convoke/integration/agent"
 )
 
-func TestANodeRemovedWhileItWasDownIsTold(t *testing.T) {
+func TestANodeRemovedWhileItWasDownLearnsOfIt(t *testing.T) {
 	t.Parallel()
 	f := durablyFormed(t, 3)
 	f.set(2, "shared", "s")
@@ -66,7 +66,7 @@ func TestANodeRemovedWhileItIsUpEnds(t *testing.T) {
 	f.agree(formWithin)
 }
 
-func TestANodeRemovedOnTheOtherSideOfAPartitionIsTold(t *testing.T) {
+func TestANodeRemovedOnTheOtherSideOfAPartitionLearnsOfIt(t *testing.T) {
 	t.Parallel()
 	f := durablyFormed(t, 4)
 	f.publish(4, "own", "o")

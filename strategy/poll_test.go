@@ -61,7 +61,7 @@ func some(n int) []peer.Peer {
 	return peers
 }
 
-func TestPollTellsTheThreeOutcomesApart(t *testing.T) {
+func TestPollDistinguishesTheThreeOutcomes(t *testing.T) {
 	broken := errors.New("broken")
 	for _, tc := range []struct {
 		name  string
@@ -112,7 +112,7 @@ func TestPollAsksEverySecondWhileYoungThenEveryInterval(t *testing.T) {
 	})
 }
 
-func TestPollAsksAgainWhenTheSourceSaysSo(t *testing.T) {
+func TestPollAsksAgainWhenTheSourceWakesIt(t *testing.T) {
 	for next, want := range map[time.Duration]time.Duration{
 		2 * time.Second:      2 * time.Second,
 		time.Millisecond:     youngInterval, // at least
@@ -263,7 +263,7 @@ func TestPollTakesAPartialAnswerAtTheDeadline(t *testing.T) {
 	})
 }
 
-func TestPollReportsALookupThatIsDeafAndNeverOverlapsIt(t *testing.T) {
+func TestPollReportsALookupThatIgnoresItsDeadlineAndNeverOverlapsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := PollConfig{Interval: time.Second, Timeout: 2 * time.Second}
 		var now, most int

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestTheTimelineKeepsWhatTheAgentTells(t *testing.T) {
+func TestTheTimelineKeepsWhatTheAgentPrints(t *testing.T) {
 	l := &timeline{changed: make(chan struct{})}
 	_, changed := l.now()
 	l.read(`{"at":"2026-01-02T03:04:05Z","node":"h1","event":"members","members":["h1"],"joined":["h1"],"left":[]}`)

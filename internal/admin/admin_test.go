@@ -207,7 +207,7 @@ func TestACloseThatComesLateLeavesTheSocketOfTheNext(t *testing.T) {
 	}
 }
 
-func TestOneClientTooManyIsToldSo(t *testing.T) {
+func TestOneClientTooManyIsRejectedWithThatReason(t *testing.T) {
 	s, started, _ := waiting(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

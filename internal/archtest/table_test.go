@@ -55,7 +55,7 @@ var table = []rule{
 		third: []string{hclog, yaml}},
 	{pkg: "cluster/internal/*", ours: []string{"peer", "connector", "internal/backoff"}},
 
-	{pkg: "gossip", ours: []string{"gossip/*", "internal/disk", "internal/hostaddr"}, third: []string{hclog, "github.com/tidwall/btree"}},
+	{pkg: "gossip", ours: []string{"gossip/*", "internal/disk", "internal/hostaddr", "internal/ratelog"}, third: []string{hclog, "github.com/tidwall/btree"}},
 	{pkg: "gossip/internal/core", third: []string{"github.com/tidwall/btree"}},
 	{pkg: "gossip/internal/wire", ours: []string{"gossip/internal/core"}, third: []string{"google.golang.org/protobuf/encoding/protowire"}},
 	{pkg: "gossip/internal/simulation", ours: []string{"gossip/internal/core"}},

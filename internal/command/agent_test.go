@@ -225,7 +225,7 @@ func localFile(t *testing.T) string {
 		"topologies: {here: {strategy: local, config: {dir: "+t.TempDir()+"}}}\n")
 }
 
-func TestAgentsFindEachOtherAndSayGoodbye(t *testing.T) {
+func TestAgentsFindEachOtherAndLeave(t *testing.T) {
 	t.Parallel()
 	file := localFile(t)
 	a := startAgent(t, "-c", file, "--node", "a", "-o", "json")

@@ -237,7 +237,7 @@ func TestWhatWasWrittenOutlivesAKill(t *testing.T) {
 	eventually(t, "db\n", "keys", "get", "-c", a, "b", "role")
 }
 
-func TestALeaveEndsTheAgentWithAGoodbye(t *testing.T) {
+func TestALeaveEndsTheAgentAndIsAnnounced(t *testing.T) {
 	t.Parallel()
 	agentA, agentB, a, b := newSite(t).pair()
 	ok(t, "leave", "-c", b)
@@ -273,7 +273,7 @@ func TestARemovedAgentEndsAndComesBackOnlyOnPurpose(t *testing.T) {
 	agentA.awaitEvent("members", "a", "b")
 }
 
-func TestJoinCallsANodeThatNobodyFinds(t *testing.T) {
+func TestJoinCallsANodeThatNoStrategyFinds(t *testing.T) {
 	t.Parallel()
 	near, far := newSite(t), newSite(t)
 	a, b := near.file("a", "gossip"), far.file("b", "gossip")
@@ -317,7 +317,7 @@ func TestAnAgentWithoutADataDirectoryIsFoundByItsNames(t *testing.T) {
 	refused(t, "no agent runs for "+file, "members", "-c", file, "--node", "nobody")
 }
 
-func TestAnAgentWithoutASocketRunsAndSaysSo(t *testing.T) {
+func TestAnAgentWithoutASocketRunsAndLogsThat(t *testing.T) {
 	t.Parallel()
 	file := write(t, "long.yaml", "cluster: lab\nnode: {name: a, listen: \"127.0.0.1:0\", data_dir: "+filepath.Join(t.TempDir(), strings.Repeat("d", 100))+
 		"}\ntopologies: {here: {strategy: local, config: {dir: "+t.TempDir()+"}}}\n")

@@ -125,7 +125,7 @@ topologies:
 	}
 }
 
-func TestCheckSaysThatAFileCannotBeRead(t *testing.T) {
+func TestCheckReportsThatAFileCannotBeRead(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Log("root reads everything, so a directory stands for the unreadable file")
 	}
@@ -135,7 +135,7 @@ func TestCheckSaysThatAFileCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestCheckKnowsConnectorsAndCallbacksThatItIsTold(t *testing.T) {
+func TestCheckKnowsConnectorsAndCallbacksThatItIsGiven(t *testing.T) {
 	file := write(t, "own.yaml", `
 cluster: lab
 topologies:

@@ -121,7 +121,7 @@ func multicastFile(t *testing.T, port int) string {
 		"  segment: {strategy: multicast, config: "+string(config)+"}\n")
 }
 
-func TestListenEndsAfterItsTimeAndSaysThatNothingCame(t *testing.T) {
+func TestListenEndsAfterItsTimeAndReportsThatNothingCame(t *testing.T) {
 	got := convoke(t, "listen", "-c", multicastFile(t, freePort(t)), "--for", "100ms", "segment")
 	if got.code != exitOK || got.stdout != "" || !strings.Contains(got.stderr, "heard nothing") {
 		t.Errorf("listen = %+v, want exit code 0 and that nothing was heard", got)

@@ -107,7 +107,7 @@ func TestManifestPrintsOnePart(t *testing.T) {
 	}
 }
 
-func TestManifestSaysWhatItCannotDo(t *testing.T) {
+func TestManifestReportsWhatItCannotDo(t *testing.T) {
 	const head = "cluster: orders\ntopologies:\n  pods:\n    strategy: "
 	for _, c := range []struct {
 		name, file string

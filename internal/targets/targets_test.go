@@ -148,7 +148,7 @@ func TestAMistakeOfSyntaxIsPlaced(t *testing.T) {
 	}
 }
 
-func TestAThousandMistakesAreToldInAFewLines(t *testing.T) {
+func TestAThousandMistakesAreReportedInAFewLines(t *testing.T) {
 	text := "[" + strings.TrimSuffix(strings.Repeat(`{"targets": ["bad"]},`, 1000), ",") + "]"
 	for name, parse := range formats {
 		_, err := parse([]byte(text), options)

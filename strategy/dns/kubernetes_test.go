@@ -189,7 +189,7 @@ func TestTheNameOfAServiceIsFoundOut(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeFoundOutIsAFailureThatSaysWhatToSet(t *testing.T) {
+func TestWhatCannotBeFoundOutIsAFailureThatNamesTheSetting(t *testing.T) {
 	for _, tc := range []struct{ namespace, domain, want string }{
 		{"", "", "set namespace, or POD_NAMESPACE from the downward API"},
 		{"a b", "", `own namespace: "a b" is not a valid namespace name; set namespace`},

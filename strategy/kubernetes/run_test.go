@@ -182,7 +182,7 @@ func TestAWatchThatEndsIsOpenedAgainWithoutAWord(t *testing.T) {
 	})
 }
 
-func TestAVersionTheServerForgotIsListedAnewWithoutAWord(t *testing.T) {
+func TestAVersionTheServerForgotIsListedAgainWithoutAFailure(t *testing.T) {
 	bubble(t, func(l *lab) {
 		l.put("s", "10.0.0.1")
 		l.run()
@@ -206,7 +206,7 @@ func TestAVersionTheServerForgotIsListedAnewWithoutAWord(t *testing.T) {
 	})
 }
 
-func TestAWatchThatFellSilentIsMendedByTheRelist(t *testing.T) {
+func TestAWatchThatFellSilentIsRepairedByTheRelist(t *testing.T) {
 	bubble(t, func(l *lab) {
 		l.put("s", "10.0.0.1")
 		l.run("relist: 2m")
@@ -348,7 +348,7 @@ func TestANamespaceThatFailsLeavesTheOthers(t *testing.T) {
 	}
 }
 
-func TestAnObjectThatCannotBeReadIsSkippedAndSaid(t *testing.T) {
+func TestAnObjectThatCannotBeReadIsSkippedAndReported(t *testing.T) {
 	bubble(t, func(l *lab) {
 		l.put("s", "10.0.0.1")
 		bad := kubernetestest.Slice("orders", 7946)
@@ -411,7 +411,7 @@ func TestAWatchThatIsHeldBackIsNotWaitedFor(t *testing.T) {
 	})
 }
 
-func TestNobodyFoundIsAnAnswerWithAHint(t *testing.T) {
+func TestNoPeerFoundIsAnAnswerWithAHint(t *testing.T) {
 	bubble(t, func(l *lab) {
 		l.run()
 		l.after(time.Hour, "Set()")

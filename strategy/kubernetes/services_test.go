@@ -29,7 +29,7 @@ func (l *lab) webAndHeadless(ips ...string) {
 
 var watchModes = []string{"watch: true", "watch: false"}
 
-func TestServicesWithDifferentPortsAndNoChoiceAreAnErrorAndNobodyIsDialled(t *testing.T) {
+func TestServicesWithDifferentPortsAndNoChoiceAreAnErrorAndNoPeerIsDialled(t *testing.T) {
 	for _, mode := range watchModes {
 		bubble(t, func(l *lab) {
 			l.webAndHeadless("10.0.0.1", "10.0.0.2")

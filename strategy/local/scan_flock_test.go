@@ -211,7 +211,7 @@ func TestADirectoryWithTooManyFilesIsReported(t *testing.T) {
 	}
 }
 
-func TestARegistrationOfAnotherClusterIsNobodyHere(t *testing.T) {
+func TestARegistrationOfAnotherClusterIsNoPeer(t *testing.T) {
 	dir := t.TempDir() // as if two IDs had one hash
 	if err := locked(`{"version":1,"cluster":"other","addrs":["a:1"]}`)(dir); err != nil {
 		t.Fatal(err)

@@ -122,7 +122,7 @@ func writeInTheFuture(t *testing.T, w *World, fast, other *Node) {
 	w.Run(20*time.Second, nil)
 }
 
-func TestAClockFarAheadIsRefusedAndHarmsNobody(t *testing.T) {
+func TestAClockFarAheadIsRefusedAndDoesNoHarm(t *testing.T) {
 	w, v := settle(t, 5, 5)
 	fast, other := w.Nodes[2], w.Nodes[3]
 	refused := 0
@@ -184,7 +184,7 @@ func TestARemovedNodeStopsAndStaysOut(t *testing.T) {
 	}
 }
 
-func TestANodeRemovedWhileDownIsToldAtItsFirstContact(t *testing.T) {
+func TestANodeRemovedWhileDownLearnsOfItAtItsFirstContact(t *testing.T) {
 	w, _ := settle(t, 6, 7)
 	x := w.Nodes[4]
 	x.Crash()
@@ -289,7 +289,7 @@ func TestFlapsLeaveTheStateAsLargeAsBefore(t *testing.T) {
 	}
 }
 
-func TestStalenessTellsOfWhatIsRefused(t *testing.T) {
+func TestStalenessShowsWhatIsRefused(t *testing.T) {
 	w, _ := settle(t, 5, 12)
 	w.Run(10*time.Second, nil)
 	for _, n := range w.Nodes {
@@ -358,7 +358,7 @@ func TestAMemberAddedOnOneSideReachesTheOtherAfterTheHeal(t *testing.T) {
 	}
 }
 
-func TestNodesThatActAtTheSameMomentAccuseNobody(t *testing.T) {
+func TestNodesThatActAtTheSameMomentReportNoDeath(t *testing.T) {
 	s := DefaultSettings(2, 15)
 	s.LatencyMin, s.LatencyMax = time.Millisecond, time.Millisecond
 	w := New(s)
@@ -372,7 +372,7 @@ func TestNodesThatActAtTheSameMomentAccuseNobody(t *testing.T) {
 	}
 }
 
-func TestTheDeathOfSeedsHarmsNobody(t *testing.T) {
+func TestTheDeathOfSeedsDoesNoHarm(t *testing.T) {
 	w := New(DefaultSettings(6, 16))
 	seeds := []string{w.Nodes[0].Addr, w.Nodes[1].Addr, w.Nodes[2].Addr}
 	for _, n := range w.Nodes[:5] {
@@ -501,7 +501,7 @@ func TestAfterTheNewestAndTheOldestDieNeverTwoTakeThemselvesForTheOldest(t *test
 	}
 }
 
-func TestANodeThatWasPausedIsToldBeforeItActsAndHearsWhatWasGivenToOthers(t *testing.T) {
+func TestANodeThatWasPausedLearnsOfItBeforeItActsAndOfWhatWasGivenToOthers(t *testing.T) {
 	w, _ := settle(t, 5, 17)
 	x := w.Nodes[2]
 	w.Nodes[0].Do(core.SharedSet{Key: "owner/5", Value: x.ID})
