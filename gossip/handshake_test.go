@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"strings"
@@ -140,7 +141,7 @@ func TestAHelloThatBreaksARuleIsRefusedWithItsReason(t *testing.T) {
 		if _, err := c.Write(frames(t, &h)); err != nil {
 			t.Fatal(err)
 		}
-		f, err := wire.NewReader(c).Read()
+		f, err := wire.NewReader(bufio.NewReader(c)).Read()
 		if r, ok := f.(*core.Refuse); err != nil || !ok || !strings.Contains(r.Reason, want) {
 			t.Errorf("%+v is answered by %#v, %v, want %q", h, f, err, want)
 		}

@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -154,7 +155,7 @@ func enter(t *testing.T, n *Node) net.Conn {
 	if _, err := c.Write(frames(t, mallory())); err != nil {
 		t.Fatal(err)
 	}
-	if f, err := wire.NewReader(c).Read(); err != nil {
+	if f, err := wire.NewReader(bufio.NewReader(c)).Read(); err != nil {
 		t.Fatalf("no hello: %v", err)
 	} else if _, ok := f.(*core.Hello); !ok {
 		t.Fatalf("%T, want a hello", f)

@@ -2,10 +2,7 @@ package gossip
 
 import (
 	"bufio"
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -24,10 +21,6 @@ const (
 	writeTimeout = 10 * time.Second
 	// readBuffer is the buffer of a stream, which it keeps while it is idle: room for a dozen heartbeats.
 	readBuffer = 512
-	// keptBody is the largest body of a frame whose buffer a stream keeps.
-	keptBody = 1 << 10
-	// lengthSize is the size of the length before each frame; see package wire.
-	lengthSize = 4
 )
 
 // buffers hold encoded frames while they are written.
@@ -44,10 +37,9 @@ func putBuffer(b *[]byte) {
 // stream is a connection with its frames.
 type stream struct {
 	transport.Conn
-	count   *counters
-	in      *bufio.Reader
-	reader  *wire.Reader
-	trusted bool
+	count  *counters
+	in     *bufio.Reader
+	reader *wire.Reader
 }
 
 func (n *Node) newStream(c transport.Conn) *stream {
@@ -57,28 +49,13 @@ func (n *Node) newStream(c transport.Conn) *stream {
 }
 
 // trust accepts frames of the full size: the peer is known.
-func (s *stream) trust() {
-	s.trusted = true
-	s.reader.Trust()
-}
+func (s *stream) trust() { s.reader.Trust() }
 
 // readFrame returns the next frame.
 func (s *stream) readFrame() (core.Frame, error) {
-	head, err := s.in.Peek(lengthSize)
-	if err != nil {
-		if s.in.Buffered() > 0 {
-			err = fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
-		}
-		return nil, err
-	}
-	r := s.reader
-	if s.trusted && binary.BigEndian.Uint32(head) > keptBody {
-		r = wire.NewReader(s.in) // a reader keeps the buffer of its largest frame; this one goes with the frame
-		r.Trust()
-	}
-	skipped := r.Skipped()
-	f, err := r.Read()
-	if more := r.Skipped() - skipped; more > 0 {
+	skipped := s.reader.Skipped()
+	f, err := s.reader.Read()
+	if more := s.reader.Skipped() - skipped; more > 0 {
 		s.count.framesSkipped.Add(more)
 	}
 	switch {

@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -199,7 +200,7 @@ func entries(t *testing.T, mem *transport.Memory, n *Node, id string) []core.Ent
 		t.Fatal(err)
 	}
 	_ = c.SetReadDeadline(time.Now().Add(time.Second))
-	r := wire.NewReader(c)
+	r := wire.NewReader(bufio.NewReader(c))
 	r.Trust()
 	for {
 		f, err := r.Read()

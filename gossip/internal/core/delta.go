@@ -163,8 +163,10 @@ func (e *Entry) weight() int { return 8 + len(e.Key) + len(e.Value) }
 const maxFrame = 64 << 10
 
 // split cuts a delta heavier than maxFrame into several without a gap.
-func (d RecordDelta) split() []RecordDelta {
-	var parts []RecordDelta
+func (d RecordDelta) split() []RecordDelta { return d.appendParts(nil) }
+
+// appendParts appends what split returns.
+func (d RecordDelta) appendParts(parts []RecordDelta) []RecordDelta {
 	for d.weight() > maxFrame && d.count() > 1 {
 		head := d.cut(maxFrame / 2)
 		parts = append(parts, head)

@@ -10,6 +10,7 @@ import "time"
 type flood struct {
 	items    map[*slot]*item
 	order    []*item
+	spare    []item // not used yet
 	urgentAt time.Duration
 	relaxAt  time.Duration
 	fresh    time.Duration // when something new last came in
@@ -33,7 +34,7 @@ func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) *item {
 	}
 	it := f.items[t]
 	if it == nil {
-		it = &item{slot: t, prev: prev}
+		it = f.newItem(t, prev)
 		f.items[t] = it
 		f.order = append(f.order, it)
 	}
@@ -50,6 +51,17 @@ func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) *item {
 	} else {
 		soonest(&f.relaxAt, c.now()+c.patiently(c.jitter(c.cfg.Relax)))
 	}
+	return it
+}
+
+// newItem returns an item. Storms make many that are soon gone, so they come from pieces of memory of their own.
+func (f *flood) newItem(t *slot, prev uint64) *item {
+	if len(f.spare) == 0 {
+		f.spare = make([]item, 8)
+	}
+	it := &f.spare[0]
+	f.spare = f.spare[1:]
+	it.slot, it.prev, it.has = t, prev, it.room[:0]
 	return it
 }
 
@@ -109,13 +121,18 @@ func (c *Core) push(items []*item, inBulk bool) {
 	if inBulk {
 		links = c.bulkLinks()
 	}
-	parts := make([]partsSince, len(items))
+	deltas := make([]deltasSince, len(items))
 	for _, l := range links {
-		var out []RecordDelta
+		lacked := 0
+		for _, it := range items {
+			if it.isLackedBy(l) {
+				lacked++
+			}
+		}
+		out := make([]RecordDelta, 0, lacked)
 		for i, it := range items {
-			own := it.slot == l.peer && l.generation == it.slot.rec.generation // a namesake, though, must hear of it
-			if from := it.from(l.id); !own && from < it.slot.rec.version {
-				out = append(out, parts[i].get(c, it, from)...)
+			if it.isLackedBy(l) {
+				out = deltas[i].get(c, it, it.from(l.id)).appendParts(out)
 			}
 		}
 		c.sendDelta(l, out)

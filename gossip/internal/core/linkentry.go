@@ -148,7 +148,7 @@ func (s *slot) pair(p *slot, linked bool) {
 	case linked && !found:
 		s.peers = insertAt(s.peers, i, p)
 	case !linked && found:
-		s.peers = slices.Delete(s.peers, i, i+1)
+		s.peers = clip(slices.Delete(s.peers, i, i+1))
 	}
 }
 
@@ -176,6 +176,9 @@ const bulkLinks = 16
 // putLinks adds links, ascending by version, to a record.
 func (s *store) putLinks(t *slot, links []LinkEntry) {
 	if len(links) < bulkLinks {
+		if len(t.rec.links) == 0 {
+			t.rec.links = make([]LinkEntry, 0, len(links)) // most records arrive whole
+		}
 		for _, l := range links {
 			s.putLink(t, l)
 		}

@@ -53,10 +53,6 @@ type record struct {
 	index      entryIndex  // of log
 	size       int         // cost of links and entries, in bytes
 	body       uint64      // sum of the hashes of links and entries
-
-	live    int       // entries of KindUser that are no tombstones
-	content uint64    // sum of contentHash over them
-	shown   *entryMap // copy of user for the views; nil after a write
 }
 
 // logged is the place of an entry in the order of versions. The entry is nil once another one has its key: removing the place
@@ -108,14 +104,9 @@ func (r *record) put(e Entry) {
 func (r *record) account(e *Entry, sign int) {
 	r.size += sign * e.cost()
 	r.body += uint64(sign) * e.hash()
-	if e.Kind != KindUser {
-		return
+	if e.Kind == KindUser {
+		r.index.user.account(e, sign)
 	}
-	if !e.Deleted {
-		r.live += sign
-		r.content += uint64(sign) * e.contentHash()
-	}
-	r.shown = nil
 }
 
 // vacate makes the place of a version a hole. Holes are closed when they are half of the log.
@@ -158,13 +149,16 @@ func (r *record) raiseFloor(floor uint64) {
 		return
 	}
 	r.floor = floor
-	r.links = clip(slices.DeleteFunc(r.links, func(l LinkEntry) bool {
+	live := slices.DeleteFunc(r.links, func(l LinkEntry) bool {
 		gone := l.Deleted() && l.Version() <= floor
 		if gone {
 			r.accountLink(l, -1)
 		}
 		return gone
-	}))
+	})
+	if len(live) < len(r.links) {
+		r.links = slices.Clone(live) // without the room of a storm of changes
+	}
 	r.holes = 0
 	r.log = slices.DeleteFunc(r.log, func(l logged) bool {
 		if l.entry == nil {

@@ -80,7 +80,7 @@ func (t *recordTable) weigh(claims []claim, most int) (bytes int) {
 }
 
 func (t *recordTable) send(l *link, claims []claim) {
-	var out []RecordDelta
+	out := make([]RecordDelta, 0, min(len(claims), 256))
 	for room := pullWindow; len(claims) > 0 && room > 0; claims = claims[1:] {
 		d, ok := t.lacked(claims[0])
 		if !ok {

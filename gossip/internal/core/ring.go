@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -90,13 +91,13 @@ func (c *Core) rewire(next map[*slot]want) {
 	r.list = r.list[:0]
 	for t, w := range next {
 		if t.want == wantNone {
-			t.wantedAt = now
+			t.target().wantedAt = now
 		}
 		t.want = w
 		r.list = append(r.list, t)
 	}
 	// In the order of the slots and not of the map: equal inputs must give equal outputs.
-	slices.SortFunc(r.list, func(a, b *slot) int { return a.index - b.index })
+	slices.SortFunc(r.list, func(a, b *slot) int { return cmp.Compare(a.index, b.index) })
 	for _, l := range c.links.list {
 		if w := l.peer.want != wantNone; w != l.wanted {
 			l.wanted = w
@@ -135,7 +136,7 @@ func (c *Core) neighbours() map[*slot]want {
 // isNear reports whether a member counts for the rings: it is up and, while a verdict against most members is held back, it can be
 // reached. Else the smaller side of a cut would go on to wait for links to the other side, instead of holding together.
 func (c *Core) isNear(t *slot) bool {
-	return t.up && !t.left && (c.judge.held == 0 || t.index < len(c.judge.seen) && c.judge.seen[t.index])
+	return t.up && !t.left && (c.judge.held == 0 || int(t.index) < len(c.judge.seen) && c.judge.seen[t.index])
 }
 
 // nearCount is the number of members that count for the rings, this node included.

@@ -3,24 +3,23 @@ package core
 import "time"
 
 // slot is the place of one node in the store: its record, and what we derived from it. A slot without a record is a node that
-// we dial or hold a link to and that we have not heard of.
+// we dial or hold a link to and that we have not heard of. A node has one for each member, so what only neighbours need is in target.
 type slot struct {
-	index int
 	node  NodeID
 	rec   *record
 	addr  string
 	peers []*slot // to which both ends publish a link, ascending by node; kept up to date by store.published
 
-	left     bool
-	up       bool
-	touched  bool // it is in store.touched
-	want     want
-	wantedAt time.Duration // when want became what it is
-	risen    time.Duration // when it became up
-	missed   time.Duration // since when it is up though it cannot be reached, see Core.inGrace; 0: it is not so
-	seen     Moment        // when it was last up to any node, as far as is known here; of no meaning while it is up
-	call     *target       // dialling it; nil before the first time
-	flaps    flaps
+	index   int32 // in store.slots
+	left    bool
+	up      bool
+	touched bool // it is in store.touched
+	want    want
+	risen   time.Duration // when it became up
+	missed  time.Duration // since when it is up though it cannot be reached, see Core.inGrace; 0: it is not so
+	seen    Moment        // when it was last up to any node, as far as is known here; of no meaning while it is up
+	call    *target       // dialling it; nil before it was first wanted or linked to
+	flaps   flaps
 }
 
 // store holds the records of all nodes. Its hash is the sum of the hashes of the records, so it costs the same however many
@@ -62,7 +61,7 @@ func (s *store) slot(n NodeID) *slot {
 		if len(s.slots) >= slotsPerMember*s.limits.Members {
 			return nil
 		}
-		t = &slot{index: len(s.slots), node: n}
+		t = &slot{index: int32(len(s.slots)), node: n}
 		s.byNode[n] = t
 		s.slots = append(s.slots, t)
 	}
@@ -79,7 +78,7 @@ func (s *store) giveBack(used func(*slot) bool) {
 			continue
 		}
 		last := s.slots[len(s.slots)-1]
-		s.slots[i], last.index = last, i
+		s.slots[i], last.index = last, int32(i)
 		s.slots[len(s.slots)-1] = nil
 		s.slots = s.slots[:len(s.slots)-1]
 		delete(s.byNode, t.node)
