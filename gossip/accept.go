@@ -193,6 +193,7 @@ func (n *Node) answerHello(s *stream) (*core.Hello, core.Frame, error) {
 	if err := s.writeFrame(n.newHello()); err != nil {
 		return nil, nil, &rejection{reason: none, err: err}
 	}
+	s.greeted = time.Now()
 	s.trust()
 	first, err := s.readFrame()
 	if err != nil && !errors.Is(err, wire.ErrMalformed) && !isTimeout(err) {

@@ -37,9 +37,17 @@ func putBuffer(b *[]byte) {
 // stream is a connection with its frames.
 type stream struct {
 	transport.Conn
+<<<<<<< HEAD
 	count  *counters
 	in     *bufio.Reader
 	reader *wire.Reader
+=======
+	count   *counters
+	in      *bufio.Reader
+	reader  *wire.Reader
+	trusted bool
+	greeted time.Time // when the hello that answers a peer's was written; zero: this node dialled
+>>>>>>> steady
 }
 
 func (n *Node) newStream(c transport.Conn) *stream {
@@ -98,8 +106,9 @@ type link struct {
 	queue      sendQueue
 
 	// Owned by the loop.
-	join   *joinCall // the Join that waits for the first exchange of this link; nil: none
-	joined string    // the address that a Join has dialled for this link
+	exchanged bool        // the first exchange is over
+	joins     []*joinCall // those that wait for it
+	joined    string      // the address that a Join has dialled for this link
 }
 
 func newLink(number core.LinkID, hello *core.Hello, s *stream) *link {
@@ -107,12 +116,21 @@ func newLink(number core.LinkID, hello *core.Hello, s *stream) *link {
 	return &link{number: number, id: hello.ID, generation: hello.Generation, host: hostOf(s.RemoteAddr()), stream: s}
 }
 
-// finishJoin ends the wait of a Join for this link. Only the loop calls it.
-func (l *link) finishJoin() {
-	if l.join != nil {
-		l.join.finishJoin()
-		l.join = nil
+// addJoin has a Join wait for the first exchange of this link. Only the loop calls it.
+func (l *link) addJoin(j *joinCall) {
+	if l.exchanged {
+		j.finishJoin()
+		return
 	}
+	l.joins = append(l.joins, j)
+}
+
+// finishJoins ends the wait of all Joins for this link. Only the loop calls it.
+func (l *link) finishJoins() {
+	for _, j := range l.joins {
+		j.finishJoin()
+	}
+	l.joins = nil
 }
 
 // close ends a link; a graceful one after what is queued was written.

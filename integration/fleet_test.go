@@ -134,14 +134,21 @@ func (f *fleet) whole(within time.Duration) {
 	f.see(within, f.running())
 }
 
-// see waits until the nodes in hosts see exactly each other.
+// see waits until the nodes in hosts see exactly each other, all at one moment.
 func (f *fleet) see(within time.Duration, hosts []int) {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeoutCause(f.t.Context(), within, fmt.Errorf("not within %v", within))
 	defer cancel()
-	for _, i := range hosts {
-		if err := f.agents[i].WaitMembers(ctx, names(hosts)...); err != nil {
-			f.t.Fatal(err)
+	want := names(hosts)
+	for together := false; !together; {
+		for _, i := range hosts {
+			if err := f.agents[i].WaitMembers(ctx, want...); err != nil {
+				f.t.Fatal(err)
+			}
+		}
+		together = true
+		for _, i := range hosts { // the first may have changed while the last was waited for
+			together = together && slices.Equal(f.agents[i].Members(), want)
 		}
 	}
 }

@@ -110,11 +110,11 @@ func TestLeaveEndsTheAgentAndTheOthersKnow(t *testing.T) {
 	if diff := cmp.Diff("left\n", f.do(2, "leave")); diff != "" {
 		t.Errorf("leave (-want +got):\n%s", diff)
 	}
-	if code := f.ends(2, 5*time.Second); code != 0 {
+	if code := f.ends(2, formWithin); code != 0 {
 		t.Errorf("the agent ended with %d, want 0", code)
 	}
-	f.see(5*time.Second, []int{1, 3})
-	f.lists(5*time.Second, map[string]string{"h1": "up", "h2": "left", "h3": "up"})
+	f.see(formWithin, []int{1, 3})
+	f.lists(formWithin, map[string]string{"h1": "up", "h2": "left", "h3": "up"})
 	if _, err := f.agents[2].Ask(t.Context(), "members"); err == nil || !strings.Contains(err.Error(), "no agent runs") {
 		t.Errorf("a command afterwards: %v, want that no agent runs", err)
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	removedWithin = 10 * time.Second // for a node to hear at its first contact that it was removed
+	removedWithin = 30 * time.Second // for a node to hear at its first contact that it was removed
 	pollEvery     = 100 * time.Millisecond
 )
 

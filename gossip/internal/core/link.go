@@ -25,7 +25,7 @@ type link struct {
 	idleSince time.Duration // when both ceased to want it; 0: not so
 	eager     bool          // this node takes bulk over it
 	takes     bool          // the peer does
-	need      int           // heartbeats to receive before it is published
+	need      int           // heartbeats to receive before it is published; one shows that the peer uses it, too
 	good      int           // heartbeats received
 	offered   bool          // its publication was asked for
 
@@ -133,7 +133,7 @@ func (c *Core) linkUp(in LinkUp) {
 	}
 	now := c.now()
 	l := &link{id: in.Link, name: in.ID, peer: t, from: from, generation: in.Generation, ours: in.Dialled, since: now,
-		detector: newDetector(now, c.cfg.Heartbeat), need: t.flaps.need, wanted: true, peerWants: true,
+		detector: newDetector(now, c.cfg.Heartbeat), need: max(1, t.flaps.need), wanted: true, peerWants: true,
 		eager: !t.up, takes: !t.up, clockIn: clockEvery - 1}
 	l.records.sameAt, l.shared.sameAt = now, now
 	l.records.same, l.shared.same = true, true
@@ -144,16 +144,19 @@ func (c *Core) linkUp(in LinkUp) {
 		c.sendDelta(l, c.self.fullDelta())
 	}
 	c.beat(l)
-	if l.ready() {
-		c.linkReady(l)
-	}
 	c.ringSoon(false)
 }
 
-// turnDown closes a new stream; an older process of a name in use hears of the newer one first.
+// turnDown closes a new stream; an older process of a name in use hears of the newer one first. For a peer that was dialled the stream was
+// a probe: it takes none into use before the first frame.
 func (c *Core) turnDown(in LinkUp, t *slot) {
+	conflict := t.rec != nil && in.Generation < t.rec.generation
+	if in.Dialled && !conflict {
+		c.emit(Close{Link: in.Link})
+		return
+	}
 	bye := &Bye{Reason: ByeCrossed}
-	if t.rec != nil && in.Generation < t.rec.generation {
+	if conflict {
 		bye.Reason = ByeConflict
 		c.emit(Send{Link: in.Link, Frame: &Delta{Records: []RecordDelta{t.since(0, 0).split()[0]}}})
 	}
@@ -161,23 +164,22 @@ func (c *Core) turnDown(in LinkUp, t *slot) {
 	c.emit(Close{Link: in.Link, Graceful: true})
 }
 
-// admit decides whether a new stream takes the place of a link. A peer dials only when it has no link, so its dial means either
-// that both dialled at once, which shows within the time of a dial, or that it lost what we still hold.
+// admit decides whether a new stream takes the place of a link to the same life of a peer.
+//
+// One that this node dialled does not: the dial began before the link, or led to another address of the peer, and took long, as when its
+// first packet was lost. The link works, as far as this node can see, and closing it would cost the peer its link until the first frame of
+// the new one arrives. One that the peer dialled does: a peer dials only when it has no link, so it lost what we still hold. But when
+// both dialled at once, both streams have a node that uses them, and that of the lower ID stays.
 func (c *Core) admit(in LinkUp, t *slot) bool {
 	l := c.links.byPeer[t]
 	if l == nil {
 		return true
 	}
-	crossed := in.Generation == l.generation && c.now()-l.since < c.cfg.DialTimeout
+	crossed := l.ours && c.now()-in.Opened-l.since < c.cfg.DialTimeout
 	switch {
-	case in.Generation < l.generation:
+	case in.Generation > l.generation:
+	case in.Generation < l.generation, in.Dialled, crossed && c.self.node < t.node:
 		return false
-	case crossed && in.Dialled == l.ours: // the same side twice: the later one is what it believes in
-	case crossed:
-		lower := c.self.node < t.node
-		if in.Dialled != lower { // not dialled by the lower ID
-			return false
-		}
 	}
 	c.dropLink(l)
 	c.emit(Close{Link: l.id})

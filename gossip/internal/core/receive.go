@@ -63,6 +63,8 @@ func (c *Core) onBeat(l *link, b *Beat) {
 	}
 	lower := c.self.node < l.peer.node
 	known, peers := c.store.known, int(b.Known)
-	c.records.onHash(l, b.Hash, first, known < peers || !l.peer.up && known == peers && lower)
+	// Of two that know as many, the lower ID begins. The own record of the peer may be one more here: the peer sent it before the heartbeat,
+	// and did not count ours, which was on its way.
+	c.records.onHash(l, b.Hash, first, known < peers || !l.peer.up && known <= peers+1 && lower)
 	c.sharedMaps.onHash(l, b.Shared, first, lower)
 }
