@@ -37,17 +37,10 @@ func putBuffer(b *[]byte) {
 // stream is a connection with its frames.
 type stream struct {
 	transport.Conn
-<<<<<<< HEAD
-	count  *counters
-	in     *bufio.Reader
-	reader *wire.Reader
-=======
 	count   *counters
 	in      *bufio.Reader
 	reader  *wire.Reader
-	trusted bool
 	greeted time.Time // when the hello that answers a peer's was written; zero: this node dialled
->>>>>>> steady
 }
 
 func (n *Node) newStream(c transport.Conn) *stream {
