@@ -114,8 +114,16 @@ func TestAWriteWithoutAnAnswerTakesEffectOnceOrIsUnknown(t *testing.T) {
 			t.Errorf("the key is %+v, %v, want the value once", e, err)
 		}
 		a.lostRequest = true
-		if _, err := m.Set(t.Context(), "l", "v"); err != nil {
-			t.Errorf("Set that did not reach the log = %v, want nil: it is sent again", err)
+		if _, err := m.Set(t.Context(), "l", "v"); !errors.Is(err, ErrUnknown) {
+			t.Errorf("Set of a new key that did not reach the log = %v, want ErrUnknown", err)
+		}
+		e, err := m.Get(t.Context(), "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.lostRequest = true
+		if got, err := m.Set(t.Context(), "k", "v2", IfIndex(e.Index)); err != nil || got.Index <= e.Index {
+			t.Errorf("Set under an index that did not reach the log = %+v, %v, want success: it is sent again", got, err)
 		}
 		c.setCut(a, true)
 		if _, err := m.Set(t.Context(), "m", "v"); !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrNoLeader) {
