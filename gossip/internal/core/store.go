@@ -21,6 +21,7 @@ type slot struct {
 	seen     Moment        // when it was last up to any node, as far as is known here; of no meaning while it is up
 	call     *target       // dialling it; nil before the first time
 	flaps    flaps
+	drops    []linkDrop // links to it that members took back of late, while it published them itself
 }
 
 // store holds the records of all nodes. Its hash is the sum of the hashes of the records, so it costs the same however many
@@ -34,7 +35,8 @@ type store struct {
 	buckets  [NumBuckets]uint64
 	size     int // of all records, in bytes
 	limits   Limits
-	touched  []touched // members that may be other than TakeChanged last returned
+	touched  []touched     // members that may be other than TakeChanged last returned
+	now      time.Duration // running time of this step
 }
 
 // touched is a member by its name and its place, which may be gone.
@@ -97,7 +99,7 @@ func (s *store) begin(t *slot, id string, generation uint64) {
 	}
 	s.unpair(t)
 	s.setLeft(t, false)
-	t.rec, t.addr = &record{id: id, generation: generation}, ""
+	t.rec, t.addr, t.drops = &record{id: id, generation: generation}, "", nil
 	s.rehash(t)
 }
 
