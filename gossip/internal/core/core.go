@@ -79,6 +79,7 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 	}
 	c.clusterClock.reset()
 	away, stepped := c.clock.advance(now)
+	c.store.now = c.now()
 	if away > 0 {
 		c.emit(Paused{For: away})
 	}

@@ -312,10 +312,11 @@ func (c *Core) tend(l *link) {
 }
 
 // unwanted reports whether neither end has wanted a link for five heartbeats, and it is not so new that minds may change. While a
-// verdict is held back the rings are those of before, and the link may be one that the survivors hang on.
+// verdict is held back the rings are those of before, and the link may be one that the survivors hang on; so it may while one of its ends
+// has lost most of its links.
 func (c *Core) unwanted(l *link) bool {
 	now := c.now()
-	if l.wanted || l.peerWants || c.judge.held != 0 {
+	if l.wanted || l.peerWants || c.judge.held != 0 || c.isDegraded(c.self) || c.isDegraded(l.peer) {
 		l.idleSince = 0
 		return false
 	}

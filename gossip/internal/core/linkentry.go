@@ -131,12 +131,17 @@ func (s *slot) findPeer(n NodeID) (i int, found bool) {
 
 // published updates peers at both ends after t published a link to a node, or took it back.
 func (s *store) published(t *slot, n NodeID, live bool) {
+	t.forgetDrop(n)
 	p := s.byNode[n]
 	if p == nil || p == t || !p.publishes(t) {
 		return
 	}
 	t.pair(p, live)
 	p.pair(t, live)
+	p.forgetDrop(t.node)
+	if !live {
+		p.drops = append(p.drops, linkDrop{t, s.now})
+	}
 	s.touch(t)
 	s.touch(p)
 }

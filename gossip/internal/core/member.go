@@ -96,6 +96,9 @@ const maxTouched = 64
 // fullLinks is the number of links below half of which a member that is up is degraded: that of a member with all its neighbours.
 func (c *Core) fullLinks() int { return min(2*c.cfg.Rings, c.judge.up-1) }
 
+// isDegraded reports whether a member that is up has less than half of the links that it should have.
+func (c *Core) isDegraded(t *slot) bool { return 2*len(t.peers) < c.fullLinks() }
+
 // member returns a member as a view shows it now.
 func (c *Core) member(t *slot) Member {
 	r := t.rec
@@ -108,7 +111,7 @@ func (c *Core) member(t *slot) Member {
 	switch {
 	case t.left:
 		m.Status = Left
-	case t.up && 2*m.Links < c.fullLinks():
+	case t.up && c.isDegraded(t):
 		m.Status = Degraded
 	case t.up:
 		m.Status = Up

@@ -170,7 +170,7 @@ func (s *store) drop(t *slot) {
 	s.unhash(t)
 	s.unpair(t)
 	s.setLeft(t, false)
-	t.rec, t.addr, t.seen = nil, "", 0
+	t.rec, t.addr, t.seen, t.drops = nil, "", 0, nil
 	s.known--
 }
 

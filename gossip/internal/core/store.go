@@ -10,16 +10,18 @@ type slot struct {
 	addr  string
 	peers []*slot // to which both ends publish a link, ascending by node; kept up to date by store.published
 
-	index   int32 // in store.slots
-	left    bool
-	up      bool
-	touched bool // it is in store.touched
-	want    want
-	risen   time.Duration // when it became up
-	missed  time.Duration // since when it is up though it cannot be reached, see Core.inGrace; 0: it is not so
-	seen    Moment        // when it was last up to any node, as far as is known here; of no meaning while it is up
-	call    *target       // dialling it; nil before it was first wanted or linked to
-	flaps   flaps
+	index    int32 // in store.slots
+	left     bool
+	up       bool
+	touched  bool // it is in store.touched
+	want     want
+	wantedAt time.Duration // when want became what it is
+	risen    time.Duration // when it became up
+	missed   time.Duration // since when it is up though it cannot be reached, see Core.inGrace; 0: it is not so
+	seen     Moment        // when it was last up to any node, as far as is known here; of no meaning while it is up
+	call     *target       // dialling it; nil before the first time
+	flaps    flaps
+	drops    []linkDrop // links to it that members took back of late, while it published them itself
 }
 
 // store holds the records of all nodes. Its hash is the sum of the hashes of the records, so it costs the same however many
@@ -33,7 +35,8 @@ type store struct {
 	buckets  [NumBuckets]uint64
 	size     int // of all records, in bytes
 	limits   Limits
-	touched  []touched // members that may be other than TakeChanged last returned
+	touched  []touched     // members that may be other than TakeChanged last returned
+	now      time.Duration // running time of this step
 }
 
 // touched is a member by its name and its place, which may be gone.
@@ -96,7 +99,7 @@ func (s *store) begin(t *slot, id string, generation uint64) {
 	}
 	s.unpair(t)
 	s.setLeft(t, false)
-	t.rec, t.addr = &record{id: id, generation: generation}, ""
+	t.rec, t.addr, t.drops = &record{id: id, generation: generation}, "", nil
 	s.rehash(t)
 }
 
