@@ -101,7 +101,7 @@ var (
 	}
 )
 
-// rule says what the non-test files of a package may import, besides the standard library.
+// rule lists what the non-test files of a package may import, besides the standard library.
 type rule struct {
 	pkg   string
 	ours  []string

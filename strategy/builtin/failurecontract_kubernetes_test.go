@@ -37,7 +37,7 @@ func kubernetesWorld(tb testing.TB) world {
 			part:     func() { nodes(first, second); s.Deny(quay); s.CutWatches() },
 			broken: func() {
 				s.Fault(func(w http.ResponseWriter, _ *http.Request) {
-					kubernetestest.Refuse(w, http.StatusServiceUnavailable, "ServiceUnavailable", "told to be broken")
+					kubernetestest.Refuse(w, http.StatusServiceUnavailable, "ServiceUnavailable", "asked to be broken")
 				})
 				s.CutWatches()
 			},

@@ -52,7 +52,7 @@ func scripted(tb testing.TB, s *kubernetestest.Server, more string) *strategytes
 		},
 		Break: func(error) {
 			s.Fault(func(w http.ResponseWriter, _ *http.Request) {
-				kubernetestest.Refuse(w, http.StatusInternalServerError, "InternalError", "told to be broken")
+				kubernetestest.Refuse(w, http.StatusInternalServerError, "InternalError", "asked to be broken")
 			})
 			s.CutWatches()
 		},
