@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goconvoke/convoke/strategy/kubernetes/kubernetestest"
+	"github.com/goconvoke/convoke/strategy/internal/kubernetestest"
 )
 
 // touched is how often an object changes without a change of its endpoints. Each time the strategy answers again, so that

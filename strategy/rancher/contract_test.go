@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/goconvoke/convoke/peer"
-	"github.com/goconvoke/convoke/strategy/rancher/ranchertest"
+	"github.com/goconvoke/convoke/strategy/internal/ranchertest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
