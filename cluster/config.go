@@ -43,7 +43,7 @@ type Topology struct {
 	Connect    string `yaml:"connect"`
 	Disconnect string `yaml:"disconnect"`
 	List       string `yaml:"list"`
-	// Prune says when peers are disconnected; its zero value means DefaultPrune.
+	// Prune decides when peers are disconnected; its zero value means DefaultPrune.
 	Prune Prune `yaml:"prune"`
 	// Expect is the number of nodes the cluster should have, this one included; 0 = unknown.
 	Expect int `yaml:"expect"`
@@ -54,7 +54,7 @@ type Topology struct {
 	node *yaml.Node // where it was read, nil if it was not
 }
 
-// Prune says when peers that are no longer found are disconnected.
+// Prune decides when peers that are no longer found are disconnected.
 type Prune struct {
 	// Mode is "after" or "never"; "" means never for a connector that gossips, because
 	// liveness is its own affair, and after for all others.

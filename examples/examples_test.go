@@ -153,7 +153,7 @@ func checkServes(ctx context.Context, t *testing.T, line string) {
 	t.Helper()
 	name, url, found := strings.Cut(line, " is ready: ")
 	if !found {
-		t.Fatalf("a copy said %q, want NAME is ready: URL", line)
+		t.Fatalf("a copy printed %q, want NAME is ready: URL", line)
 	}
 	other := map[string]string{"left": "right", "right": "left"}[name]
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

@@ -232,7 +232,7 @@ func TestNothingRunsAfterStop(t *testing.T) {
 		}
 	}
 	await(t, "all see all", func() bool { return up(nodes[3]) == "a b c d" && up(nodes[0]) == "a b c d" })
-	for range 20 { // streams that say nothing, and half of something
+	for range 20 { // streams that send nothing, and half of something
 		knockAt(t, nodes[0])
 		c := knockAt(t, nodes[0])
 		_, _ = c.Write([]byte{0})

@@ -187,7 +187,7 @@ func TestJoinReportsWhichNodeIsForeignAndWhichIsSelf(t *testing.T) {
 			t.Errorf("the own address: %v", err)
 		}
 		if err := nodes[0].Join(t.Context(), "b:1"); !errors.Is(err, transport.ErrRefused) {
-			t.Errorf("an address where nobody listens: %v", err)
+			t.Errorf("an address where no process listens: %v", err)
 		}
 		settle(time.Second)
 		wantUp(t, nodes, "a b")

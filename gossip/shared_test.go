@@ -279,8 +279,8 @@ func TestARemovedNodeReturnsWhyItStopped(t *testing.T) {
 		must(t, back.Join(t.Context(), "a:7946"))
 		settle(2 * time.Second)
 		wantUp(t, []*Node{nodes[0], nodes[1], back}, "a b c")
-		if err := nodes[0].Remove(t.Context(), "nobody"); !errors.Is(err, ErrUnknownMember) {
-			t.Errorf("removal of nobody: %v", err)
+		if err := nodes[0].Remove(t.Context(), "unknown"); !errors.Is(err, ErrUnknownMember) {
+			t.Errorf("removal of an unknown member: %v", err)
 		}
 		if err := nodes[0].Remove(t.Context(), "a"); err == nil {
 			t.Error("a node removed itself")

@@ -38,7 +38,7 @@ func (f *fakeMembers) put(m core.Member) {
 	f.changed[m.Name] = true
 }
 
-// remove takes a member away; that it may have changed is said also of names that are not there.
+// remove takes a member away; that it may have changed is reported also of names that are not there.
 func (f *fakeMembers) remove(name string) {
 	delete(f.members, name)
 	f.changed[name] = true

@@ -71,7 +71,7 @@ func TestACrashedClusterComesBackFromItsDisks(t *testing.T) {
 		f.publish(i, "own", name(i))
 	}
 	f.do(2, "shared", "delete", "deleted")
-	f.set(3, "last", "a moment before") // nobody waits until the others have it
+	f.set(3, "last", "a moment before") // no call waits until the others have it
 	f.kill(1, 2, 3)
 
 	f.hostsFile(noPeers)

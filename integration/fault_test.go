@@ -44,7 +44,7 @@ func TestANodeKilledComesBackUnderItsName(t *testing.T) {
 		f.start(2)
 		f.whole(formWithin)
 		f.agents[3].Kill()
-		f.start(3) // before anybody noticed
+		f.start(3) // before any node noticed
 		f.settles(5*time.Second, formWithin)
 	})
 }

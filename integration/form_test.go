@@ -20,7 +20,7 @@ func TestFiveHostsFormOneCluster(t *testing.T) {
 			if err := f.agents[i].Stop(); err != nil {
 				t.Error(err)
 			}
-			f.whole(lossWithin) // who says goodbye is gone for the others at once
+			f.whole(lossWithin) // a node that leaves is gone for the others at once
 		}
 	}, mixed, defaults)
 }

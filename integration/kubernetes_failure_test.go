@@ -144,7 +144,7 @@ func TestAForgottenVersionIsListedAgain(t *testing.T) {
 	f.neverFewer(begin, at(a))
 }
 
-// Nobody closes the connection and no packet comes back: only asking for a sign of life shows that.
+// No host closes the connection and no packet comes back: only asking for a sign of life shows that.
 func TestASilentWatchIsFoundOut(t *testing.T) {
 	t.Parallel()
 	const foundOut = 45 * time.Second // 30 s of silence, 15 s for the answer to a ping

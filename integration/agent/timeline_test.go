@@ -15,7 +15,7 @@ func TestTheTimelineKeepsWhatTheAgentPrints(t *testing.T) {
 	select {
 	case <-changed:
 	default:
-		t.Error("a new member list woke nobody")
+		t.Error("a new member list woke no waiter")
 	}
 	l.read(`{"at":"2026-01-02T03:04:06Z","node":"h1","event":"dial_failed","peer":"h2@10.0.0.2:7946","error":"refused"}`)
 	l.read(`{"at":"2026-01-02T03:04:07Z","node":"h1","event":"members","members":["h1","h3"]}`)

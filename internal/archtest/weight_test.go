@@ -17,7 +17,7 @@ var heavy = []string{
 }
 
 // A program runs a supervisor with one strategy, so that the linker keeps all that a user's program would
-// keep; callbacks and gossips are its second file, which says what connects.
+// keep; callbacks and gossips are its second file, which names what connects.
 const (
 	program = `package main
 

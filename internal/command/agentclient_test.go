@@ -184,7 +184,7 @@ func watchCommand(t *testing.T, args ...string) *process {
 	return start(t, append(args, "-o", "json")...)
 }
 
-// awaitPair returns when a watch has told this pair.
+// awaitPair returns when a watch has printed this pair.
 func (p *process) awaitPair(want admin.Pair) {
 	p.t.Helper()
 	p.await(fmt.Sprint(want), func(text string) bool {
@@ -212,7 +212,7 @@ func TestWatchesTellWhatThereIsAndWhatChanges(t *testing.T) {
 
 	keys.signal(syscall.SIGINT)
 	if code := keys.awaitExit(); code != exitOK {
-		t.Errorf("exit code of a watch that was told to stop = %d, want 0; %s", code, keys.stderr)
+		t.Errorf("exit code of a watch that was asked to stop = %d, want 0; %s", code, keys.stderr)
 	}
 	ok(t, "leave", "-c", b)
 	if code := shared.awaitExit(); code != exitFailed || !strings.Contains(shared.stderr.String(), "the agent has ended") {
@@ -254,7 +254,7 @@ func TestARemovedAgentEndsAndComesBackOnlyOnPurpose(t *testing.T) {
 	t.Parallel()
 	agentA, agentB, a, b := newSite(t).pair()
 	refused(t, "it leaves", "remove", "-c", a, "a")
-	refused(t, `"nobody"`, "remove", "-c", a, "nobody")
+	refused(t, `"unknown"`, "remove", "-c", a, "unknown")
 	ok(t, "remove", "-c", a, "b")
 	agentB.awaitEvent("removed")
 	want := fmt.Sprintf(`"b" was removed from the cluster "lab" and has stopped; to bring it back, start it with convoke agent -c %s --rejoin`, b)
@@ -314,7 +314,7 @@ func TestAnAgentWithoutADataDirectoryIsFoundByItsNames(t *testing.T) {
 		t.Errorf("members --socket = %+v, want the node", got)
 	}
 	refused(t, "no agent listens there", "members", "--socket", path+"x")
-	refused(t, "no agent runs for "+file, "members", "-c", file, "--node", "nobody")
+	refused(t, "no agent runs for "+file, "members", "-c", file, "--node", "unknown")
 }
 
 func TestAnAgentWithoutASocketRunsAndLogsThat(t *testing.T) {

@@ -96,7 +96,7 @@ func TestAnEmptyListIsAnAnswerAndNoListIsNone(t *testing.T) {
 func TestGoodTargetsAreKeptBesideMistakes(t *testing.T) {
 	const good, bad = "10.0.0.1:7946", "10.0.0.2:7946"
 	for _, tc := range []struct {
-		text, json, yaml string // what the error says
+		text, json, yaml string // what the error has
 		peers            []string
 	}{
 		{`[{"targets": ["10.0.0.1:7946",` + "\n" + `"nowhere"]}]`,

@@ -12,7 +12,7 @@ import (
 
 	miekg "github.com/miekg/dns"
 
-	"github.com/goconvoke/convoke/strategy/dns/dnstest"
+	"github.com/goconvoke/convoke/strategy/internal/dnstest"
 )
 
 const silentServer = "192.0.2.99:53" // a server that never answers
@@ -178,11 +178,11 @@ func TestALookupEndsWithItsContext(t *testing.T) {
 func TestAPanicAmongQuestionsGoesOnInTheCaller(t *testing.T) {
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
 		defer func() {
-			if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), "told to panic") {
+			if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), "asked to panic") {
 				t.Errorf("recovered %v, want the panic", p)
 			}
 		}()
-		dial := func(context.Context, string, string) (net.Conn, error) { panic("told to panic") }
+		dial := func(context.Context, string, string) (net.Conn, error) { panic("asked to panic") }
 		askWith(t, lookup{client: newClient([]string{s.Addr()}, dial), family: AnyFamily}, "peers.test.")
 	})
 }

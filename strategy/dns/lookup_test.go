@@ -14,7 +14,7 @@ import (
 	miekg "github.com/miekg/dns"
 
 	"github.com/goconvoke/convoke/peer"
-	"github.com/goconvoke/convoke/strategy/dns/dnstest"
+	"github.com/goconvoke/convoke/strategy/internal/dnstest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 

@@ -45,7 +45,7 @@ func play(role string) int {
 		signal.Ignore(syscall.SIGPIPE)
 		for line := bytes.Repeat([]byte("10.0.0.1:1\n"), 10_000); ; {
 			if _, err := os.Stdout.Write(line); err != nil {
-				<-time.After(time.Hour) // goes on, deaf
+				<-time.After(time.Hour) // goes on all the same
 			}
 		}
 	case "hang": // and make a file before

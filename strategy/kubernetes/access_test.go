@@ -21,7 +21,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/goconvoke/convoke/strategy"
-	"github.com/goconvoke/convoke/strategy/kubernetes/kubernetestest"
+	"github.com/goconvoke/convoke/strategy/internal/kubernetestest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
@@ -261,7 +261,7 @@ func TestWarningsAndClientGoSpeakThroughTheLogger(t *testing.T) {
 		remove(t, l.dir, "token")
 		time.Sleep(10 * time.Minute)
 		if l.logs.String() == "" || !strategytest.Has(strategytest.Fail)(l.Calls()) {
-			t.Error("nothing was said at all")
+			t.Error("nothing was logged at all")
 		}
 	})
 	os.Stderr = stderr

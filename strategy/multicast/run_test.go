@@ -72,7 +72,7 @@ func TestALateNodeIsHeardAndHearsWithinASecond(t *testing.T) {
 			}
 		}
 		if before == a.count() {
-			t.Error("a said nothing of the newcomer")
+			t.Error("a reported nothing of the newcomer")
 		}
 	})
 }
@@ -91,7 +91,7 @@ func TestTheFirstCompleteAnswerWaitsUntilEveryPeerHadTheTimeToBeHeard(t *testing
 		}
 		time.Sleep(3 * time.Second)
 		if _, ok := last(a.since(0), "set"); !ok {
-			t.Error("no Set of nobody after interval and expiry have passed")
+			t.Error("no empty Set after interval and expiry have passed")
 		}
 	})
 }
@@ -371,7 +371,7 @@ func TestAnInterfaceThatWasDownIsJoinedAgain(t *testing.T) {
 			t.Error("an answer without the peers behind a dead interface was called complete")
 		}
 		if f, ok := last(a.since(before), "fail"); !ok || !strings.Contains(f.err.Error(), "eth0 is down") {
-			t.Errorf("last failure %v, want it to say that eth0 is down", f.err)
+			t.Errorf("last failure %v, want that eth0 is down", f.err)
 		}
 		up := a.count()
 		ha.setUp("eth0", true)

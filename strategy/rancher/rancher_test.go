@@ -14,7 +14,7 @@ import (
 
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
-	"github.com/goconvoke/convoke/strategy/rancher/ranchertest"
+	"github.com/goconvoke/convoke/strategy/internal/ranchertest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 

@@ -105,7 +105,7 @@ func TestLeaveIsBoundedByItsContext(t *testing.T) {
 	if took := time.Since(begin); took > time.Second/2 {
 		t.Errorf("Leave returned after %v, want soon after its deadline", took)
 	}
-	b.stop() // waits for the goodbye: neither panics
+	b.stop() // waits for the announcement: neither panics
 	a.sees(t)
 }
 
@@ -113,7 +113,7 @@ func TestLeaveEndsWhenNoMemberConfirms(t *testing.T) {
 	a := start(t, "a", nil)
 	b := tuned(t, "b", func(c *serf.Config) {
 		c.BroadcastTimeout = 100 * time.Millisecond
-		c.MemberlistConfig.GossipInterval, c.MemberlistConfig.ProbeInterval = time.Hour, time.Hour // it tells nobody
+		c.MemberlistConfig.GossipInterval, c.MemberlistConfig.ProbeInterval = time.Hour, time.Hour // it sends nothing
 	})
 	b.mustJoin(t, a.peer())
 	begin := time.Now()
