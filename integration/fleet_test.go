@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	formWithin = 30 * time.Second // for a cluster to form, or to be whole again, on a busy machine
-	lossWithin = time.Minute      // for a loss to be noticed: memberlist on the smaller side of a partition has needed more than 30 s
+	formWithin = time.Minute     // for a cluster to form, or to be whole again, on a busy machine
+	lossWithin = 2 * time.Minute // for a loss to be noticed: memberlist on the smaller side of a partition has needed more than 30 s
 )
 
 // connectors that every scenario runs with.

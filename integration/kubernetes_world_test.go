@@ -21,7 +21,7 @@ import (
 )
 
 // knownWithin is for a change in the cluster to reach a strategy that watches, on a busy machine.
-const knownWithin = 20 * time.Second
+const knownWithin = time.Minute
 
 // shared is the API server of all tests that leave it alone; each has a namespace of its own.
 var shared struct {
