@@ -79,6 +79,10 @@ func codeError(c core.Code) error {
 		return ErrLost
 	case core.NoLeader:
 		return ErrNoLeader
+	case core.NotFound:
+		return ErrNotFound
+	case core.Pinned:
+		return ErrPinned
 	}
 	return ErrUnknown
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,23 +108,24 @@ func compareBool(a, b bool) int {
 	return 1
 }
 
-// publishedBirth returns the birth that counts among those that the members of a view belong to which are up: one that has taken the place
-// of others before those, then that of most members, then the earliest. False if there is none.
+// publishedBirth returns the birth that a member without one joins, among those of the members that are up: one that has taken the place of others
+// before those, one with a leader before others, then the earliest. False if there is none.
 func publishedBirth(v *gossip.View) (birthRecord, bool) {
-	records, count := map[string]birthRecord{}, map[string]int{}
+	records, led := map[string]birthRecord{}, map[string]bool{}
 	for m := range v.All() {
 		if b, ok := birthOf(m); ok && m.Up() {
-			count[b.ID]++
 			if old, known := records[b.ID]; !known || len(old.Voters) == 0 {
 				records[b.ID] = b
+			}
+			if _, leads := m.Get(keyLeads); leads {
+				led[b.ID] = true
 			}
 		}
 	}
 	var best birthRecord
-	for id, b := range records {
-		wins := best.ID == "" || slices.Contains(b.Replaces, best.ID) ||
-			!slices.Contains(best.Replaces, id) && cmp.Or(cmp.Compare(count[best.ID], count[id]), cmp.Compare(id, best.ID)) < 0
-		if wins {
+	for _, id := range slices.Sorted(maps.Keys(records)) {
+		b := records[id]
+		if best.ID == "" || slices.Contains(b.Replaces, best.ID) || led[id] && !led[best.ID] && !slices.Contains(best.Replaces, id) {
 			best = b
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/goconvoke/convoke/gossip"
+	"github.com/goconvoke/convoke/internal/disk"
 	"github.com/goconvoke/convoke/quorum/internal/core"
 )
 
@@ -38,6 +39,7 @@ type Config struct {
 	Log hclog.Logger
 
 	timing func(*core.Config) // for tests
+	files  disk.FS            // of tests; nil means disk.System
 }
 
 // maxVoters is the greatest Config.Voters.

@@ -21,6 +21,10 @@ var (
 	ErrConflict = errors.New("quorum: the key has changed")
 	// ErrFull means that a key, its value or the whole map would be larger than allowed: 512 bytes, 64 KiB, 16 MiB. Nothing was changed.
 	ErrFull = errors.New("quorum: larger than the map allows")
+	// ErrNotFound means that there is no such group, shard or member, or that the member takes no part in the group. Nothing was changed.
+	ErrNotFound = errors.New("quorum: no such group, shard or member")
+	// ErrPinned means that the shard is pinned to another member. Nothing was changed.
+	ErrPinned = errors.New("quorum: the shard is pinned to another member")
 	// ErrUnknown means that the outcome of a write is not known: it took effect, or will, or never does, and at most once.
 	ErrUnknown = errors.New("quorum: the outcome of the write is not known")
 )

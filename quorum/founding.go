@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -74,7 +75,8 @@ func (l *life) join(ctx context.Context, known birthRecord) {
 	_ = l.ask(ctx, func() {
 		l.founding = known
 		l.storage.noteFounding(known)
-		l.step(core.Found{Birth: birth, Voters: known.voters()})
+		from, _ := parseBirth(known.CameFrom) // 0 if there was none
+		l.step(core.Found{Birth: birth, Voters: known.voters(), CameFrom: from})
 	})
 }
 
@@ -117,28 +119,57 @@ func ignoreNotDurable(err error) error {
 	return err
 }
 
-// switchAfter is for how long the members must belong to another birth before this one joins it: views settle meanwhile.
-const switchAfter = 10 * time.Second
-
-// lookForBirth ends this life if the members that are up belong to another birth that counts for more, and do so for a while.
+// lookForBirth looks for births that this member has to join, in the place of its own: one that has taken the place of its own at once, an earlier
+// one, if that has a leader, when nothing is held in its own any more. An earlier one without a leader, as of a disk that was away for long, ends nothing.
 func (l *life) lookForBirth(v *gossip.View) {
-	b, ok := publishedBirth(v)
-	_ = l.ask(context.Background(), func() {
-		own := l.founding
-		switch {
-		case !ok || own.ID == "" || b.ID == own.ID || slices.Contains(own.Replaces, b.ID):
-			l.other = birthRecord{}
-		case l.other.ID != b.ID:
-			l.other, l.otherSince = b, time.Now()
-			l.q.log.Error("there are two births of the quorum: unless they part again, this member gives up its own and joins the other", "own", own.ID, "other", b.ID, "after", switchAfter)
+	own, err := parseBirth(l.founding.ID)
+	if err != nil {
+		return // there is none yet
+	}
+	for m := range v.All() {
+		b, ok := birthOf(m)
+		if !ok || !m.Up() || b.ID == l.founding.ID || slices.Contains(l.founding.Replaces, b.ID) {
+			continue
 		}
-	})
+		_, leads := m.Get(keyLeads)
+		birth, _ := parseBirth(b.ID)
+		l.births[birth] = b
+		switch {
+		case slices.Contains(b.Replaces, l.founding.ID):
+			l.joinOther(b)
+			return
+		case leads && birth < own && !l.ending:
+			l.ending = true
+			l.q.log.Error("there are two births of the quorum: this one gives up all that its members hold, and they join the earlier one",
+				"own", l.founding.ID, "other", b.ID, "member", m.Name)
+			l.step(core.EndBirth{Older: birth})
+		}
+	}
 }
 
-// switchDue ends the life when it is time to join another birth.
-func (l *life) switchDue() {
-	if l.other.ID != "" && time.Since(l.otherSince) >= switchAfter {
-		l.successor = &successor{birth: l.other, id: max(l.rng.Uint64(), 1)}
-		l.fail(errOtherBirth)
+// joinOther ends the life; the next one joins another birth.
+func (l *life) joinOther(b birthRecord) {
+	b.CameFrom = l.founding.ID
+	l.successor = &successor{birth: b, id: max(l.rng.Uint64(), 1)}
+	l.q.log.Warn("this member joins another birth of the quorum", "own", l.founding.ID, "other", b.ID)
+	l.fail(errOtherBirth)
+}
+
+// birthEnded follows the end of this birth: nothing is held in it any more.
+func (l *life) birthEnded(o core.BirthEnded) {
+	b, known := l.births[o.Into]
+	if !known {
+		for m := range l.q.config.Node.View().All() {
+			if r, ok := birthOf(m); ok {
+				if id, _ := parseBirth(r.ID); id == o.Into {
+					b, known = r, true
+				}
+			}
+		}
 	}
+	if !known {
+		l.fail(fmt.Errorf("%w: no member that is known publishes birth %x", errOtherBirth, uint64(o.Into)))
+		return
+	}
+	l.joinOther(b)
 }

@@ -1,8 +1,13 @@
 package quorum
 
-import "github.com/goconvoke/convoke/quorum/internal/core"
+import (
+	"fmt"
 
-// Level is what a group promises about the holders of a shard. A guess that needs no quorum at all is no level of a group: see [Prefer].
+	"github.com/goconvoke/convoke/quorum/internal/core"
+)
+
+// Level is what a group promises about the holders of a shard. A guess that needs no quorum at all is not a level of a group: see [Prefer]; the table in the package
+// comment compares them.
 type Level uint8
 
 const (
@@ -15,8 +20,11 @@ const (
 
 // String returns "exclusive" or "fenced".
 func (l Level) String() string {
-	if l == Fenced {
+	switch l {
+	case Exclusive:
+		return "exclusive"
+	case Fenced:
 		return "fenced"
 	}
-	return "exclusive"
+	return fmt.Sprintf("level %d", uint8(l))
 }

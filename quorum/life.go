@@ -43,12 +43,12 @@ type life struct {
 	changed   bool              // the table has changed in this burst
 	successor *successor        // how the next life begins, nil: with what is on the disk
 
-	failure    chan error  // why the life ends; holds one
-	founding   birthRecord // that this member belongs to, and another that the members belong to, since when; of the loop
-	other      birthRecord
-	otherSince time.Time
-	mu         sync.Mutex
-	requests   map[uint64]chan core.Result
+	failure  chan error                 // why the life ends; holds one
+	founding birthRecord                // that this member belongs to; of the loop
+	births   map[core.Birth]birthRecord // others that were met
+	ending   bool                       // this one ends for an earlier one
+	mu       sync.Mutex
+	requests map[uint64]chan core.Result
 }
 
 // successor is what a life begins with in the place of what is on the disk.
@@ -60,7 +60,7 @@ type successor struct {
 
 // newLife opens the storage and makes a core of what is in it.
 func (q *Quorum) newLife() (*life, error) {
-	storage, id, err := openStorage(q.config.DataDir, q.config.eligible(q.config.Node.Name()))
+	storage, id, err := openStorage(q.config.DataDir, q.config.files, q.config.eligible(q.config.Node.Name()))
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (q *Quorum) newLife() (*life, error) {
 	}
 	l := &life{q: q, began: time.Now(), storage: storage, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), inbox: make(chan core.Input, inboxSize),
 		asks: make(chan func()), views: make(chan *gossip.View, 1), ended: make(chan struct{}), lost: map[string]bool{},
-		failure: make(chan error, 1), requests: map[uint64]chan core.Result{}}
+		failure: make(chan error, 1), births: map[core.Birth]birthRecord{}, requests: map[uint64]chan core.Result{}}
 	if err := l.adopt(id); err != nil {
 		return nil, errors.Join(err, storage.release())
 	}
@@ -133,6 +133,7 @@ func (l *life) loop() error {
 			ask()
 		case v := <-l.views:
 			l.step(core.View{Members: l.readView(v)})
+			l.lookForBirth(v)
 		case in := <-l.inbox:
 			l.step(in)
 			l.burst()
@@ -140,7 +141,6 @@ func (l *life) loop() error {
 			l.step(core.Tick{})
 		}
 		l.publishTable()
-		l.switchDue()
 		timer.Reset(max(0, l.core.NextTick()-l.q.clock.now().Running))
 	}
 }
@@ -245,8 +245,10 @@ func (l *life) act(out []core.Output) {
 			q.refuse(o)
 		case core.Result:
 			l.answer(o)
-		case core.Drained:
-			q.report.setDrained()
+		case core.Left:
+			q.report.setLeft(o)
+		case core.BirthEnded:
+			l.birthEnded(o)
 		case core.Rejected:
 			q.streams.rejected(o)
 		case core.OtherBirth:

@@ -200,6 +200,12 @@ func (w *watched) follow(ctx context.Context, m *Map, prefix string) {
 	}
 }
 
+func (w *watched) counts() (changes, deleted int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.changes, w.deleted
+}
+
 func (w *watched) is(want map[string]string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -237,8 +243,8 @@ func TestAWatchShowsWhatIsThereAndThenEachChange(t *testing.T) {
 		c.setCut(c.members[3], false)
 		eventually(t, "what changed while it was cut off", func() bool { return w.is(map[string]string{"a/2": "y2", "a/3": "z"}) })
 		time.Sleep(5 * time.Minute)
-		if w.changes != 5 || w.deleted != 1 {
-			t.Errorf("%d changes with %d deletions, want 5 with one", w.changes, w.deleted)
+		if changes, deleted := w.counts(); changes != 5 || deleted != 1 {
+			t.Errorf("%d changes with %d deletions, want 5 with one", changes, deleted)
 		}
 		cancel()
 		wg.Wait()
@@ -281,8 +287,8 @@ func TestAWatchOfALargeMapShowsAllOfItAndWhatEndedMeanwhile(t *testing.T) {
 		set(99)
 		c.setCut(c.members[1], false)
 		eventually(t, "the map as it is", func() bool { return w.is(want) })
-		if w.deleted != 10 {
-			t.Errorf("%d deletions were shown, want 10", w.deleted)
+		if _, deleted := w.counts(); deleted != 10 {
+			t.Errorf("%d deletions were shown, want 10", deleted)
 		}
 		cancel()
 		wg.Wait()

@@ -18,7 +18,6 @@ func (l *life) follow(ctx context.Context) {
 		for _, m := range change.Lost {
 			l.q.streams.drop(m.Name)
 		}
-		l.lookForBirth(change.View)
 	}
 }
 
@@ -29,9 +28,6 @@ func (l *life) readView(v *gossip.View) []core.Member {
 		c, takesPart := coreMember(m)
 		if !takesPart {
 			continue
-		}
-		if b, ok := birthOf(m); ok && l.founding.ID != "" && b.ID != l.founding.ID {
-			continue // of another birth: no leader, no voter of this one
 		}
 		if !l.q.config.eligible(m.Name) {
 			c.Voter = 0

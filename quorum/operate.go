@@ -5,48 +5,108 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"github.com/goconvoke/convoke/quorum/internal/core"
 )
 
-// Leave gives up all that this member holds, waits until others may hold it, and stops this member's part. When ctx is done before, it returns the
-// cause, and the part has stopped as after Stop. The node stays in the cluster.
+// Leave gives up all that this member holds, hands over leadership and voting, waits until others have taken over, and stops this member's part. When
+// ctx is done before, it returns what is not handed over, and the part has stopped as after Stop. The node stays in the cluster. Without a
+// deadline it takes 10 s at most.
 func (q *Quorum) Leave(ctx context.Context) error {
 	defer q.Stop()
-	drained := q.report.awaitDrained()
-	if err := q.post(core.Drain{}); err != nil {
+	ctx, cancel := withTimeout(ctx)
+	defer cancel()
+	left := q.report.awaitLeft()
+	if err := q.post(core.Leave{Timeout: timeoutOf(ctx)}); err != nil {
 		return err
 	}
 	select {
-	case <-drained:
-		return nil
+	case <-left:
+		return q.report.leftError()
 	case <-ctx.Done():
 		return fmt.Errorf("quorum: leave: what this member holds is not given up yet: %w", context.Cause(ctx))
 	case <-q.ctx.Done():
-		return q.Err()
+		return ErrStopped
 	}
 }
 
-func (r *report) awaitDrained() <-chan struct{} {
+func (r *report) awaitLeft() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.drained == nil {
-		r.drained = make(chan struct{})
+	if r.left == nil {
+		r.left = make(chan struct{})
 	}
-	return r.drained
+	return r.left
 }
 
-func (r *report) setDrained() {
+func (r *report) setLeft(o core.Left) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.drained == nil {
-		r.drained = make(chan struct{})
+	if r.left != nil && r.leftAs == nil {
+		r.leftAs = &o
+		close(r.left)
 	}
-	select {
-	case <-r.drained:
-	default:
-		close(r.drained)
+}
+
+// leftError returns what could not be handed over.
+func (r *report) leftError() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch o := r.leftAs; {
+	case o.Shards > 0:
+		return fmt.Errorf("quorum: leave: %d functions have not returned: others can hold their shards when the lease is over", o.Shards)
+	case o.Voter:
+		return errors.New("quorum: leave: this member is still a voter, as no other one could take its place in time")
 	}
+	return nil
+}
+
+// Transfer has the leader hand leadership to another voter, by name, "" to the one with the most entries. It returns when the leader has begun; who leads then is
+// in Status. ErrNotFound means that no such voter answers.
+func (q *Quorum) Transfer(ctx context.Context, to string) error {
+	return q.direct(ctx, func(timeout time.Duration) core.Input { return core.Transfer{To: to, Timeout: timeout} })
+}
+
+// Pin fixes a shard of a group to a member, by name, until it is pinned to another one or, with "", to none. While the member takes no part
+// in the group the shard goes elsewhere; when it does again, the shard is handed over to it.
+func (q *Quorum) Pin(ctx context.Context, group string, shard int, member string) error {
+	return q.direct(ctx, func(timeout time.Duration) core.Input {
+		return core.Pin{Group: group, Shard: shard, Member: member, Timeout: timeout}
+	})
+}
+
+// Move hands a shard of a group to a member now, and leaves it to the balance from then on. It returns when the member holds it.
+func (q *Quorum) Move(ctx context.Context, group string, shard int, member string) error {
+	return q.direct(ctx, func(timeout time.Duration) core.Input {
+		return core.Move{Group: group, Shard: shard, Member: member, Timeout: timeout}
+	})
+}
+
+// Exclude frees a member, by name, of all shards of a group, and of its restarts too, until Include. It returns when that is decided; Status shows
+// how many the member still holds.
+func (q *Quorum) Exclude(ctx context.Context, group, member string) error {
+	return q.direct(ctx, func(timeout time.Duration) core.Input {
+		return core.Exclude{Group: group, Member: member, Timeout: timeout}
+	})
+}
+
+// Include undoes Exclude.
+func (q *Quorum) Include(ctx context.Context, group, member string) error {
+	return q.direct(ctx, func(timeout time.Duration) core.Input {
+		return core.Exclude{Group: group, Member: member, Undo: true, Timeout: timeout}
+	})
+}
+
+// direct has the leader do what an operator asks for.
+func (q *Quorum) direct(ctx context.Context, with func(timeout time.Duration) core.Input) error {
+	ctx, cancel := withTimeout(ctx)
+	defer cancel()
+	r, err := q.parts().ask(ctx, with)
+	if err == nil {
+		err = codeError(r.Code)
+	}
+	return err
 }
 
 // ErrMajority is returned by Recover if more than half of the voters may still be alive.

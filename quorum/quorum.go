@@ -91,7 +91,10 @@ func (q *Quorum) run(l *life) {
 	for failures := 0; ; {
 		err := l.run()
 		q.endLife(l)
-		if err == nil || errors.Is(err, errBroken) || q.ctx.Err() != nil {
+		if errors.Is(err, errBroken) {
+			q.cancel(err)
+		}
+		if err == nil || q.ctx.Err() != nil {
 			return
 		}
 		if time.Since(l.began) > restartMost {

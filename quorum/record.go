@@ -20,9 +20,10 @@ const (
 
 // birthRecord is the founding that a member belongs to.
 type birthRecord struct {
-	ID       string       `json:"id"`                 // of the birth
-	Voters   []birthVoter `json:"voters,omitempty"`   // the first ones, the same at all that name them
-	Replaces []string     `json:"replaces,omitempty"` // births that this one has taken the place of
+	ID       string       `json:"id"`                  // of the birth
+	Voters   []birthVoter `json:"voters,omitempty"`    // the first ones, the same at all that name them
+	CameFrom string       `json:"came_from,omitempty"` // the birth that this member belonged to before
+	Replaces []string     `json:"replaces,omitempty"`  // births that this one has taken the place of
 }
 
 // birthVoter is one of the first voters.
@@ -76,6 +77,9 @@ func coreMember(m *gossip.Member) (c core.Member, takesPart bool) {
 	id, kept, _ := strings.Cut(value, " ")
 	c.Voter, _ = strconv.ParseUint(id, 16, 64) // 0 if it cannot be read: never a voter
 	c.Disk = kept == "disk"
+	if b, ok := birthOf(m); ok {
+		c.Birth, _ = parseBirth(b.ID) // it was parsed before
+	}
 	if term, ok := m.Get(keyLeads); ok {
 		c.Leads, _ = strconv.ParseUint(term, 10, 64)
 	}

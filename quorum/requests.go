@@ -51,6 +51,18 @@ func (q *Quorum) request(ctx context.Context, in core.Input) (core.Result, error
 	case core.Write:
 		r.ID = id
 		in = r
+	case core.Pin:
+		r.ID = id
+		in = r
+	case core.Move:
+		r.ID = id
+		in = r
+	case core.Exclude:
+		r.ID = id
+		in = r
+	case core.Transfer:
+		r.ID = id
+		in = r
 	default:
 		return core.Result{}, fmt.Errorf("quorum: a request that is a %T", in)
 	}

@@ -69,9 +69,11 @@ func (h *holders) total() int {
 	return len(h.now)
 }
 
-// fails reports what must not have happened.
+// check reports what must not have happened.
 func (h *holders) check(t *testing.T) {
 	t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	for _, err := range h.errs {
 		t.Error(err)
 	}
@@ -334,6 +336,8 @@ func TestAFunctionThatFailsIsCalledAgainForTheSameShardAndToken(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Work = %v, want the error of its context", err)
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		if n := len(calls[0]); n < 4 || n > 6 || calls[0][0] != calls[0][n-1] {
 			t.Errorf("a function that panics was called with tokens %v in 20s, want 4 to 6 times the same", calls[0])
 		}
@@ -423,7 +427,7 @@ func TestAStandbyPreparesAndIsThenTheHolder(t *testing.T) {
 		c, h := newMemoryQuorum(t, 3), newHolders()
 		s := Settings{Count: 6, Copies: 2}
 		var mu sync.Mutex
-		preparing, prepared, unprepared := map[string]int{}, map[string]bool{}, 0
+		preparing, prepared, unprepared, killed := map[string]int{}, map[string]bool{}, 0, false
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		for _, m := range c.members {
@@ -443,7 +447,7 @@ func TestAStandbyPreparesAndIsThenTheHolder(t *testing.T) {
 			wg.Go(func() {
 				_ = g.Work(ctx, func(ctx context.Context, hold Hold) error {
 					mu.Lock()
-					if m.name != "n0" && len(h.tokens) == 6 && !prepared[fmt.Sprint(m.name, hold.Shard)] {
+					if m.name != "n0" && killed && !prepared[fmt.Sprint(m.name, hold.Shard)] {
 						unprepared++
 					}
 					mu.Unlock()
@@ -458,17 +462,19 @@ func TestAStandbyPreparesAndIsThenTheHolder(t *testing.T) {
 		}
 		eventually(t, "all shards are held, with a standby each", func() bool { return h.total() == 6 && count() == 6 })
 		mu.Lock()
-		preparing["n0"] = 0
+		preparing["n0"], killed = 0, true
 		mu.Unlock()
 		c.kill(c.members[0])
 		h.dead("n0")
 		eventually(t, "all shards are held again", func() bool { return h.total() == 6 })
+		cancel()
+		wg.Wait()
+		mu.Lock()
+		defer mu.Unlock()
 		if unprepared > 0 {
 			t.Errorf("%d shards went to members that had not prepared", unprepared)
 		}
 		h.check(t)
-		cancel()
-		wg.Wait()
 	})
 }
 

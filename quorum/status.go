@@ -81,17 +81,19 @@ type Move struct {
 func (q *Quorum) Status(ctx context.Context) (Status, error) {
 	s := Status{Member: q.config.Node.Name(), Role: "none", Wanted: q.config.Voters, Disk: q.config.DataDir != "", Age: -1}
 	s.Problem, s.Conflict = q.report.read()
-	l := q.life.Load()
-	if l == nil {
-		if q.ctx.Err() != nil {
-			return s, ErrStopped
-		}
-		s.Why = "this member's part in the quorum does not run"
-		return s, nil
-	}
 	var cs core.Status
 	var now core.Now
-	if err := l.ask(ctx, func() { cs, now, s.Birth = l.core.Status(), q.clock.now(), l.founding.ID }); err != nil {
+	err := ErrStopped // between two lives
+	if l := q.life.Load(); l != nil {
+		err = l.ask(ctx, func() { cs, now, s.Birth = l.core.Status(), q.clock.now(), l.founding.ID })
+	}
+	switch {
+	case q.ctx.Err() != nil:
+		return s, ErrStopped
+	case errors.Is(err, ErrStopped):
+		s.Why = "this member's part in the quorum does not run"
+		return s, nil
+	case err != nil:
 		return s, err
 	}
 	s.fill(cs, now)
@@ -157,7 +159,8 @@ type report struct {
 	problem   error
 	formation *gossip.Formation
 	conflict  string
-	drained   chan struct{} // closed once this member holds nothing and its session has ended; nil before Leave
+	left      chan struct{} // closed once a Leave has ended; nil before it
+	leftAs    *core.Left
 }
 
 func (r *report) setProblem(err error) {

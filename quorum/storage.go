@@ -36,11 +36,11 @@ type storage struct {
 }
 
 // openStorage opens the directory and returns it with what is in it.
-func openStorage(dir string, eligible bool) (*storage, identity, error) {
+func openStorage(dir string, files disk.FS, eligible bool) (*storage, identity, error) {
 	s := &storage{wake: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{})}
 	id := identity{voter: max(rand.Uint64(), 1)}
 	if dir != "" {
-		log, err := logdisk.Open(filepath.Join(dir, "quorum"), disk.System, rand.Uint64)
+		log, err := logdisk.Open(filepath.Join(dir, "quorum"), files, rand.Uint64)
 		if err != nil {
 			return nil, id, err
 		}

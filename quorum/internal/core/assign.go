@@ -123,7 +123,7 @@ func (l *leader) planGroup(c *Core, g *Group) {
 	target := plan.PlanPinned(p.current, p.members, g.Copies, p.pins)
 	limits := plan.Limits{AtOnce: c.cfg.Moves, Asked: slices.Sorted(maps.Keys(p.pins))}
 	for k := range l.assign.revoking {
-		if row, ok := p.rows[k.shard]; ok && k.group == g.ID {
+		if row, ok := p.row(k.shard); ok && k.group == g.ID {
 			limits.InFlight = append(limits.InFlight, row)
 		}
 	}
@@ -132,7 +132,7 @@ func (l *leader) planGroup(c *Core, g *Group) {
 	}
 	for _, m := range plan.Moves(p.current, target, p.members, limits) {
 		row := p.sessionsOf(target[m.Shard])
-		m.Shard = p.shards[m.Shard]
+		m.Shard = p.shard(m.Shard)
 		l.move(c, g, m, row)
 	}
 	l.renewTokens(c, g, c.cfg.Moves-len(limits.InFlight))

@@ -108,10 +108,12 @@ func (c *checker) follow(n *simNode, e *entry) {
 			}
 		}
 	}
-	c.model.apply(e.GetIndex(), ops)
+	outcomes := c.model.apply(e.GetIndex(), ops)
+	c.s.history.applied(c.s.w.Now, ops, outcomes)
 	for _, k := range t.takeTouched() {
 		_, s := t.shard(k.group, uint64(k.shard))
 		old, known := before[k]
+		c.s.history.shardChanged(c.s.w.Now, k, *s)
 		if !known || s.Holder == 0 || s.Token == old.Token {
 			continue
 		}
@@ -182,7 +184,10 @@ func (c *checker) current(k simKey, t Token) bool {
 
 func (c *checker) receives(at, from *simNode, f Frame) {
 	if r, ok := f.(*RenewFrame); ok {
-		c.renewals[renewalKey{at.name, from.name, r.Nonce, r.Sent}] = c.s.w.Now
+		key := renewalKey{at.name, from.name, r.Nonce, r.Sent}
+		if _, twice := c.renewals[key]; !twice { // a member may send two in one instant, and one answer serves both
+			c.renewals[key] = c.s.w.Now
+		}
 	}
 }
 

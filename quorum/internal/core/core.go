@@ -40,10 +40,12 @@ type Core struct {
 // mutants are rules left out, each of which the tests must notice.
 type mutants struct {
 	noRound      bool // renewals are answered without a quorum round
+	staleRead    bool // reads are answered without a quorum round
 	noWait       bool // a new leader does not wait for leases of before
 	earlyRelease bool // a release is reported before the function returned
 	ackEarly     bool // votes and acknowledgements are sent before they are durable
 	oldSnapshot  bool // snapshots are from before a newcomer joined
+	noRaise      bool // tokens go on as they were when members of another birth join
 	joinEarly    bool // a member joins an older birth when its own functions have returned
 	noPins       bool // shards are planned without their pins
 	twoChanges   bool // a change of voters begins before the last one ended
@@ -132,7 +134,7 @@ func (c *Core) handle(in Input) {
 	case Exclude:
 		c.member.direct(c, in.ID, in.Timeout, RequestFrame{Kind: requestExclude, Group: in.Group, Member: in.Member, Undo: in.Undo})
 	case Transfer:
-		c.transfer(in.To)
+		c.member.direct(c, in.ID, in.Timeout, RequestFrame{Kind: requestTransfer, Member: in.To})
 	}
 }
 

@@ -86,6 +86,9 @@ func (l *leader) planHandovers(g *Group, p *planning) {
 
 // handedOver answers the hand-overs that are done.
 func (l *leader) handedOver(c *Core) {
+	if len(l.moving) == 0 {
+		return
+	}
 	t := c.raft.state.table
 	for _, k := range slices.SortedFunc(maps.Keys(l.moving), compareShards) {
 		h := l.moving[k]

@@ -13,10 +13,13 @@
 //     it is durable.
 //   - election.go: when to campaign. Followers never tick raft, whose election timer takes its randomness from crypto/rand.
 //   - voters.go, voterprogress.go, view.go: which members are voters.
-//   - table.go, tableapply.go, kvmap.go, snapshot.go: the state that the log determines. All voters apply the same entries; every other member
-//     replays those of the table, which the leader streams to it.
-//   - leader.go, proposals.go, renewals.go, expiry.go, assign.go, planning.go, revoke.go, stream.go, requests.go: what a leader does.
-//   - member.go, leaderhint.go, lease.go, works.go, tablelearn.go, memberrequests.go: what a member does with its session.
+//   - table.go, tableapply.go, tabledirect.go, kvmap.go, snapshot.go: the state that the log determines. All voters apply the same entries; every
+//     other member replays those of the table, which the leader streams to it.
+//   - leader.go, proposals.go, renewals.go, expiry.go, assign.go, planning.go, absence.go, revoke.go, stream.go, requests.go, directives.go: what a
+//     leader does.
+//   - member.go, leaderhint.go, lease.go, works.go, standby.go, tablelearn.go, memberrequests.go, leave.go: what a member does with its session.
+//   - merge.go: the end of a birth whose members join an older one.
+//   - status.go, why.go, tableview.go, viewbuilder.go: what a shell shows. A [TableView] is for any goroutine, a [Table] for the one of the Core.
 //
 // # Why at most one member holds a shard at an instant
 //
@@ -30,4 +33,21 @@
 //
 // A shard changes its holder in two ways: the holder's session ended, as above, or the holder's function returned and
 // its release was committed. Both are entries of one log, and a grant is refused while another holder is in it.
+//
+// # What an operator can ask for
+//
+// [Pin] and [Exclude] are entries of the log and last until they are undone. Package plan treats a pin as a copy that must stay where it is, and
+// an exclusion as a member that drains. [Move] is a wish that the leader of a term remembers until the shard has moved: for its plans a pin
+// that goes away by itself. All three change what is planned and nothing else, so no rule above depends on them. [Serve] with Weight 0 frees
+// this member of one group, [Drain] of all, and [Leave] is a Drain that ends only when another member votes in its place.
+//
+// # Two births
+//
+// Two parts of a network that were cut off from each other may each have founded a quorum. Each is right for itself, and shards then have two
+// holders: one in each birth. When they meet, the younger birth ends. Its log takes an entry after which nothing is granted and no session
+// opened; members stop their functions and end their sessions; sessions of members that are not there expire. The birth is over when no
+// session is left, and only then a member joins the older birth ([BirthEnded]), with an empty disk and a new identity. The members of
+// the older birth go on holding their shards meanwhile. Stores may have seen tokens of the younger birth, which are greater, so the older
+// one begins its tokens with a greater number from the first member on that joins, and has its holders release and take again what they
+// hold. A birth that lost its quorum cannot end this way; see [Recover].
 package core

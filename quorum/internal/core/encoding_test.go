@@ -21,7 +21,7 @@ func frames() []Frame {
 			Serves:   []GroupSettings{{Name: "orders", Shards: 8, Level: Fenced, Copies: 2, Weight: 3, Return: time.Minute}, {Name: "b"}},
 			Releases: []Hold{{1, 0, 7}, {2, 65535, 1 << 63}}, Older: 9, CameFrom: 10},
 		&EndedFrame{Birth: 1, Into: 2},
-		&RenewedFrame{Birth: 1, Term: 2, Session: 3, Nonce: 4, Sent: 5, Gone: true, Votes: true, Wait: true},
+		&RenewedFrame{Birth: 1, Term: 2, Session: 3, Nonce: 4, Sent: 5, Gone: true, Drain: true, Votes: true, Wait: true},
 		&RevokeFrame{Birth: 1, Session: 2, Holds: []Hold{{3, 4, 5}}},
 		&TableFrame{Birth: 1, Term: 2, Prev: 3, Last: 4, Entries: []TableEntry{{4, []byte{1}}}},
 		&TableFrame{Birth: 1, Term: 2, Last: 4, Whole: []byte{1, 2}},

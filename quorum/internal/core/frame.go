@@ -47,7 +47,8 @@ type (
 		Nonce   uint64
 		Sent    uint64
 		Gone    bool // the session has ended
-		Votes   bool // the member is a voter or learner
+		Drain   bool // answers one that has Drain
+		Votes   bool // of a member that drains: it is a voter or learner
 		Wait    bool // it is one, and if it leaves, another member can take its place
 	}
 
@@ -119,6 +120,7 @@ const (
 	requestPin
 	requestMove
 	requestExclude
+	requestTransfer
 
 	requestWatch = 32
 )

@@ -35,7 +35,7 @@ func AppendFrame(b []byte, f Frame) []byte {
 		return appendMessage(b, frameRenew, f.append(nil))
 	case *RenewedFrame:
 		m := appendNumbers(nil, uint64(f.Birth), f.Term, f.Session, f.Nonce, f.Sent)
-		return appendMessage(b, frameRenewed, appendBool(appendBool(appendBool(m, 6, f.Gone), 7, f.Votes), 8, f.Wait))
+		return appendMessage(b, frameRenewed, appendBool(appendBool(appendBool(appendBool(m, 6, f.Gone), 7, f.Votes), 8, f.Wait), 9, f.Drain))
 	case *RevokeFrame:
 		return appendMessage(b, frameRevoke, appendHolds(appendNumbers(nil, uint64(f.Birth), f.Session), 3, f.Holds))
 	case *TableFrame:
@@ -93,6 +93,8 @@ func parseBody(kind int, b []byte) (Frame, error) {
 				return v.bool(&f.Votes)
 			case 8:
 				return v.bool(&f.Wait)
+			case 9:
+				return v.bool(&f.Drain)
 			}
 			return nil
 		})
@@ -170,7 +172,7 @@ func parseRequest(b []byte) (Frame, error) {
 		}
 		return nil
 	})
-	if err == nil && (kind < requestRead || kind > requestExclude && kind != requestWatch || shard >= MaxShards) {
+	if err == nil && (kind < requestRead || kind > requestTransfer && kind != requestWatch || shard >= MaxShards) {
 		return nil, fmt.Errorf("%w: a request of kind %d on shard %d", errFormat, kind, shard)
 	}
 	f.Kind, f.Shard = uint8(kind), int(shard)

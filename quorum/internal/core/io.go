@@ -119,8 +119,13 @@ type (
 		Timeout time.Duration
 	}
 
-	// Transfer has this leader hand leadership to another voter, by name; "" to any.
-	Transfer struct{ To string }
+	// Transfer has the leader hand leadership to another voter, by name; "" to the one with the most entries. A [Result] follows when it has
+	// begun: [NotFound] if no such voter answers. Whether it succeeds shows in who leads next.
+	Transfer struct {
+		ID      uint64
+		To      string
+		Timeout time.Duration
+	}
 )
 
 func (Tick) input()      {}
@@ -244,7 +249,7 @@ type (
 	// Drained reports that the member holds nothing and that its session has ended.
 	Drained struct{}
 
-	// Left ends a [Leave]. Voter reports that the member still is a voter, because no other one could take its place in time; Shards is how
+	// Left ends a [Leave]. Voter reports that the member still is a voter, or does not know better, because no other one could take its place in time; Shards is how
 	// many functions have not returned.
 	Left struct {
 		Voter  bool

@@ -23,7 +23,7 @@ const (
 	NoLeader
 	// Unknown: a leader took the request and did not answer. It may or may not take effect, now or later.
 	Unknown
-	// NotFound: there is no such group, shard or member, or the member does not take part in the group. Nothing was changed.
+	// NotFound: there is no such group or shard, or the member takes no shards of the group, or does not any more.
 	NotFound
 	// Pinned: the shard is pinned to another member. Nothing was changed.
 	Pinned

@@ -17,11 +17,11 @@ func (m *member) renewed(c *Core, from string, f *RenewedFrame) {
 		}
 		return
 	}
-	m.leaving.votes, m.leaving.wait = f.Votes, f.Wait
 	until := time.Duration(f.Sent) + c.cfg.Lease
 	if f.Sent > uint64(c.now.Lease) || until <= c.now.Lease || m.ended {
 		return
 	}
+	m.leaving.answered(f)
 	first := m.session == 0
 	m.session = f.Session
 	if first {

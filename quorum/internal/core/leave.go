@@ -7,7 +7,7 @@ type leave struct {
 	begun bool
 	over  bool
 	until time.Duration // of Now.Running: it leaves then at the latest
-	votes bool          // it is a voter or learner, as the leader's last answer has it, or its own log
+	votes bool          // it is a voter or learner, or may be: the leader has not answered yet
 	wait  bool          // another member can take its place, so that it is worth waiting
 }
 
@@ -16,9 +16,16 @@ func (m *member) leave(c *Core, timeout time.Duration) {
 	if m.leaving.begun {
 		return
 	}
-	votes := c.raft != nil && confHas(c.raft.conf, c.cfg.ID)
+	votes := c.raft != nil || m.session != 0 // its own log may lag behind
 	m.leaving = leave{begun: true, until: c.now.Running + timeout, votes: votes, wait: votes}
 	m.drain(c)
+}
+
+// answered takes the part of the answer to a renewal that concerns a leaving member.
+func (l *leave) answered(f *RenewedFrame) {
+	if l.begun && f.Drain {
+		l.votes, l.wait = f.Votes, f.Wait
+	}
 }
 
 // waits reports whether a leaving member keeps its session, because it is a voter that the leader is about to replace. The leader takes a
@@ -32,7 +39,7 @@ func (m *member) leaveDue(c *Core) {
 		return
 	}
 	l.over = true
-	c.emit(Left{Voter: l.votes, Shards: len(m.works)})
+	c.emit(Left{Voter: l.votes && c.raft != nil, Shards: len(m.works)})
 }
 
 // place returns what a leaving member must know of its part in the log: whether it has one, and whether the leader can end that, by handing

@@ -10,8 +10,8 @@ import (
 // planning is a group as package plan sees it: a table of those shards that are to be planned.
 type planning struct {
 	members  []plan.Member
-	shards   []int       // of the group, by row of the table
-	rows     map[int]int // rows of the table, by shard
+	shards   []int       // of the group, by row of the table; nil: all of them
+	rows     map[int]int // rows of the table, by shard; nil: the row of a shard has its number
 	current  [][]uint64
 	pins     map[int]uint64    // by row, of members and of hand-overs that an operator asked for
 	sessions map[uint64]uint64 // by the hash of the member's name
@@ -26,7 +26,7 @@ func nameHash(name string) uint64 {
 
 // newPlanning returns the planning of a group, the shards reserved left out.
 func newPlanning(t *Table, g *Group, live []uint64, reserved map[int]struct{}) planning {
-	p := planning{sessions: map[uint64]uint64{}, pins: make(map[int]uint64, len(g.pins)), rows: make(map[int]int, len(g.Shards))}
+	p := planning{sessions: map[uint64]uint64{}, pins: make(map[int]uint64, len(g.pins))}
 	ids := map[uint64]uint64{} // by session
 	for _, m := range g.Members {
 		s := t.sessions[m.Session]
@@ -37,12 +37,19 @@ func newPlanning(t *Table, g *Group, live []uint64, reserved map[int]struct{}) p
 		ids[m.Session], p.sessions[id] = id, m.Session
 		p.members = append(p.members, plan.Member{ID: id, Zone: s.Zone, Weight: m.Weight, Drain: s.Draining || g.excludes(s.Name)})
 	}
+	p.current = make([][]uint64, 0, len(g.Shards))
+	if len(reserved) > 0 {
+		p.rows = make(map[int]int, len(g.Shards))
+	}
 	for i, s := range g.Shards {
-		if _, left := reserved[i]; !left {
+		if _, left := reserved[i]; left {
+			continue
+		}
+		if p.rows != nil {
 			p.rows[i] = len(p.shards)
 			p.shards = append(p.shards, i)
-			p.current = append(p.current, rowOf(ids, s))
 		}
+		p.current = append(p.current, rowOf(ids, s))
 	}
 	for shard, name := range g.pins {
 		p.pin(shard, name)
@@ -50,9 +57,26 @@ func newPlanning(t *Table, g *Group, live []uint64, reserved map[int]struct{}) p
 	return p
 }
 
+// row returns the row of a shard, false if it is left out.
+func (p *planning) row(shard int) (int, bool) {
+	if p.rows == nil {
+		return shard, true
+	}
+	row, ok := p.rows[shard]
+	return row, ok
+}
+
+// shard returns the shard of a row.
+func (p *planning) shard(row int) int {
+	if p.shards == nil {
+		return row
+	}
+	return p.shards[row]
+}
+
 // pin has a plan give a shard to a member.
 func (p *planning) pin(shard int, name string) {
-	if row, ok := p.rows[shard]; ok {
+	if row, ok := p.row(shard); ok {
 		p.pins[row] = nameHash(name)
 	}
 }

@@ -90,6 +90,7 @@ func (c *Core) applyVoters(e *pb.Entry) {
 	if c.lead != nil {
 		c.lead.dirty = true
 		c.lead.votersAt, c.lead.changeUntil = 0, 0 // the next change may follow
+		c.lead.restartRound()
 	}
 }
 

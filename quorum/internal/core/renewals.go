@@ -39,7 +39,7 @@ func (c *Core) renew(from string, f *RenewFrame) {
 		return
 	}
 	t := c.raft.state.table
-	l.reportBirths(t, f)
+	l.reportBirths(c, t, f)
 	s := t.sessions[f.Session]
 	if f.Session == 0 {
 		s = t.find(from, f.Nonce)
@@ -88,8 +88,8 @@ func (l *leader) report(c *Core, s *Session, f *RenewFrame) {
 
 // reportBirths takes what a member knows of other births. A token of the one that it came from must not be greater than any that it gets here,
 // so this goes to the log before its session does.
-func (l *leader) reportBirths(t *Table, f *RenewFrame) {
-	if f.CameFrom != 0 && f.CameFrom.Order() >= t.era && f.CameFrom.Order() < 1<<24-1 {
+func (l *leader) reportBirths(c *Core, t *Table, f *RenewFrame) {
+	if f.CameFrom != 0 && !c.mutant.noRaise && f.CameFrom.Order() >= t.era && f.CameFrom.Order() < 1<<24-1 {
 		l.queue(op{kind: opRaise, token: uint64(f.CameFrom)})
 	}
 	if f.Older != 0 && f.Older < t.birth && t.into == 0 {
@@ -124,6 +124,15 @@ func (l *leader) tendRound(c *Core) {
 	c.raft.node.ReadIndex(binary.LittleEndian.AppendUint64(nil, l.round.number))
 }
 
+// restartRound has an open round begin again, because the voters are others now: a leader that became the only one receives no more responses
+// to a round that waits for them.
+func (l *leader) restartRound() {
+	if r := &l.round; r.open && r.index == 0 {
+		l.renewals, l.reads = append(r.renewals, l.renewals...), append(r.reads, l.reads...)
+		l.round = round{number: r.number}
+	}
+}
+
 // roundDone notes that a quorum has confirmed a round.
 func (c *Core) roundDone(rs raft.ReadState) {
 	if l := c.lead; l != nil && len(rs.RequestCtx) == 8 && leUint64(rs.RequestCtx) == l.round.number {
@@ -155,7 +164,9 @@ func (l *leader) answer(c *Core, renewals []renewal) {
 			continue
 		default:
 			answer.Session = s.ID
-			answer.Votes, answer.Wait = l.place(c, s.Name)
+			if answer.Drain = r.frame.Drain; answer.Drain {
+				answer.Votes, answer.Wait = l.place(c, s.Name)
+			}
 		}
 		c.send(r.from, answer)
 	}

@@ -18,12 +18,24 @@ func (c *Core) serveRequest(from string, f *RequestFrame) {
 		c.refuse(from, f.ID)
 		return
 	}
+	if f.Kind == requestRead && c.mutant.staleRead {
+		l.answerReads(c, []read{{from, f.ID, f.Key}})
+		return
+	}
 	if f.Kind == requestRead {
 		l.reads = append(l.reads, read{from, f.ID, f.Key})
 		return
 	}
 	if f.Kind == requestWatch {
 		l.watch(c, from, f)
+		return
+	}
+	if f.Kind == requestTransfer {
+		code := NotFound
+		if c.transfer(f.Member) {
+			code = OK
+		}
+		c.send(from, &ResponseFrame{Birth: c.birth, ID: f.ID, Code: code})
 		return
 	}
 	if f.Kind >= requestPin {

@@ -35,10 +35,14 @@ func (n *simNode) join(o BirthEnded) {
 	n.start()
 }
 
-// checkJoined demands (I12) that no function begins at a node that joined another birth while one of the birth that it came from may act.
-func (s *simulation) checkJoined(n *simNode) {
+// checkJoined demands (I12) that no function begins at a node that joined another birth while one of the birth that it came from may act, and
+// (I3) that its token is greater than all of that birth.
+func (s *simulation) checkJoined(n *simNode, t Token) {
 	if n.came == 0 || n.core.birth == n.came {
 		return
+	}
+	if old := s.checks[n.came]; t <= old.top {
+		s.fail("I3", "%s begins with token %x after %x of the birth that it came from", n, t, old.top)
 	}
 	for _, o := range s.nodes {
 		if o.core == nil || o.core.birth != n.came || !o.host.Running() || !o.valid() {

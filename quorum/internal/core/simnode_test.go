@@ -220,7 +220,7 @@ func (n *simNode) begin(o Start) {
 	n.works[k] = w
 	delete(n.stands, k)
 	n.checker().begins(k, w)
-	n.s.checkJoined(n)
+	n.s.checkJoined(n, o.Token)
 	if n.s.w.Rand.IntN(200) == 0 { // it returns by itself
 		n.end(k, o.Token)
 	}

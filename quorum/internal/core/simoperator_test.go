@@ -25,13 +25,13 @@ func (s *simulation) newOperation() uint64 {
 func withID(in Input, id uint64) Input {
 	switch in := in.(type) {
 	case Pin:
-		in.ID, in.Timeout = id, 5*time.Second
+		in.ID, in.Timeout = id, 2*time.Second
 		return in
 	case Move:
-		in.ID, in.Timeout = id, 5*time.Second
+		in.ID, in.Timeout = id, 2*time.Second
 		return in
 	case Exclude:
-		in.ID, in.Timeout = id, 5*time.Second
+		in.ID, in.Timeout = id, 2*time.Second
 		return in
 	}
 	panic("not a request of an operator")

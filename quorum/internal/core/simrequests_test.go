@@ -13,6 +13,7 @@ type simRequest struct {
 	node       *simNode
 	key        string
 	write      bool
+	prev       uint64 // of a write: the index that it names
 	value      []byte
 	began      time.Duration
 	ended      time.Duration // 0: not yet
@@ -67,7 +68,7 @@ func (s *simulation) ask(n *simNode) {
 		n.step(Read{ID: t.nextID, Key: r.key, Timeout: 2 * time.Second})
 	default:
 		t.all = append(t.all, r)
-		r.write = true
+		r.write, r.prev = true, n.versions[r.key]
 		r.value = binary.BigEndian.AppendUint64(nil, t.nextID)
 		n.step(Write{ID: t.nextID, Key: r.key, Value: r.value, Prev: n.versions[r.key], Timeout: 2 * time.Second})
 	}
@@ -94,6 +95,7 @@ func (n *simNode) result(o Result) {
 		if o.Code == OK && n.core.Table().Index() < o.Index {
 			n.s.fail("result", "%s: the table has %d, want %d", n, n.core.Table().Index(), o.Index)
 		}
+		n.s.history.synced(r, o.Code, n.core.Table())
 		return
 	}
 	if r.conclusive {

@@ -20,6 +20,7 @@ type simulation struct {
 	birth    Birth
 	first    []Voter
 	requests *traffic
+	history  *history // nil: none is recorded
 	check    *checker
 	checks   map[Birth]*checker // of other births
 	others   map[Birth][]Voter  // first voters of other births

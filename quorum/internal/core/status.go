@@ -115,7 +115,8 @@ type MoveStatus struct {
 // Status returns what this member knows. Its cost grows with voters, sessions and groups, not with shards.
 func (c *Core) Status() Status {
 	m := &c.member
-	s := Status{Birth: c.birth, Into: max(m.merge.into, m.table.into), Wanted: c.cfg.Voters, Session: m.session, Until: m.until, Heard: m.heard, Draining: m.draining, Table: m.table.index}
+	s := Status{Birth: c.birth, Into: max(m.merge.into, m.table.into), Wanted: c.cfg.Voters,
+		Session: m.session, Until: m.until, Heard: m.heard, Draining: m.draining, Table: m.table.index}
 	if c.failed {
 		s.Why = Why{Reason: Broken}
 		return s

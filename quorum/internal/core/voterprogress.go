@@ -53,14 +53,16 @@ func (c *Core) unreachable(peer string) {
 	}
 }
 
-// transfer hands leadership to a voter that answers, by name; "" to the one with the most entries.
-func (c *Core) transfer(name string) {
+// transfer hands leadership to a voter that answers, by name; "" to the one with the most entries. It reports whether there is one.
+func (c *Core) transfer(name string) bool {
 	if c.lead == nil {
-		return
+		return false
 	}
-	if to := c.successor(name); to != 0 {
+	to := c.successor(name)
+	if to != 0 {
 		c.raft.node.TransferLeader(to)
 	}
+	return to != 0
 }
 
 // successor returns the voter that leadership goes to, 0 if there is none.

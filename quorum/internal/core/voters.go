@@ -37,6 +37,10 @@ func (l *leader) tendVoters(c *Core) {
 	}
 	switch {
 	case len(conf.GetVoters()) > c.cfg.Voters:
+		if unfit < 0 && c.unfit(c.cfg.ID) {
+			c.transfer("")
+			return
+		}
 		if unfit < 0 {
 			unfit = slices.IndexFunc(conf.GetVoters(), func(id uint64) bool { return id != c.cfg.ID })
 		}
@@ -46,7 +50,8 @@ func (l *leader) tendVoters(c *Core) {
 	case unfit >= 0:
 		l.promote(c, conf.GetVoters()[unfit])
 	case c.unfit(c.cfg.ID) && len(conf.GetVoters()) == 1:
-		l.promote(c, c.cfg.ID)
+		// Not in one swap: with entries that only this one has, it would refuse its vote to the new one, which could need it.
+		l.promote(c, 0)
 	case c.unfit(c.cfg.ID):
 		c.transfer("") // it is for the next leader to replace this one
 	}

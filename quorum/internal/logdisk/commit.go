@@ -57,8 +57,14 @@ func (b *batch) add(p core.Persist) error {
 			return err
 		}
 	}
+	if p.CameFrom != 0 {
+		b.set(keyCameFrom, protowire.AppendVarint(nil, uint64(p.CameFrom)))
+	}
 	if p.Birth != 0 {
 		b.set(keyBirth, protowire.AppendVarint(nil, uint64(p.Birth)))
+	}
+	if p.CameFrom != 0 {
+		b.set(keyCameFrom, protowire.AppendVarint(nil, uint64(p.CameFrom)))
 	}
 	if p.Hard != nil {
 		raw, err := proto.Marshal(p.Hard)

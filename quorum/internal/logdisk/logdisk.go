@@ -21,7 +21,9 @@ import (
 const (
 	keyID       = "raft/id"
 	keyBirth    = "raft/birth"
+	keyCameFrom = "raft/came-from"
 	keyFounding = "raft/founding"
+	keyCameFrom = "raft/camefrom" // the birth before it
 	keySession  = "raft/session"
 	keyHard     = "raft/state"
 	keySnapshot = "raft/snapshot"  // the metadata of the valid one
@@ -120,7 +122,7 @@ func (l *Log) Replace(id uint64, with core.Saved, founding []byte) error {
 	if err := l.store.Commit([]disk.Change{{Key: keyID, Value: protowire.AppendVarint(nil, l.id)}, {Key: keyFounding, Value: founding}}); err != nil {
 		return fmt.Errorf("log of the quorum: %w", err)
 	}
-	return l.Commit([]core.Persist{{Birth: with.Birth, Hard: with.Hard, Snapshot: with.Snapshot, Entries: with.Entries}})
+	return l.Commit([]core.Persist{{Birth: with.Birth, CameFrom: with.CameFrom, Hard: with.Hard, Snapshot: with.Snapshot, Entries: with.Entries}})
 }
 
 // Close releases the directory.
@@ -131,6 +133,9 @@ func (l *Log) Saved() (core.Saved, error) {
 	var d core.Saved
 	if b, ok := l.store.Value(keyBirth); ok {
 		d.Birth = core.Birth(number(b))
+	}
+	if b, ok := l.store.Value(keyCameFrom); ok {
+		d.CameFrom = core.Birth(number(b))
 	}
 	if b, ok := l.store.Value(keyHard); ok {
 		d.Hard = &pb.HardState{}

@@ -71,7 +71,7 @@ type model struct{ core.Saved }
 
 func (m *model) take(p core.Persist) {
 	if p.Birth != 0 {
-		m.Birth = p.Birth
+		m.Birth, m.CameFrom = p.Birth, p.CameFrom
 	}
 	if p.Hard != nil {
 		m.Hard = p.Hard
@@ -121,8 +121,8 @@ func (m *model) next(rng *rand.Rand) core.Persist {
 
 func same(want, got core.Saved) error {
 	switch {
-	case got.Birth != want.Birth:
-		return fmt.Errorf("birth %x, want %x", got.Birth, want.Birth)
+	case got.Birth != want.Birth || got.CameFrom != want.CameFrom:
+		return fmt.Errorf("birth %x after %x, want %x after %x", got.Birth, got.CameFrom, want.Birth, want.CameFrom)
 	case !proto.Equal(got.Hard, want.Hard):
 		return fmt.Errorf("hard state %v, want %v", got.Hard, want.Hard)
 	case !proto.Equal(got.Snapshot, want.Snapshot):
@@ -137,7 +137,7 @@ func TestWhatWasCommittedIsFoundAgain(t *testing.T) {
 	for seed := range uint64(4) {
 		rng, dir, m := rand.New(rand.NewPCG(seed, 1)), t.TempDir(), &model{}
 		l := open(t, dir, 7)
-		first := core.Persist{Birth: 5, Hard: &pb.HardState{Term: new(uint64(1)), Commit: new(uint64(1))}, Snapshot: snapshot(1, 10), Reset: true}
+		first := core.Persist{Birth: 5, CameFrom: 6, Hard: &pb.HardState{Term: new(uint64(1)), Commit: new(uint64(1))}, Snapshot: snapshot(1, 10), Reset: true}
 		changes := []core.Persist{first}
 		for range 12 {
 			for _, p := range changes {
