@@ -63,9 +63,6 @@ func (b *batch) add(p core.Persist) error {
 	if p.Birth != 0 {
 		b.set(keyBirth, protowire.AppendVarint(nil, uint64(p.Birth)))
 	}
-	if p.CameFrom != 0 {
-		b.set(keyCameFrom, protowire.AppendVarint(nil, uint64(p.CameFrom)))
-	}
 	if p.Hard != nil {
 		raw, err := proto.Marshal(p.Hard)
 		if err != nil {

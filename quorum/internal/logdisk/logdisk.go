@@ -21,7 +21,6 @@ import (
 const (
 	keyID       = "raft/id"
 	keyBirth    = "raft/birth"
-	keyCameFrom = "raft/came-from"
 	keyFounding = "raft/founding"
 	keyCameFrom = "raft/camefrom" // the birth before it
 	keySession  = "raft/session"
