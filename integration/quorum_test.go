@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -189,20 +190,21 @@ func (q *quorumRun) reads(name, key, want string) {
 	})
 }
 
-// noLeader waits until a node knows no leader and holds no lease, and returns why.
-func (q *quorumRun) noLeader(name string) (why string) {
+// noLeader waits until a node knows no leader, holds no lease, and states why in one of these ways. It takes the membership some seconds to
+// judge the others down; until then a node only knows that nobody is elected.
+func (q *quorumRun) noLeader(name string, because ...string) {
 	q.t.Helper()
 	q.await("no leader at "+name, func(ctx context.Context) string {
 		s, err := q.Status(ctx, name)
 		if err != nil {
 			return err.Error()
 		}
-		if why = s.Why; s.Leader != "" || s.Lease > 0 {
-			return fmt.Sprintf("leader %q, lease %v", s.Leader, s.Lease)
+		stated := slices.ContainsFunc(because, func(b string) bool { return strings.Contains(s.Why, b) })
+		if s.Leader != "" || s.Lease > 0 || !stated {
+			return fmt.Sprintf("leader %q, lease %v, because %q, want one of %q", s.Leader, s.Lease, s.Why, because)
 		}
 		return ""
 	})
-	return why
 }
 
 // without returns names but some.
