@@ -13,6 +13,7 @@ import (
 
 	"github.com/goconvoke/convoke/integration/agent"
 	"github.com/goconvoke/convoke/integration/lab"
+	"github.com/goconvoke/convoke/integration/quorumlab"
 )
 
 const (
@@ -44,7 +45,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	code := lab.Main(m, map[string]lab.Probe{"flood": flood})
+	code := lab.Main(m, map[string]lab.Probe{"flood": flood, "quorum": quorumlab.Run})
 	agent.RemoveBinary()
 	stopAPIServer()
 	os.Exit(code)

@@ -33,16 +33,20 @@ func (m *member) target(c *Core) string {
 	return names[m.tries%len(names)]
 }
 
-// follow takes up who leads. What is known of a later term stands.
+// follow takes up who leads. What is known of a later term stands. A write that an earlier leader has ends: that leader may be silent for as long
+// as its host is, and what became of the write is known to no one before it is sent again.
 func (m *member) follow(c *Core, leader string, term uint64) {
 	if leader == "" || term < m.term || leader == m.leader && term == m.term {
 		return
 	}
 	m.leader, m.term, m.failures = leader, term, 0
 	m.soon(c)
-	for _, r := range m.requests {
+	for _, id := range slices.Sorted(maps.Keys(m.requests)) {
+		r := m.requests[id]
 		if !r.sent || r.repeats() {
 			r.at = c.now.Running
+		} else if r.to != leader {
+			m.lostRequest(c, r)
 		}
 	}
 }

@@ -1,0 +1,191 @@
+package quorumlab
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/goconvoke/convoke/examples/shards/store"
+)
+
+// Span is the work of a node on a shard under one token. Times are those of [Now].
+type Span struct {
+	Node  string
+	Group string
+	Shard int
+	Token uint64
+	Begin time.Duration
+	Last  time.Duration // the last effect
+	End   time.Duration // 0: it goes on
+}
+
+// Ledger is the fencing store of a lab with a log of who acted when. Its methods may be called from any goroutine.
+type Ledger struct {
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced with each span that begins or ends
+	spans   []*Span
+	acts    map[string][]store.Record // of a group, in the order of arrival; Time is when the effect began
+	seen    map[string]map[int]uint64 // greatest token by group and shard
+	refused map[string]int
+	calls   []Call
+}
+
+func newLedger() *Ledger {
+	return &Ledger{changed: make(chan struct{}), acts: map[string][]store.Record{}, refused: map[string]int{},
+		seen: map[string]map[int]uint64{Exclusive: {}, Fenced: {}}}
+}
+
+// add records an event of a node.
+func (l *Ledger) add(node string, e event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch e.Kind {
+	case "begin":
+		l.spans = append(l.spans, &Span{Node: node, Group: e.Group, Shard: e.Shard, Token: e.Token, Begin: e.At, Last: e.At})
+		l.notify()
+	case "act":
+		l.act(node, e)
+	case "end":
+		if s := l.find(node, e); s != nil {
+			s.End = e.At
+			l.notify()
+		}
+	case "call":
+		l.calls = append(l.calls, *e.Call)
+	}
+}
+
+// act decides on an effect as a store with fencing does.
+func (l *Ledger) act(node string, e event) {
+	seen := l.seen[e.Group]
+	r := store.Record{Claim: store.Claim{Shard: e.Shard, Token: e.Token, Holder: node}, Time: time.Unix(0, int64(e.At)), Refused: e.Token < seen[e.Shard]}
+	seen[e.Shard] = max(seen[e.Shard], e.Token)
+	if r.Refused {
+		l.refused[e.Group]++
+	}
+	l.acts[e.Group] = append(l.acts[e.Group], r)
+	if s := l.find(node, e); s != nil {
+		s.Last = e.At
+	}
+}
+
+func (l *Ledger) find(node string, e event) *Span {
+	for _, s := range slices.Backward(l.spans) {
+		if s.Node == node && s.Group == e.Group && s.Shard == e.Shard && s.Token == e.Token && s.End == 0 {
+			return s
+		}
+	}
+	return nil
+}
+
+// ended notes that the process of a node has ended.
+func (l *Ledger) ended(node string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.spans {
+		if s.Node == node && s.End == 0 {
+			s.End = max(s.Last, 1)
+		}
+	}
+	l.notify()
+}
+
+func (l *Ledger) notify() {
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// Holders returns the newest work on each shard of a group that goes on.
+func (l *Ledger) Holders(group string) map[int]Span {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := map[int]Span{}
+	for _, s := range l.spans {
+		if s.Group == group && s.Token >= all[s.Shard].Token {
+			all[s.Shard] = *s
+		}
+	}
+	for shard, s := range all {
+		if s.End != 0 {
+			delete(all, shard)
+		}
+	}
+	return all
+}
+
+// Spans returns all work on a group so far, by its beginning.
+func (l *Ledger) Spans(group string) []Span {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []Span
+	for _, s := range l.spans {
+		if s.Group == group {
+			all = append(all, *s)
+		}
+	}
+	slices.SortFunc(all, func(a, b Span) int { return cmp.Compare(a.Begin, b.Begin) })
+	return all
+}
+
+// Calls returns the calls of clients so far.
+func (l *Ledger) Calls() []Call {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.calls)
+}
+
+// Await waits until a condition holds, which is checked with each span that begins or ends, and twenty times a second for what is not in the ledger.
+func (l *Ledger) Await(ctx context.Context, holds func() bool) error {
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		l.mu.Lock()
+		changed := l.changed
+		l.mu.Unlock()
+		if holds() {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ticker.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Check returns an error for each proof that a promise was broken: two holders at one instant in the exclusive group, or one token for two
+// holders in the fenced one; and how many effects there were and how many the store refused.
+func (l *Ledger) Check() (report string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	report = fmt.Sprintf("%d effects in the exclusive group, %d refused; %d in the fenced one, %d refused",
+		len(l.acts[Exclusive]), l.refused[Exclusive], len(l.acts[Fenced]), l.refused[Fenced])
+	if err := store.Check(byTime(l.acts[Exclusive])); err != nil {
+		return report, fmt.Errorf("%s: %w", Exclusive, err)
+	}
+	holders := map[store.Claim]string{}
+	for _, r := range l.acts[Fenced] {
+		c := store.Claim{Shard: r.Shard, Token: r.Token}
+		if h, ok := holders[c]; ok && h != r.Holder {
+			return report, fmt.Errorf("%s: shard %d: token %d is of %s and of %s", Fenced, r.Shard, r.Token, h, r.Holder)
+		}
+		holders[c] = r.Holder
+	}
+	return report, nil
+}
+
+// byTime returns records in the order in which the effects began, as a store without any delay would have them.
+func byTime(records []store.Record) []store.Record {
+	sorted := slices.SortedStableFunc(slices.Values(records), func(a, b store.Record) int { return a.Time.Compare(b.Time) })
+	seen := map[int]uint64{}
+	for i := range sorted {
+		r := &sorted[i]
+		r.Refused = r.Token < seen[r.Shard]
+		seen[r.Shard] = max(seen[r.Shard], r.Token)
+	}
+	return sorted
+}
