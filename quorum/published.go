@@ -36,9 +36,8 @@ func (p *published) get() (*core.TableView, <-chan struct{}) {
 
 // publisher writes own keys of the node without making the loop wait. Of each key the newest value counts; a write that fails is tried again.
 type publisher struct {
-	node  *gossip.Node
-	log   hclog.Logger
-	ended chan struct{}
+	node *gossip.Node
+	log  hclog.Logger
 
 	mu     sync.Mutex
 	values map[string]string // to be written; "" deletes
@@ -46,7 +45,7 @@ type publisher struct {
 }
 
 func newPublisher(node *gossip.Node, log hclog.Logger) *publisher {
-	return &publisher{node: node, log: log, ended: make(chan struct{}), values: map[string]string{}, wake: make(chan struct{}, 1)}
+	return &publisher{node: node, log: log, values: map[string]string{}, wake: make(chan struct{}, 1)}
 }
 
 // set publishes a value of a key, "" none.
@@ -64,7 +63,6 @@ func (p *publisher) set(key, value string) {
 const publishRetry = time.Second
 
 func (p *publisher) run(ctx context.Context) {
-	defer close(p.ended)
 	for {
 		select {
 		case <-p.wake:
@@ -104,9 +102,6 @@ func (p *publisher) write(ctx context.Context, key, value string) error {
 	}
 	return ignoreNotDurable(p.node.Set(ctx, key, value))
 }
-
-// wait waits for the end of run.
-func (p *publisher) wait() { <-p.ended }
 
 // withdrawWithin bounds the last writes of a member whose part has ended.
 const withdrawWithin = time.Second
