@@ -13,25 +13,26 @@ import (
 	"github.com/goconvoke/convoke/quorum/internal/core"
 )
 
-// published is the newest table for readers on any goroutine.
+// published is the newest table for readers on any goroutine, who take no lock. One goroutine sets it.
 type published struct {
-	table   atomic.Pointer[core.TableView]
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced with each newer table
+	now atomic.Pointer[publishedTable]
+}
+
+// publishedTable is a table, and a channel that is closed when there is a newer one.
+type publishedTable struct {
+	table   *core.TableView
+	changed chan struct{}
 }
 
 func (p *published) set(t *core.TableView) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.table.Store(t)
-	close(p.changed)
-	p.changed = make(chan struct{})
+	if old := p.now.Swap(&publishedTable{t, make(chan struct{})}); old != nil {
+		close(old.changed)
+	}
 }
 
 func (p *published) get() (*core.TableView, <-chan struct{}) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.table.Load(), p.changed
+	now := p.now.Load()
+	return now.table, now.changed
 }
 
 // publisher writes own keys of the node without making the loop wait. Of each key the newest value counts; a write that fails is tried again.

@@ -67,7 +67,7 @@ func Start(c Config) (*Quorum, error) {
 	}
 	q := &Quorum{config: c, log: c.Log, clock: newClock(), ended: make(chan struct{}), receivers: map[string]receiver{},
 		serves: map[string]core.Serve{}, running: map[workKey]core.Token{}, returned: make(chan struct{})}
-	q.now.changed = make(chan struct{})
+	q.now.set(nil)
 	q.ctx, q.cancel = context.WithCancelCause(context.Background())
 	first, err := q.newLife()
 	if err != nil {
