@@ -103,7 +103,7 @@ func (c *Core) linkUp(in LinkUp) {
 			c.rejectRemoved(in, e)
 			return
 		}
-		c.readmit(in.ID)
+		c.readmit(in.ID, stampAt(Moment(in.Generation)))
 	}
 	if !c.hasRoom(node, in.Generation) {
 		c.emit(Rejected{Link: in.Link, Reason: ReasonFull})

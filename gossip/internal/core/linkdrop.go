@@ -22,8 +22,12 @@ func (s *slot) forgetDrop(n NodeID) {
 
 // isDropped reports whether members that can be reached have taken back their links to t of late, while t published them, and as many as those
 // whose links to t stand, of which none can be reached. They are fewer if t is alive and most of its neighbours are on the other side of a cut.
+// A member to which this node holds a link is alive.
 func (c *Core) isDropped(t *slot) bool {
 	t.drops = slices.DeleteFunc(t.drops, func(d linkDrop) bool { return c.now()-d.at > dropsKept*c.cfg.Silence })
+	if c.links.byPeer[t] != nil {
+		return false
+	}
 	dropped := 0
 	for _, d := range t.drops {
 		if t.publishes(d.by) && d.by.rec != nil && c.judge.seen[d.by.index] {

@@ -63,6 +63,30 @@ func TestAMemberIsSparedOfWhichMostNeighboursCannotBeReached(t *testing.T) {
 	}
 }
 
+// A member that was cut off from its neighbours and finds others is not known to have links to them before they publish them.
+func TestAMemberIsSparedThatLosesItsNeighboursAndHasALinkToThisNode(t *testing.T) {
+	l := chain()
+	l.grow("b", off("x"))
+	l.do(LinkUp{Link: 2, ID: "x", Generation: 1, Addr: "x:1", Clock: l.now.UnixMilli()})
+	l.grow("x", off("z"))
+	out := l.pass(200 * time.Millisecond)
+	for _, o := range out {
+		if j, ok := o.(Judged); ok && j.ID == "x" && !j.Up {
+			t.Error("x is down, though it holds a link to this node")
+		}
+	}
+}
+
+func TestAMemberIsSparedThatPublishesAgainTheLinkThatWasTakenBack(t *testing.T) {
+	l := chain()
+	l.grow("b", off("x"))
+	l.grow("x", on("b"), off("z"))
+	l.pass(200 * time.Millisecond)
+	if !l.IsUp(HashID("x")) {
+		t.Error("x is down, though it has just published a link")
+	}
+}
+
 // A member that is not alive has no links that stand: all that had one took it back.
 func TestAMemberThatAllItsNeighboursDroppedIsDownAtOnce(t *testing.T) {
 	l := chain()

@@ -131,7 +131,6 @@ func (s *slot) findPeer(n NodeID) (i int, found bool) {
 
 // published updates peers at both ends after t published a link to a node, or took it back.
 func (s *store) published(t *slot, n NodeID, live bool) {
-	t.forgetDrop(n)
 	p := s.byNode[n]
 	if p == nil || p == t || !p.publishes(t) {
 		return
@@ -168,6 +167,7 @@ func (s *store) unpair(t *slot) {
 
 // putLink adds a link to a record and keeps what is derived from it.
 func (s *store) putLink(t *slot, l LinkEntry) {
+	t.forgetDrop(l.Node)
 	was := t.rec.hasLink(l.Node)
 	t.rec.putLink(l)
 	if live := !l.Deleted(); live != was {
@@ -192,6 +192,7 @@ func (s *store) putLinks(t *slot, links []LinkEntry) {
 	before := record{links: t.rec.links}
 	t.rec.putLinks(links)
 	for _, l := range links {
+		t.forgetDrop(l.Node)
 		if live := t.rec.hasLink(l.Node); live != before.hasLink(l.Node) {
 			s.published(t, l.Node, live)
 		}

@@ -10,18 +10,17 @@ type slot struct {
 	addr  string
 	peers []*slot // to which both ends publish a link, ascending by node; kept up to date by store.published
 
-	index    int32 // in store.slots
-	left     bool
-	up       bool
-	touched  bool // it is in store.touched
-	want     want
-	wantedAt time.Duration // when want became what it is
-	risen    time.Duration // when it became up
-	missed   time.Duration // since when it is up though it cannot be reached, see Core.inGrace; 0: it is not so
-	seen     Moment        // when it was last up to any node, as far as is known here; of no meaning while it is up
-	call     *target       // dialling it; nil before the first time
-	flaps    flaps
-	drops    []linkDrop // links to it that members took back of late, while it published them itself
+	index   int32 // in store.slots
+	left    bool
+	up      bool
+	touched bool // it is in store.touched
+	want    want
+	risen   time.Duration // when it became up
+	missed  time.Duration // since when it is up though it cannot be reached, see Core.inGrace; 0: it is not so
+	seen    Moment        // when it was last up to any node, as far as is known here; of no meaning while it is up
+	call    *target       // dialling it; nil before the first time
+	flaps   flaps
+	drops   []linkDrop // links to it that members took back of late, while it published them itself
 }
 
 // store holds the records of all nodes. Its hash is the sum of the hashes of the records, so it costs the same however many
