@@ -111,6 +111,9 @@ func (s *store) replace(d *RecordDelta, fresh bool) (change, outcome) {
 	return change{slot: t, fresh: fresh, delta: d}, applied
 }
 
+// extend applies the part of a delta that is above the version of the record. The floor is raised last: the delta may bring entries in
+// the place of tombstones below it. The version becomes that of the end of the delta, which may be above its last entry: raising the
+// floor is a version of its own, without an entry.
 func (s *store) extend(t *slot, d *RecordDelta) {
 	s.unhash(t)
 	have := t.rec.version

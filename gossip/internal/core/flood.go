@@ -19,6 +19,7 @@ type flood struct {
 // bulk is the number of relaxed records that make a push a bulk one.
 const bulk = 12
 
+// due returns when the next push is due, in running time; 0: none waits.
 func (f *flood) due() time.Duration {
 	if f.urgentAt == 0 || f.relaxAt != 0 && f.relaxAt < f.urgentAt {
 		return f.relaxAt
@@ -80,6 +81,9 @@ func (c *Core) flushNow() {
 	}
 }
 
+// flushDue pushes what is due. Urgent items and the others have deadlines of their own: one urgent change must not carry along a storm
+// of others, nor wait for them. Urgent items go over all links, unless this node is so far behind that it could not write them all in
+// time; then the tree carries them, and the hashes show what it missed.
 func (c *Core) flushDue() {
 	f, now := &c.flood, c.now()
 	if f.urgentAt != 0 && now >= f.urgentAt {
