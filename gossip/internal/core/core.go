@@ -77,6 +77,7 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 	if c.closed {
 		return nil
 	}
+	// Time has passed: cluster time is worked out again at its first use in this step.
 	c.clusterClock.reset()
 	away, stepped := c.clock.advance(now)
 	c.store.now = c.now()
