@@ -11,10 +11,10 @@ import (
 type target struct {
 	slot    *slot // nil: only the address is known
 	addr    string
-	attempt uint64 // of the dial in flight, 0: none
-	lost    bool   // a published link broke and the redial is undecided
-	next    time.Duration
-	backoff time.Duration
+	attempt uint64        // of the dial in flight, 0: none
+	lost    bool          // a published link broke and the redial is undecided
+	next    time.Duration // no dial before, in running time
+	backoff time.Duration // the last pause, without its jitter; 0: the next failure has the shortest one
 
 	wantedAt time.Duration // of a node: when the rings began to want a link to it
 
@@ -139,6 +139,7 @@ func (d *dialler) dueSeeds(now time.Duration, skip func(*target) bool) []*target
 	return due
 }
 
+// busySeeds returns how many seeds have a dial in flight.
 func (d *dialler) busySeeds() (n int) {
 	for _, t := range d.seeds {
 		if t.attempt != 0 {

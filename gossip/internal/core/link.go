@@ -67,6 +67,7 @@ func newLinks() links {
 	return links{byID: map[LinkID]*link{}, byPeer: map[*slot]*link{}}
 }
 
+// add takes a link into use. The caller has dropped the one to the same peer, if there was one.
 func (ls *links) add(l *link) {
 	i, _ := slices.BinarySearchFunc(ls.list, l.peer.node, func(l *link, n NodeID) int { return cmp.Compare(l.peer.node, n) })
 	ls.list = slices.Insert(ls.list, i, l)
@@ -204,6 +205,8 @@ func (c *Core) publishSoon(gap time.Duration) {
 	soonest(&c.links.publishAt, max(c.now()+c.cfg.Relax, c.links.published+c.patiently(gap)))
 }
 
+// publishNow has own links that came or went published with this step: a member that hangs on one of them would be missed, or a dead one
+// be taken for reachable, until then.
 func (c *Core) publishNow() {
 	c.links.urgent = true
 	soonest(&c.links.publishAt, c.now()+c.patiently(0))
@@ -349,6 +352,8 @@ func (ls *links) announceClock() {
 // cheap. A step of the own clock is reported with the next heartbeat of every link.
 const clockEvery = 8
 
+// beat sends a heartbeat. The hashes in it are recorded before it leaves: the peer may be equal to them when its answer comes and this
+// node has gone on, and must count as in step then.
 func (c *Core) beat(l *link) {
 	b := &Beat{Hash: c.store.hash, Wanted: l.wanted, Eager: l.eager, Shared: c.shared.hash}
 	if c.now()-l.since < livedFor*c.cfg.Heartbeat {
@@ -363,6 +368,8 @@ func (c *Core) beat(l *link) {
 	c.send(l, b)
 }
 
+// setEager makes a link one of the tree that carries bulk, or takes it out. The peer decides what it sends over the link, so it learns of
+// that at once, with a heartbeat out of turn.
 func (c *Core) setEager(l *link, eager bool) {
 	if l.eager != eager {
 		l.eager = eager

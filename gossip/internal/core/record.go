@@ -15,6 +15,8 @@ const (
 	fnvPrime = 1099511628211
 )
 
+// fnv is FNV-1a with 64 bits: fast for the short strings that keys are, and the same in every process and version, which a seeded
+// hash is not.
 func fnv(s string) uint64 {
 	h := fnvBasis
 	for i := range len(s) {
@@ -70,6 +72,8 @@ func (r *record) hash(n NodeID) uint64 {
 
 func (e *Entry) hash() uint64 { return entryHash(fnv(e.Key), e.Kind, e.Version, e.Deleted) }
 
+// entryHash covers key, kind, version and tombstone. The value is not in it: one writer wrote it, at one version, so a version has one
+// value. A tombstone inverts the key's hash, so that the two cannot cancel out in a sum.
 func entryHash(key uint64, k Kind, version uint64, deleted bool) uint64 {
 	h := key ^ uint64(k)<<56
 	if deleted {

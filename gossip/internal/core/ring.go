@@ -59,6 +59,8 @@ func (r *rings) calmAt(strain time.Duration) time.Duration {
 	return at
 }
 
+// ringDue works out the neighbours if that is due: after a change, and every Config.DialCap, when other unreachable members take their turn. A
+// node under strain waits for calm, since each pass goes over all members and more changes are on their way; a lost link does not wait.
 func (c *Core) ringDue() {
 	r, now := &c.ring, c.now()
 	if now >= r.turnAt {
@@ -162,6 +164,8 @@ func (c *Core) fullMesh(next map[*slot]want) {
 // ringPlace is the place of this node on a ring; places are hashes of ring and node.
 type ringPlace struct{ salt, own uint64 }
 
+// placeOn returns the place of this node on a ring. The salt makes the rings independent of each other: neighbours on one of them are
+// far apart on the next, which is what keeps the graph connected when many die.
 func (c *Core) placeOn(ring int) ringPlace {
 	salt := mix(uint64(ring) + 1)
 	return ringPlace{salt, mix(uint64(c.self.node) ^ salt)}

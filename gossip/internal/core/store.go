@@ -102,6 +102,7 @@ func (s *store) begin(t *slot, id string, generation uint64) {
 	s.rehash(t)
 }
 
+// setLeft notes that a member has left, or is back, and keeps the count of those that have.
 func (s *store) setLeft(t *slot, left bool) {
 	if t.left == left {
 		return
@@ -125,6 +126,8 @@ func (s *store) unhash(t *slot) {
 	}
 }
 
+// rehash adds a record that has changed to the hashes. Each change of a record lies between an unhash and a rehash; one outside of
+// them would leave two nodes with equal records and different hashes for good, which compare their tables with every heartbeat.
 func (s *store) rehash(t *slot) {
 	s.touch(t)
 	h := t.rec.hash(t.node)

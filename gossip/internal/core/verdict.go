@@ -16,6 +16,7 @@ type verdict struct {
 	seen    []bool        // scratch, by index
 }
 
+// reset makes this node alone up: the verdict before anything was heard.
 func (v *verdict) reset(self *slot) {
 	self.up = true
 	v.up = 1
@@ -72,6 +73,7 @@ func (c *Core) markReachable(t *slot) {
 	c.judge.queue = queue
 }
 
+// setUp notes that a member is up, or no longer, and reports it. The age of one that falls counts from this moment on.
 func (c *Core) setUp(t *slot, up bool) {
 	if t.up == up {
 		return
