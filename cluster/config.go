@@ -138,6 +138,7 @@ func (c *Config) Warnings() error {
 			all = append(all, t.Config.Warnings())
 		}
 	}
+	all = append(all, c.warnQuorum())
 	return strictyaml.Join(all...)
 }
 

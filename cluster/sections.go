@@ -113,3 +113,12 @@ func (q *Quorum) equal(o *Quorum) bool {
 	return q.Voters == o.Voters && q.Lease == o.Lease && q.ReplaceAfter == o.ReplaceAfter && q.Moves == o.Moves && q.Birth.Expect == o.Birth.Expect &&
 		slices.Equal(q.Birth.Names, o.Birth.Names) && slices.Equal(q.Eligible, o.Eligible)
 }
+
+// warnQuorum reports what has a consequence for the quorum.
+func (c *Config) warnQuorum() error {
+	if c.Quorum == nil || c.Node.DataDir != "" {
+		return nil
+	}
+	err := errors.New("quorum: without node.data_dir a voter is another one after each start: when most of them restart at once, the quorum is lost")
+	return strictyaml.Warnings(strictyaml.Child(c.root, SectionQuorum), c.file, err)
+}

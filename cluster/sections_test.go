@@ -155,3 +155,17 @@ func TestAChangedSectionIsLoggedAndWaitsForTheNextStart(t *testing.T) {
 		}
 	}
 }
+
+func TestAQuorumInMemoryIsAWarning(t *testing.T) {
+	c, err := sectionsFile(t, "quorum: {}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := c.Warnings(); w == nil || !strings.HasPrefix(w.Error(), "f:4:9: warning: quorum: without node.data_dir") {
+		t.Errorf("Warnings = %v", w)
+	}
+	c.Node.DataDir = "data"
+	if w := c.Warnings(); w != nil {
+		t.Errorf("Warnings with a data directory = %v, want nil", w)
+	}
+}
