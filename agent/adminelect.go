@@ -2,9 +2,11 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/internal/backoff"
 	"github.com/goconvoke/convoke/quorum"
 )
 
@@ -15,14 +17,33 @@ func (n *Node) elect(ctx context.Context, r admin.Request, out send) error {
 	if err != nil {
 		return err
 	}
+	for failures := 1; ; failures++ {
+		err := n.standOnce(ctx, q, r, out)
+		if !errors.Is(err, quorum.ErrWorking) {
+			return err
+		}
+		if backoff.Sleep(ctx, backoff.Doubling(firstElectWait, longestElectWait, failures)) != nil { // another client of this node stands under the name
+			return nil
+		}
+	}
+}
+
+// Waits of a client while another one of this node stands under the same name.
+const (
+	firstElectWait   = 20 * time.Millisecond
+	longestElectWait = time.Second
+)
+
+// standOnce stands for election until one term is over.
+func (n *Node) standOnce(ctx context.Context, q *quorum.Quorum, r admin.Request, out send) error {
 	once, cancel := context.WithCancel(ctx)
 	defer cancel()
-	err = q.Lead(once, string(r.Key), func(term context.Context, h quorum.Hold) error {
+	err := q.Lead(once, string(r.Key), func(term context.Context, h quorum.Hold) error {
 		defer cancel()
 		return n.sendTerm(ctx, term, h, out)
 	})
-	if ctx.Err() == nil && once.Err() != nil {
-		return nil // the term is over
+	if once.Err() != nil { // the term is over, or the client has gone
+		return nil
 	}
 	return err
 }

@@ -27,6 +27,14 @@ func (n *Node) sendQuorum(ctx context.Context, _ admin.Request, out send) error 
 	return out(n.quorumStatus(ctx))
 }
 
+func transferQuorum(ctx context.Context, q *quorum.Quorum, r admin.Request, _ send) error {
+	err := q.Transfer(ctx, r.Member)
+	if errors.Is(err, quorum.ErrNotFound) {
+		return fmt.Errorf("no voter %q answers: convoke quorum status has them: %w", r.Member, err)
+	}
+	return err
+}
+
 func recoverQuorum(ctx context.Context, q *quorum.Quorum, r admin.Request, _ send) error {
 	err := q.Recover(ctx, r.Force)
 	if errors.Is(err, quorum.ErrMajority) && !r.Force {
