@@ -22,6 +22,10 @@ type Config struct {
 	Node connector.NodeConfig
 	// Topologies are the clusters to form, in the order of the file.
 	Topologies []Topology
+	// Quorum, Groups, in the order of the file, and HTTP are for what honours them: see [WithHonoured]. nil means that there is none.
+	Quorum *Quorum
+	Groups []Group
+	HTTP   *HTTP
 
 	file    string               // its name in error messages
 	path    string               // where Load read it, else ""
@@ -134,6 +138,7 @@ func (c *Config) Warnings() error {
 			all = append(all, t.Config.Warnings())
 		}
 	}
+	all = append(all, c.warnQuorum())
 	return strictyaml.Join(all...)
 }
 

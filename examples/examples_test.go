@@ -31,7 +31,7 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	bin = dir
-	build := exec.Command("go", "build", "-o", dir, "./quickstart", "./embed", "./custom-strategy", "./callbacks", "../connector/hashicorp/cmd/convoke-hashicorp")
+	build := exec.Command("go", "build", "-o", dir, "./quickstart", "./embed", "./custom-strategy", "./callbacks", "./leader", "./shards", "../connector/hashicorp/cmd/convoke-hashicorp")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the examples: %v\n%s", err, out)
 		return 1

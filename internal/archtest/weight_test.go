@@ -119,6 +119,23 @@ func TestKubernetesLinksNoClientset(t *testing.T) {
 	}
 }
 
+// A program without package agent or quorum has no consensus in it, whatever its connector.
+func TestProgramsWithoutAQuorumLinkNone(t *testing.T) {
+	out, err := run("../..", "go", "list", "-deps", "./cluster", "./connector/gossip", "./gossip/...", "./strategy/builtin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dep := range strings.FieldsSeq(string(out)) {
+		if matches([]string{"github.com/goconvoke/convoke/quorum*", "go.etcd.io/raft*"}, dep) {
+			t.Errorf("a program without a quorum links %s", dep)
+		}
+	}
+	out, err = run("../..", "go", "list", "-deps", "./agent")
+	if err != nil || !strings.Contains(string(out), "go.etcd.io/raft/v3") {
+		t.Errorf("agent links no quorum (%v): this test looks for the wrong package", err)
+	}
+}
+
 // The limits leave some room above what the programs have, so that a dependency that costs a megabyte is noticed
 // on the day it comes in.
 func TestSizesOfPrograms(t *testing.T) {
