@@ -88,7 +88,7 @@ func TestAnAPIServerThatIsGoneDropsNoPeer(t *testing.T) {
 	begin := time.Now()
 	wait(t, gone)
 	for _, f := range []*finding{watching, polling} {
-		f.fails(time.Second, begin)
+		f.fails(knownWithin, begin)
 		f.neverFewer(begin, at(a), at(b))
 	}
 	if err := server.Start(); err != nil {
