@@ -18,7 +18,7 @@ type slot struct {
 	risen   time.Duration // when it became up
 	missed  time.Duration // since when it is up though it cannot be reached, see Core.inGrace; 0: it is not so
 	seen    Moment        // when it was last up to any node, as far as is known here; of no meaning while it is up
-	call    *target       // dialling it; nil before the first time
+	call    *target       // dialling it; nil before it was first wanted or linked to
 	flaps   flaps
 	drops   []linkDrop // links to it that members took back of late, while it published them itself
 }
