@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/goconvoke/convoke/cluster"
+	"github.com/goconvoke/convoke/gossip"
 	"github.com/goconvoke/convoke/quorum"
 )
 
@@ -42,17 +43,20 @@ func (n *Node) Prefer(group, key string) (member string, shard int, err error) {
 		return "", 0, fmt.Errorf("group %q has the level %s: use Node.Shards", group, g.Level)
 	}
 	shard = shardOf(g, key)
-	return n.preferred(g, shard), shard, nil
+	return n.preference(g)(shard), shard, nil
 }
 
-// preferred returns the member that should act on a shard.
-func (n *Node) preferred(g cluster.Group, shard int) string {
+// preference returns the function that names the member which should act on a shard, by the view of now: as quorum.Prefer for each shard.
+func (n *Node) preference(g cluster.Group) func(shard int) string {
 	node := n.Gossip()
 	if node == nil {
+		return func(int) string { return "" }
+	}
+	ring := gossip.NewRing(node.View(), gossip.RingConfig{})
+	return func(shard int) string {
+		if m := ring.Owner(fmt.Sprintf("%s/%d", g.Name, shard)); m != nil {
+			return m.Name
+		}
 		return ""
 	}
-	if m := quorum.Prefer(node.View(), fmt.Sprintf("%s/%d", g.Name, shard)); m != nil {
-		return m.Name
-	}
-	return ""
 }

@@ -166,6 +166,50 @@ func TestThreeAgentsDivideTheShardsOfTheirFile(t *testing.T) {
 	divided(t, nodes[:2]...)
 }
 
+func TestAnOperatorDecidesWhereShardsAreHeld(t *testing.T) {
+	t.Parallel()
+	nodes := newSite(t).trio()
+	for _, n := range nodes {
+		work(t, n)
+	}
+	divided(t, nodes...)
+	order := func(r admin.Request) {
+		t.Helper()
+		r.Group, r.Timeout = "orders", deadline
+		askStrategy[struct{}](t, nodes[0], r)
+	}
+	held := func(member string) []int {
+		var all []int
+		for _, s := range askStrategy[admin.Shard](t, nodes[0], admin.Request{Op: "shards status", Group: "orders"}) {
+			if s.Holder == member {
+				all = append(all, s.Shard)
+			}
+		}
+		return all
+	}
+	for shard := range 5 { // more than its share
+		order(admin.Request{Op: "shards pin", Shard: shard, Member: "b"})
+	}
+	eventually(t, func() (bool, any) {
+		has := held("b")
+		return len(has) >= 5 && slices.Equal(has[:5], []int{0, 1, 2, 3, 4}), has
+	})
+	order(admin.Request{Op: "shards move", Shard: 11, Member: "c"})
+	eventually(t, func() (bool, any) { return slices.Contains(held("c"), 11), held("c") })
+	order(admin.Request{Op: "shards drain", Member: "b"})
+	eventually(t, func() (bool, any) { return len(held("b")) == 0, held("b") })
+	divided(t, nodes...)
+	order(admin.Request{Op: "shards drain", Member: "b", Undo: true})
+	eventually(t, func() (bool, any) { return len(held("b")) >= 5, held("b") })
+	for shard := range 5 {
+		order(admin.Request{Op: "shards unpin", Shard: shard})
+	}
+	err := admin.Call(t.Context(), nodes[0].Socket(), admin.Request{Op: "shards pin", Group: "orders", Shard: 12, Member: "b", Timeout: deadline}, nil)
+	if err == nil || !strings.Contains(err.Error(), `group "orders", shard 12`) {
+		t.Errorf("pin of a shard that the group does not have = %v", err)
+	}
+}
+
 func TestAGroupOfLevelPreferFollowsTheView(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -104,10 +104,12 @@ func (n *Node) preferGroup(g cluster.Group) admin.Group {
 	return doc
 }
 
+// preferredShards returns the member that should act on each shard, by one view.
 func (n *Node) preferredShards(g cluster.Group) []admin.Shard {
 	all := make([]admin.Shard, g.Shards)
+	prefer := n.preference(g)
 	for i := range all {
-		all[i] = admin.Shard{Shard: i, Holder: n.preferred(g, i)}
+		all[i] = admin.Shard{Shard: i, Holder: prefer(i)}
 	}
 	return all
 }

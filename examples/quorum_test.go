@@ -105,7 +105,7 @@ func TestALeaderThatIsKilledIsFollowedByAnotherWithAGreaterToken(t *testing.T) {
 	}
 }
 
-// The file and the compose file speak of the same variables, each with the name that ring-election has for it.
+// The file and the compose file use the same variables, each with the name that ring-election has for it.
 func TestTheComposeFileOfShardsGivesEverySetting(t *testing.T) {
 	topology, err := os.ReadFile("shards/topology.yaml")
 	if err != nil {

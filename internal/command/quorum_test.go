@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -218,6 +219,18 @@ func TestElectKillsItsCommandWhenTheAgentDies(t *testing.T) {
 	if code := p.exited(); code != exitFailed || !strings.Contains(p.stderr.String(), "the agent closed the connection") {
 		t.Errorf("elect ends with %d: %s", code, p.stderr)
 	}
+	gone(t, pid)
+}
+
+func TestTheCommandOfAnElectThatIsKilledEndsToo(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the death of a parent is a signal on Linux alone")
+	}
+	t.Parallel()
+	_, files := newSite(t).trio()
+	p, _ := elect(t, files["a"], "billing", stubborn...)
+	pid := pidOf(t, p)
+	p.signal(syscall.SIGKILL)
 	gone(t, pid)
 }
 
