@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goconvoke/convoke/bench/election"
 	"github.com/goconvoke/convoke/bench/engine"
 	"github.com/goconvoke/convoke/bench/report"
 	"github.com/goconvoke/convoke/bench/scenario"
@@ -64,6 +65,13 @@ func run(args []string, stdout, stderr io.Writer) error {
 		written := o.write(stdout, results, func(w io.Writer) error { return report.Sockets(w, head, o.measure, results) })
 		return errors.Join(err, written)
 	}
+	if o.mode == "quorum" {
+		asTest(o.parallel, func(t *testing.T) error {
+			rows, err := playElections(t, election.Plays(o.runs), stderr)
+			return errors.Join(err, o.write(stdout, rows, func(w io.Writer) error { return report.Election(w, head, rows) }))
+		})
+		return nil
+	}
 	asTest(o.parallel, func(t *testing.T) error {
 		results := playAll(t, o.jobs(), stderr)
 		if err := o.writeTrace(results); err != nil {
@@ -80,7 +88,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	var sizes, engines, scenarios string
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.StringVar(&o.mode, "mode", "virtual", "virtual: scenarios on a virtual clock; sockets: a join storm and what idle members cost on real sockets")
+	f.StringVar(&o.mode, "mode", "virtual", "virtual: scenarios on a virtual clock; sockets: a join storm and what idle members cost on real sockets; quorum: leaders, shards and commits")
 	f.StringVar(&sizes, "n", "16,64,256", "numbers of members")
 	f.StringVar(&engines, "engines", strings.Join(engine.Names(), ","), "engines to compare")
 	f.StringVar(&scenarios, "scenarios", "", "scenarios to play, \"loss\" for all with loss; empty: all")
@@ -130,8 +138,8 @@ func (o *options) set(sizes, engines, scenarios string) (err error) {
 		return fmt.Errorf("-state: %d MB, want 1 to 48", o.state)
 	case o.limit < time.Minute || o.measure < time.Second:
 		return errors.New("-limit needs to be 1m at least, -measure 1s")
-	case !slices.Contains([]string{"virtual", "sockets"}, o.mode):
-		return fmt.Errorf("-mode: %q, want virtual or sockets", o.mode)
+	case !slices.Contains([]string{"virtual", "sockets", "quorum"}, o.mode):
+		return fmt.Errorf("-mode: %q, want virtual, sockets or quorum", o.mode)
 	}
 	return nil
 }

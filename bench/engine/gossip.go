@@ -140,6 +140,11 @@ func (c *gossipCluster) Close() {
 	c.tasks.Wait()
 }
 
+// Transport returns a transport that carries the streams of one member over the fabric.
+func Transport(net *fabric.Fabric, member int) transport.Transport {
+	return gossipTransport{net, member}
+}
+
 // gossipTransport carries a node's streams over the fabric.
 type gossipTransport struct {
 	net  *fabric.Fabric

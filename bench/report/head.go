@@ -33,7 +33,7 @@ func Here() Environment {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range info.Deps {
 			switch d.Path {
-			case "github.com/hashicorp/memberlist", "github.com/hashicorp/serf":
+			case "github.com/hashicorp/memberlist", "github.com/hashicorp/serf", "github.com/hashicorp/raft":
 				e.Versions = append(e.Versions, d.Path+" "+d.Version)
 			}
 		}

@@ -1,0 +1,67 @@
+package election
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/goconvoke/convoke/bench/scenario"
+	"github.com/goconvoke/convoke/quorum"
+)
+
+// onDisk runs three voters on sockets and one disk.
+func onDisk(measure func(c *convokeCluster) error) (err error) {
+	dir, err := os.MkdirTemp("", "convoke")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	c := newConvoke(nil, 3, 3)
+	c.dir = dir
+	defer c.close()
+	if err := errors.Join(c.start(3), c.startQuorums(), c.formed()); err != nil {
+		return err
+	}
+	return measure(c)
+}
+
+// convokeRates measures commits at the leader: updates of a key that name the index that they replace, as a retry of any write does.
+func convokeRates() (rows []Row, err error) {
+	err = onDisk(func(c *convokeCluster) error {
+		m := c.quorums[c.leader()].Map()
+		var key atomic.Int64
+		rows, err = rates(convoke, "500 /s", func() error {
+			ctx, cancel := bounded()
+			defer cancel()
+			_, err := m.Set(ctx, fmt.Sprint("key", key.Add(1)), "value")
+			return err
+		})
+		return err
+	})
+	return rows, err
+}
+
+// grantShards is the largest group.
+const grantShards = 65_536
+
+// convokeGrants measures how fast all shards of the largest group are granted, from the first call to the last.
+func convokeGrants() (rows []Row, err error) {
+	err = onDisk(func(c *convokeCluster) error {
+		if err := c.work("grants", quorum.Settings{Count: grantShards}); err != nil {
+			return err
+		}
+		if err := until("the first grant", func() bool { return c.holds.begunCalls() > 0 }); err != nil {
+			return err
+		}
+		begin, first := time.Now(), c.holds.begunCalls()
+		if err := c.holds.awaitBegun(grantShards); err != nil {
+			return err
+		}
+		rows = []Row{{Measure: "grants in batches, 3 voters on one disk, until the calls began", Contender: convoke, Goal: "50,000 /s", Unit: scenario.PerSecond, Real: true,
+			Samples: []float64{float64(grantShards-first) / time.Since(begin).Seconds()}}}
+		return nil
+	})
+	return rows, err
+}
