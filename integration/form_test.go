@@ -40,13 +40,15 @@ func TestTimeToForm(t *testing.T) {
 		t.Run(connector, func(t *testing.T) {
 			l := lab.New(t, 5)
 			var took []time.Duration
-			for range runs {
+			for run := range 1 + runs {
 				f := newFleet(t, l, connector, ipv4)
 				f.spec.Expect = 5
 				begin := time.Now()
 				f.start(to(5)...)
 				f.whole(formWithin)
-				took = append(took, time.Since(begin))
+				if run > 0 { // the first one may have built the program
+					took = append(took, time.Since(begin))
+				}
 				for _, i := range f.running() {
 					f.agents[i].Kill()
 				}
