@@ -116,6 +116,10 @@ func TestAWriteWithoutAnAnswerTakesEffectOnceOrIsUnknown(t *testing.T) {
 		if _, err := m.Set(t.Context(), "l", "v"); err != nil {
 			t.Errorf("Set that did not reach the log = %v, want nil: it is sent again", err)
 		}
+		a.lostRequest = true
+		if _, err := m.Set(t.Context(), "k", "w"); err != nil {
+			t.Errorf("Set of a key that is there, which did not reach the log = %v, want nil: it is sent again", err)
+		}
 		c.setCut(a, true)
 		if _, err := m.Set(t.Context(), "m", "v"); !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrNoLeader) {
 			t.Errorf("Set at a member that is cut off = %v", err)
