@@ -18,7 +18,8 @@ type send func(v any) error
 // operation answers one request of a client.
 type operation func(n *Node, ctx context.Context, r admin.Request, out send) error
 
-// operations are what a client can ask for. Those of keys and of the shared map need the gossip core.
+// operations are what a client can ask for. Those of keys and of the shared map need the gossip core, those of
+// leaders, holders and the linearizable map the section quorum.
 var operations = map[string]operation{
 	"members":       (*Node).sendMembers,
 	"status":        (*Node).sendStatus,
@@ -37,6 +38,22 @@ var operations = map[string]operation{
 	"shared list":   onGossip(sharedList),
 	"shared watch":  onGossip(sharedWatch),
 	"shared sync":   onGossip(sharedSync),
+
+	"quorum status":   (*Node).sendQuorum,
+	"quorum transfer": onQuorum(transferQuorum),
+	"quorum recover":  onQuorum(recoverQuorum),
+	"shards list":     (*Node).sendGroups,
+	"shards status":   (*Node).sendShards,
+	"shards drain":    ofSelf(onQuorum(drainShards)),
+	"shards move":     onQuorum(moveShard),
+	"shards pin":      onQuorum(pinShard),
+	"shards unpin":    onQuorum(unpinShard),
+	"elect":           (*Node).elect,
+	"map get":         onQuorum(mapGet),
+	"map set":         onQuorum(mapSet),
+	"map update":      onQuorum(mapUpdate),
+	"map delete":      onQuorum(mapDelete),
+	"map watch":       onQuorum(mapWatch),
 }
 
 // handleAdmin is the handler of the admin socket.

@@ -32,13 +32,8 @@ func sharedDelete(ctx context.Context, g *gossip.Node, r admin.Request, _ send) 
 
 func sharedUpdate(ctx context.Context, g *gossip.Node, r admin.Request, _ send) error {
 	return g.Shared().Update(ctx, string(r.Key), func(old string, ok bool) (string, bool, error) {
-		switch {
-		case ok && r.Expect == nil:
-			return "", false, fmt.Errorf("%q has a value already: %.80q", r.Key, old)
-		case !ok && r.Expect != nil:
-			return "", false, fmt.Errorf("the shared map has no key %q", r.Key)
-		case ok && old != string(*r.Expect):
-			return "", false, fmt.Errorf("%q has another value: %.80q", r.Key, old)
+		if err := checkExpected("shared map", r, old, ok); err != nil {
+			return "", false, err
 		}
 		return string(r.Value), true, nil
 	})

@@ -31,6 +31,11 @@ func (n *Node) sendStatus(ctx context.Context, r admin.Request, out send) error 
 			Name: t.Name, Strategy: t.Strategy, State: string(t.State), Formed: t.Formed, Whole: t.Whole, Why: t.Why,
 		})
 	}
+	if n.quorum != nil {
+		q := n.quorumStatus(ctx)
+		s.Quorum = &q
+	}
+	s.HTTP = n.HTTP()
 	return out(s)
 }
 

@@ -28,8 +28,8 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// defaultStopTimeout leaves room for what the supervisor grants each part: strategies, leave, connectors.
-const defaultStopTimeout = 20 * time.Second
+// defaultStopTimeout leaves room for the quorum, a third, and for what the supervisor grants each part: strategies, leave, connectors.
+const defaultStopTimeout = 30 * time.Second
 
 // Options are what a file cannot give. Only Strategies is required.
 type Options struct {
@@ -50,7 +50,7 @@ type Options struct {
 	Keys map[string]string
 	// Rejoin brings back a node that was removed from its cluster.
 	Rejoin bool
-	// StopTimeout is how long [Node.Stop] waits at most; 0 means 20 s.
+	// StopTimeout is how long [Node.Stop] waits at most, of which a third is for the quorum; 0 means 30 s.
 	StopTimeout time.Duration
 }
 
@@ -114,7 +114,9 @@ func newNode(file string, config *cluster.Config, o Options) (*Node, error) {
 		file: file, config: config, log: o.Log, socket: o.Socket, stopTimeout: o.StopTimeout,
 		leave: make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}),
 	}
-	options := []cluster.Option{cluster.WithLogger(o.Log), cluster.WithReload()}
+	options := []cluster.Option{
+		cluster.WithLogger(o.Log), cluster.WithReload(), cluster.WithHonoured(cluster.SectionQuorum, cluster.SectionGroups, cluster.SectionHTTP),
+	}
 	made := make(map[string]bool)
 	for _, t := range config.Topologies {
 		kind, ok := o.Connectors.Kind(t.Connector)
@@ -135,6 +137,12 @@ func newNode(file string, config *cluster.Config, o Options) (*Node, error) {
 			n.connector, n.kind = c, kind.Name
 		}
 		options = append(options, cluster.WithConnector(kind.Name, c))
+	}
+	if config.Quorum != nil {
+		n.quorum = newQuorumPart(config, o.Log, o.StopTimeout/3)
+	}
+	if config.HTTP != nil {
+		n.web = newWebServer(*config.HTTP, o.Log.Named("http"))
 	}
 	var err error
 	n.supervisor, err = cluster.New(config, options...)

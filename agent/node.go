@@ -24,6 +24,8 @@ type Node struct {
 	stopTimeout time.Duration
 
 	supervisor *cluster.Supervisor
+	quorum     *quorumPart         // nil without a section quorum
+	web        *webServer          // nil without a section http
 	connector  connector.Connector // that of node.listen, or of the first topology
 	kind       string              // of connector
 	server     *admin.Server       // nil if there is none
@@ -48,7 +50,20 @@ func (n *Node) runSupervisor(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	})
-	err := n.supervisor.Run(ctx)
+	member, leave := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer leave(nil)
+	wg.Go(func() { // the quorum is left before the cluster
+		if n.quorum != nil {
+			n.quorum.run(ctx, n.nextGossip)
+		}
+		<-ctx.Done()
+		leave(context.Cause(ctx))
+	})
+	if n.web != nil {
+		n.web.start(n.Handler())
+		defer n.web.stop()
+	}
+	err := n.supervisor.Run(member)
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, gossip.ErrRemoved):
 		n.err = fmt.Errorf("%s: %q was removed from the cluster %q and has stopped; it comes back when it is started to rejoin: %w",
@@ -62,6 +77,16 @@ func (n *Node) runSupervisor(ctx context.Context) {
 	if n.server != nil {
 		n.server.Close()
 	}
+}
+
+// nextGossip waits for a node of the gossip core that runs and is another one than last. It returns nil when ctx or the supervisor ends.
+func (n *Node) nextGossip(ctx context.Context, last *gossip.Node) *gossip.Node {
+	for range n.supervisor.Watch(ctx) {
+		if g := n.Gossip(); ctx.Err() == nil && g != nil && g != last && g.Err() == nil {
+			return g
+		}
+	}
+	return nil
 }
 
 // awaitRemoval ends the node when its connector reports that it was removed from its cluster.
@@ -104,8 +129,13 @@ func (n *Node) Err() error {
 }
 
 // Formed waits until all topologies were whole once: the connector lists its peers, and the expected nodes were together. It stays so
-// when another node restarts, until this one ends. The error names what is missing.
-func (n *Node) Formed(ctx context.Context) error { return n.supervisor.Formed(ctx) }
+// when another node restarts, until this one ends. Whether a quorum has a leader plays no part. The error names what is missing.
+func (n *Node) Formed(ctx context.Context) error {
+	if err := n.supervisor.Formed(ctx); err != nil {
+		return err
+	}
+	return n.quorum.awaitOpen(ctx)
+}
 
 // Live returns nil while the loops of the node turn, whoever is connected.
 func (n *Node) Live() error { return n.supervisor.Live() }

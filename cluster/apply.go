@@ -20,8 +20,8 @@ func (s *Supervisor) Apply(c *Config) error {
 	if old := before.Node.Cluster; c.Node.Cluster != old {
 		return strictyaml.Errorf(c.file, c.root, "cluster: a running node cannot change from cluster %q to %q; restart it", old, c.Node.Cluster)
 	}
-	if !c.node.Equal(before.node) {
-		s.log.Warn("settings of the node take effect at its next start")
+	if !c.node.Equal(before.node) || !sameSections(c, before) {
+		s.log.Warn("settings of node, quorum, groups and http take effect at the next start")
 	}
 	s.logWarnings(c)
 	return s.apply(c)

@@ -33,6 +33,7 @@ type board struct {
 	writers sync.Mutex // held while the next snapshot is made of the current one
 }
 
+// init publishes the first snapshot: all topologies of the configuration, none of them running.
 func (b *board) init(c *Config, r *registry) {
 	s := &snapshot{node: c.Node.Name, connectors: map[string]*connectorView{}, replaced: make(chan struct{})}
 	s.configure(c, r)

@@ -22,6 +22,10 @@ type Config struct {
 	Node connector.NodeConfig
 	// Topologies are the clusters to form, in the order of the file.
 	Topologies []Topology
+	// Quorum, Groups, in the order of the file, and HTTP are for what honours them: see [WithHonoured]. nil means that there is none.
+	Quorum *Quorum
+	Groups []Group
+	HTTP   *HTTP
 
 	file    string               // its name in error messages
 	path    string               // where Load read it, else ""
@@ -43,7 +47,7 @@ type Topology struct {
 	Connect    string `yaml:"connect"`
 	Disconnect string `yaml:"disconnect"`
 	List       string `yaml:"list"`
-	// Prune says when peers are disconnected; its zero value means DefaultPrune.
+	// Prune decides when peers are disconnected; its zero value means DefaultPrune.
 	Prune Prune `yaml:"prune"`
 	// Expect is the number of nodes the cluster should have, this one included; 0 = unknown.
 	Expect int `yaml:"expect"`
@@ -54,7 +58,7 @@ type Topology struct {
 	node *yaml.Node // where it was read, nil if it was not
 }
 
-// Prune says when peers that are no longer found are disconnected.
+// Prune decides when peers that are no longer found are disconnected.
 type Prune struct {
 	// Mode is "after" or "never"; "" means never for a connector that gossips, because
 	// liveness is its own affair, and after for all others.
@@ -134,6 +138,7 @@ func (c *Config) Warnings() error {
 			all = append(all, t.Config.Warnings())
 		}
 	}
+	all = append(all, c.warnQuorum())
 	return strictyaml.Join(all...)
 }
 

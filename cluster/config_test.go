@@ -119,7 +119,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 	}
 }
 
-func TestExplainTellsWhereEachValueCameFrom(t *testing.T) {
+func TestExplainReturnsWhereEachValueCameFrom(t *testing.T) {
 	text := "cluster: ${STAGE}\nnode: {name: n1}\ntopologies:\n  a:\n    strategy: static\n    config: {hosts: [\"${HOST}:1\"]}\n"
 	c, err := cluster.Parse("f", []byte(text), loadOptions(t))
 	if err != nil {

@@ -36,8 +36,18 @@ func (d *departed) has(p peer.Peer) bool {
 	return ok
 }
 
-// hasLeft reports whether a peer is no longer listed because it left.
-func (d *departed) hasLeft(p peer.Peer) bool { return d.gone[identity(p)].Left }
+// hasLeft reports whether a peer is no longer listed because it left. A peer of an answer may have no ID: then its address counts.
+func (d *departed) hasLeft(p peer.Peer) bool {
+	if gone, ok := d.gone[identity(p)]; ok || p.ID != "" {
+		return gone.Left
+	}
+	for _, gone := range d.gone {
+		if gone.Left && gone.Addr == p.Addr {
+			return true
+		}
+	}
+	return false
+}
 
 // update takes a new list and the peers that have left, and returns those of the last list that are not in this one. A list with the
 // same peers costs no memory.

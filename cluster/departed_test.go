@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -43,6 +44,30 @@ func addrsOf(events []cluster.Event) string {
 		all = append(all, strings.TrimSuffix(e.Topology+"/"+e.Peer.Addr, ":7946"))
 	}
 	return strings.Join(all, " ")
+}
+
+func TestThatAPeerThatLeftCannotBeReachedIsNoWarning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mesh, source := &leaving{Mesh: connectortest.NewMesh()}, &script{}
+		var log bytes.Buffer
+		s := start(t, configOf(cluster.Topology{Name: "t", Config: source.configured(1), Expect: 3}), cluster.WithConnector("mesh", mesh),
+			cluster.WithLogger(hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Warn})))
+		events := watch(t, s)
+		source.run(t, 1).set("a", "b")
+		settle(time.Minute)
+		mesh.Refuse("a:7946", errors.New("connection refused"))
+		mesh.Refuse("b:7946", errors.New("connection refused"))
+		mesh.leave("a")
+		mesh.Lose("b:7946")
+		settle(20 * time.Second)
+		if failed := addrsOf(events.of(cluster.EventDialFailed)); !strings.Contains(failed, "t/a") || !strings.Contains(failed, "t/b") {
+			t.Errorf("dials failed to %q, want both", failed)
+		}
+		if text := log.String(); !strings.Contains(text, "cannot be reached; they are dialled again: topology=t count=1 peers=b:7946") ||
+			strings.Contains(text, "a:7946") {
+			t.Errorf("the log has\n%s\nwant a warning about b, which did not leave, and none about a", text)
+		}
+	})
 }
 
 func TestAPeerThatLeftIsNotReportedAsOneThatIsDown(t *testing.T) {

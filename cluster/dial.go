@@ -69,7 +69,8 @@ func (r *reconciler) touch(topology string) {
 	}
 }
 
-// reportDial publishes and logs a dial that failed, once in a while.
+// reportDial publishes and logs a dial that failed, once in a while. A peer that left is dialled until the answers no longer name it; that it
+// cannot be reached is no news, and no warning.
 func (r *reconciler) reportDial(c reconcile.Call, err error, o reconcile.Outcome) {
 	switch {
 	case o.Self:
@@ -78,6 +79,9 @@ func (r *reconciler) reportDial(c reconcile.Call, err error, o reconcile.Outcome
 		r.reportPeer(noticeUntrusted, EventPeerUntrusted, c, err)
 	case o.Foreign:
 		r.reportPeer(noticeForeign, EventPeerForeign, c, err)
+	case o.Report && r.departed.hasLeft(c.Peer):
+		r.reporter.debug(noticeUnreachable.one, append([]any{"topology", c.Topology, "peer", c.Peer}, errorArgs(err)...)...)
+		r.feed.emit(Event{Kind: EventDialFailed, Topology: c.Topology, Connector: r.name, Peer: c.Peer, Err: err})
 	case o.Report && !errors.Is(err, connector.ErrForeign) && !errors.Is(err, connector.ErrUntrusted):
 		r.reportPeer(noticeUnreachable, EventDialFailed, c, err)
 	}

@@ -3,6 +3,8 @@ package cluster
 import (
 	"fmt"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/goconvoke/convoke/internal/strictyaml"
 )
 
@@ -23,9 +25,25 @@ func (c *Config) Explain() []Setting {
 			all = append(all, strictyaml.Explain(key+".config", t.Config.Config, t.Config.Node(), c.file)...)
 		}
 	}
+	all = append(all, c.explainSections()...)
 	settings := make([]Setting, len(all))
 	for i, s := range all {
 		settings[i] = Setting(s)
 	}
 	return settings
+}
+
+// explainSections lists the settings of the sections that a program honours.
+func (c *Config) explainSections() (all []strictyaml.Setting) {
+	add := func(key string, v any, n *yaml.Node) { all = append(all, strictyaml.Explain(key, v, n, c.file)...) }
+	if c.Quorum != nil {
+		add(SectionQuorum, *c.Quorum, strictyaml.Child(c.root, SectionQuorum))
+	}
+	for _, g := range c.Groups {
+		add(SectionGroups+"."+g.Name, g, strictyaml.Child(strictyaml.Child(c.root, SectionGroups), g.Name))
+	}
+	if c.HTTP != nil {
+		add(SectionHTTP, *c.HTTP, strictyaml.Child(c.root, SectionHTTP))
+	}
+	return all
 }

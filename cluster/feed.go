@@ -25,6 +25,7 @@ type reader struct {
 
 func (f *feed) init() { f.readers = make(map[*reader]bool) }
 
+// subscribe adds a reader, which gets what is emitted from now on.
 func (f *feed) subscribe() *reader {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -33,6 +34,7 @@ func (f *feed) subscribe() *reader {
 	return r
 }
 
+// unsubscribe removes a reader, which may be gone already, and wakes it.
 func (f *feed) unsubscribe(r *reader) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

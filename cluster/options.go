@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -56,6 +57,19 @@ func WithList(name string, f connector.ListFunc) Option {
 // WithResolver sets the resolver that strategies get in their Env; without it, or with nil, that is net.DefaultResolver.
 func WithResolver(r strategy.Resolver) Option {
 	return func(s *Supervisor) { s.resolver = r }
+}
+
+// WithHonoured names the sections of the file that the program honours by itself: SectionQuorum, SectionGroups, SectionHTTP. A
+// configuration with a section that is honoured by no part of the program is an error.
+func WithHonoured(sections ...string) Option {
+	return func(s *Supervisor) {
+		for _, name := range sections {
+			if !slices.Contains([]string{SectionQuorum, SectionGroups, SectionHTTP}, name) {
+				s.optionError("section %q: want %s, %s or %s", name, SectionQuorum, SectionGroups, SectionHTTP)
+			}
+		}
+		s.honoured = append(s.honoured, sections...)
+	}
 }
 
 // WithReload makes Run read the configuration file again when it changes (looked at every 2 s)

@@ -26,6 +26,9 @@ type document struct {
 	Cluster    string               `yaml:"cluster"`
 	Node       connector.NodeConfig `yaml:"node"`
 	Topologies *yaml.Node           `yaml:"topologies"`
+	Quorum     *yaml.Node           `yaml:"quorum"`
+	Groups     *yaml.Node           `yaml:"groups"`
+	HTTP       *yaml.Node           `yaml:"http"`
 }
 
 // Validate reports what is wrong with the node, whatever its connector.
@@ -34,7 +37,7 @@ func (d *document) Validate() error {
 	return d.Node.Validate()
 }
 
-// document decodes the top of the file, then each topology, and checks the node against the connectors in use.
+// document decodes the top of the file, then each topology and the other sections, and checks the node against the connectors in use.
 func (p *parser) document(root *yaml.Node) *Config {
 	d := document{Node: connector.DefaultNode()}
 	decoded := strictyaml.Decode(root, &d, p.file, p.options.LookupEnv, nil)
@@ -52,6 +55,7 @@ func (p *parser) document(root *yaml.Node) *Config {
 		})
 		p.errs = append(p.errs, err)
 	}
+	p.sections(c, &d)
 	if decoded == nil { // else Node is not what the file has
 		p.errs = append(p.errs, c.checkNode())
 	}

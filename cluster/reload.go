@@ -42,6 +42,7 @@ type fileStamp struct {
 	link     string
 }
 
+// stampOf returns what distinguishes two states of a file without reading it; the zero stamp if it cannot be looked at.
 func stampOf(path string) fileStamp {
 	info, err := os.Stat(path)
 	if err != nil {

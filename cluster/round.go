@@ -105,6 +105,7 @@ func (r *reconciler) reportGone(gone []MissingPeer, plan reconcile.Plan) {
 	}
 }
 
+// reportLost reports a peer that is no longer connected; left: because it announced that it leaves.
 func (r *reconciler) reportLost(c reconcile.Call, left bool) {
 	if left {
 		r.reportPeer(noticeLeft, EventPeerLeft, c, nil)

@@ -28,6 +28,7 @@ func (s *schedule) next() (at time.Time, ok bool) {
 	return s.due, !s.running
 }
 
+// begin begins a round. What is asked for from now on causes another one, since the list of this one may be older.
 func (s *schedule) begin(now time.Time) {
 	s.running, s.asked, s.begun = true, false, now
 }

@@ -42,6 +42,7 @@ func (k *sink) Fail(err error) {
 	k.post(report{kind: reportFail, err: err})
 }
 
+// post waits until the loop has taken the report before; see mailbox.
 func (k *sink) post(r report) {
 	r.run, r.attempt = k.run, k.attempt
 	k.run.mailbox.post(k.done, r)

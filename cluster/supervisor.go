@@ -18,7 +18,8 @@ import (
 type Supervisor struct {
 	shared
 	reload    bool
-	optionErr error // of the options; New returns it
+	honoured  []string // sections of the file; see WithHonoured
+	optionErr error    // of the options; New returns it
 
 	applications chan application // read by the loop of Run; unbuffered
 	stopped      chan struct{}    // closed when that loop has ended
@@ -70,6 +71,7 @@ func (s *Supervisor) check(c *Config) error {
 	if errs[0] == nil {
 		errs = append(errs, cmp.Or(c.checkNode(), s.checkHonoured(c)))
 	}
+	errs = append(errs, s.checkSections(c))
 	names := registeredNames{
 		connectors: append([]string{}, slices.Sorted(maps.Keys(s.connectors))...),
 		connect:    slices.Sorted(maps.Keys(s.connects)),

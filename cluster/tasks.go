@@ -31,6 +31,7 @@ func (t *tasks) start(name string, f func()) {
 	}()
 }
 
+// done notes the end of one of the tasks of a name; several may have one, such as two dials of a peer of two topologies.
 func (t *tasks) done(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

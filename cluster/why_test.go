@@ -8,7 +8,7 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-func TestWhySaysWhatWasAskedWhoFailsAndWhatIsAwaited(t *testing.T) {
+func TestWhyHasWhatWasAskedWhichPeerFailsAndWhatIsAwaited(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	before := func(d time.Duration) time.Time { return now.Add(-d) }
 	failing := func(addr string) PeerStatus {

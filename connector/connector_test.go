@@ -45,7 +45,7 @@ func TestFuncsWithoutCallbacks(t *testing.T) {
 		t.Error("Connect without a callback = nil, want an error")
 	}
 	if err := f.Disconnect(t.Context(), p); err != nil {
-		t.Errorf("Disconnect without a callback = %v, want nil: nobody is ever dropped", err)
+		t.Errorf("Disconnect without a callback = %v, want nil: no peer is ever dropped", err)
 	}
 	if all, err := f.List(t.Context()); err == nil {
 		t.Errorf("List without a callback = %v, nil, want an error: unknown is not empty", all)

@@ -45,6 +45,8 @@ type NodeConfig struct {
 	TLS TLS `yaml:"tls"`
 	// Keys are pre-shared keys, at most 8: the first encrypts, all decrypt. TLS and Keys exclude each other.
 	Keys []Key `yaml:"keys"`
+	// Quorum and Groups report that the file has these sections, which need the views and the streams between members of package gossip.
+	Quorum, Groups bool `yaml:"-"`
 }
 
 // TLS names files in PEM form. All three or none are given.
@@ -153,6 +155,8 @@ func (n NodeConfig) Differences(o NodeConfig) []Setting {
 		{SettingForgetAfter, n.ForgetAfter == o.ForgetAfter},
 		{SettingTLS, n.TLS == o.TLS},
 		{SettingKeys, slices.Equal(n.Keys, o.Keys)},
+		{SettingQuorum, n.Quorum == o.Quorum},
+		{SettingGroups, n.Groups == o.Groups},
 	} {
 		if !s.same {
 			all = append(all, s.name)

@@ -67,7 +67,7 @@ func TestOneConnectorRefusesWhatIsGivenAndNothingElse(t *testing.T) {
 		t.Errorf("a node without optional settings: %v, %v", err, n.Given())
 	}
 	n.Zone, n.Version, n.DataDir, n.ForgetAfter = "z", "v", "d", connector.Never
-	n.TLS, n.Keys = connector.TLS{Cert: "a"}, []connector.Key{key(t, 1)}
+	n.TLS, n.Keys, n.Quorum, n.Groups = connector.TLS{Cert: "a"}, []connector.Key{key(t, 1)}, true, true
 	if diff := cmp.Diff(connector.OptionalSettings(), n.Given()); diff != "" {
 		t.Errorf("given (-want +got)\n%s", diff)
 	}
@@ -83,6 +83,7 @@ func TestEverySettingCountsWhenNodesAreCompared(t *testing.T) {
 		func(n *connector.NodeConfig) { n.Listen = "x" }, func(n *connector.NodeConfig) { n.Advertise = "x" },
 		func(n *connector.NodeConfig) { n.Zone = "x" }, func(n *connector.NodeConfig) { n.Version = "x" },
 		func(n *connector.NodeConfig) { n.DataDir = "x" }, func(n *connector.NodeConfig) { n.ForgetAfter = 1 },
+		func(n *connector.NodeConfig) { n.Quorum = true }, func(n *connector.NodeConfig) { n.Groups = true },
 		func(n *connector.NodeConfig) { n.TLS.CA = "x" }, func(n *connector.NodeConfig) { n.Keys = []connector.Key{key(t, 1)} },
 	} {
 		n := node()

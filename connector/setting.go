@@ -20,11 +20,13 @@ const (
 	SettingForgetAfter Setting = "node.forget_after"
 	SettingTLS         Setting = "node.tls"
 	SettingKeys        Setting = "node.keys"
+	SettingQuorum      Setting = "quorum"
+	SettingGroups      Setting = "groups"
 )
 
 // OptionalSettings returns the settings that not every connector can honour.
 func OptionalSettings() []Setting {
-	return []Setting{SettingZone, SettingVersion, SettingDataDir, SettingForgetAfter, SettingTLS, SettingKeys}
+	return []Setting{SettingZone, SettingVersion, SettingDataDir, SettingForgetAfter, SettingTLS, SettingKeys, SettingQuorum, SettingGroups}
 }
 
 // Given returns which of the optional settings n has.
@@ -41,6 +43,10 @@ func (n NodeConfig) Given() []Setting {
 			return n.ForgetAfter == 0
 		case SettingTLS:
 			return n.TLS == TLS{}
+		case SettingQuorum:
+			return !n.Quorum
+		case SettingGroups:
+			return !n.Groups
 		}
 		return len(n.Keys) == 0
 	})

@@ -31,7 +31,7 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	bin = dir
-	build := exec.Command("go", "build", "-o", dir, "./quickstart", "./embed", "./custom-strategy", "./callbacks")
+	build := exec.Command("go", "build", "-o", dir, "./quickstart", "./embed", "./custom-strategy", "./callbacks", "./leader", "./shards", "../connector/hashicorp/cmd/convoke-hashicorp")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the examples: %v\n%s", err, out)
 		return 1
@@ -39,8 +39,8 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
-// output runs an example to its end and returns what it wrote to standard output.
-func output(t *testing.T, limit time.Duration, name string, args ...string) string {
+// runExample runs an example to its end and returns what it wrote to standard output.
+func runExample(t *testing.T, limit time.Duration, name string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -60,7 +60,7 @@ func TestQuickstartFormsLosesANodeAndIsWholeAgain(t *testing.T) {
 	}
 	t.Parallel()
 	want := regexp.MustCompile(`^formed 3 nodes in \d+\.\d\ds; noticed the loss in \d+\.\d\ds; whole again in \d+\.\d\ds$`)
-	out := strings.TrimSpace(output(t, 35*time.Second, "quickstart"))
+	out := strings.TrimSpace(runExample(t, 35*time.Second, "quickstart"))
 	last := out[strings.LastIndex(out, "\n")+1:]
 	if !want.MatchString(last) {
 		t.Errorf("last line = %q, want it to match %s\nall of it:\n%s", last, want, out)
@@ -69,7 +69,7 @@ func TestQuickstartFormsLosesANodeAndIsWholeAgain(t *testing.T) {
 
 func TestCustomStrategyConnectsEveryPeerOfItsFile(t *testing.T) {
 	t.Parallel()
-	out := output(t, 30*time.Second, "custom-strategy")
+	out := runExample(t, 30*time.Second, "custom-strategy")
 	inOrder(t, out, "first@10.0.0.1:7946", "second@10.0.0.2:7946")
 	if n := strings.Count(out, "connected to"); n != 2 {
 		t.Errorf("connected %d times, want 2:\n%s", n, out)
@@ -78,7 +78,7 @@ func TestCustomStrategyConnectsEveryPeerOfItsFile(t *testing.T) {
 
 func TestCallbacksConnectsThroughTheFunctionsNamedInYAML(t *testing.T) {
 	t.Parallel()
-	out := output(t, 30*time.Second, "callbacks")
+	out := runExample(t, 30*time.Second, "callbacks")
 	inOrder(t, out, "this call is recorded\n", "connected to 2 phones\n")
 }
 
@@ -153,7 +153,7 @@ func checkServes(ctx context.Context, t *testing.T, line string) {
 	t.Helper()
 	name, url, found := strings.Cut(line, " is ready: ")
 	if !found {
-		t.Fatalf("a copy said %q, want NAME is ready: URL", line)
+		t.Fatalf("a copy printed %q, want NAME is ready: URL", line)
 	}
 	other := map[string]string{"left": "right", "right": "left"}[name]
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

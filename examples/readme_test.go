@@ -11,7 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,43 +23,37 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-// readmeProgram builds the first program of the README as it stands there.
+// key is a pre-shared key.
+var key = base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
+
+// readmeProgram builds the Go blocks of the README in their order: the first is a program, the others go on where it has formed.
 func readmeProgram(t *testing.T) (program string) {
 	t.Helper()
-	text, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
+	blocks := slices.DeleteFunc(pageBlocks(t, "README.md"), func(b block) bool { return b.language != "go" })
+	const end = "\t<-ctx.Done()\n"
+	if len(blocks) < 2 || !strings.HasPrefix(blocks[0].text, "package main\n") || strings.Count(blocks[0].text, end) != 1 {
+		t.Fatalf("the README has the Go blocks %v, want a program that waits for the end of its context, and what goes on from there", blocks)
 	}
-	_, rest, _ := strings.Cut(strings.ReplaceAll(string(text), "\r\n", "\n"), "```go\n")
-	code, _, found := strings.Cut(rest, "```")
-	if !found || !strings.HasPrefix(code, "package main\n") {
-		t.Fatalf("the first Go block of the README is not a program:\n%s", code)
+	for _, b := range blocks {
+		if formatted, err := format.Source([]byte(b.text)); err != nil || string(formatted) != b.text {
+			t.Errorf("%v: not as gofmt writes it (%v), want\n%s", b, err, formatted)
+		}
 	}
-	if formatted, err := format.Source([]byte(code)); err != nil || string(formatted) != code {
-		t.Errorf("the program of the README is not as gofmt writes it (%v), want\n%s", err, formatted)
+	source, rest := blocks[0].text, ""
+	if err := buildSource(t, "", source, os.DevNull); err != nil {
+		t.Fatalf("the program of the README: %v", err)
 	}
-	// The program lies outside of the module; an overlay puts it inside for one build.
-	dir := t.TempDir()
-	source, overlay := filepath.Join(dir, "main.go"), filepath.Join(dir, "overlay.json")
-	inside, err := filepath.Abs(filepath.Join("readme", "main.go"))
-	if err != nil {
-		t.Fatal(err)
+	for _, b := range blocks[1:] {
+		rest += fmt.Sprintf("//line %s:%d\n%s", b.page, b.line, b.text)
 	}
-	replace, err := json.Marshal(map[string]map[string]string{"Replace": {inside: source}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(os.WriteFile(source, []byte(code), 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	program = filepath.Join(dir, "readme")
-	if out, err := exec.Command("go", "build", "-overlay", overlay, "-o", program, "./readme").CombinedOutput(); err != nil {
-		t.Fatalf("build the program of the README: %v\n%s", err, out)
+	program = filepath.Join(t.TempDir(), "readme")
+	if err := buildSource(t, "", strings.Replace(source, end, rest+end, 1), program); err != nil {
+		t.Fatalf("the program of the README with the blocks that follow it: %v", err)
 	}
 	return program
 }
 
-// TestTheProgramOfTheReadmeKeepsStrangersOut runs it with pre-shared keys in its file.
+// TestTheProgramOfTheReadmeKeepsStrangersOut runs it, with all that the README adds to it, with pre-shared keys in its file.
 func TestTheProgramOfTheReadmeKeepsStrangersOut(t *testing.T) {
 	t.Parallel()
 	program := readmeProgram(t)
@@ -66,18 +62,21 @@ func TestTheProgramOfTheReadmeKeepsStrangersOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	secret := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var logs []*output
 	for _, name := range []string{"a", "b"} {
 		home := filepath.Join(dir, name)
 		text := fmt.Sprintf("cluster: orders\nnode: {name: %s, listen: \"127.0.0.1:0\", data_dir: data, keys: [%s]}\n"+
-			"topologies: {here: {strategy: local, config: {dir: %s}, expect: 2}}\n", name, secret, filepath.Join(dir, "meet"))
+			"topologies: {here: {strategy: local, config: {dir: %s}, expect: 2}}\n", name, key, filepath.Join(dir, "meet"))
 		if err := errors.Join(os.Mkdir(home, 0o700), os.WriteFile(filepath.Join(home, "topology.yaml"), []byte(text), 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		startReadme(t, program, home)
+		logs = append(logs, startReadme(t, program, home))
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
+	for _, log := range logs {
+		log.await(ctx, t, "formed: ", "config/limit")
+	}
 	members := awaitMembers(ctx, t, filepath.Join(dir, "a", "data", "admin.sock"), 2)
 
 	c, err := gossip.Kind.New(connector.NodeConfig{Cluster: "orders", Name: "stranger", Listen: "127.0.0.1:0"}, connector.Env{})
@@ -107,13 +106,43 @@ func TestTheProgramOfTheReadmeKeepsStrangersOut(t *testing.T) {
 	awaitMembers(ctx, t, filepath.Join(dir, "b", "data", "admin.sock"), 2)
 }
 
-// startReadme runs the program in a directory; the end of the test interrupts it and wants it to end well.
-func startReadme(t *testing.T, program, dir string) {
+// output is what a process writes, readable while it runs.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// await waits until all words were written.
+func (o *output) await(ctx context.Context, t *testing.T, words ...string) {
 	t.Helper()
-	cmd := exec.Command(program)
-	cmd.Dir = dir
-	var log bytes.Buffer
-	cmd.Stderr = &log
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(o.String(), w) }) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("the program lacks one of %q in its log:\n%s", words, o)
+		}
+	}
+}
+
+// startReadme runs the program in a directory and returns its log; the end of the test interrupts it and wants it to end well.
+func startReadme(t *testing.T, program, dir string) *output {
+	t.Helper()
+	cmd, log := exec.Command(program), &output{}
+	cmd.Dir, cmd.Stderr = dir, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -121,10 +150,11 @@ func startReadme(t *testing.T, program, dir string) {
 		_ = cmd.Process.Signal(os.Interrupt)
 		limit := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
 		defer limit.Stop()
-		if err := cmd.Wait(); err != nil || !strings.Contains(log.String(), "formed: ") {
-			t.Errorf("the program ended with %v, want exit code 0 after its cluster had formed; it logged\n%s", err, &log)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the program ended with %v, want exit code 0; it logged\n%s", err, log)
 		}
 	})
+	return log
 }
 
 // awaitMembers asks a node until it knows so many members.
@@ -147,5 +177,40 @@ func awaitMembers(ctx context.Context, t *testing.T, socket string, want int) []
 		case <-ctx.Done():
 			t.Fatalf("%s knows %v, %v, want %d members", socket, all, err, want)
 		}
+	}
+}
+
+// The README has one command for each of two nodes on memberlist; they find each other.
+func TestTheCommandsForAnotherConnectorFormACluster(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, dir := filepath.Join(bin, "convoke-hashicorp"), t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var outputs []*output
+	for line := range strings.Lines(string(text)) {
+		args, found := strings.CutPrefix(line, "    go run ./connector/hashicorp/cmd/convoke-hashicorp ")
+		if !found {
+			continue
+		}
+		cmd, out := exec.CommandContext(ctx, program, strings.Fields(args)...), &output{}
+		cmd.Dir, cmd.Stdout, cmd.Stderr = "..", out, out
+		cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+dir)
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+		cmd.WaitDelay = 20 * time.Second
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		outputs = append(outputs, out)
+		t.Cleanup(func() { cancel(); _ = cmd.Wait() })
+	}
+	if len(outputs) != 2 {
+		t.Fatalf("the README has %d commands of convoke-hashicorp, want 2", len(outputs))
+	}
+	for _, out := range outputs {
+		out.await(ctx, t, "2 nodes: a b")
 	}
 }

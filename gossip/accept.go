@@ -193,6 +193,7 @@ func (n *Node) answerHello(s *stream) (*core.Hello, core.Frame, error) {
 	if err := s.writeFrame(n.newHello()); err != nil {
 		return nil, nil, &rejection{reason: none, err: err}
 	}
+	s.greeted = time.Now()
 	s.trust()
 	first, err := s.readFrame()
 	if err != nil && !errors.Is(err, wire.ErrMalformed) && !isTimeout(err) {
@@ -204,23 +205,29 @@ func (n *Node) answerHello(s *stream) (*core.Hello, core.Frame, error) {
 	return hello, first, err
 }
 
-// memberHosts remembers the hosts at which members are known to live.
+// memberHosts remembers for hostsMaxAge the hosts at which members are known to live.
 type memberHosts struct {
 	mu    sync.Mutex
-	hosts map[string]struct{}
-	at    time.Time
+	hosts map[string]struct{} // nil: none are remembered
 }
 
 // has reports whether a member that n knows lives at a host. The answer may be hostsMaxAge old.
 func (m *memberHosts) has(host string, n *Node) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.hosts == nil || time.Since(m.at) > hostsMaxAge {
-		m.at, m.hosts = time.Now(), map[string]struct{}{}
+	if m.hosts == nil {
+		m.hosts = map[string]struct{}{}
+		time.AfterFunc(hostsMaxAge, m.forget)
 		for _, addr := range n.memberAddrs() {
 			m.hosts[hostOf(tcpAddr(addr))] = struct{}{}
 		}
 	}
 	_, ok := m.hosts[host]
 	return ok
+}
+
+func (m *memberHosts) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hosts = nil
 }

@@ -18,12 +18,12 @@ import (
 
 // authority issues certificates.
 type authority struct {
-	t    *testing.T
+	t    testing.TB
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-func newAuthority(t *testing.T) *authority {
+func newAuthority(t testing.TB) *authority {
 	a := &authority{t: t}
 	var der []byte
 	der, a.key = a.issue(&x509.Certificate{

@@ -198,7 +198,7 @@ func ExampleFold() {
 	// Output: all have 21 jobs
 }
 
-// A ring says which member should hold a key.
+// A ring decides which member should hold a key.
 func ExampleRing() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

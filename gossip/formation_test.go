@@ -75,7 +75,7 @@ func TestOneNodeFoundsAndAllOthersJoin(t *testing.T) {
 	}
 }
 
-func TestWaitSaysWhoIsMissing(t *testing.T) {
+func TestWaitReportsWhichMemberIsMissing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, nodes := formed(t, "a", "b")
 		f := &foundings{}
@@ -91,7 +91,7 @@ func TestWaitSaysWhoIsMissing(t *testing.T) {
 	})
 }
 
-func TestTwoGroupsThatMeetKeepTheirBirthsAndSaySo(t *testing.T) {
+func TestTwoGroupsThatMeetKeepTheirBirthsAndReportThat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := transport.NewMemory()
 		left, right := cluster(t, network, "a", "b", "c"), cluster(t, network, "x", "y", "z")

@@ -71,7 +71,7 @@ func (m *formationModel) act(i int) {
 	}
 }
 
-// restart is that of a process with its disk: it knows what it has said, and what its storage belongs to.
+// restart is that of a process with its disk: it knows what it has published, and what its storage belongs to.
 func (m *formationModel) restart(i int) {
 	n := m.nodes[i]
 	n.known = map[string]modelRecord{}
@@ -147,7 +147,7 @@ func TestThereIsOneBirth(t *testing.T) {
 			}
 			for _, n := range m.nodes {
 				if !m.births[n.claim.Birth] {
-					t.Fatalf("seed %d, %d nodes, %+v: %s says %+v", seed, c.nodes, c.config, n.name, n.claim)
+					t.Fatalf("seed %d, %d nodes, %+v: %s claims %+v", seed, c.nodes, c.config, n.name, n.claim)
 				}
 			}
 		}
@@ -202,7 +202,7 @@ func TestTheModelFindsABirthWithoutConsent(t *testing.T) {
 	}
 }
 
-// What the storage belongs to counts from the first look on, before anything was published, and above what the record says.
+// What the storage belongs to counts from the first look on, before anything was published, and above what the record has.
 func TestABirthThatTheStorageBelongsToComesFirst(t *testing.T) {
 	other := formationClaim{Birth: "0000000000001-0000000000000001-b"}
 	s := situation{self: "a", own: other, peers: map[string]peerClaim{"b": {other, true}, "c": {formationClaim{}, true}}}

@@ -130,6 +130,9 @@ func (n *Node) adoptStream(s *stream, hello *core.Hello, attempt uint64, first c
 	l := n.newLink(s, hello)
 	up := linkUp(l.number, hello)
 	up.Attempt, up.Dialled = attempt, attempt != 0
+	if !s.greeted.IsZero() {
+		up.Opened = time.Since(s.greeted)
+	}
 	if n.sendEvent(context.Background(), event{in: up, link: l}) != nil {
 		_ = s.Close()
 		ended()

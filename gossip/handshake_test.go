@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"strings"
@@ -25,7 +26,7 @@ func preshared(t *testing.T, b byte) func(*Config) {
 	return secured(p)
 }
 
-// meeting is a node that somebody of its own kind can join, and a stranger.
+// meeting is a node that one of its own kind can join, and a stranger.
 type meeting struct {
 	n, friend, stranger func(*Config)
 	atN, atStranger     Refusals // when the stranger dials, for each try
@@ -62,7 +63,7 @@ func meetings(t *testing.T) map[string]meeting {
 		"a certificate of another authority": {home, friend, secured(theirs.node("stranger", time.Hour, ours)),
 			Refusals{Untrusted: 1}, Refusals{Untrusted: 1}, Refusals{Untrusted: 1}, Refusals{Untrusted: 1},
 			"unknown authority", "bad certificate", true},
-		"a certificate of another name": {home, friend, secured(ours.node("somebody", time.Hour, ours)),
+		"a certificate of another name": {home, friend, secured(ours.node("another", time.Hour, ours)),
 			Refusals{Untrusted: 1}, Refusals{ByPeer: 1}, Refusals{Untrusted: 1}, Refusals{ByPeer: 1},
 			"not that of", "not that of", true},
 	}
@@ -140,7 +141,7 @@ func TestAHelloThatBreaksARuleIsRefusedWithItsReason(t *testing.T) {
 		if _, err := c.Write(frames(t, &h)); err != nil {
 			t.Fatal(err)
 		}
-		f, err := wire.NewReader(c).Read()
+		f, err := wire.NewReader(bufio.NewReader(c)).Read()
 		if r, ok := f.(*core.Refuse); err != nil || !ok || !strings.Contains(r.Reason, want) {
 			t.Errorf("%+v is answered by %#v, %v, want %q", h, f, err, want)
 		}

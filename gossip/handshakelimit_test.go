@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,7 +17,7 @@ import (
 	"github.com/goconvoke/convoke/gossip/transport"
 )
 
-func TestSilentStreamsOfTwoHostsKeepNobodyOut(t *testing.T) {
+func TestSilentStreamsOfTwoHostsKeepNoOtherOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := transport.NewMemory()
 		a := start(t, mem, "a")
@@ -64,7 +65,7 @@ func TestManyHandshakesOfOneHostWaitForTheirTurn(t *testing.T) {
 				defer c.Close()
 				time.Sleep(200 * time.Millisecond)
 				_, _ = c.Write(frames(t, mallory()))
-				f, err := wire.NewReader(c).Read()
+				f, err := wire.NewReader(bufio.NewReader(c)).Read()
 				if _, ok := f.(*core.Hello); err != nil || !ok || time.Since(begun) > 2*time.Second {
 					t.Errorf("after %v: %T, %v, want a hello", time.Since(begun), f, err)
 				}
@@ -77,7 +78,7 @@ func TestManyHandshakesOfOneHostWaitForTheirTurn(t *testing.T) {
 	})
 }
 
-func TestAStreamTooManyIsToldToTryAgain(t *testing.T) {
+func TestAStreamTooManyIsRejectedWithTheAdviceToTryAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := transport.NewMemory()
 		start(t, mem, "a")
@@ -88,7 +89,7 @@ func TestAStreamTooManyIsToldToTryAgain(t *testing.T) {
 		synctest.Wait()
 		c, err := mem.Host("flood").Dial(t.Context(), "a:7946")
 		must(t, err)
-		f, err := wire.NewReader(c).Read()
+		f, err := wire.NewReader(bufio.NewReader(c)).Read()
 		if r, ok := f.(*core.Refuse); err != nil || !ok || !strings.HasPrefix(r.Reason, "busy, try again") {
 			t.Errorf("it gets %#v, %v", f, err)
 		}
@@ -144,7 +145,7 @@ func TestANodeOfProtocol1IsRejectedOnBothSides(t *testing.T) {
 	c := knockAt(t, n)
 	_, err := c.Write(frames(t, old))
 	must(t, err)
-	f, err := wire.NewReader(c).Read()
+	f, err := wire.NewReader(bufio.NewReader(c)).Read()
 	if r, ok := f.(*core.Refuse); err != nil || !ok || !strings.HasPrefix(r.Reason, want) ||
 		!strings.HasSuffix(r.Reason, "the other one 1: upgrade all nodes of the cluster; see CHANGELOG") {
 		t.Errorf("the old node that dials gets %#v, %v", f, err)
@@ -161,7 +162,7 @@ func TestANodeOfProtocol1IsRejectedOnBothSides(t *testing.T) {
 			return
 		}
 		defer c.Close()
-		r := wire.NewReader(c)
+		r := wire.NewReader(bufio.NewReader(c))
 		_, _ = r.Read()
 		_, _ = c.Write(frames(t, old))
 		f, _ := r.Read()

@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -53,7 +54,7 @@ func (j *journal) warnings() []string {
 	return lines
 }
 
-// wantOnce checks that there is one warning, which says that.
+// wantOnce checks that there is one warning, with that text.
 func (j *journal) wantOnce(t *testing.T, what string) {
 	t.Helper()
 	await(t, "the log warns", func() bool { return len(j.warnings()) > 0 })
@@ -121,14 +122,14 @@ func knockAt(t *testing.T, n *Node) net.Conn {
 	return c
 }
 
-// wantClosed checks that the other side closes a stream, and returns what it said before.
+// wantClosed checks that the other side closes a stream, and returns what it sent before.
 func wantClosed(t *testing.T, c net.Conn) []byte {
 	t.Helper()
-	said, err := io.ReadAll(c)
+	sent, err := io.ReadAll(c)
 	if e, ok := err.(net.Error); ok && e.Timeout() {
 		t.Errorf("the stream was not closed")
 	}
-	return said
+	return sent
 }
 
 func frames(t testing.TB, fs ...core.Frame) []byte {
@@ -154,7 +155,7 @@ func enter(t *testing.T, n *Node) net.Conn {
 	if _, err := c.Write(frames(t, mallory())); err != nil {
 		t.Fatal(err)
 	}
-	if f, err := wire.NewReader(c).Read(); err != nil {
+	if f, err := wire.NewReader(bufio.NewReader(c)).Read(); err != nil {
 		t.Fatalf("no hello: %v", err)
 	} else if _, ok := f.(*core.Hello); !ok {
 		t.Fatalf("%T, want a hello", f)
@@ -165,7 +166,7 @@ func enter(t *testing.T, n *Node) net.Conn {
 	return c
 }
 
-func TestGarbageOnThePortHarmsNobody(t *testing.T) {
+func TestGarbageOnThePortDoesNoHarm(t *testing.T) {
 	n, log := victim(t, "n")
 	const times = 50
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -262,7 +263,7 @@ func TestAFrameThatClaimsTwoGigabytesIsClosedAtItsHeader(t *testing.T) {
 	after := enter(t, n)
 	_, _ = after.Write(claim)
 	wantClosed(t, after)
-	await(t, "both are counted and said", func() bool { return n.Counters().FramesMalformed == 2 && len(log.warnings()) > 1 })
+	await(t, "both are counted and logged", func() bool { return n.Counters().FramesMalformed == 2 && len(log.warnings()) > 1 })
 	if lines := log.warnings(); len(lines) != 2 || !strings.Contains(lines[1], "2147483648 bytes") || !strings.Contains(lines[1], "mallory") {
 		t.Errorf("the log warns %q, want the second line to name the peer and the size", lines)
 	}
@@ -313,7 +314,7 @@ func TestAnotherHostIsLetInWhileOneFloods(t *testing.T) {
 	})
 }
 
-func TestAPeerThatNeverReadsHoldsNobody(t *testing.T) {
+func TestAPeerThatNeverReadsDelaysNoOther(t *testing.T) {
 	n, _ := victim(t, "n")
 	value := strings.Repeat("x", core.DefaultLimits().Value)
 	for i := range 12 {

@@ -110,12 +110,20 @@ func (n *Node) takeJoin(e event) (end bool) {
 		}
 		return n.stepCore(in)
 	case core.LinkUp:
-		if in.Attempt = j.attempt; in.Attempt == 0 && n.isConnected(in.ID, in.Generation) {
+		used := n.linkTo(in.ID, in.Generation)
+		if in.Attempt = j.attempt; in.Attempt == 0 && (used != nil || n.isUp(in.ID, in.Generation)) {
 			e.link.close(false) // for the peer it was a probe
-			j.finishJoin()
+			if used == nil {
+				j.finishJoin()
+			} else {
+				used.addJoin(j)
+			}
 			return false
 		}
-		e.link.join, e.link.joined = j, j.addr
+		if used == nil { // else the core keeps that one
+			used, e.link.joined = e.link, j.addr
+		}
+		used.addJoin(j)
 		n.links[e.link.number] = e.link
 		end = n.stepCore(in)
 		n.tasks.Go(func() { n.readFrames(e.link) })
@@ -123,13 +131,18 @@ func (n *Node) takeJoin(e event) (end bool) {
 	return end
 }
 
-// isConnected reports whether this life of a member is linked to this node, or up.
-func (n *Node) isConnected(id string, generation uint64) bool {
+// linkTo returns a link to this life of a member, nil if there is none.
+func (n *Node) linkTo(id string, generation uint64) *link {
 	for _, l := range n.links {
 		if l.id == id && l.generation == generation {
-			return true
+			return l
 		}
 	}
+	return nil
+}
+
+// isUp reports whether this life of a member is up.
+func (n *Node) isUp(id string, generation uint64) bool {
 	m, ok := n.View().Member(id)
 	return ok && m.Up() && m.Generation == generation
 }

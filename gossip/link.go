@@ -2,10 +2,7 @@ package gossip
 
 import (
 	"bufio"
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -24,10 +21,6 @@ const (
 	writeTimeout = 10 * time.Second
 	// readBuffer is the buffer of a stream, which it keeps while it is idle: room for a dozen heartbeats.
 	readBuffer = 512
-	// keptBody is the largest body of a frame whose buffer a stream keeps.
-	keptBody = 1 << 10
-	// lengthSize is the size of the length before each frame; see package wire.
-	lengthSize = 4
 )
 
 // buffers hold encoded frames while they are written.
@@ -47,7 +40,7 @@ type stream struct {
 	count   *counters
 	in      *bufio.Reader
 	reader  *wire.Reader
-	trusted bool
+	greeted time.Time // when the hello that answers a peer's was written; zero: this node dialled
 }
 
 func (n *Node) newStream(c transport.Conn) *stream {
@@ -57,28 +50,13 @@ func (n *Node) newStream(c transport.Conn) *stream {
 }
 
 // trust accepts frames of the full size: the peer is known.
-func (s *stream) trust() {
-	s.trusted = true
-	s.reader.Trust()
-}
+func (s *stream) trust() { s.reader.Trust() }
 
 // readFrame returns the next frame.
 func (s *stream) readFrame() (core.Frame, error) {
-	head, err := s.in.Peek(lengthSize)
-	if err != nil {
-		if s.in.Buffered() > 0 {
-			err = fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
-		}
-		return nil, err
-	}
-	r := s.reader
-	if s.trusted && binary.BigEndian.Uint32(head) > keptBody {
-		r = wire.NewReader(s.in) // a reader keeps the buffer of its largest frame; this one goes with the frame
-		r.Trust()
-	}
-	skipped := r.Skipped()
-	f, err := r.Read()
-	if more := r.Skipped() - skipped; more > 0 {
+	skipped := s.reader.Skipped()
+	f, err := s.reader.Read()
+	if more := s.reader.Skipped() - skipped; more > 0 {
 		s.count.framesSkipped.Add(more)
 	}
 	switch {
@@ -121,8 +99,9 @@ type link struct {
 	queue      sendQueue
 
 	// Owned by the loop.
-	join   *joinCall // the Join that waits for the first exchange of this link; nil: none
-	joined string    // the address that a Join has dialled for this link
+	exchanged bool        // the first exchange is over
+	joins     []*joinCall // those that wait for it
+	joined    string      // the address that a Join has dialled for this link
 }
 
 func newLink(number core.LinkID, hello *core.Hello, s *stream) *link {
@@ -130,12 +109,21 @@ func newLink(number core.LinkID, hello *core.Hello, s *stream) *link {
 	return &link{number: number, id: hello.ID, generation: hello.Generation, host: hostOf(s.RemoteAddr()), stream: s}
 }
 
-// finishJoin ends the wait of a Join for this link. Only the loop calls it.
-func (l *link) finishJoin() {
-	if l.join != nil {
-		l.join.finishJoin()
-		l.join = nil
+// addJoin has a Join wait for the first exchange of this link. Only the loop calls it.
+func (l *link) addJoin(j *joinCall) {
+	if l.exchanged {
+		j.finishJoin()
+		return
 	}
+	l.joins = append(l.joins, j)
+}
+
+// finishJoins ends the wait of all Joins for this link. Only the loop calls it.
+func (l *link) finishJoins() {
+	for _, j := range l.joins {
+		j.finishJoin()
+	}
+	l.joins = nil
 }
 
 // close ends a link; a graceful one after what is queued was written.

@@ -82,7 +82,8 @@ func (n *Node) carryOut(out core.Output) (end bool) {
 			n.publishView() // a Join that returns now finds what it brought
 		}
 		if l := n.links[out.Link]; l != nil {
-			l.finishJoin()
+			l.exchanged = true
+			l.finishJoins()
 		}
 	case core.Changed:
 		if n.viewAt.IsZero() {
@@ -156,7 +157,7 @@ func (n *Node) sendFrame(out core.Send) {
 func (n *Node) dropLink(id core.LinkID, graceful bool) {
 	if l := n.links[id]; l != nil {
 		l.close(graceful)
-		l.finishJoin()
+		l.finishJoins()
 		delete(n.links, id)
 	}
 }

@@ -21,7 +21,8 @@ const (
 // String returns the name of the status, such as "up".
 func (s Status) String() string { return core.Status(s).String() }
 
-// Member is one member in a [View]. It is never changed: a member of which nothing changed is the same *Member in the next view.
+// Member is one member in a [View]. It is never changed: a member of which nothing changed is the same *Member in the next view. It takes
+// 128 bytes, and a node has one for each member.
 type Member struct {
 	// Name is unique in the cluster.
 	Name string
@@ -29,15 +30,15 @@ type Member struct {
 	Addr string
 	// Status is whether it is up, since Since by the clock of this node.
 	Status Status
-	Since  time.Time
+	// Protocol is the highest version of the wire protocol that it speaks; 0 if it does not publish any.
+	Protocol uint16
+	Since    time.Time
 	// Zone and Version are what it publishes of where it runs and of its application (Config.Zone, Config.Version); "" if nothing.
 	Zone, Version string
 	// Generation is that of its life: each start of the process has a higher one.
 	Generation uint64
 	// Links is how many members hold a link to it; at most two for each ring (Tuning.Rings).
 	Links int
-	// Protocol is the highest version of the wire protocol that it speaks; 0 if it does not publish any.
-	Protocol int
 
 	record uint64 // version of the record: a member with other links or keys is another one
 	keys   core.Keys

@@ -171,7 +171,7 @@ func TestTheOlderOfTwoProcessesOfOneNameStops(t *testing.T) {
 	})
 }
 
-func TestJoinSaysWhoIsForeignAndWhoIsSelf(t *testing.T) {
+func TestJoinReportsWhichNodeIsForeignAndWhichIsSelf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := transport.NewMemory()
 		nodes := cluster(t, net, "a", "b")
@@ -187,7 +187,7 @@ func TestJoinSaysWhoIsForeignAndWhoIsSelf(t *testing.T) {
 			t.Errorf("the own address: %v", err)
 		}
 		if err := nodes[0].Join(t.Context(), "b:1"); !errors.Is(err, transport.ErrRefused) {
-			t.Errorf("an address where nobody listens: %v", err)
+			t.Errorf("an address where no process listens: %v", err)
 		}
 		settle(time.Second)
 		wantUp(t, nodes, "a b")
@@ -195,7 +195,7 @@ func TestJoinSaysWhoIsForeignAndWhoIsSelf(t *testing.T) {
 	})
 }
 
-func TestWatchTellsWhatChanged(t *testing.T) {
+func TestWatchYieldsWhatChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := transport.NewMemory()
 		a := start(t, net, "a")

@@ -44,7 +44,7 @@ func TestARestartedNodeRejoinsFromItsFileAlone(t *testing.T) {
 		settle(time.Second)
 		a.Stop()
 		settle(time.Second)
-		a = kept(t, net, "a", dir) // nobody tells it an address
+		a = kept(t, net, "a", dir) // it gets no address
 		settle(2 * time.Second)
 		wantUp(t, []*Node{a, b}, "a b")
 	})
@@ -298,7 +298,7 @@ func TestAFullDiskIsAnErrorAndIsWrittenWhenItHasRoom(t *testing.T) {
 			t.Errorf("the node itself has %q", v)
 		}
 		files.full.Store(false)
-		settle(2 * time.Minute) // nobody writes
+		settle(2 * time.Minute) // no node writes
 		files.full.Store(true)
 		n.Stop()
 		files.full.Store(false)
@@ -374,7 +374,7 @@ func TestNoAcknowledgedKeyIsLostByAKill(t *testing.T) {
 			break
 		}
 	}
-	rest, _ := io.ReadAll(out) // what it said before it died
+	rest, _ := io.ReadAll(out) // what it printed before it died
 	for _, line := range strings.Fields(string(rest)) {
 		_, _ = fmt.Sscan(line, &last)
 	}

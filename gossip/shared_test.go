@@ -124,7 +124,7 @@ func TestATTLIsOverForWatchersToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, nodes := formed(t, "a", "b")
 		var mu sync.Mutex
-		var told []SharedChange
+		var reported []SharedChange
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		must(t, nodes[0].Shared().Set(t.Context(), "job/1", "first"))
@@ -133,7 +133,7 @@ func TestATTLIsOverForWatchersToo(t *testing.T) {
 			defer close(done)
 			for c := range nodes[1].Shared().Watch(ctx, "job/") {
 				mu.Lock()
-				told = append(told, c)
+				reported = append(reported, c)
 				mu.Unlock()
 			}
 		}()
@@ -144,13 +144,13 @@ func TestATTLIsOverForWatchersToo(t *testing.T) {
 		cancel()
 		<-done
 		want := []SharedChange{{Key: "job/1", Value: "first"}, {Key: "job/2", Value: "second"}, {Key: "job/2", Gone: true}}
-		if diff := cmp.Diff(want, told); diff != "" {
+		if diff := cmp.Diff(want, reported); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
 }
 
-func TestAgreementTellsWhoDiffersAndWhoIsSilent(t *testing.T) {
+func TestAgreementReportsWhichMembersDifferAndWhichAreSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net, nodes := formed(t, "a", "b", "c", "d")
 		a, err := nodes[0].Agreement(within(t, 5*time.Second))
@@ -167,18 +167,18 @@ func TestAgreementTellsWhoDiffersAndWhoIsSilent(t *testing.T) {
 	})
 }
 
-func TestAnOwnKeyWithATTLEndsAndWatchersOfItsPrefixAreTold(t *testing.T) {
+func TestAnOwnKeyWithATTLEndsAndWatchersOfItsPrefixSeeThat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, nodes := formed(t, "a", "b", "c")
 		var mu sync.Mutex
-		var told []KeyChange
+		var reported []KeyChange
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			for c := range nodes[2].WatchKeys(ctx, "a", "job/") {
 				mu.Lock()
-				told = append(told, c)
+				reported = append(reported, c)
 				mu.Unlock()
 			}
 		}()
@@ -195,7 +195,7 @@ func TestAnOwnKeyWithATTLEndsAndWatchersOfItsPrefixAreTold(t *testing.T) {
 		cancel()
 		<-done
 		want := []KeyChange{{Member: "a", Key: "job/1", Value: "x"}, {Member: "a", Key: "job/2", Value: "stays"}, {Member: "a", Key: "job/1", Gone: true}}
-		if diff := cmp.Diff(want, told); diff != "" {
+		if diff := cmp.Diff(want, reported); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		if err := nodes[0].Set(t.Context(), "k", "v", TTL(0)); err == nil {
@@ -253,7 +253,7 @@ func TestStalenessGrowsWhileNeighboursDiffer(t *testing.T) {
 	})
 }
 
-func TestARemovedNodeSaysWhyItStopped(t *testing.T) {
+func TestARemovedNodeReturnsWhyItStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net, nodes := formed(t, "a", "b", "c")
 		must(t, nodes[0].Remove(t.Context(), "c"))
@@ -279,8 +279,8 @@ func TestARemovedNodeSaysWhyItStopped(t *testing.T) {
 		must(t, back.Join(t.Context(), "a:7946"))
 		settle(2 * time.Second)
 		wantUp(t, []*Node{nodes[0], nodes[1], back}, "a b c")
-		if err := nodes[0].Remove(t.Context(), "nobody"); !errors.Is(err, ErrUnknownMember) {
-			t.Errorf("removal of nobody: %v", err)
+		if err := nodes[0].Remove(t.Context(), "unknown"); !errors.Is(err, ErrUnknownMember) {
+			t.Errorf("removal of an unknown member: %v", err)
 		}
 		if err := nodes[0].Remove(t.Context(), "a"); err == nil {
 			t.Error("a node removed itself")

@@ -115,14 +115,14 @@ func TestWatchersAreNotWokenForAnEqualValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, nodes := formed(t, "a", "b")
 		var mu sync.Mutex
-		var told []SharedChange
+		var reported []SharedChange
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			for c := range nodes[1].Shared().Watch(ctx, "") {
 				mu.Lock()
-				told = append(told, c)
+				reported = append(reported, c)
 				mu.Unlock()
 			}
 		}()
@@ -133,7 +133,7 @@ func TestWatchersAreNotWokenForAnEqualValue(t *testing.T) {
 		cancel()
 		<-done
 		want := []SharedChange{{Key: "k", Value: "v"}, {Key: "k", Value: "w"}}
-		if diff := cmp.Diff(want, told); diff != "" {
+		if diff := cmp.Diff(want, reported); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})

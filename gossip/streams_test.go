@@ -100,7 +100,7 @@ type iotestOneByte struct{ io.Reader }
 
 func (r iotestOneByte) Read(b []byte) (int, error) { return r.Reader.Read(b[:1]) }
 
-func TestDialSaysWhyThereIsNoStream(t *testing.T) {
+func TestDialReturnsWhyThereIsNoStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, nodes := formed(t, "a", "b")
 		for _, c := range []struct {

@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"bufio"
 	"fmt"
 	"strings"
 	"testing"
@@ -86,7 +87,7 @@ func memoryLink(t testing.TB, mem *transport.Memory, addr string) transport.Conn
 	if _, err := c.Write(frames(t, mallory(), &core.Beat{})); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := wire.NewReader(c).Read(); err != nil {
+	if _, err := wire.NewReader(bufio.NewReader(c)).Read(); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -139,7 +140,7 @@ func TestAPeerThatBeatsAndNeverReadsIsClosed(t *testing.T) {
 	})
 }
 
-func TestAFrameCutAtAnyByteHarmsNobodyElse(t *testing.T) {
+func TestAFrameCutAtAnyByteHarmsNoOtherStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := transport.NewMemory()
 		nodes := cluster(t, mem, "a", "b")

@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -17,8 +18,8 @@ import (
 	"github.com/goconvoke/convoke/gossip/transport"
 )
 
-// later is a transport whose nodes speak a later version of the protocol: a higher number in the hello, fields that nobody here
-// knows in every message and in the messages within, and frames of types that nobody here knows.
+// later is a transport whose nodes speak a later version of the protocol: a higher number in the hello, fields that this version does
+// not know in every message and in the messages within, and frames of types that it does not know.
 type later struct{ transport.Transport }
 
 func (l later) Secure(ctx context.Context, raw net.Conn) (transport.Conn, error) {
@@ -52,7 +53,7 @@ func (c *laterConn) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// nested says which fields of a message are messages, by number.
+// nested lists which fields of a message are messages, by number.
 type nested map[protowire.Number]nested
 
 const (
@@ -152,7 +153,7 @@ func TestAClusterIsUpgradedNodeByNode(t *testing.T) {
 	})
 }
 
-// kindLater is a kind of entry that nobody here knows.
+// kindLater is a kind of entry that this version does not know.
 const kindLater = core.Kind(9)
 
 // successor is a node of a later version, by hand: it holds one link, and its record has an entry of a kind unknown here.
@@ -199,12 +200,12 @@ func entries(t *testing.T, mem *transport.Memory, n *Node, id string) []core.Ent
 		t.Fatal(err)
 	}
 	_ = c.SetReadDeadline(time.Now().Add(time.Second))
-	r := wire.NewReader(c)
+	r := wire.NewReader(bufio.NewReader(c))
 	r.Trust()
 	for {
 		f, err := r.Read()
 		if err != nil {
-			t.Fatalf("%s does not tell of %s: %v", n.config.Name, id, err)
+			t.Fatalf("%s does not have %s: %v", n.config.Name, id, err)
 		}
 		d, ok := f.(*core.Delta)
 		if !ok {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"weak"
 
 	"github.com/tidwall/btree"
 
@@ -19,9 +20,9 @@ type View struct {
 	Isolated bool   // there are others, and none is reachable
 	Pending  bool   // the verdict on who is up is about to be worked out again, or held back as one against most members
 
-	members *memberMap // nil: none
-	before  *memberMap // the members of the view before, only to compare it; nil: changed is not kept
-	changed []renewal  // since then, by name
+	members *memberMap              // nil: none
+	before  weak.Pointer[memberMap] // the members of the view before, which this one does not keep in memory
+	changed []renewal               // since then, by name; nil: not kept
 }
 
 // memberMap has the members of a view by name. It is a B-tree whose copies share their nodes, so that a view costs what changed since
@@ -69,7 +70,7 @@ func (v *View) Since(old *View) iter.Seq2[*Member, *Member] {
 	switch {
 	case v.members == old.members:
 		return func(func(*Member, *Member) bool) {}
-	case v.before != nil && v.before == old.members:
+	case v.changed != nil && v.before == weak.Make(old.members):
 		return func(yield func(*Member, *Member) bool) {
 			for _, r := range v.changed {
 				if !yield(r.old, r.now) {
@@ -144,7 +145,7 @@ func (w *viewer) renew(at time.Time) View {
 	next := View{members: w.members.Copy()}
 	if len(changed) <= maxRenewals {
 		slices.SortFunc(changed, func(a, b renewal) int { return strings.Compare(a.name(), b.name()) })
-		next.before, next.changed = w.last.members, changed
+		next.before, next.changed = weak.Make(w.last.members), changed
 	}
 	w.last = next
 	return next

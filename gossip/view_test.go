@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/goconvoke/convoke/gossip/internal/core"
 )
@@ -38,7 +39,7 @@ func (f *fakeMembers) put(m core.Member) {
 	f.changed[m.Name] = true
 }
 
-// remove takes a member away; that it may have changed is said also of names that are not there.
+// remove takes a member away; that it may have changed is reported also of names that are not there.
 func (f *fakeMembers) remove(name string) {
 	delete(f.members, name)
 	f.changed[name] = true
@@ -201,5 +202,11 @@ func BenchmarkViewAfterOneChange(b *testing.B) {
 				w.renew(time.Now())
 			}
 		})
+	}
+}
+
+func TestAMemberOfAViewIsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(Member{}); unsafe.Sizeof(uintptr(0)) == 8 && size > 128 {
+		t.Errorf("a Member takes %d bytes, want at most 128: a node has one for each member", size)
 	}
 }

@@ -71,7 +71,7 @@ func TestACrashedClusterComesBackFromItsDisks(t *testing.T) {
 		f.publish(i, "own", name(i))
 	}
 	f.do(2, "shared", "delete", "deleted")
-	f.set(3, "last", "a moment before") // nobody waits until the others have it
+	f.set(3, "last", "a moment before") // no call waits until the others have it
 	f.kill(1, 2, 3)
 
 	f.hostsFile(noPeers)
@@ -111,7 +111,7 @@ func TestTwoLiveClustersOfOneIDMerge(t *testing.T) {
 	f.agree(formWithin)
 }
 
-func TestTheDeathOfTheSeedsHarmsNobody(t *testing.T) {
+func TestTheDeathOfTheSeedsDoesNoHarm(t *testing.T) {
 	t.Parallel()
 	f := durable(t, 5)
 	f.spec.Strategy, f.spec.Config = "static", "{hosts: ["+f.address(1)+", "+f.address(2)+"]}"

@@ -114,7 +114,7 @@ func TestManyRecordsComeThroughTCP(t *testing.T) {
 	ask(t, d, "kubernetes_dns", "service: orders, port_name: gossip, namespace: "+s.Name+", domain: "+kube.Domain).finds(knownWithin, targets...)
 }
 
-func TestADNSServerThatIsGoneDropsNobody(t *testing.T) {
+func TestADNSServerThatIsGoneDropsNoPeer(t *testing.T) {
 	t.Parallel()
 	server := apiServer(t)
 	options := kube.DNSOptions{TTL: 1}

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	formWithin = 30 * time.Second // for a cluster to form, or to be whole again, on a busy machine
-	lossWithin = time.Minute      // for a loss to be noticed: memberlist on the smaller side of a partition has needed more than 30 s
+	formWithin = time.Minute     // for a cluster to form, or to be whole again, on a busy machine
+	lossWithin = 2 * time.Minute // for a loss to be noticed: memberlist on the smaller side of a partition has needed more than 30 s
 )
 
 // connectors that every scenario runs with.
@@ -135,14 +135,21 @@ func (f *fleet) whole(within time.Duration) {
 	f.see(within, f.running())
 }
 
-// see waits until the nodes in hosts see exactly each other.
+// see waits until the nodes in hosts see exactly each other, all at one moment.
 func (f *fleet) see(within time.Duration, hosts []int) {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeoutCause(f.t.Context(), within, fmt.Errorf("not within %v", within))
 	defer cancel()
-	for _, i := range hosts {
-		if err := f.agents[i].WaitMembers(ctx, names(hosts)...); err != nil {
-			f.t.Fatal(err)
+	want := names(hosts)
+	for together := false; !together; {
+		for _, i := range hosts {
+			if err := f.agents[i].WaitMembers(ctx, want...); err != nil {
+				f.t.Fatal(err)
+			}
+		}
+		together = true
+		for _, i := range hosts { // the first may have changed while the last was waited for
+			together = together && slices.Equal(f.agents[i].Members(), want)
 		}
 	}
 }

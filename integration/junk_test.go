@@ -20,7 +20,7 @@ const (
 	maxPacket      = 9000 // bytes of the longest junk packet: it arrives in fragments
 )
 
-func TestJunkOnTheGroupHarmsNobody(t *testing.T) {
+func TestJunkOnTheGroupDoesNoHarm(t *testing.T) {
 	const packets = 10_000
 	everyWire(t, func(t *testing.T, connector string, w wire) {
 		f := newFleet(t, lab.New(t, 5), connector, w)

@@ -21,7 +21,7 @@ const (
 	rolloutWithin = 60 * time.Second // for a cluster to take in what came, and to let go of what is gone
 )
 
-// Pods are hosts, and the cluster of Kubernetes is told what happens to them.
+// Pods are hosts, and the cluster of Kubernetes learns what happens to them.
 func TestPodsOfAServiceAreOneCluster(t *testing.T) {
 	t.Parallel()
 	kube.Program(t, "KUBELAB")
@@ -132,7 +132,7 @@ func (d *deployment) start(name string) {
 	}
 }
 
-// crash ends the node of a pod without a goodbye, and removes the pod.
+// crash ends the node of a pod without an announcement, and removes the pod.
 func (d *deployment) crash(name string) {
 	d.t.Helper()
 	d.ended(name)
@@ -161,7 +161,7 @@ func (d *deployment) ended(name string) {
 	}
 }
 
-// whole waits until every living node sees every other and nobody else.
+// whole waits until every living node sees every other and no other.
 func (d *deployment) whole(within time.Duration) {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeoutCause(d.t.Context(), within, fmt.Errorf("not within %v", within))

@@ -10,8 +10,9 @@ import (
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
-// retriesWithin is for a strategy to try again after a row of failures: it waits up to 45 s, and a busy machine longer.
-const retriesWithin = 75 * time.Second
+// retriesWithin is for a strategy to try again after a row of failures: it waits up to 45 s. On a busy machine the server needs a minute
+// to start, and longer until all that it serves is up to date.
+const retriesWithin = 3 * time.Minute
 
 func TestRefusedThenAllowedWithoutARestart(t *testing.T) {
 	t.Parallel()
@@ -71,7 +72,7 @@ func TestATokenReplacedOnDiskIsUsed(t *testing.T) {
 	f.finds(retriesWithin, at(a))
 }
 
-func TestAnAPIServerThatIsGoneDropsNobody(t *testing.T) {
+func TestAnAPIServerThatIsGoneDropsNoPeer(t *testing.T) {
 	t.Parallel()
 	const gone = time.Minute
 	server := kube.Run(t, kube.Options{})
@@ -87,7 +88,7 @@ func TestAnAPIServerThatIsGoneDropsNobody(t *testing.T) {
 	begin := time.Now()
 	wait(t, gone)
 	for _, f := range []*finding{watching, polling} {
-		f.fails(time.Second, begin)
+		f.fails(knownWithin, begin)
 		f.neverFewer(begin, at(a), at(b))
 	}
 	if err := server.Start(); err != nil {
@@ -107,7 +108,7 @@ func TestAnAPIServerThatIsGoneDropsNobody(t *testing.T) {
 }
 
 // The version that a watch ended at is older than all that the server knows: it answers 410.
-func TestAForgottenVersionIsListedAnew(t *testing.T) {
+func TestAForgottenVersionIsListedAgain(t *testing.T) {
 	t.Parallel()
 	server := kube.Run(t, kube.Options{})
 	s := newShop(t, server, kube.Service{})
@@ -144,7 +145,7 @@ func TestAForgottenVersionIsListedAnew(t *testing.T) {
 	f.neverFewer(begin, at(a))
 }
 
-// Nobody closes the connection and no packet comes back: only asking for a sign of life shows that.
+// No host closes the connection and no packet comes back: only asking for a sign of life shows that.
 func TestASilentWatchIsFoundOut(t *testing.T) {
 	t.Parallel()
 	const foundOut = 45 * time.Second // 30 s of silence, 15 s for the answer to a ping

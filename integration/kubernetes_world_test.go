@@ -21,7 +21,7 @@ import (
 )
 
 // knownWithin is for a change in the cluster to reach a strategy that watches, on a busy machine.
-const knownWithin = 20 * time.Second
+const knownWithin = time.Minute
 
 // shared is the API server of all tests that leave it alone; each has a namespace of its own.
 var shared struct {
@@ -122,7 +122,7 @@ func (s *shop) find(t *testing.T, more string) *finding {
 	return find(t, "kubernetes", fmt.Sprintf("{service_account: %s, api: 'https://%s', %s}", s.files.Dir, s.proxy.Addr(), more))
 }
 
-// finding is a strategy that runs, and what it tells.
+// finding is a strategy that runs, and what it reports.
 type finding struct {
 	strategytest.Sink
 	t *testing.T
@@ -166,8 +166,8 @@ func find(t *testing.T, name, config string) *finding {
 	return f
 }
 
-// told returns the peers of a call as name@addr, sorted.
-func told(peers []peer.Peer) []string {
+// namesOf returns the peers of a call as name@addr, sorted.
+func namesOf(peers []peer.Peer) []string {
 	all := make([]string, 0, len(peers))
 	for _, p := range peers {
 		all = append(all, p.ID+"@"+p.Addr)
@@ -192,7 +192,7 @@ func (f *finding) finds(within time.Duration, want ...string) strategytest.Call 
 	slices.Sort(want)
 	return f.until(within, fmt.Sprintf("a complete answer %v", want), func(calls []strategytest.Call) bool {
 		c, ok := newest(calls)
-		return ok && slices.Equal(told(c.Peers), want)
+		return ok && slices.Equal(namesOf(c.Peers), want)
 	})
 }
 
@@ -205,7 +205,7 @@ func (f *finding) findsMany(within time.Duration, want int) strategytest.Call {
 	})
 }
 
-// fails waits until a failure after a moment is told, and returns it.
+// fails waits until a failure after a moment is reported, and returns it.
 func (f *finding) fails(within time.Duration, since time.Time) strategytest.Call {
 	f.t.Helper()
 	var failure strategytest.Call
@@ -230,7 +230,7 @@ func (f *finding) until(within time.Duration, what string, cond func([]strategyt
 		if len(calls) > 0 {
 			last = calls[len(calls)-1].String()
 		}
-		f.t.Fatalf("not within %v: %s; last told: %s", within, what, last)
+		f.t.Fatalf("not within %v: %s; last reported: %s", within, what, last)
 	}
 	c, _ := newest(calls)
 	return c
@@ -243,7 +243,7 @@ func (f *finding) neverFewer(since time.Time, peers ...string) {
 		if c.Method != strategytest.Set {
 			continue
 		}
-		has := told(c.Peers)
+		has := namesOf(c.Peers)
 		for _, p := range peers {
 			if !slices.Contains(has, p) {
 				f.t.Errorf("%v after the beginning an answer dropped %s: %v", c.At.Sub(since), p, has)

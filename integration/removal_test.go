@@ -12,7 +12,7 @@ import (
 	"github.com/goconvoke/convoke/integration/agent"
 )
 
-func TestANodeRemovedWhileItWasDownIsTold(t *testing.T) {
+func TestANodeRemovedWhileItWasDownLearnsOfIt(t *testing.T) {
 	t.Parallel()
 	f := durablyFormed(t, 3)
 	f.set(2, "shared", "s")
@@ -66,7 +66,7 @@ func TestANodeRemovedWhileItIsUpEnds(t *testing.T) {
 	f.agree(formWithin)
 }
 
-func TestANodeRemovedOnTheOtherSideOfAPartitionIsTold(t *testing.T) {
+func TestANodeRemovedOnTheOtherSideOfAPartitionLearnsOfIt(t *testing.T) {
 	t.Parallel()
 	f := durablyFormed(t, 4)
 	f.publish(4, "own", "o")
@@ -87,7 +87,7 @@ func TestANodeRemovedOnTheOtherSideOfAPartitionIsTold(t *testing.T) {
 	f.agree(formWithin)
 }
 
-// endsRemoved waits until a node has heard that it was removed: it says so and ends with 1.
+// endsRemoved waits until a node has heard that it was removed: it reports that and ends with 1.
 func (f *fleet) endsRemoved(host int) {
 	f.t.Helper()
 	if code := f.ends(host, removedWithin); code != 1 {
@@ -95,10 +95,10 @@ func (f *fleet) endsRemoved(host int) {
 	}
 	a := f.agents[host]
 	if !slices.ContainsFunc(a.Events(time.Time{}), func(e agent.Event) bool { return e.Event == "removed" }) {
-		f.t.Errorf("%s told %v, want a removal", name(host), a.Events(time.Time{}))
+		f.t.Errorf("%s printed %v, want a removal", name(host), a.Events(time.Time{}))
 	}
 	if log := strings.Join(a.Log(), "\n"); !strings.Contains(log, "--rejoin") {
-		f.t.Errorf("%s does not say how to bring it back:\n%s", name(host), log)
+		f.t.Errorf("%s does not print how to bring it back:\n%s", name(host), log)
 	}
 }
 
@@ -106,15 +106,15 @@ func TestLeaveEndsTheAgentAndTheOthersKnow(t *testing.T) {
 	t.Parallel()
 	f := durablyFormed(t, 3)
 	f.publish(2, "own", "o")
-	f.set(2, "shared", "s") // nobody waits until the others have it
+	f.set(2, "shared", "s") // no call waits until the others have it
 	if diff := cmp.Diff("left\n", f.do(2, "leave")); diff != "" {
 		t.Errorf("leave (-want +got):\n%s", diff)
 	}
-	if code := f.ends(2, 5*time.Second); code != 0 {
+	if code := f.ends(2, formWithin); code != 0 {
 		t.Errorf("the agent ended with %d, want 0", code)
 	}
-	f.see(5*time.Second, []int{1, 3})
-	f.lists(5*time.Second, map[string]string{"h1": "up", "h2": "left", "h3": "up"})
+	f.see(formWithin, []int{1, 3})
+	f.lists(formWithin, map[string]string{"h1": "up", "h2": "left", "h3": "up"})
 	if _, err := f.agents[2].Ask(t.Context(), "members"); err == nil || !strings.Contains(err.Error(), "no agent runs") {
 		t.Errorf("a command afterwards: %v, want that no agent runs", err)
 	}

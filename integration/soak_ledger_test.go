@@ -108,7 +108,7 @@ func (l *ledger) end(e *entry, host int, err error) {
 	l.idle = append(l.idle, e)
 }
 
-// difference says what of the data of a node is not as it must be; "": nothing. No write is under way.
+// difference returns what of the data of a node is not as it must be; "": nothing. No write is under way.
 func (l *ledger) difference(got state) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -126,8 +126,8 @@ func (l *ledger) difference(got state) string {
 	return strings.Join(wrong, "\n")
 }
 
-// tell logs how the writes went.
-func (l *ledger) tell(t *testing.T) {
+// logCounts logs how the writes went.
+func (l *ledger) logCounts(t *testing.T) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t.Logf("%d writes, %d acknowledged, %d of them deletes; no agent ran for %d; %d unknown; %d times every key was being written", l.writes, l.acked, l.deleted, l.refused, len(l.retired), l.late)

@@ -59,7 +59,7 @@ func TestASoakOfFaultsLosesNothingAcknowledged(t *testing.T) { // not beside oth
 		used = append(used, s.usage())
 	}
 	stop()
-	s.ledger.tell(t)
+	s.ledger.logCounts(t)
 	s.agree(togetherWithin)
 	s.eventually(0, func(ctx context.Context, host int) (string, error) {
 		got, err := s.state(ctx, host)
@@ -144,8 +144,8 @@ func (s *soak) comesTogether() {
 	s.t.Logf("all views were complete %v after the last fault, all pairs had been equal after %v", last.Sub(begin).Round(time.Millisecond), took)
 }
 
-// isTogether asks a node until it is of one mind with all others, and says what is missing if ctx is done before. The view is complete
-// since the first answer that said so.
+// isTogether asks a node until it is of one mind with all others, and returns what is missing if ctx is done before. The view is complete
+// since the first answer that has that.
 func (s *soak) isTogether(ctx context.Context, host int) (complete time.Time, lacks string) {
 	same := map[string]bool{}
 	tick := time.NewTicker(statusEvery)

@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	removedWithin = 10 * time.Second // for a node to hear at its first contact that it was removed
+	removedWithin = 30 * time.Second // for a node to hear at its first contact that it was removed
 	pollEvery     = 100 * time.Millisecond
 )
 
-// noPeers is a discovery that fills a file of [fleet.hostsFile] with nobody.
+// noPeers is a discovery that fills a file of [fleet.hostsFile] with no peer.
 var noPeers []int
 
 // durable makes a fleet without nodes, of the one connector that has state: each node keeps it on a disk of its own.
@@ -88,7 +88,7 @@ func (f *fleet) publish(host int, key, value string) {
 	f.do(host, "keys", "set", key, value)
 }
 
-// kill ends nodes all at once, without a goodbye.
+// kill ends nodes all at once, without an announcement.
 func (f *fleet) kill(hosts ...int) {
 	var all sync.WaitGroup
 	for _, i := range hosts {
@@ -160,7 +160,7 @@ func (f *fleet) lists(within time.Duration, want map[string]string) {
 	})
 }
 
-// agree waits until every living node says that all have the same state as it.
+// agree waits until every living node reports that all have the same state as it.
 func (f *fleet) agree(within time.Duration) {
 	f.t.Helper()
 	type agreement struct{ Same, Differ, Silent []string }
@@ -193,7 +193,7 @@ func (f *fleet) eventually(within time.Duration, difference func(ctx context.Con
 	}
 }
 
-// ends waits for the end of a node that nobody killed, and returns its exit code.
+// ends waits for the end of a node that was not killed, and returns its exit code.
 func (f *fleet) ends(host int, within time.Duration) int {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(f.t.Context(), within)
@@ -217,7 +217,7 @@ func (f *fleet) neverSaw(host int, since time.Time) {
 	}
 }
 
-// up is the answer to lists where these hosts are up, and nobody else is known.
+// up is the answer to lists where these hosts are up, and no other is known.
 func up(hosts ...int) map[string]string {
 	all := map[string]string{}
 	for _, i := range hosts {

@@ -26,6 +26,12 @@ func (s *Shards) Assignment() Assignment {
 	return Assignment{t.Group(s.group)}
 }
 
+// Assignment returns who holds the shards of a group of any name, that of a leader too, as this member knows it.
+func (q *Quorum) Assignment(group string) Assignment {
+	t, _ := q.parts().newest()
+	return Assignment{t.Group(group)}
+}
+
 // Len returns the number of shards, 0 if the group does not exist yet.
 func (a Assignment) Len() int {
 	if a.group == nil {

@@ -46,7 +46,8 @@ func (b Birth) validate() error {
 // epoch is where the order of births begins to count.
 var epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// parseBirth returns the birth that an ID names, as the core knows it: minutes since 2020, and 40 bits of the rest of the ID. IDs are those of
+// parseBirth returns the birth that an ID names, as the core knows it: minutes since 2020, milliseconds of the minute, and
+// 24 bits of a hash of the ID. IDs are those of
 // gossip.Formation: milliseconds since 1970, a random number, the founder.
 func parseBirth(id string) (core.Birth, error) {
 	at, rest, ok := strings.Cut(id, "-")
@@ -56,8 +57,9 @@ func parseBirth(id string) (core.Birth, error) {
 	}
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(id)) // never fails
-	minutes := min(max(1, time.UnixMilli(ms).Sub(epoch)/time.Minute), 1<<24-1)
-	return core.NewBirth(uint32(minutes), h.Sum64()), nil
+	since := max(time.Minute, time.UnixMilli(ms).Sub(epoch))
+	minutes, within := min(since/time.Minute, 1<<24-1), since%time.Minute/time.Millisecond
+	return core.NewBirth(uint32(minutes), uint64(within)<<24|h.Sum64()>>40), nil
 }
 
 // maxBirthID bounds the ID of a birth: that of gossip.Formation with the longest name.

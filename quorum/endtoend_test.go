@@ -92,6 +92,7 @@ func TestRealMembersShareShardsAndGiveThemUpWhenTheyLeave(t *testing.T) {
 			wg.Go(func() { _ = g.Work(ctx, h.work(name)) })
 		}
 		q.Wait("all shards are held", func() bool { return h.total() == 12 })
+		time.Sleep(20 * time.Second) // from when on d can take the place of a voter
 		leaves := q.status("a").Leader
 		if err := q.all[leaves].Leave(t.Context()); err != nil {
 			t.Errorf("Leave = %v", err)

@@ -6,25 +6,25 @@ import "errors"
 var (
 	// ErrLost means that this process must not act any more: its lease is over, or the shard was released. It is the cause of a context
 	// whose lease is about to end, and what [Hold.Valid] returns afterwards.
-	ErrLost = errors.New("quorum: the lease is over")
+	ErrLost = errors.New("the lease is over")
 	// ErrRevoked is the cause of a context whose shard is wanted by another member. That one begins when the function has returned.
-	ErrRevoked = errors.New("quorum: the shard goes to another member")
+	ErrRevoked = errors.New("the shard goes to another member")
 	// ErrStuck means that a function did not return within Settings.Handover after its context ended.
-	ErrStuck = errors.New("quorum: a function did not return after its context ended")
+	ErrStuck = errors.New("a function did not return after its context ended")
 	// ErrCount means that the group exists with other settings: Count, Level, Copies and Return are those of its first member for good.
-	ErrCount = errors.New("quorum: the group has other settings")
+	ErrCount = errors.New("the group has other settings")
 	// ErrWorking means that this process works on the group already.
-	ErrWorking = errors.New("quorum: this process works on the group already")
+	ErrWorking = errors.New("this process works on the group already")
 	// ErrNoLeader means that no leader answered in time. Nothing was changed.
-	ErrNoLeader = errors.New("quorum: no leader answered")
+	ErrNoLeader = errors.New("no leader answered")
 	// ErrConflict means that a key was last written at another index than the write named. Nothing was changed.
-	ErrConflict = errors.New("quorum: the key has changed")
+	ErrConflict = errors.New("the key has changed")
 	// ErrFull means that a key, its value or the whole map would be larger than allowed: 512 bytes, 64 KiB, 16 MiB. Nothing was changed.
-	ErrFull = errors.New("quorum: larger than the map allows")
+	ErrFull = errors.New("larger than the map allows")
 	// ErrNotFound means that there is no such group, shard or member, or that the member takes no part in the group. Nothing was changed.
-	ErrNotFound = errors.New("quorum: no such group, shard or member")
+	ErrNotFound = errors.New("no such group, shard or member")
 	// ErrPinned means that the shard is pinned to another member. Nothing was changed.
-	ErrPinned = errors.New("quorum: the shard is pinned to another member")
+	ErrPinned = errors.New("the shard is pinned to another member")
 	// ErrUnknown means that the outcome of a write is not known: it took effect, or will, or never does, and at most once.
-	ErrUnknown = errors.New("quorum: the outcome of the write is not known")
+	ErrUnknown = errors.New("the outcome of the write is not known")
 )

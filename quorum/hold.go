@@ -29,6 +29,15 @@ func (h Hold) Valid() error {
 	return nil
 }
 
+// Left is for how long this process may still act on the shard, by its lease clock read now, if no answer of the leader comes; 0 if it may not. It
+// goes up with each answer. It takes no lock.
+func (h Hold) Left() time.Duration {
+	if h.state == nil || h.state.over.Load() {
+		return 0
+	}
+	return max(0, h.state.left())
+}
+
 // holdState is what the copies of a Hold share.
 type holdState struct {
 	over    atomic.Bool // the function has returned, or must not act any more

@@ -25,6 +25,8 @@ var (
 const (
 	inboxSize = 1024 // inputs that wait for the loop; who hands over more waits
 	stepBurst = 64   // inputs that are taken before what they changed is published
+	// lostPause is between two reports that frames to a member were lost: what the core sends then may be lost again at once.
+	lostPause = time.Millisecond
 )
 
 // life is this member's part from one reading of its disk to the next: mostly all of the process. One goroutine, the loop, owns the core.
@@ -39,7 +41,8 @@ type life struct {
 	asks      chan func()
 	views     chan *gossip.View // holds the newest
 	ended     chan struct{}     // closed when the loop has ended
-	lost      map[string]bool   // members to whom frames were lost in this step
+	queue     []core.Input      // that follow from what the loop does
+	lost      map[string]bool   // members to whom frames were lost, to be reported
 	changed   bool              // the table has changed in this burst
 	successor *successor        // how the next life begins, nil: with what is on the disk
 
@@ -140,9 +143,18 @@ func (l *life) loop() error {
 		case <-timer.C:
 			l.step(core.Tick{})
 		}
+		l.reportLost()
 		l.publishTable()
-		timer.Reset(max(0, l.core.NextTick()-l.q.clock.now().Running))
+		timer.Reset(l.pause())
 	}
+}
+
+// pause returns how long the loop may wait for an input.
+func (l *life) pause() time.Duration {
+	if len(l.lost) > 0 {
+		return lostPause
+	}
+	return max(0, l.core.NextTick()-l.q.clock.now().Running)
 }
 
 // burst takes what waits already, so that what it changes is published once.
@@ -189,24 +201,21 @@ func (l *life) fail(err error) {
 	}
 }
 
-// step hands an input to the core and does what that returns, then reports what was lost meanwhile: at most once for each member, as the answer to that may
-// be more frames.
+// step hands an input to the core, does what that returns, and then hands over what follows from it on this loop.
 func (l *life) step(in core.Input) {
-	l.act(l.core.Step(l.q.clock.now(), in))
-	for range 2 {
-		if len(l.lost) == 0 {
-			return
-		}
-		lost := l.lost
-		l.lost = map[string]bool{}
-		for peer := range lost {
-			l.act(l.core.Step(l.q.clock.now(), core.LinkDown{Peer: peer}))
-		}
+	for l.queue = append(l.queue, in); len(l.queue) > 0; {
+		in, l.queue = l.queue[0], l.queue[1:]
+		l.act(l.core.Step(l.q.clock.now(), in))
 	}
-	for peer := range l.lost {
-		go l.take(core.LinkDown{Peer: peer}) // ends with the loop
+}
+
+// reportLost hands over to which members frames were lost. What the core sends then may be lost too: that is reported the next time.
+func (l *life) reportLost() {
+	lost := l.lost
+	l.lost = map[string]bool{}
+	for peer := range lost {
+		l.step(core.LinkDown{Peer: peer})
 	}
-	clear(l.lost)
 }
 
 // act carries out what the core asks for.
@@ -220,12 +229,14 @@ func (l *life) act(out []core.Output) {
 			}
 		case core.Persist:
 			if l.storage.log == nil {
-				l.loopback(core.Persisted{Seq: o.Seq})
+				l.queue = append(l.queue, core.Persisted{Seq: o.Seq})
 			} else {
 				l.storage.persist(o)
 			}
 		case core.Start:
-			q.startWork(o, l.core.Session())
+			if !q.startWork(o, l.core.Session()) {
+				l.queue = append(l.queue, core.Stopped(o))
+			}
 		case core.Stop:
 			q.stopWork(o)
 		case core.Standby:
@@ -257,15 +268,6 @@ func (l *life) act(out []core.Output) {
 			q.log.Error("an internal contract of the quorum broke: this member's part ends, the node goes on", "reason", o.Reason)
 			l.fail(fmt.Errorf("%w: %s", errBroken, o.Reason))
 		}
-	}
-}
-
-// loopback queues an input behind what is handled now.
-func (l *life) loopback(in core.Input) {
-	select {
-	case l.inbox <- in:
-	default:
-		go l.take(in) // the inbox is full; ends with the loop
 	}
 }
 

@@ -10,9 +10,8 @@ import (
 	"github.com/goconvoke/convoke/quorum/internal/core"
 )
 
-// write writes or deletes a key. Every write in the log names the index that it replaces, so that it takes effect once at most, also if it
-// is sent twice; without IfIndex, that index is read first. An attempt under a guessed index would leave the outcome unknown whenever the leader
-// is lost: sent again, it is refused as it would have been the first time.
+// write writes or deletes a key. Every write in the log names the index that it replaces; without IfIndex, that index is read first. An attempt under a
+// guessed index would leave the outcome unknown whenever the leader is lost: sent again, it is refused as it would have been the first time.
 func (m *Map) write(ctx context.Context, in core.Write, opts []WriteOption) (core.Result, error) {
 	var o writeOptions
 	for _, opt := range opts {
@@ -51,8 +50,9 @@ func (m *Map) write(ctx context.Context, in core.Write, opts []WriteOption) (cor
 	}
 }
 
-// writeAt writes a key under an index. When the outcome is not known, it sends the same write again: only one of the two can take effect, so that the
-// second one's success is certain; a conflict leaves open whether the first or another member's write came before.
+// writeAt writes a key under an index. When the outcome is not known, it sends the same write again: an index is never used again, so that only one of
+// the two can take effect, and the success of the second one is certain; a conflict leaves open whether the first or another member's write
+// came before. A write of a key that is not there is not sent again, since a deletion can come between the two.
 func (m *Map) writeAt(ctx context.Context, in core.Write) (core.Result, error) {
 	unknown := false
 	for failures := 1; ; failures++ {
@@ -71,6 +71,9 @@ func (m *Map) writeAt(ctx context.Context, in core.Write) (core.Result, error) {
 			return r, fmt.Errorf("%w: it was sent again: %v", ErrUnknown, err) // not in the chain: the first may have taken effect
 		}
 		unknown = true
+		if in.Prev == 0 {
+			return r, err
+		}
 		if backoff.Sleep(ctx, backoff.Doubling(leastRetry, mostRetry, failures)) != nil {
 			return r, err
 		}

@@ -10,9 +10,9 @@ import (
 	"github.com/goconvoke/convoke/quorum/internal/core"
 )
 
-// Leave gives up all that this member holds, hands over leadership and voting, waits until others have taken over, and stops this member's part. When
-// ctx is done before, it returns what is not handed over, and the part has stopped as after Stop. The node stays in the cluster. Without a
-// deadline it takes 10 s at most.
+// Leave gives up all that this member holds, hands over leadership and voting, waits until others have taken over, and stops this member's part. A
+// voter whose place no other member can take stays one that is down. When ctx is done before, Leave returns what is not given up, and
+// the part has stopped as after Stop. The node stays in the cluster. Without a deadline it takes 10 s at most.
 func (q *Quorum) Leave(ctx context.Context) error {
 	defer q.Stop()
 	ctx, cancel := withTimeout(ctx)
@@ -23,6 +23,9 @@ func (q *Quorum) Leave(ctx context.Context) error {
 	}
 	select {
 	case <-left:
+		if q.report.leftAsVoter() {
+			q.log.Info("this member leaves as a voter: no other member could take its place in time")
+		}
 		return q.report.leftError()
 	case <-ctx.Done():
 		return fmt.Errorf("quorum: leave: what this member holds is not given up yet: %w", context.Cause(ctx))
@@ -49,15 +52,18 @@ func (r *report) setLeft(o core.Left) {
 	}
 }
 
-// leftError returns what could not be handed over.
+func (r *report) leftAsVoter() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.leftAs.Voter
+}
+
+// leftError returns what was not given up.
 func (r *report) leftError() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch o := r.leftAs; {
-	case o.Shards > 0:
+	if o := r.leftAs; o.Shards > 0 {
 		return fmt.Errorf("quorum: leave: %d functions have not returned: others can hold their shards when the lease is over", o.Shards)
-	case o.Voter:
-		return errors.New("quorum: leave: this member is still a voter, as no other one could take its place in time")
 	}
 	return nil
 }

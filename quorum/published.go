@@ -13,32 +13,32 @@ import (
 	"github.com/goconvoke/convoke/quorum/internal/core"
 )
 
-// published is the newest table for readers on any goroutine.
+// published is the newest table for readers on any goroutine, who take no lock. One goroutine sets it.
 type published struct {
-	table   atomic.Pointer[core.TableView]
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced with each newer table
+	now atomic.Pointer[publishedTable]
+}
+
+// publishedTable is a table, and a channel that is closed when there is a newer one.
+type publishedTable struct {
+	table   *core.TableView
+	changed chan struct{}
 }
 
 func (p *published) set(t *core.TableView) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.table.Store(t)
-	close(p.changed)
-	p.changed = make(chan struct{})
+	if old := p.now.Swap(&publishedTable{t, make(chan struct{})}); old != nil {
+		close(old.changed)
+	}
 }
 
 func (p *published) get() (*core.TableView, <-chan struct{}) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.table.Load(), p.changed
+	now := p.now.Load()
+	return now.table, now.changed
 }
 
 // publisher writes own keys of the node without making the loop wait. Of each key the newest value counts; a write that fails is tried again.
 type publisher struct {
-	node  *gossip.Node
-	log   hclog.Logger
-	ended chan struct{}
+	node *gossip.Node
+	log  hclog.Logger
 
 	mu     sync.Mutex
 	values map[string]string // to be written; "" deletes
@@ -46,7 +46,7 @@ type publisher struct {
 }
 
 func newPublisher(node *gossip.Node, log hclog.Logger) *publisher {
-	return &publisher{node: node, log: log, ended: make(chan struct{}), values: map[string]string{}, wake: make(chan struct{}, 1)}
+	return &publisher{node: node, log: log, values: map[string]string{}, wake: make(chan struct{}, 1)}
 }
 
 // set publishes a value of a key, "" none.
@@ -64,7 +64,6 @@ func (p *publisher) set(key, value string) {
 const publishRetry = time.Second
 
 func (p *publisher) run(ctx context.Context) {
-	defer close(p.ended)
 	for {
 		select {
 		case <-p.wake:
@@ -104,9 +103,6 @@ func (p *publisher) write(ctx context.Context, key, value string) error {
 	}
 	return ignoreNotDurable(p.node.Set(ctx, key, value))
 }
-
-// wait waits for the end of run.
-func (p *publisher) wait() { <-p.ended }
 
 // withdrawWithin bounds the last writes of a member whose part has ended.
 const withdrawWithin = time.Second

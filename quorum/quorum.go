@@ -30,10 +30,11 @@ type Quorum struct {
 	streams *streams
 	publish *publisher
 
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	ended  chan struct{}
-	ids    atomic.Uint64 // of requests
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	ended   chan struct{}
+	helpers sync.WaitGroup
+	ids     atomic.Uint64 // of requests
 
 	life  atomic.Pointer[life]       // the one that runs, nil between two
 	lease atomic.Pointer[core.Lease] // nil: none
@@ -66,7 +67,7 @@ func Start(c Config) (*Quorum, error) {
 	}
 	q := &Quorum{config: c, log: c.Log, clock: newClock(), ended: make(chan struct{}), receivers: map[string]receiver{},
 		serves: map[string]core.Serve{}, running: map[workKey]core.Token{}, returned: make(chan struct{})}
-	q.now.changed = make(chan struct{})
+	q.now.set(nil)
 	q.ctx, q.cancel = context.WithCancelCause(context.Background())
 	first, err := q.newLife()
 	if err != nil {
@@ -84,8 +85,8 @@ func Start(c Config) (*Quorum, error) {
 func (q *Quorum) run(l *life) {
 	defer close(q.ended)
 	defer q.finish()
-	go q.publish.run(q.ctx)
-	go q.endWithNode()
+	q.helpers.Go(func() { q.publish.run(q.ctx) })
+	q.helpers.Go(q.endWithNode)
 	q.streams.received, q.streams.down = q.receivedFrame, q.streamDown
 	q.streams.start()
 	for failures := 0; ; {
@@ -172,7 +173,7 @@ func (q *Quorum) endLife(l *life) {
 
 func (q *Quorum) finish() {
 	q.cancel(ErrStopped)
-	q.publish.wait()
+	q.helpers.Wait()
 	q.publish.withdraw()
 	q.streams.close()
 }

@@ -141,18 +141,8 @@ func (q *Quorum) served() []core.Serve {
 	return all
 }
 
-// startWork begins the function for a shard. Without a receiver nothing runs, and the shard is released.
-func (q *Quorum) startWork(o core.Start, session uint64) {
-	if q.handStart(o, session) {
-		return
-	}
-	if l := q.life.Load(); l != nil {
-		l.loopback(core.Stopped(o))
-	}
-}
-
-// handStart hands a start to its receiver, which gets none after unregister; false if there is no receiver.
-func (q *Quorum) handStart(o core.Start, session uint64) bool {
+// startWork hands a start to its receiver, which gets none after unregister; false if there is no receiver.
+func (q *Quorum) startWork(o core.Start, session uint64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	r := q.receivers[o.Group]

@@ -33,7 +33,7 @@ func (c testConfig) Validate() error {
 	return errors.Join(errs...)
 }
 
-// testKind makes strategies that never find anybody.
+// testKind makes strategies that never find a peer.
 func testKind(name string) strategy.Kind[testConfig] {
 	return strategy.Kind[testConfig]{
 		Name: name, Doc: "for a test", Default: testConfig{PollConfig: strategy.DefaultPoll()},
@@ -108,13 +108,13 @@ func TestConfigureWithoutYAMLMeansTheDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := c.Config.(testConfig).Interval; got != 5*time.Second { //nolint:forcetypeassert // a panic says enough
+	if got := c.Config.(testConfig).Interval; got != 5*time.Second { //nolint:forcetypeassert // a panic is enough
 		t.Errorf("interval = %v, want the default", got)
 	}
 }
 
 func TestConfigureReportsEveryMistakeAtItsPlace(t *testing.T) {
-	text := "hosts:\n  - 10.0.0.1:1\n  - nobody\ninterval: 1ms\ntimout: 3s\n"
+	text := "hosts:\n  - 10.0.0.1:1\n  - portless\ninterval: 1ms\ntimout: 3s\n"
 	_, err := registry(t, testKind("a")).Configure("a", node(t, text), strategy.Source{File: "t.yaml"})
 	if err == nil {
 		t.Fatal("no error")
@@ -126,7 +126,7 @@ func TestConfigureReportsEveryMistakeAtItsPlace(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, part := range []string{"t.yaml:3:5: ", "nobody", "t.yaml:4:11: ", "100ms"} {
+	for _, part := range []string{"t.yaml:3:5: ", "portless", "t.yaml:4:11: ", "100ms"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q lacks %q", err, part)
 		}
@@ -146,7 +146,7 @@ func TestConfigureReadsTheEnvironmentThatItIsGiven(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := c.Config.(testConfig).Hosts; !slices.Equal(got, []string{"10.0.0.9:1"}) { //nolint:forcetypeassert // a panic says enough
+	if got := c.Config.(testConfig).Hosts; !slices.Equal(got, []string{"10.0.0.9:1"}) { //nolint:forcetypeassert // a panic is enough
 		t.Errorf("hosts = %v", got)
 	}
 }
@@ -190,7 +190,7 @@ func TestNewLendsAWholeEnvironment(t *testing.T) {
 		t.Errorf("environment %+v, want no field nil", got)
 	}
 	if self := got.Self(); len(self) != 0 {
-		t.Errorf("Self() = %v, want nobody", self)
+		t.Errorf("Self() = %v, want none", self)
 	}
 }
 
@@ -201,6 +201,6 @@ func TestPermanentIsSeenThroughWrapping(t *testing.T) {
 		t.Errorf("%v: permanent %t, wraps its cause %t", err, strategy.IsPermanent(err), errors.Is(err, cause))
 	}
 	if strategy.IsPermanent(cause) || strategy.IsPermanent(nil) || strategy.Permanent(nil) != nil {
-		t.Error("an error is permanent that nobody marked")
+		t.Error("an error is permanent that was not marked")
 	}
 }

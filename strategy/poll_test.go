@@ -15,7 +15,7 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-// log is a sink that writes down what it is told and when.
+// log is a sink that records what it receives and when.
 type log struct {
 	mu    sync.Mutex
 	start time.Time
@@ -44,7 +44,7 @@ func (l *log) String() string {
 
 func seeded() Env { return Env{Rand: rand.New(rand.NewPCG(1, 2))} }
 
-// poll runs a lookup for a time, ends it and returns what the sink was told and what Run returned.
+// poll runs a lookup for a time, ends it and returns what the sink received and what Run returned.
 func poll(l Lookup, c PollConfig, d time.Duration) (*log, error) {
 	out := &log{start: time.Now()}
 	ctx, cancel := context.WithTimeout(context.Background(), d)
@@ -61,7 +61,7 @@ func some(n int) []peer.Peer {
 	return peers
 }
 
-func TestPollTellsTheThreeOutcomesApart(t *testing.T) {
+func TestPollDistinguishesTheThreeOutcomes(t *testing.T) {
 	broken := errors.New("broken")
 	for _, tc := range []struct {
 		name  string
@@ -80,7 +80,7 @@ func TestPollTellsTheThreeOutcomesApart(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				out, err := poll(func(context.Context) ([]peer.Peer, error) { return tc.peers, tc.err }, DefaultPoll(), 500*time.Millisecond)
 				if got := out.String(); got != tc.want {
-					t.Errorf("the sink was told %q, want %q", got, tc.want)
+					t.Errorf("the sink received %q, want %q", got, tc.want)
 				}
 				if !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("Run = %v, want the end of its context", err)
@@ -112,7 +112,7 @@ func TestPollAsksEverySecondWhileYoungThenEveryInterval(t *testing.T) {
 	})
 }
 
-func TestPollAsksAgainWhenTheSourceSaysSo(t *testing.T) {
+func TestPollAsksAgainWhenTheSourceWakesIt(t *testing.T) {
 	for next, want := range map[time.Duration]time.Duration{
 		2 * time.Second:      2 * time.Second,
 		time.Millisecond:     youngInterval, // at least
@@ -136,11 +136,11 @@ func TestPollAsksAgainWhenTheSourceSaysSo(t *testing.T) {
 }
 
 func TestPollAsksSoonWhenItIsWoken(t *testing.T) {
-	const told = 2*time.Minute + 300*time.Millisecond
+	const given = 2*time.Minute + 300*time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
 		wake := make(chan struct{}, 1)
 		go func() {
-			for _, at := range []time.Duration{told, 100 * time.Millisecond, 100 * time.Millisecond} {
+			for _, at := range []time.Duration{given, 100 * time.Millisecond, 100 * time.Millisecond} {
 				time.Sleep(at)
 				wake <- struct{}{}
 			}
@@ -150,8 +150,8 @@ func TestPollAsksSoonWhenItIsWoken(t *testing.T) {
 		out, _ := poll(func(context.Context) ([]peer.Peer, error) { return some(1), nil }, c, 10*time.Minute)
 		var late []time.Duration
 		for i, at := range out.times {
-			if at >= told {
-				late = append(late, at-told)
+			if at >= given {
+				late = append(late, at-given)
 			}
 			if i > 0 && at-out.times[i-1] < 800*time.Millisecond {
 				t.Errorf("%v between two lookups, want 1 s", at-out.times[i-1])
@@ -245,7 +245,7 @@ func TestPollEndsALookupAtItsDeadline(t *testing.T) {
 		c := PollConfig{Interval: time.Second, Timeout: 3 * time.Second}
 		out, _ := poll(func(ctx context.Context) ([]peer.Peer, error) { <-ctx.Done(); return nil, ctx.Err() }, c, 4*time.Second)
 		if got, want := out.String(), "fail context deadline exceeded"; got != want {
-			t.Errorf("the sink was told %q, want %q", got, want)
+			t.Errorf("the sink received %q, want %q", got, want)
 		}
 		if out.times[0] != c.Timeout {
 			t.Errorf("Fail after %v, want %v", out.times[0], c.Timeout)
@@ -258,12 +258,12 @@ func TestPollTakesAPartialAnswerAtTheDeadline(t *testing.T) {
 		c := PollConfig{Interval: time.Second, Timeout: 3 * time.Second}
 		out, _ := poll(func(ctx context.Context) ([]peer.Peer, error) { <-ctx.Done(); return some(2), ctx.Err() }, c, 4*time.Second)
 		if got, want := out.String(), "add 2; fail context deadline exceeded"; got != want {
-			t.Errorf("the sink was told %q, want %q", got, want)
+			t.Errorf("the sink received %q, want %q", got, want)
 		}
 	})
 }
 
-func TestPollReportsALookupThatIsDeafAndNeverOverlapsIt(t *testing.T) {
+func TestPollReportsALookupThatIgnoresItsDeadlineAndNeverOverlapsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := PollConfig{Interval: time.Second, Timeout: 2 * time.Second}
 		var now, most int
@@ -275,7 +275,7 @@ func TestPollReportsALookupThatIsDeafAndNeverOverlapsIt(t *testing.T) {
 			return some(1), nil
 		}, c, 11*time.Second)
 		if got, want := out.String(), "fail lookup is still running past its deadline of 2s; set 1"; got != want {
-			t.Errorf("the sink was told %q, want %q", got, want)
+			t.Errorf("the sink received %q, want %q", got, want)
 		}
 		if at := out.times[0]; at > c.Timeout+minInterval {
 			t.Errorf("reported after %v, want about %v", at, c.Timeout)
@@ -302,10 +302,10 @@ func TestPollEndsWithAnErrorWhenALookupPanicsOrEndsItsGoroutine(t *testing.T) {
 					t.Errorf("Run = %v, want %q", err, tc.want)
 				}
 				if out.String() != "" {
-					t.Errorf("the sink was told %q, want nothing: the crash is the report", out)
+					t.Errorf("the sink received %q, want nothing: the crash is the report", out)
 				}
 				if IsPermanent(err) {
-					t.Error("the crash is permanent, want one that a restart may mend")
+					t.Error("the crash is permanent, want one that a restart may repair")
 				}
 			})
 		})

@@ -98,7 +98,7 @@ func TestACrashBehindACutIsSeenAfterTheHeal(t *testing.T) {
 		here, _ := stream(t, f)
 		f.SetGroup(1, 1)
 		f.Crash(1)
-		send(t, here, "anybody there?")
+		send(t, here, "is a host there?")
 		time.Sleep(time.Second)
 		f.SetGroup(1, 0)
 		if _, err := here.Read(make([]byte, 1)); !errors.Is(err, errReset) {

@@ -22,7 +22,7 @@ func (p *prompt) Start(int) error { return nil }
 func (p *prompt) Stop(int)        {}
 func (p *prompt) Close()          {}
 
-func (p *prompt) tell(e engine.Event) {
+func (p *prompt) emit(e engine.Event) {
 	for e.Observer = range p.n {
 		if e.Observer != p.n-1 || e.Value != p.lost || p.lost == 0 {
 			p.sink(e)
@@ -39,7 +39,7 @@ func (p *prompt) Join(i, _ int) error {
 }
 
 func (p *prompt) later(e engine.Event) error {
-	time.AfterFunc(time.Second, func() { p.tell(e) })
+	time.AfterFunc(time.Second, func() { p.emit(e) })
 	return nil
 }
 
@@ -76,7 +76,7 @@ func TestTheRateCountsWholeRounds(t *testing.T) {
 func TestARoundThatNeverEndsIsAFindingNotAHang(t *testing.T) {
 	samples, err := playPrompt(t, shared, 1<<32+2)
 	if err == nil || !strings.Contains(err.Error(), "round 3 of 20 is not over after 1m0s: 3 of 12 values") {
-		t.Errorf("error = %v, want one that tells the round and what is missing", err)
+		t.Errorf("error = %v, want one with the round and what is missing", err)
 	}
 	if want := 2 * 4.0 / 62; math.Abs(samples["rate"][0]-want) > 1e-9 {
 		t.Errorf("rate = %v, want two rounds in 62 s: %v", samples["rate"], want)

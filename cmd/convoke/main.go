@@ -13,6 +13,10 @@
 //	convoke status -c topology.yaml                           the node, and who has the same state
 //	convoke keys get|set|delete|list|watch -c topology.yaml   what the members publish of themselves
 //	convoke shared get|set|... -c topology.yaml               the map that all members share
+//	convoke quorum status|transfer|recover -c topology.yaml   the leader, or why there is none, and the voters
+//	convoke shards list|status|... -c topology.yaml           who holds the shards of the groups
+//	convoke elect -c topology.yaml NAME -- CMD                run a command while this node leads
+//	convoke map get|set|... -c topology.yaml                  the linearizable map
 //	convoke join|leave|remove -c topology.yaml                call a node, leave, remove a member
 //
 // It exits with 0 when all went well, 1 when something failed and 2 when it was called wrongly.

@@ -183,7 +183,7 @@ func (b *broken) remotePorts(id bool) func(context.Context) ([]peer.Peer, error)
 	}
 }
 
-// empty is the mistake that costs most: unknown given out as nobody.
+// empty is the mistake that costs most: unknown given out as no peer.
 func (b *broken) empty(ctx context.Context) ([]peer.Peer, error) {
 	all, err := b.living.List(ctx)
 	if err != nil {
@@ -243,7 +243,7 @@ var defects = []struct {
 			return b.living.Connect(ctx, p)
 		}
 	}},
-	{"Connect returns soon after its ctx is done", "Connect is deaf", "has not returned", func(b *broken) {
+	{"Connect returns soon after its ctx is done", "Connect ignores its ctx", "has not returned", func(b *broken) {
 		b.connect = func(_ context.Context, p peer.Peer) error { return b.living.Connect(slow(), p) }
 	}},
 	{"Connect returns soon after its ctx is done", "a hanging Connect succeeds", "want an error", func(b *broken) {
@@ -290,10 +290,10 @@ var defects = []struct {
 	{"List is canonical and names no peer twice", "a peer is listed twice", "twice", func(b *broken) {
 		b.list = b.with(peer.Peer{Addr: "10.0.0.9:1"}, peer.Peer{Addr: "10.0.0.9:1"})
 	}},
-	{"every call returns when its ctx is done already", "Disconnect is deaf", "Disconnect has not returned", func(b *broken) {
+	{"every call returns when its ctx is done already", "Disconnect ignores its ctx", "Disconnect has not returned", func(b *broken) {
 		b.disconnect = func(context.Context, peer.Peer) error { <-slow().Done(); return nil }
 	}},
-	{"every call returns when its ctx is done already", "List is deaf", "List has not returned", func(b *broken) {
+	{"every call returns when its ctx is done already", "List ignores its ctx", "List has not returned", func(b *broken) {
 		b.list = func(ctx context.Context) ([]peer.Peer, error) {
 			if ctx.Err() != nil {
 				<-slow().Done()
@@ -323,8 +323,8 @@ var defects = []struct {
 			return all, err
 		}
 	}},
-	{"List is an error before Run", "unknown is nobody", "unknown is not empty", func(b *broken) { b.list = b.empty }},
-	{"List is an error after Run", "unknown is nobody", "unknown is not empty", func(b *broken) {
+	{"List is an error before Run", "unknown is no peer", "unknown is not empty", func(b *broken) { b.list = b.empty }},
+	{"List is an error after Run", "unknown is no peer", "unknown is not empty", func(b *broken) {
 		var ran atomic.Bool
 		b.run = func(ctx context.Context) error {
 			ran.Store(true)
@@ -349,7 +349,7 @@ var defects = []struct {
 	{"Run blocks until its ctx is done", "Run returns at once", "before its ctx was done", func(b *broken) {
 		b.run = func(context.Context) error { b.up.Store(true); return nil }
 	}},
-	{"Run blocks until its ctx is done", "Run is deaf", "has not returned", func(b *broken) {
+	{"Run blocks until its ctx is done", "Run ignores its ctx", "has not returned", func(b *broken) {
 		b.run = func(context.Context) error { return b.living.Run(slow()) }
 	}},
 	{"Run leaves no goroutine behind", "a goroutine stays", "goroutines are left", func(b *broken) {

@@ -88,7 +88,7 @@ func TestMeshHangsOnFakeTime(t *testing.T) {
 			t.Errorf("Connect to a hanging address = %v after %v, want the deadline after 1s", err, time.Since(start))
 		}
 		if err := m.Connect(ctx, b); err != nil || time.Since(start) != time.Minute {
-			t.Errorf("Connect to a deaf address = %v after %v, want success after 1m", err, time.Since(start))
+			t.Errorf("Connect to an address that hangs = %v after %v, want success after 1m", err, time.Since(start))
 		}
 	})
 }

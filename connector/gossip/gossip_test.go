@@ -73,7 +73,7 @@ func TestAPortInUseIsTriedAgain(t *testing.T) {
 			select {
 			case <-c.Changes():
 			case <-deadline.C:
-				t.Fatalf("%s: List says %v", what, err)
+				t.Fatalf("%s: List returns %v", what, err)
 			}
 		}
 	}
@@ -111,7 +111,7 @@ func TestADataDirectoryInUseIsTriedAgain(t *testing.T) {
 			select {
 			case <-c.Changes():
 			case <-ctx.Done():
-				t.Fatalf("List says %v", err)
+				t.Fatalf("List returns %v", err)
 			}
 		}
 	}
@@ -196,7 +196,7 @@ func TestANodeWithAnotherKeyIsUntrusted(t *testing.T) {
 	}
 }
 
-func TestARemovedNodeStaysOutAndSaysSoOnce(t *testing.T) {
+func TestARemovedNodeStaysOutAndLogsThatOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := transport.NewMemory()
 		other, err := gossip.Start(gossip.Config{Name: "other", ClusterID: "test", Listen: "b:1", Transport: mem.Host("b")})
@@ -204,10 +204,10 @@ func TestARemovedNodeStaysOutAndSaysSoOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer other.Stop()
-		var said lockedBuffer
+		var log lockedBuffer
 		subject := func(rejoin bool) (c *Connector, stop func()) {
 			c, err := newConnector(gossip.Config{Name: "subject", ClusterID: "test", Listen: "a:1", Transport: mem.Host("a"), Rejoin: rejoin,
-				Log: hclog.New(&hclog.LoggerOptions{Output: &said, Level: hclog.Info})})
+				Log: hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Info})})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -235,8 +235,8 @@ func TestARemovedNodeStaysOutAndSaysSoOnce(t *testing.T) {
 		if err := c.Connect(t.Context(), peer.Peer{Addr: "b:1"}); !errors.Is(err, gossip.ErrRemoved) {
 			t.Errorf("Connect = %v, want ErrRemoved", err)
 		}
-		if n := strings.Count(said.String(), "removed"); n != 1 {
-			t.Errorf("it said so %d times, want once:\n%s", n, &said)
+		if n := strings.Count(log.String(), "removed"); n != 1 {
+			t.Errorf("it logged that %d times, want once:\n%s", n, &log)
 		}
 		stop()
 

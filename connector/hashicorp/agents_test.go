@@ -20,7 +20,6 @@ import (
 	"github.com/goconvoke/convoke/connector/hashicorp/serf"
 	"github.com/goconvoke/convoke/internal/command"
 	"github.com/goconvoke/convoke/strategy"
-	"github.com/goconvoke/convoke/strategy/builtin"
 	"github.com/goconvoke/convoke/strategy/local"
 )
 
@@ -100,7 +99,7 @@ func (s site) names(n *agent.Node, want ...string) {
 }
 
 // convoke asks a node by a command.
-func (s site) convoke(n *agent.Node, args ...string) (code int, said string) {
+func (s site) convoke(n *agent.Node, args ...string) (code int, printed string) {
 	s.t.Helper()
 	var stdout, stderr bytes.Buffer
 	code = command.Run(s.t.Context(), append(args, "--socket", n.Socket()), &stdout, &stderr, "convoke-hashicorp", kinds...)
@@ -125,12 +124,12 @@ func TestAgentsOnMemberlistAndSerfFindEachOtherAndLeave(t *testing.T) {
 				}
 			}
 			for _, args := range [][]string{{"keys", "set", "k", "v"}, {"shared", "list"}, {"shared", "sync"}, {"remove", "b"}} {
-				if code, said := s.convoke(a, args...); code != 1 || !strings.Contains(said, "needs the connector gossip, but this agent runs "+kind.Name) {
-					t.Errorf("%v = %d, %q", args, code, said)
+				if code, printed := s.convoke(a, args...); code != 1 || !strings.Contains(printed, "needs the connector gossip, but this agent runs "+kind.Name) {
+					t.Errorf("%v = %d, %q", args, code, printed)
 				}
 			}
-			if code, said := s.convoke(b, "leave"); code != 0 {
-				t.Errorf("leave = %d, %q", code, said)
+			if code, printed := s.convoke(b, "leave"); code != 0 {
+				t.Errorf("leave = %d, %q", code, printed)
 			}
 			s.names(a, "a")
 		})
@@ -183,30 +182,5 @@ func TestWhatNoConnectorCanDoIsRefused(t *testing.T) {
 	_, err := agent.Start(t.Context(), two, agent.Options{Strategies: s.strategies, Connectors: s.connectors})
 	if err == nil || err.Error() != want {
 		t.Errorf("agent.Start = %v, want %q", err, want)
-	}
-}
-
-// Every YAML block of the pages is a file that convoke-hashicorp takes.
-func TestEveryYAMLBlockOfThePagesLoads(t *testing.T) {
-	t.Setenv("CLUSTER_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
-	connectors, err := connector.NewRegistry(kinds...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, page := range []string{"memberlist/README.md", "serf/README.md"} {
-		text, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		blocks := strings.Split(string(text), "```yaml\n")[1:]
-		if len(blocks) == 0 {
-			t.Errorf("%s has no YAML block", page)
-		}
-		for _, b := range blocks {
-			block, _, _ := strings.Cut(b, "```")
-			if _, err := cluster.Parse(page, []byte(block), cluster.LoadOptions{Strategies: builtin.Registry(), Connectors: connectors}); err != nil {
-				t.Errorf("%v in\n%s", err, block)
-			}
-		}
 	}
 }

@@ -141,7 +141,7 @@ func registries(t *testing.T, kind connector.Kind) (*strategy.Registry, *connect
 }
 
 // check runs the command that checks a file.
-func check(t *testing.T, kind connector.Kind, path string) (code int, said string) {
+func check(t *testing.T, kind connector.Kind, path string) (code int, printed string) {
 	t.Helper()
 	args := []string{"check", path}
 	kinds := []connector.Kind{kind}
@@ -155,8 +155,8 @@ func check(t *testing.T, kind connector.Kind, path string) (code int, said strin
 
 func refuses(t *testing.T, kind connector.Kind, path, want string) {
 	t.Helper()
-	if code, said := check(t, kind, path); code != 1 || !strings.Contains(said, want) {
-		t.Errorf("check = %d, %q, want 1 and %q", code, said, want)
+	if code, printed := check(t, kind, path); code != 1 || !strings.Contains(printed, want) {
+		t.Errorf("check = %d, %q, want 1 and %q", code, printed, want)
 	}
 	strategies, connectors := registries(t, kind)
 	config, err := cluster.Load(path, cluster.LoadOptions{Strategies: strategies}) // it does not know the connectors
@@ -182,8 +182,8 @@ func refuses(t *testing.T, kind connector.Kind, path, want string) {
 
 func honours(t *testing.T, kind connector.Kind, path string, effective func(*testing.T, *agent.Node)) {
 	t.Helper()
-	if code, said := check(t, kind, path); code != 0 {
-		t.Errorf("check = %d, %q, want 0", code, said)
+	if code, printed := check(t, kind, path); code != 0 {
+		t.Errorf("check = %d, %q, want 0", code, printed)
 	}
 	strategies, connectors := registries(t, kind)
 	config, err := cluster.Load(path, cluster.LoadOptions{Strategies: strategies, Connectors: connectors})

@@ -179,7 +179,7 @@ func TestPodsMayAskExactlyWhatTheyNeed(t *testing.T) {
 		c, asks := load(t, all, workload).Topologies[0].Config.Config.(kubernetes.Config)
 		if !asks {
 			if spec.Automount == nil || *spec.Automount || len(all["Role"].Rules) > 0 {
-				t.Errorf("pods that ask nobody have a token or a role")
+				t.Errorf("pods that ask no API have a token or a role")
 			}
 			return
 		}

@@ -189,7 +189,7 @@ func TestTwoGroupsThatAreBridgedKeepTheirLogs(t *testing.T) {
 			}
 		}
 		if err := group[0].log.formation.Conflict(); err == nil {
-			t.Error("two births meet and nothing says so")
+			t.Error("two births meet and nothing reports it")
 		}
 	}
 }

@@ -39,11 +39,11 @@ func TestTransportsKeepTheirContract(t *testing.T) {
 				"carries bytes both ways at once":                    carries,
 				"delivers what was written before a close, then EOF": deliversBeforeClose,
 				"ends reads and writes at their deadline":            keepsDeadlines,
-				"tells the other side of an abrupt close":            tellsOfAbruptClose,
+				"reports an abrupt close to the other side":          reportsAbruptClose,
 				"unblocks a read when it is closed":                  closeUnblocksRead,
 				"unblocks a write when it is closed":                 closeUnblocksWrite,
 				"unblocks accept when the listener is closed":        closeUnblocksAccept,
-				"says refused where nobody listens any more":         saysRefused,
+				"returns refused where no process listens any more":  returnsRefused,
 				"gives up a dial with its context":                   givesUpDial,
 				"gives up a handshake with its context":              givesUpHandshake,
 				"reads nothing from who did not shake hands":         readsNothingUnproven,
@@ -113,7 +113,7 @@ func carries(t *testing.T, s subject) {
 
 func deliversBeforeClose(t *testing.T, s subject) {
 	server, client := open(t, s)
-	sent := bytes.Repeat([]byte("goodbye "), 5000)
+	sent := bytes.Repeat([]byte("the end "), 5000)
 	for _, err := range []error{func() error { _, err := client.Write(sent); return err }(), client.Close()} {
 		if err != nil {
 			t.Fatal(err)
@@ -164,7 +164,7 @@ func fill(c Conn) func() error {
 	}
 }
 
-func tellsOfAbruptClose(t *testing.T, s subject) {
+func reportsAbruptClose(t *testing.T, s subject) {
 	server, client := open(t, s)
 	if _, err := client.Write([]byte("never read")); err != nil {
 		t.Fatal(err)
@@ -228,7 +228,7 @@ func closeUnblocksAccept(t *testing.T, s subject) {
 	}
 }
 
-func saysRefused(t *testing.T, s subject) {
+func returnsRefused(t *testing.T, s subject) {
 	l := listen(t, s)
 	_ = l.Close()
 	if _, err := s.there.Dial(limit(t), l.Addr().String()); !errors.Is(err, ErrRefused) {

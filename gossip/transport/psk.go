@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sync"
 
 	"github.com/flynn/noise"
 )
@@ -107,56 +106,6 @@ func (p *PSK) Server(ctx context.Context, raw net.Conn) (Conn, error) {
 		_ = writeRecord(raw, nil) // reports it to the other side, which would take a closed stream for a full or dying node
 		return nil, ErrKey
 	})
-}
-
-// pskConn seals what is written and opens what is read.
-type pskConn struct {
-	net.Conn
-
-	writing sync.Mutex
-	send    *noise.CipherState // guarded by writing
-
-	reading sync.Mutex
-	receive *noise.CipherState // guarded by reading, as rest
-	rest    []byte             // opened and not read yet
-}
-
-// Proves returns true: a node that holds the key may use any name.
-func (c *pskConn) Proves(string) bool { return true }
-
-func (c *pskConn) Write(b []byte) (n int, err error) {
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	for len(b) > 0 {
-		part := b[:min(len(b), maxRecord)]
-		sealed, err := c.send.Encrypt(nil, nil, part)
-		if err != nil {
-			return n, err
-		}
-		if err := writeRecord(c.Conn, sealed); err != nil {
-			return n, err
-		}
-		n += len(part)
-		b = b[len(part):]
-	}
-	return n, nil
-}
-
-func (c *pskConn) Read(b []byte) (int, error) {
-	c.reading.Lock()
-	defer c.reading.Unlock()
-	for len(c.rest) == 0 {
-		sealed, err := readRecord(c.Conn, maxRecord+recordTag)
-		if err != nil {
-			return 0, err
-		}
-		if c.rest, err = c.receive.Decrypt(nil, nil, sealed); err != nil {
-			return 0, errors.New("a record was tampered with")
-		}
-	}
-	n := copy(b, c.rest)
-	c.rest = c.rest[n:]
-	return n, nil
 }
 
 func writeRecord(w io.Writer, b []byte) error {

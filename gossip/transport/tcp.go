@@ -32,7 +32,8 @@ func (t TCP) Plain() bool {
 
 // Listen listens on host:port.
 func (t TCP) Listen(addr string) (net.Listener, error) {
-	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
+	lc := net.ListenConfig{KeepAliveConfig: keepAlive, Control: keepThinStreamsFast}
+	lc.SetMultipathTCP(false)                           // no node dials it, and the options of its listeners are not those of the streams
 	return lc.Listen(context.Background(), "tcp", addr) // binding a literal address does not wait
 }
 
@@ -43,7 +44,7 @@ func (t TCP) Secure(ctx context.Context, raw net.Conn) (Conn, error) {
 
 // Dial connects and runs the client's side of the security's handshake.
 func (t TCP) Dial(ctx context.Context, addr string) (Conn, error) {
-	d := net.Dialer{KeepAliveConfig: keepAlive}
+	d := net.Dialer{KeepAliveConfig: keepAlive, Control: keepThinStreamsFast}
 	raw, err := d.DialContext(ctx, "tcp", addr)
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return nil, fmt.Errorf("dial %s: %w", addr, ErrRefused)

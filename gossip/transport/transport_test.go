@@ -83,7 +83,7 @@ func exchange(t *testing.T, p pair) {
 	}
 }
 
-func TestADialWhereNobodyListensIsRefused(t *testing.T) {
+func TestADialWhereNoProcessListensIsRefused(t *testing.T) {
 	l, err := TCP{}.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

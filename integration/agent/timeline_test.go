@@ -8,14 +8,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestTheTimelineKeepsWhatTheAgentTells(t *testing.T) {
+func TestTheTimelineKeepsWhatTheAgentPrints(t *testing.T) {
 	l := &timeline{changed: make(chan struct{})}
 	_, changed := l.now()
 	l.read(`{"at":"2026-01-02T03:04:05Z","node":"h1","event":"members","members":["h1"],"joined":["h1"],"left":[]}`)
 	select {
 	case <-changed:
 	default:
-		t.Error("a new member list woke nobody")
+		t.Error("a new member list woke no waiter")
 	}
 	l.read(`{"at":"2026-01-02T03:04:06Z","node":"h1","event":"dial_failed","peer":"h2@10.0.0.2:7946","error":"refused"}`)
 	l.read(`{"at":"2026-01-02T03:04:07Z","node":"h1","event":"members","members":["h1","h3"]}`)

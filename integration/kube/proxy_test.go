@@ -44,7 +44,7 @@ func ask(c net.Conn, patience time.Duration) error {
 	return err
 }
 
-func TestTheProxyForwardsThenFailsAsTold(t *testing.T) {
+func TestTheProxyForwardsThenFailsAsAskedTo(t *testing.T) {
 	p := NewProxy(t, echo(t))
 	dial := func() net.Conn {
 		t.Helper()

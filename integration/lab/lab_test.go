@@ -136,16 +136,16 @@ func TestMulticastCrossesTheSwitchUntilItIsCut(t *testing.T) {
 			t.Parallel()
 			l := c.newLab(t, 4)
 			all := startChatter(t, l, c.network)
-			const everybody = "1:2,3,4 2:1,3,4 3:1,2,4 4:1,2,3"
-			wantHeard(t, all, everybody)
+			const allHosts = "1:2,3,4 2:1,3,4 3:1,2,4 4:1,2,3"
+			wantHeard(t, all, allHosts)
 			l.Partition([]int{1, 2}, []int{3, 4})
 			wantHeard(t, all, "1:2 2:1 3:4 4:3")
 			l.Heal()
-			wantHeard(t, all, everybody)
+			wantHeard(t, all, allHosts)
 			l.Cable(4, false)
 			wantHeard(t, all, "1:2,3 2:1,3 3:1,2 4:")
 			l.Cable(4, true)
-			wantHeard(t, all, everybody)
+			wantHeard(t, all, allHosts)
 		})
 	}
 }

@@ -39,6 +39,11 @@ type Request struct {
 	Expect  *Text         `json:"expect,omitzero"`
 	TTL     time.Duration `json:"ttl,omitzero"` // ns
 	Addrs   []string      `json:"addrs,omitzero"`
+	Group   string        `json:"group,omitzero"`
+	Shard   int           `json:"shard,omitzero"`
+	Force   bool          `json:"force,omitzero"`
+	Undo    bool          `json:"undo,omitzero"`
+	Session bool          `json:"session,omitzero"` // a key of the map ends with the session of the node
 }
 
 // line is one line of an answer.

@@ -42,7 +42,7 @@ func serve(t *testing.T, h Handler) *Server {
 // echo replies with the key and then the value, and fails if both are empty.
 func echo(_ context.Context, r Request, reply func(any) error) error {
 	if r.Key == "" && r.Value == "" {
-		return errors.New("nothing to say")
+		return errors.New("nothing to reply")
 	}
 	return errors.Join(reply(r.Key), reply(r.Value))
 }
@@ -87,8 +87,8 @@ func TestTheLargestValuesFitWhateverTheyHold(t *testing.T) {
 
 func TestAnErrorOfTheAgentKeepsItsWords(t *testing.T) {
 	s := serve(t, echo)
-	if _, err := ask(t, s.Path(), Request{}); err == nil || err.Error() != "nothing to say" {
-		t.Errorf("error = %v, want nothing to say", err)
+	if _, err := ask(t, s.Path(), Request{}); err == nil || err.Error() != "nothing to reply" {
+		t.Errorf("error = %v, want nothing to reply", err)
 	}
 }
 
@@ -131,7 +131,7 @@ func TestWhatIsNoRequestIsRefused(t *testing.T) {
 	}
 }
 
-// waiting serves requests that last until they are ended, and tells of each start and end.
+// waiting serves requests that last until they are ended, and reports each start and end.
 func waiting(t *testing.T) (s *Server, started, ended chan struct{}) {
 	t.Helper()
 	started, ended = make(chan struct{}, 2*maxClients), make(chan struct{}, 2*maxClients)
@@ -139,7 +139,7 @@ func waiting(t *testing.T) (s *Server, started, ended chan struct{}) {
 		started <- struct{}{}
 		<-ctx.Done()
 		ended <- struct{}{}
-		return errors.New("told to end")
+		return errors.New("asked to end")
 	}), started, ended
 }
 
@@ -169,7 +169,7 @@ func TestHangingUpEndsARequest(t *testing.T) {
 
 func TestARequestEndsAfterItsTimeout(t *testing.T) {
 	s, _, _ := waiting(t)
-	if _, err := ask(t, s.Path(), Request{Timeout: time.Millisecond}); err == nil || err.Error() != "told to end" {
+	if _, err := ask(t, s.Path(), Request{Timeout: time.Millisecond}); err == nil || err.Error() != "asked to end" {
 		t.Errorf("Call = %v, want the words of the agent", err)
 	}
 }
@@ -180,7 +180,7 @@ func TestCloseEndsAllRequestsAndTakesTheSocketAway(t *testing.T) {
 	go func() { result <- Call(t.Context(), s.Path(), Request{}, nil) }()
 	receiveFrom(t, "start", started)
 	s.Close()
-	if err := receiveFrom(t, "result", result); err == nil || err.Error() != "told to end" {
+	if err := receiveFrom(t, "result", result); err == nil || err.Error() != "asked to end" {
 		t.Errorf("Call = %v, want the words of the agent", err)
 	}
 	if err := Call(t.Context(), s.Path(), Request{}, nil); !errors.Is(err, ErrNoAgent) {
@@ -207,7 +207,7 @@ func TestACloseThatComesLateLeavesTheSocketOfTheNext(t *testing.T) {
 	}
 }
 
-func TestOneClientTooManyIsToldSo(t *testing.T) {
+func TestOneClientTooManyIsRejectedWithThatReason(t *testing.T) {
 	s, started, _ := waiting(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -216,7 +216,7 @@ func TestOneClientTooManyIsToldSo(t *testing.T) {
 		receiveFrom(t, "start", started)
 	}
 	if _, err := ask(t, s.Path(), Request{}); err == nil || !strings.Contains(err.Error(), "serves 32 commands already") {
-		t.Errorf("one more: %v, want to be told", err)
+		t.Errorf("one more: %v, want that reason", err)
 	}
 }
 

@@ -45,6 +45,8 @@ type Status struct {
 	Agreement  *Agreement        `json:"agreement,omitzero"`
 	Staleness  time.Duration     `json:"staleness_ns"`
 	Counters   map[string]uint64 `json:"counters,omitzero"`
+	Quorum     *Quorum           `json:"quorum,omitzero"` // nil without one
+	HTTP       string            `json:"http,omitzero"`   // where it is served
 }
 
 // Topology reports how one topology is.

@@ -19,7 +19,7 @@ import (
 
 const module = "github.com/goconvoke/convoke"
 
-// pkg is what go list says of a package.
+// pkg is what go list returns of a package.
 type pkg struct {
 	ImportPath string
 	Dir        string

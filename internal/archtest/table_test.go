@@ -33,11 +33,11 @@ var table = []rule{
 	{pkg: "strategy/multicast", ours: []string{"peer", "strategy", "internal/backoff", "internal/ratelog"},
 		third: []string{hclog, "golang.org/x/net/ipv4", "golang.org/x/net/ipv6"}},
 	{pkg: "strategy/dns", ours: []string{"peer", "strategy", "internal/reread", "strategy/internal/podenv"}, third: []string{hclog, "github.com/miekg/dns"}},
-	{pkg: "strategy/dns/dnstest", third: []string{"github.com/miekg/dns"}}, // a server that misbehaves; tests alone import it
+	{pkg: "strategy/internal/dnstest", third: []string{"github.com/miekg/dns"}}, // a server that misbehaves; tests alone import it
 	{pkg: "strategy/kubernetes", ours: []string{"peer", "strategy", "internal/conntrack", "internal/backoff", "internal/bounded", "internal/ratelog", "strategy/internal/podenv"}, third: []string{hclog, "k8s.io/*"}},
-	{pkg: "strategy/kubernetes/kubernetestest"}, // a fake; tests alone import it
+	{pkg: "strategy/internal/kubernetestest"}, // a fake; tests alone import it
 	{pkg: "strategy/rancher", ours: []string{"peer", "strategy", "internal/backoff", "internal/bounded", "internal/safetext"}, third: []string{hclog}},
-	{pkg: "strategy/rancher/ranchertest"}, // a fake; tests alone import it
+	{pkg: "strategy/internal/ranchertest"}, // a fake; tests alone import it
 
 	{pkg: "connector", ours: []string{"peer", "internal/secret", "internal/strictyaml"}, third: []string{hclog}},
 	{pkg: "connector/connectortest", ours: []string{"peer", "connector"}},
@@ -55,7 +55,7 @@ var table = []rule{
 		third: []string{hclog, yaml}},
 	{pkg: "cluster/internal/*", ours: []string{"peer", "connector", "internal/backoff"}},
 
-	{pkg: "gossip", ours: []string{"gossip/*", "internal/disk", "internal/hostaddr"}, third: []string{hclog, "github.com/tidwall/btree"}},
+	{pkg: "gossip", ours: []string{"gossip/*", "internal/disk", "internal/hostaddr", "internal/ratelog"}, third: []string{hclog, "github.com/tidwall/btree"}},
 	{pkg: "gossip/internal/core", third: []string{"github.com/tidwall/btree"}},
 	{pkg: "gossip/internal/wire", ours: []string{"gossip/internal/core"}, third: []string{"google.golang.org/protobuf/encoding/protowire"}},
 	{pkg: "gossip/internal/simulation", ours: []string{"gossip/internal/core"}},
@@ -74,7 +74,7 @@ var table = []rule{
 		third: []string{"go.etcd.io/raft/v3/raftpb", "google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/proto"}},
 	{pkg: "internal/sim"}, // tests alone import it
 
-	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "peer", "strategy"}, third: []string{hclog}},
+	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "peer", "quorum", "strategy"}, third: []string{hclog, "golang.org/x/net/netutil"}},
 	{pkg: "cmd/*", ours: []string{"connector/gossip", "internal/command"}},
 	{pkg: "examples", ours: []string{"*"}, third: []string{hclog, yaml}},
 	{pkg: "examples/*", ours: []string{"*"}, third: []string{hclog, yaml}},
@@ -101,7 +101,7 @@ var (
 	}
 )
 
-// rule says what the non-test files of a package may import, besides the standard library.
+// rule lists what the non-test files of a package may import, besides the standard library.
 type rule struct {
 	pkg   string
 	ours  []string

@@ -17,7 +17,7 @@ var heavy = []string{
 }
 
 // A program runs a supervisor with one strategy, so that the linker keeps all that a user's program would
-// keep; callbacks and gossips are its second file, which says what connects.
+// keep; callbacks and gossips are its second file, which names what connects.
 const (
 	program = `package main
 
@@ -116,6 +116,23 @@ func TestKubernetesLinksNoClientset(t *testing.T) {
 		if matches(dear, dep) {
 			t.Errorf("strategy/kubernetes links %s", dep)
 		}
+	}
+}
+
+// A program without package agent or quorum has no consensus in it, whatever its connector.
+func TestProgramsWithoutAQuorumLinkNone(t *testing.T) {
+	out, err := run("../..", "go", "list", "-deps", "./cluster", "./connector/gossip", "./gossip/...", "./strategy/builtin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dep := range strings.FieldsSeq(string(out)) {
+		if matches([]string{"github.com/goconvoke/convoke/quorum*", "go.etcd.io/raft*"}, dep) {
+			t.Errorf("a program without a quorum links %s", dep)
+		}
+	}
+	out, err = run("../..", "go", "list", "-deps", "./agent")
+	if err != nil || !strings.Contains(string(out), "go.etcd.io/raft/v3") {
+		t.Errorf("agent links no quorum (%v): this test looks for the wrong package", err)
 	}
 }
 

@@ -103,13 +103,13 @@ func (p *process) await(what string, wanted func(line string) bool) string {
 		select {
 		case l, open := <-p.lines:
 			if !open {
-				p.t.Fatalf("the agent ended before %s; it said\n%s\n%s", what, strings.Join(seen, "\n"), p.stderr)
+				p.t.Fatalf("the agent ended before %s; it printed\n%s\n%s", what, strings.Join(seen, "\n"), p.stderr)
 			}
 			if seen = append(seen, l); wanted(l) {
 				return l
 			}
 		case <-limit:
-			p.t.Fatalf("no %s within %v; the agent said\n%s\n%s", what, deadline, strings.Join(seen, "\n"), p.stderr)
+			p.t.Fatalf("no %s within %v; the agent printed\n%s\n%s", what, deadline, strings.Join(seen, "\n"), p.stderr)
 		}
 	}
 }
@@ -157,7 +157,7 @@ func (p *process) signalEvery(interval time.Duration, s os.Signal) (stop func())
 	return func() { close(quit); <-ended }
 }
 
-// awaitExit returns the exit code; what is still said is dropped.
+// awaitExit returns the exit code; what is still printed is dropped.
 func (p *process) awaitExit() int {
 	p.t.Helper()
 	limit := time.After(deadline)
@@ -225,7 +225,7 @@ func localFile(t *testing.T) string {
 		"topologies: {here: {strategy: local, config: {dir: "+t.TempDir()+"}}}\n")
 }
 
-func TestAgentsFindEachOtherAndSayGoodbye(t *testing.T) {
+func TestAgentsFindEachOtherAndLeave(t *testing.T) {
 	t.Parallel()
 	file := localFile(t)
 	a := startAgent(t, "-c", file, "--node", "a", "-o", "json")
@@ -244,7 +244,7 @@ func TestAgentsFindEachOtherAndSayGoodbye(t *testing.T) {
 
 	b.signal(syscall.SIGTERM)
 	if code := b.awaitExit(); code != exitOK {
-		t.Errorf("exit code of an agent that was told to stop = %d, want 0; its log:\n%s", code, b.stderr)
+		t.Errorf("exit code of an agent that was asked to stop = %d, want 0; its log:\n%s", code, b.stderr)
 	}
 	began := time.Now()
 	if got := a.awaitEvent("members", "a"); !slices.Equal(got.Left, []string{"b"}) {

@@ -184,7 +184,7 @@ func watchCommand(t *testing.T, args ...string) *process {
 	return start(t, append(args, "-o", "json")...)
 }
 
-// awaitPair returns when a watch has told this pair.
+// awaitPair returns when a watch has printed this pair.
 func (p *process) awaitPair(want admin.Pair) {
 	p.t.Helper()
 	p.await(fmt.Sprint(want), func(text string) bool {
@@ -212,7 +212,7 @@ func TestWatchesTellWhatThereIsAndWhatChanges(t *testing.T) {
 
 	keys.signal(syscall.SIGINT)
 	if code := keys.awaitExit(); code != exitOK {
-		t.Errorf("exit code of a watch that was told to stop = %d, want 0; %s", code, keys.stderr)
+		t.Errorf("exit code of a watch that was asked to stop = %d, want 0; %s", code, keys.stderr)
 	}
 	ok(t, "leave", "-c", b)
 	if code := shared.awaitExit(); code != exitFailed || !strings.Contains(shared.stderr.String(), "the agent has ended") {
@@ -237,7 +237,7 @@ func TestWhatWasWrittenOutlivesAKill(t *testing.T) {
 	eventually(t, "db\n", "keys", "get", "-c", a, "b", "role")
 }
 
-func TestALeaveEndsTheAgentWithAGoodbye(t *testing.T) {
+func TestALeaveEndsTheAgentAndIsAnnounced(t *testing.T) {
 	t.Parallel()
 	agentA, agentB, a, b := newSite(t).pair()
 	ok(t, "leave", "-c", b)
@@ -254,7 +254,7 @@ func TestARemovedAgentEndsAndComesBackOnlyOnPurpose(t *testing.T) {
 	t.Parallel()
 	agentA, agentB, a, b := newSite(t).pair()
 	refused(t, "it leaves", "remove", "-c", a, "a")
-	refused(t, `"nobody"`, "remove", "-c", a, "nobody")
+	refused(t, `"unknown"`, "remove", "-c", a, "unknown")
 	ok(t, "remove", "-c", a, "b")
 	agentB.awaitEvent("removed")
 	want := fmt.Sprintf(`"b" was removed from the cluster "lab" and has stopped; to bring it back, start it with convoke agent -c %s --rejoin`, b)
@@ -273,7 +273,7 @@ func TestARemovedAgentEndsAndComesBackOnlyOnPurpose(t *testing.T) {
 	agentA.awaitEvent("members", "a", "b")
 }
 
-func TestJoinCallsANodeThatNobodyFinds(t *testing.T) {
+func TestJoinCallsANodeThatNoStrategyFinds(t *testing.T) {
 	t.Parallel()
 	near, far := newSite(t), newSite(t)
 	a, b := near.file("a", "gossip"), far.file("b", "gossip")
@@ -314,10 +314,10 @@ func TestAnAgentWithoutADataDirectoryIsFoundByItsNames(t *testing.T) {
 		t.Errorf("members --socket = %+v, want the node", got)
 	}
 	refused(t, "no agent listens there", "members", "--socket", path+"x")
-	refused(t, "no agent runs for "+file, "members", "-c", file, "--node", "nobody")
+	refused(t, "no agent runs for "+file, "members", "-c", file, "--node", "unknown")
 }
 
-func TestAnAgentWithoutASocketRunsAndSaysSo(t *testing.T) {
+func TestAnAgentWithoutASocketRunsAndLogsThat(t *testing.T) {
 	t.Parallel()
 	file := write(t, "long.yaml", "cluster: lab\nnode: {name: a, listen: \"127.0.0.1:0\", data_dir: "+filepath.Join(t.TempDir(), strings.Repeat("d", 100))+
 		"}\ntopologies: {here: {strategy: local, config: {dir: "+t.TempDir()+"}}}\n")

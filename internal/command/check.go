@@ -19,7 +19,7 @@ func (p program) newCheck() *cobra.Command {
 works with a consequence that you may not want, such as answers that are hardly ever complete, is a warning.
 It asks no network, so it can run anywhere; files that the node names, such as certificates, it reads. Files written for a
 program of one's own may name connectors and callbacks that the agent lacks: name them with --connector and --callback. Of such
-a connector it is assumed that it honours none of node.zone, version, data_dir, forget_after, tls and keys.`,
+a connector it is assumed that it honours none of node.zone, version, data_dir, forget_after, tls, keys, quorum and groups.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, files []string) error {
 			var own []connector.Kind

@@ -99,7 +99,7 @@ topologies:
 			}
 			for _, want := range c.want {
 				if want = strings.ReplaceAll(want, "FILE", file); !strings.Contains(got.stderr, want) {
-					t.Errorf("check says\n%swant it to hold\n%s", got.stderr, want)
+					t.Errorf("check prints\n%swant it to hold\n%s", got.stderr, want)
 				}
 			}
 		})
@@ -117,7 +117,7 @@ topologies:
 	got := convoke(t, "check", bad, missing, good)
 	for _, want := range []string{"cluster ID", `"statik"`, `port "0"`, `"intervall"`, missing} {
 		if !strings.Contains(got.stderr, want) {
-			t.Errorf("check says\n%swant it to hold %q", got.stderr, want)
+			t.Errorf("check prints\n%swant it to hold %q", got.stderr, want)
 		}
 	}
 	if got.code != exitFailed || got.stdout != good+": ok (1 topology)\n" {
@@ -125,7 +125,7 @@ topologies:
 	}
 }
 
-func TestCheckSaysThatAFileCannotBeRead(t *testing.T) {
+func TestCheckReportsThatAFileCannotBeRead(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Log("root reads everything, so a directory stands for the unreadable file")
 	}
@@ -135,7 +135,7 @@ func TestCheckSaysThatAFileCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestCheckKnowsConnectorsAndCallbacksThatItIsTold(t *testing.T) {
+func TestCheckKnowsConnectorsAndCallbacksThatItIsGiven(t *testing.T) {
 	file := write(t, "own.yaml", `
 cluster: lab
 topologies:

@@ -56,9 +56,12 @@ func (p program) runLine(ctx context.Context, args []string, stdout, stderr io.W
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	var f *failure
+	var child *childExit
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &child):
+		return child.code
 	case errors.As(err, &f):
 		if f.err != nil {
 			fmt.Fprintln(stderr, f.err)
@@ -104,7 +107,8 @@ func (p program) newRoot() *cobra.Command {
 		RunE:                       func(c *cobra.Command, args []string) error { return withoutCommand(c, args) },
 	}
 	root.AddCommand(p.newAgent(), p.newCheck(), newAddrs(), newExplain(), newListen(), newManifest(), newVersion(),
-		newMembers(), newStatus(), newKeys(), newShared(), newJoin(), newLeave(), newRemove())
+		newMembers(), newStatus(), newKeys(), newShared(), newJoin(), newLeave(), newRemove(),
+		newQuorum(), newShards(), newElect(), newMap())
 	return root
 }
 

@@ -22,7 +22,7 @@ topologies:
     connect: audit.connect
 `
 
-func TestExplainTellsWhereEachSettingComesFrom(t *testing.T) {
+func TestExplainPrintsWhereEachSettingComesFrom(t *testing.T) {
 	t.Setenv("CONVOKE_TEST_NAME", "n1")
 	file := write(t, "topology.yaml", explainFile)
 	got := convoke(t, "explain", "-c", file, "-o", "json")

@@ -60,19 +60,19 @@ func announce(t *testing.T, clusterID, name string, port int) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := s.Run(ctx, deafSink{}); !errors.Is(err, context.Canceled) {
+		if err := s.Run(ctx, discardSink{}); !errors.Is(err, context.Canceled) {
 			t.Errorf("multicast ended with %v", err)
 		}
 	})
 	t.Cleanup(func() { cancel(); wg.Wait() })
 }
 
-// deafSink forgets what it is told.
-type deafSink struct{}
+// discardSink discards what it receives.
+type discardSink struct{}
 
-func (deafSink) Set([]peer.Peer) {}
-func (deafSink) Add([]peer.Peer) {}
-func (deafSink) Fail(error)      {}
+func (discardSink) Set([]peer.Peer) {}
+func (discardSink) Add([]peer.Peer) {}
+func (discardSink) Fail(error)      {}
 
 func TestListenPrintsHeartbeatsWithTheirVerdicts(t *testing.T) {
 	port := freePort(t)
@@ -121,7 +121,7 @@ func multicastFile(t *testing.T, port int) string {
 		"  segment: {strategy: multicast, config: "+string(config)+"}\n")
 }
 
-func TestListenEndsAfterItsTimeAndSaysThatNothingCame(t *testing.T) {
+func TestListenEndsAfterItsTimeAndReportsThatNothingCame(t *testing.T) {
 	got := convoke(t, "listen", "-c", multicastFile(t, freePort(t)), "--for", "100ms", "segment")
 	if got.code != exitOK || got.stdout != "" || !strings.Contains(got.stderr, "heard nothing") {
 		t.Errorf("listen = %+v, want exit code 0 and that nothing was heard", got)

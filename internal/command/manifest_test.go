@@ -13,7 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 const manifestFile = `cluster: Orders
 node:
@@ -67,7 +67,7 @@ func TestManifestIsValidStableAndNoMoreThanNeeded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(string(want), got.stdout); d != "" {
-		t.Errorf("manifest (-want +got); -update writes it anew:\n%s", d)
+		t.Errorf("manifest (-want +got); -update writes it again:\n%s", d)
 	}
 	var kinds []string
 	for _, doc := range documents(t, got.stdout) {
@@ -107,7 +107,7 @@ func TestManifestPrintsOnePart(t *testing.T) {
 	}
 }
 
-func TestManifestSaysWhatItCannotDo(t *testing.T) {
+func TestManifestReportsWhatItCannotDo(t *testing.T) {
 	const head = "cluster: orders\ntopologies:\n  pods:\n    strategy: "
 	for _, c := range []struct {
 		name, file string

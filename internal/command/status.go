@@ -22,7 +22,8 @@ func newStatus() *cobra.Command {
 		Short: "Print how the running node is, and who has the same state as it",
 		Long: `status asks the running agent how its node is, and has it ask every member that is up whether their
 records and shared maps are equal: the same, differing (normal for a moment after a change), or silent for
-half of --timeout. Staleness is for how long some neighbour has had another state than this node.`,
+half of --timeout. Staleness is for how long some neighbour has had another state than this node. With a quorum it prints who leads,
+or why there is no leader.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return r.askAgent(c.Context(), admin.Request{Op: "status"}, decodeEach(func(s admin.Status) error {
@@ -69,6 +70,13 @@ func printStatus(w io.Writer, s admin.Status) error {
 		row("differ", joinNames(a.Differ))
 		row("silent", joinNames(a.Silent))
 		row("staleness", s.Staleness.Round(time.Millisecond).String())
+	}
+	if q := s.Quorum; q != nil {
+		row("leader", leaderOf(*q))
+		row("quorum", quorumLine(*q))
+	}
+	if s.HTTP != "" {
+		row("http", s.HTTP)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Counters)) {
 		if n := s.Counters[name]; n > 0 {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestVersionTellsWhatIsKnownOfTheBuild(t *testing.T) {
+func TestVersionPrintsWhatIsKnownOfTheBuild(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		info debug.BuildInfo

@@ -12,7 +12,7 @@ func TestCloseEndsConnectionsAndDials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, there := net.Pipe()
 		tracker := New(func(ctx context.Context, _, addr string) (net.Conn, error) {
-			if addr == "deaf" {
+			if addr == "silent" {
 				<-ctx.Done()
 				return nil, context.Cause(ctx)
 			}
@@ -23,7 +23,7 @@ func TestCloseEndsConnectionsAndDials(t *testing.T) {
 		}
 		dialled := make(chan error)
 		go func() {
-			_, err := tracker.Dial(t.Context(), "tcp", "deaf")
+			_, err := tracker.Dial(t.Context(), "tcp", "silent")
 			dialled <- err
 		}()
 		synctest.Wait()

@@ -63,7 +63,7 @@ func harm(t *testing.T, files map[string][]byte) (*Store, *memory) {
 	return s, m
 }
 
-func TestDamageOfAnyByteIsToldAndPutAside(t *testing.T) {
+func TestDamageOfAnyByteIsReportedAndPutAside(t *testing.T) {
 	snapshot, journal, states := history(t, t.TempDir())
 	files := map[string][]byte{}
 	for _, name := range []string{snapshot, journal} {
@@ -84,7 +84,7 @@ func TestDamageOfAnyByteIsToldAndPutAside(t *testing.T) {
 	}
 }
 
-// checkHarmed wants the state of some commit, told to be so; with a harmed snapshot none; and a sound store the
+// checkHarmed wants the state of some commit, reported to be so; with a harmed snapshot none; and a sound store the
 // next time.
 func checkHarmed(t *testing.T, files map[string][]byte, name string, harmed []byte, states []map[string]string) {
 	files = maps.Clone(files)
@@ -98,7 +98,7 @@ func checkHarmed(t *testing.T, files map[string][]byte, name string, harmed []by
 	case name != snapshotName && !slices.ContainsFunc(states, same):
 		t.Fatalf("a damaged journal gave %v, want a state that was", got)
 	case found.Damage == "" && found.Torn == 0 && !atCommit(harmed):
-		t.Fatalf("said nothing of the damage: %+v", found)
+		t.Fatalf("reported nothing of the damage: %+v", found)
 	case found.Damage == "" && len(found.Aside) > 0, found.Damage != "" && len(found.Aside) == 0:
 		t.Fatalf("put aside %v with damage %q", found.Aside, found.Damage)
 	}
@@ -114,7 +114,7 @@ func checkHarmed(t *testing.T, files map[string][]byte, name string, harmed []by
 	}
 }
 
-// atCommit reports whether a journal ends where a commit ended, so that nothing can be told.
+// atCommit reports whether a journal ends where a commit ended, so that nothing can be reported.
 func atCommit(journal []byte) bool {
 	ok := len(journal) >= startSize
 	for i := startSize; ok && i < len(journal); {
@@ -129,15 +129,15 @@ func atCommit(journal []byte) bool {
 	return ok
 }
 
-func TestFilesThatDoNotBelongTogetherAreTold(t *testing.T) {
+func TestFilesThatDoNotBelongTogetherAreReported(t *testing.T) {
 	dir := t.TempDir()
 	snapshot, journal, states := history(t, dir)
 	first, second := readFile(t, snapshot), readFile(t, journal)
 	name := filepath.Base(journal)
 	for what, c := range map[string]struct {
-		files map[string][]byte
-		want  map[string]string
-		told  string
+		files    map[string][]byte
+		want     map[string]string
+		reported string
 	}{
 		"a snapshot without its journal": {map[string][]byte{snapshotName: first}, states[0], "missing"},
 		"a journal without its snapshot": {map[string][]byte{name: second}, nil, "no sound snapshot"},
@@ -153,8 +153,8 @@ func TestFilesThatDoNotBelongTogetherAreTold(t *testing.T) {
 				c.want = map[string]string{}
 			}
 			wantState(t, s, c.want)
-			if f := s.Found(); !strings.Contains(f.Damage, c.told) || f.Fresh {
-				t.Errorf("Found() = %+v, want damage that says %q", f, c.told)
+			if f := s.Found(); !strings.Contains(f.Damage, c.reported) || f.Fresh {
+				t.Errorf("Found() = %+v, want damage with %q", f, c.reported)
 			}
 			commit(t, s, set("z", "z"))
 			again := reopen(t, s)
@@ -261,25 +261,25 @@ func interrupted(t *testing.T, files map[string][]byte, want map[string]string, 
 		}
 		return nil
 	}
-	told := false
+	reported := false
 	for range 2 {
 		if s, err := Open("/d", m); err == nil {
 			wantState(t, s, want)
-			told = told || s.Found().Damage != ""
+			reported = reported || s.Found().Damage != ""
 		} else {
-			told = told || strings.Contains(err.Error(), "damage")
+			reported = reported || strings.Contains(err.Error(), "damage")
 		}
 		m.restart(true)
 	}
 	s := openStore(t, "/d", m)
 	wantState(t, s, want)
-	if told = told || s.Found().Damage != ""; !told && fault != errPower {
-		t.Errorf("seed %d, %v at operation %d: the damage was never told", seed, fault, at)
+	if reported = reported || s.Found().Damage != ""; !reported && fault != errPower {
+		t.Errorf("seed %d, %v at operation %d: the damage was never reported", seed, fault, at)
 	}
 }
 
 // FuzzOpen wants of any two files, and of any batch with the right checksums behind the second, that Open neither panics
-// nor says different things the second time.
+// nor reports different things the second time.
 func FuzzOpen(f *testing.F) {
 	snapshot, journal, _ := history(f, f.TempDir())
 	batch := appendChange(appendTime(nil, time.UnixMilli(1)), set("key", "value"))

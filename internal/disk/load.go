@@ -39,20 +39,24 @@ func (s *Store) loadFiles() (*directory, error) {
 		return nil, err
 	}
 	d := &directory{values: newValues()}
+	// The snapshot is read first: its number decides which of the journals is replayed.
 	exists := slices.Contains(names, snapshotName)
 	if exists {
 		if err := s.loadSnapshot(d); err != nil {
 			return nil, err
 		}
 	}
+	// The others are read too, though not replayed: commits in one of them mean that a newer snapshot was lost.
 	for _, n := range journalNumbers(names) {
 		if err := s.loadJournal(d, n); err != nil {
 			return nil, err
 		}
 	}
 	switch {
+	// replaceFiles starts the journal before the snapshot gets its name, so a snapshot without one has lost it.
 	case d.current > 0 && !slices.Contains(journalNumbers(names), d.current):
 		d.addProblem(journalName(d.current), "it is missing")
+	// Without a sound snapshot a journal has nothing to build on, and part of a map may mean something else than none.
 	case d.current == 0:
 		d.restarts = true
 	}
@@ -89,6 +93,7 @@ func (s *Store) loadJournal(d *directory, number uint64) error {
 	if number == d.current {
 		apply = d.values.applyChange
 	}
+	// Also a journal that is not used keeps its number from being given again: a later file of that number must not be taken for its pair.
 	d.number = max(d.number, number)
 	c, err := s.readFile(name, journalMagic, number, apply)
 	if err != nil {
@@ -110,6 +115,7 @@ func (s *Store) loadJournal(d *directory, number uint64) error {
 	if len(d.problems) > before {
 		d.aside = append(d.aside, name)
 	}
+	// What was cut off counts only in the journal in force; an unfinished start of another one was never in use.
 	if number == d.current {
 		d.found.Torn = c.torn
 		if c.started {

@@ -71,7 +71,7 @@ func newMemory(seed uint64) *memory {
 	}
 }
 
-// enter counts an operation and says how it fails. The mutex is held.
+// enter counts an operation and returns how it fails. The mutex is held.
 func (m *memory) enter() error {
 	if m.off {
 		return errPower

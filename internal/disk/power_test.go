@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// world is a store in use by somebody who keeps account of what it promised.
+// world is a store in use by a user that keeps account of what it promised.
 type world struct {
 	t      *testing.T
 	what   string // names the run in messages
@@ -20,7 +20,7 @@ type world struct {
 
 	holds map[string]string   // what readers of s see
 	may   []map[string]string // what may be on the disk
-	aside bool                // a SetAside was interrupted: a file it was to rename may come back alone, and be told as damage
+	aside bool                // a SetAside was interrupted: a file it was to rename may come back alone, and be reported as damage
 }
 
 func (w *world) fatalf(format string, args ...any) {
@@ -57,8 +57,8 @@ func (w *world) restart(loss bool) {
 	w.open()
 }
 
-// mend returns to a store that takes commits.
-func (w *world) mend() {
+// repair returns to a store that takes commits.
+func (w *world) repair() {
 	for range 100 {
 		switch {
 		case w.disk.off:
@@ -115,7 +115,7 @@ func (w *world) setAside() {
 // live takes some steps, each from a store in order.
 func (w *world) live(steps int) {
 	for range steps {
-		w.mend()
+		w.repair()
 		switch n := w.course.IntN(30); {
 		case n < 22:
 			w.commit()
@@ -130,7 +130,7 @@ func (w *world) live(steps int) {
 			w.fatalf("readers see %v, want %v", got, w.holds)
 		}
 	}
-	w.mend()
+	w.repair()
 	w.restart(true)
 }
 

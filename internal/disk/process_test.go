@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// The test binary runs itself as another process that does what this variable says, in the directory of the next.
+// The test binary runs itself as another process that does what this variable names, in the directory of the next.
 const (
 	childRole = "CONVOKE_DISK_CHILD"
 	childDir  = "CONVOKE_DISK_DIR"
@@ -81,7 +81,7 @@ func TestASecondProcessIsRefused(t *testing.T) {
 	}
 }
 
-// A killed process loses nothing that it was told is safe. It is killed in the middle of its commits, at several
+// A killed process loses nothing that was acknowledged. It is killed in the middle of its commits, at several
 // places, and once after the last.
 func TestAKilledProcessLosesNothing(t *testing.T) {
 	for _, at := range []int{0, 1, 777, 4321, childCommits - 1} {

@@ -120,6 +120,7 @@ func (r *reader) nextRecord() ([]byte, error) {
 	if err != nil {
 		return nil, unexpectedEnd(err)
 	}
+	// Headers are summed with the number of the snapshot, so that blocks of an older file, left over on the disk, are no records.
 	number := r.number
 	if r.next == 0 { // the meta record holds the number, so its own header is summed without it
 		number = 0
@@ -130,9 +131,11 @@ func (r *reader) nextRecord() ([]byte, error) {
 		return nil, r.tornOr(damage(fmt.Sprintf("the header of record %d has a wrong checksum", r.next)))
 	case h.index != r.next:
 		return nil, damage(fmt.Sprintf("record %d stands where record %d belongs", h.index, r.next))
+	// The header is sound and the payload is not all there: the trace of a write that was cut off.
 	case int64(h.length) > r.left-headerSize:
 		return nil, errTorn
 	}
+	// A record that ends with the file may be one whose bytes did not all reach the disk, although its length did.
 	last := int64(h.length) == r.left-headerSize
 	if cap(r.buf) < int(h.length) {
 		r.buf = make([]byte, h.length) // no longer than the rest of the file

@@ -44,6 +44,7 @@ func (s *Store) replaceFiles(v values, keep []string) error {
 	if err != nil {
 		return err
 	}
+	// The entries of both new files must be durable before the rename: a rename that survives, of a file that does not, loses the map.
 	err = s.writeSnapshot(number, v)
 	if err == nil {
 		err = s.syncDir()
@@ -62,6 +63,7 @@ func (s *Store) replaceFiles(v values, keep []string) error {
 		return errors.Join(fmt.Errorf("put the new snapshot into place: %w", err), journal.Close())
 	}
 	_ = s.closeJournal() // superseded
+	// Only now commits go to the new journal: until the rename was durable, the old snapshot could come back, and with it the old journal.
 	s.journal, s.size, s.next = journal, startSize, 1
 	s.removeOld(keep)
 	return nil
@@ -205,6 +207,7 @@ func (s *Store) setAside() error {
 		files = append(files, journalName(n))
 	}
 	aside, err := s.putAside("aside", files)
+	// Nothing was renamed, so the old state is whole. Otherwise the snapshot, which is the first, is gone, and with it the state.
 	if err != nil && len(aside) == 0 {
 		return err
 	}

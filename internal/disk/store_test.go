@@ -187,7 +187,7 @@ func TestAStoreSetAsideStartsEmptyAndCanBePutBack(t *testing.T) {
 	}
 }
 
-func TestAStoreThatCannotBeWrittenIsReadAndMended(t *testing.T) {
+func TestAStoreThatCannotBeWrittenIsReadAndRepaired(t *testing.T) {
 	m := newMemory(1)
 	s := openStore(t, "/d", m)
 	commit(t, s, set("a", "1"))

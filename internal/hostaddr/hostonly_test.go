@@ -2,7 +2,7 @@ package hostaddr
 
 import "testing"
 
-func TestHostOnlyTellsHostsFromAddressesWithAPort(t *testing.T) {
+func TestHostOnlyDistinguishesHostsFromAddressesWithAPort(t *testing.T) {
 	for _, c := range []struct {
 		in, host string
 		bare     bool

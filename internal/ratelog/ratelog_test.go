@@ -36,16 +36,16 @@ func TestAMessageIsAllowedOnceAndAgainAfterItsTime(t *testing.T) {
 func TestMessagesBeyondTheBoundCountAsOne(t *testing.T) {
 	once, often := Limiter{}, Limiter{Every: time.Minute, Most: 10}
 	allowed := 0
-	for i := range 3 * maxKeys {
+	for i := range 3 * maxMessages {
 		now := epoch.Add(time.Duration(i) * time.Millisecond)
 		if once.Allow(fmt.Sprint(i), now) {
 			allowed++
 		}
 		often.Allow(fmt.Sprint(i), now)
 	}
-	if allowed != maxKeys+1 || len(once.known) != maxKeys+1 || len(often.known) != 11 {
+	if allowed != maxMessages+1 || len(once.known) != maxMessages+1 || len(often.known) != 11 {
 		t.Errorf("%d of %d messages allowed, %d and %d remembered, want the bound and one for all others",
-			allowed, 3*maxKeys, len(once.known), len(often.known))
+			allowed, 3*maxMessages, len(once.known), len(often.known))
 	}
 	if !often.Allow("new", epoch.Add(time.Hour)) || len(often.known) != 1 {
 		t.Errorf("%d messages are remembered after all are due again, want the new one", len(often.known))
@@ -61,6 +61,38 @@ func TestWhatWasHeldBackIsCounted(t *testing.T) {
 		epoch := epoch.Add(time.Duration(2-min(want, 1)) * time.Hour)
 		if held, ok := l.AllowCount("a", epoch); !ok || held != want {
 			t.Errorf("AllowCount = %d, %t, want %d", held, ok, want)
+		}
+	}
+}
+
+func TestSubjectsOfAKindBeyondTheBoundShareOneEntry(t *testing.T) {
+	l, allowed := Limiter{Every: time.Minute, Most: 10}, make(map[string]int)
+	for i := range 100 {
+		for _, kind := range []string{"refused", "slow"} {
+			if _, ok := l.AllowAfter(1, kind, fmt.Sprint("host-", i), epoch); ok {
+				allowed[kind]++
+			}
+		}
+	}
+	if allowed["refused"] != 6 || allowed["slow"] != 6 || len(l.known) != 12 {
+		t.Errorf("allowed %v with %d remembered, want 5 subjects of each kind and one entry for the others", allowed, len(l.known))
+	}
+}
+
+func TestWhatIsNormalOnceIsAllowedWhenItRepeats(t *testing.T) {
+	l, now := Limiter{Every: time.Minute}, epoch
+	for range 10 { // twice in a minute is normal
+		for range 2 {
+			if _, ok := l.AllowAfter(3, "kind", "a", now); ok {
+				t.Fatal("two in a minute were allowed")
+			}
+		}
+		now = now.Add(time.Minute)
+	}
+	for i := range 5 {
+		held, ok := l.AllowAfter(3, "kind", "b", now)
+		if ok != (i == 2) || ok && held != 2 {
+			t.Errorf("call %d: AllowAfter = %d, %t, want the third allowed, with two held back", i+1, held, ok)
 		}
 	}
 }

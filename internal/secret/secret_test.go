@@ -78,7 +78,7 @@ func TestKeyRefusesWhatIsNoKeyAndDoesNotRepeatIt(t *testing.T) {
 				t.Fatal("no error")
 			}
 			if !strings.Contains(err.Error(), "openssl rand") {
-				t.Errorf("error %q does not say how to make a key", err)
+				t.Errorf("error %q does not explain how to make a key", err)
 			}
 			if text != "" && strings.Contains(err.Error(), text) {
 				t.Errorf("error %q repeats the text", err)

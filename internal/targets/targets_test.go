@@ -96,7 +96,7 @@ func TestAnEmptyListIsAnAnswerAndNoListIsNone(t *testing.T) {
 func TestGoodTargetsAreKeptBesideMistakes(t *testing.T) {
 	const good, bad = "10.0.0.1:7946", "10.0.0.2:7946"
 	for _, tc := range []struct {
-		text, json, yaml string // what the error says
+		text, json, yaml string // what the error has
 		peers            []string
 	}{
 		{`[{"targets": ["10.0.0.1:7946",` + "\n" + `"nowhere"]}]`,
@@ -148,7 +148,7 @@ func TestAMistakeOfSyntaxIsPlaced(t *testing.T) {
 	}
 }
 
-func TestAThousandMistakesAreToldInAFewLines(t *testing.T) {
+func TestAThousandMistakesAreReportedInAFewLines(t *testing.T) {
 	text := "[" + strings.TrimSuffix(strings.Repeat(`{"targets": ["bad"]},`, 1000), ",") + "]"
 	for name, parse := range formats {
 		_, err := parse([]byte(text), options)

@@ -7,7 +7,7 @@ import (
 
 	miekg "github.com/miekg/dns"
 
-	"github.com/goconvoke/convoke/strategy/dns/dnstest"
+	"github.com/goconvoke/convoke/strategy/internal/dnstest"
 )
 
 // dnsWorld has a DNS server on the loopback interface and each node at a name of its own.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goconvoke/convoke/strategy/kubernetes/kubernetestest"
+	"github.com/goconvoke/convoke/strategy/internal/kubernetestest"
 )
 
 // touched is how often an object changes without a change of its endpoints. Each time the strategy answers again, so that
@@ -37,7 +37,7 @@ func kubernetesWorld(tb testing.TB) world {
 			part:     func() { nodes(first, second); s.Deny(quay); s.CutWatches() },
 			broken: func() {
 				s.Fault(func(w http.ResponseWriter, _ *http.Request) {
-					kubernetestest.Refuse(w, http.StatusServiceUnavailable, "ServiceUnavailable", "told to be broken")
+					kubernetestest.Refuse(w, http.StatusServiceUnavailable, "ServiceUnavailable", "asked to be broken")
 				})
 				s.CutWatches()
 			},

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/goconvoke/convoke/strategy/rancher/ranchertest"
+	"github.com/goconvoke/convoke/strategy/internal/ranchertest"
 )
 
 // rancherWorld has a metadata server on the loopback interface and each node in a container.

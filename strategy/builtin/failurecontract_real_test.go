@@ -25,8 +25,8 @@ const (
 )
 
 // toldInTime is toldInBubble for a source that stops the clock of a bubble, such as real sockets: it
-// waits until the sink was told what the contract wants, for as long as patience at most, and returns
-// what it was told, as settled tells it.
+// waits until the sink received what the contract wants, for as long as patience at most, and returns
+// what it received, as settled returns it.
 func toldInTime(t *testing.T, name string, w world, before, state string) string {
 	t.Helper()
 	st := strategyFor(t, name, w, state)
@@ -39,7 +39,7 @@ func toldInTime(t *testing.T, name string, w world, before, state string) string
 	since := 0
 	if before != "" {
 		if got := await(t, sink, 0, both); got != both {
-			t.Fatalf("the sink was told %s at first, want %s", got, both)
+			t.Fatalf("the sink received %s at first, want %s", got, both)
 		}
 		since = len(sink.Calls())
 		w.states[state]()
@@ -76,8 +76,8 @@ func wanted(name, state string) string {
 
 // settled summarises calls up to a moment: the last complete answer, which undoes those before it, the incomplete ones
 // after it, and every failure whenever it came. Without a complete answer nothing is left out. Nor is an
-// answer ever that names anybody but the two nodes of the source: those come one by one, and a busy
-// machine may silence one for longer than it takes to be forgotten, but nobody else exists.
+// answer ever that names any but the two nodes of the source: those come one by one, and a busy
+// machine may silence one for longer than it takes to be forgotten, but no other exists.
 func settled(calls []strategytest.Call) string {
 	last := -1
 	for i, c := range calls {
@@ -125,7 +125,7 @@ func multicastWorld(tb testing.TB) world {
 	}
 }
 
-// loopback returns the loopback interface and a group with a port that nobody uses at the
+// loopback returns the loopback interface and a group with a port that no process uses at the
 // moment. It skips the test where a datagram to that group does not come back.
 func loopback(tb testing.TB) (*net.Interface, *net.UDPAddr) {
 	tb.Helper()
@@ -168,7 +168,7 @@ func member(lo *net.Interface, group *net.UDPAddr) (*net.UDPConn, error) {
 	return conn, conn.SetReadDeadline(time.Now().Add(patience))
 }
 
-// occupy holds a port with a socket that shares it with nobody, until the test ends.
+// occupy holds a port with a socket that shares it with no other, until the test ends.
 func occupy(tb testing.TB, port int) {
 	tb.Helper()
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{Port: port})
@@ -212,7 +212,7 @@ func overhear(tb testing.TB, conn *net.UDPConn) []byte {
 	return buf[:n]
 }
 
-// junk returns datagrams that say nothing, some of them made of a good one.
+// junk returns datagrams without a meaning, some of them made of a good one.
 func junk(good []byte) [][]byte {
 	with := func(offset int) []byte {
 		b := bytes.Clone(good)
@@ -223,7 +223,7 @@ func junk(good []byte) [][]byte {
 		{},
 		{0},
 		[]byte("heartbeat::\x83h\x02d"),          // of libcluster
-		[]byte("GET / HTTP/1.1\r\n\r\n"),         // of somebody lost
+		[]byte("GET / HTTP/1.1\r\n\r\n"),         // of a client that is lost
 		bytes.Repeat([]byte{0xff}, 9000),         // too long
 		append(good[:6:6], make([]byte, 600)...), // too long, with a good beginning
 		good[:4],                                 // the magic alone

@@ -39,7 +39,7 @@ const (
 	both   = "Set(" + first + " " + second + ")"
 )
 
-// contract is the failure contract: what the sink of each strategy is told in each state of its source,
+// contract is the failure contract: what the sink of each strategy receives in each state of its source,
 // from a start in that state as well as after a complete answer, which stands then. Errors and repetitions are left
 // out. "refused" means that the configuration is, "crash" that Run returns, so that it is restarted; a
 // state that is not listed does not exist for the strategy.
@@ -153,13 +153,13 @@ func TestFailureContract(t *testing.T) {
 					if row.real {
 						t.Parallel()
 						if got := toldInTime(t, row.strategy, row.setup(t), before, state); got != want {
-							t.Errorf("the sink was told %s, want %s", got, want)
+							t.Errorf("the sink received %s, want %s", got, want)
 						}
 						return
 					}
 					synctest.Test(t, func(t *testing.T) {
 						if got := toldInBubble(t, row.strategy, row.setup(t), before, state); got != want {
-							t.Errorf("the sink was told %s, want %s", got, want)
+							t.Errorf("the sink received %s, want %s", got, want)
 						}
 					})
 				})
@@ -173,7 +173,7 @@ func TestFailureContract(t *testing.T) {
 }
 
 // toldInBubble runs a strategy for 5 minutes on a source in a state, if before is set after 2 minutes in
-// that one, and returns what the sink was told in the last state.
+// that one, and returns what the sink received in the last state.
 func toldInBubble(t *testing.T, name string, w world, before, state string) string {
 	t.Helper()
 	st := strategyFor(t, name, w, state)
@@ -187,7 +187,7 @@ func toldInBubble(t *testing.T, name string, w world, before, state string) stri
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		if got := strategytest.Summary(sink.Calls()); got != both {
-			t.Fatalf("the sink was told %s at first, want %s", got, both)
+			t.Fatalf("the sink received %s at first, want %s", got, both)
 		}
 		since = len(sink.Calls())
 		w.states[state]()
@@ -267,7 +267,7 @@ func fileWorld(tb testing.TB) world {
 		config: "path: " + path,
 		states: map[string]func(){
 			complete: write("10.0.0.1:1\n10.0.0.2:1\n"),
-			nothing:  write("# nobody\n"),
+			nothing:  write("# no host\n"),
 			broken:   func() { must(tb, os.RemoveAll(path)) },
 			garbage:  write("10.0.0.1:1\n\x00\n"),
 		},
@@ -295,7 +295,7 @@ func localWorld(tb testing.TB) world {
 		config: "dir: " + root,
 		env: strategy.Env{ClusterID: "orders", Self: func() []peer.Peer {
 			if panicking.Load() {
-				panic("told to")
+				panic("asked to")
 			}
 			return []peer.Peer{{Addr: "10.0.0.9:1"}}
 		}},

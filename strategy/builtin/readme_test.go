@@ -73,7 +73,7 @@ func TestReadmeListsEverySettingWithItsDefault(t *testing.T) {
 				switch {
 				case !known:
 					t.Errorf("README lists %q, which is not a setting", key)
-				case !says(listed, value):
+				case !gives(listed, value):
 					t.Errorf("README gives %q the default %s, it is %s", key, listed, value)
 				}
 				delete(want, key)
@@ -85,9 +85,9 @@ func TestReadmeListsEverySettingWithItsDefault(t *testing.T) {
 	}
 }
 
-// says reports whether a cell gives the default value: as code, or in words where the value is
-// zero and says little (required, none, all of them).
-func says(cell, value string) bool {
+// gives reports whether a cell gives the default value: as code, or in words where the value is
+// zero and means little (required, none, all of them).
+func gives(cell, value string) bool {
 	code, isCode := strings.CutPrefix(cell, "`")
 	if !isCode {
 		return slices.Contains([]string{`""`, "0", "0s", "[]", "map[]", "(hidden)"}, value)

@@ -12,16 +12,16 @@ import (
 
 	miekg "github.com/miekg/dns"
 
-	"github.com/goconvoke/convoke/strategy/dns/dnstest"
+	"github.com/goconvoke/convoke/strategy/internal/dnstest"
 )
 
-const nobody = "192.0.2.99:53" // a server that never answers
+const silentServer = "192.0.2.99:53" // a server that never answers
 
 func TestAServerThatDoesNotAnswerIsFollowedByTheNext(t *testing.T) {
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
 		began := time.Now()
-		l := lookup{client: newClient([]string{nobody, s.Addr()}, s.Dial), family: AnyFamily}
-		check(t, askWith(t, l, "peers.test."), everybody, "")
+		l := lookup{client: newClient([]string{silentServer, s.Addr()}, s.Dial), family: AnyFamily}
+		check(t, askWith(t, l, "peers.test."), allPeers, "")
 		if took := time.Since(began); took != tryTimeout {
 			t.Errorf("took %v, want the %v of one try", took, tryTimeout)
 		}
@@ -40,7 +40,7 @@ func TestAServerThatRefusesIsFollowedByTheNextAtOnce(t *testing.T) {
 		}
 		began := time.Now()
 		l := lookup{client: newClient([]string{"other:53", s.Addr()}, dial), family: AnyFamily}
-		check(t, askWith(t, l, "peers.test."), everybody, "")
+		check(t, askWith(t, l, "peers.test."), allPeers, "")
 		if took := time.Since(began); took != 0 {
 			t.Errorf("took %v, want no waiting", took)
 		}
@@ -53,7 +53,7 @@ func TestASilentServerIsWaitedForOnceInALookup(t *testing.T) {
 		s.Fault("", "SRV", dnstest.NoGlue)
 		s.Fault("n.test.", "", dnstest.Changed(func(m *miekg.Msg) { m.Answer, m.Ns = m.Answer[:1], nil })) // the alias alone
 		began := time.Now()
-		l := lookup{client: newClient([]string{nobody, s.Addr()}, s.Dial), family: AnyFamily}
+		l := lookup{client: newClient([]string{silentServer, s.Addr()}, s.Dial), family: AnyFamily}
 		l.setup = setup{search: []string{"a.test", "b.test"}, ndots: 5}
 		check(t, askWith(t, l, "_g._tcp"), "10.0.0.1:1", "")
 		if took := time.Since(began); took != tryTimeout {
@@ -73,8 +73,8 @@ func TestATruncatedAnswerIsLeftForAWholeOneOfTheNextServer(t *testing.T) {
 			}
 			return s.Dial(ctx, network, addr)
 		}
-		check(t, askWith(t, lookup{client: newClient([]string{"other:53", s.Addr()}, dial), family: AnyFamily}, "peers.test."), everybody, "")
-		check(t, askWith(t, lookup{client: newClient([]string{"other:53", nobody}, dial), family: IPv4}, "peers.test."), "10.0.0.1:7946", nobody)
+		check(t, askWith(t, lookup{client: newClient([]string{"other:53", s.Addr()}, dial), family: AnyFamily}, "peers.test."), allPeers, "")
+		check(t, askWith(t, lookup{client: newClient([]string{"other:53", silentServer}, dial), family: IPv4}, "peers.test."), "10.0.0.1:7946", silentServer)
 	})
 }
 
@@ -82,7 +82,7 @@ func TestALookupWithoutAnAnswerNamesEveryServerAndEndsAtItsDeadline(t *testing.T
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
 		s.Fault("", "", dnstest.Code(miekg.RcodeServerFailure))
 		began := time.Now()
-		l := lookup{client: newClient([]string{nobody, s.Addr()}, s.Dial), family: IPv4}
+		l := lookup{client: newClient([]string{silentServer, s.Addr()}, s.Dial), family: IPv4}
 		check(t, askWith(t, l, "peers.test."), "", "ask for peers.test. A: 192.0.2.99:53: read pipe: i/o timeout; 192.0.2.53:53: SERVFAIL")
 		if took := time.Since(began); took != 5*time.Second {
 			t.Errorf("took %v, want 5s", took)
@@ -102,7 +102,7 @@ func TestASilentServerIsAskedAgain(t *testing.T) {
 			}
 			return [][]byte{q.Good}
 		})
-		check(t, ask(t, s, "peers.test."), everybody, "")
+		check(t, ask(t, s, "peers.test."), allPeers, "")
 	})
 }
 
@@ -110,7 +110,7 @@ func TestBothFamiliesAreAskedForAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
 		s.Fault("", "", dnstest.Slow(1500*time.Millisecond))
 		began := time.Now()
-		check(t, ask(t, s, "peers.test."), everybody, "")
+		check(t, ask(t, s, "peers.test."), allPeers, "")
 		if took := time.Since(began); took != 1500*time.Millisecond {
 			t.Errorf("took %v, want 1.5s", took)
 		}
@@ -155,7 +155,7 @@ func TestAServerOfBeforeEDNSIsAskedWithoutIt(t *testing.T) {
 						m.Rcode, m.Question, m.Answer, m.Extra = rcode, nil, nil, nil
 					})(q)
 				})
-				check(t, ask(t, s, "peers.test."), everybody, "")
+				check(t, ask(t, s, "peers.test."), allPeers, "")
 			})
 		})
 	}
@@ -178,11 +178,11 @@ func TestALookupEndsWithItsContext(t *testing.T) {
 func TestAPanicAmongQuestionsGoesOnInTheCaller(t *testing.T) {
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
 		defer func() {
-			if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), "told to panic") {
+			if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), "asked to panic") {
 				t.Errorf("recovered %v, want the panic", p)
 			}
 		}()
-		dial := func(context.Context, string, string) (net.Conn, error) { panic("told to panic") }
+		dial := func(context.Context, string, string) (net.Conn, error) { panic("asked to panic") }
 		askWith(t, lookup{client: newClient([]string{s.Addr()}, dial), family: AnyFamily}, "peers.test.")
 	})
 }

@@ -8,7 +8,7 @@ import (
 
 	miekg "github.com/miekg/dns"
 
-	"github.com/goconvoke/convoke/strategy/dns/dnstest"
+	"github.com/goconvoke/convoke/strategy/internal/dnstest"
 )
 
 // One message holds about a thousand SRV records of one target at ports of their own, and as many addresses of it: taken
@@ -40,7 +40,7 @@ func TestATargetThatIsNamedLikeAnAddressIsAskedForItsOwn(t *testing.T) {
 	})
 }
 
-// Additional records of names that nobody asked for are not addresses of anybody.
+// Additional records of names that were not asked for are not addresses of peers.
 func TestGlueOfStrangersIsLeftOut(t *testing.T) {
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
 		s.Records("_g._tcp.test. 5 SRV 0 0 1 a.test.", "a.test. 5 A 10.0.0.1")
@@ -56,7 +56,7 @@ func TestGlueOfStrangersIsLeftOut(t *testing.T) {
 	})
 }
 
-// A TTL is 32 bits of somebody else's choice; of those above 2^31 RFC 2181 says that they are 0.
+// A TTL is 32 bits of the server's choice; of those above 2^31 RFC 2181 makes 0.
 func TestAnyTTLLeavesAnInterval(t *testing.T) {
 	for ttl, most := range map[uint32]time.Duration{0: 0, 1: time.Second, 1<<31 - 1: 1 << 31 * time.Second, 1<<32 - 1: 1 << 31 * time.Second} {
 		bubble(t, func(t *testing.T, s *dnstest.Server) {
@@ -66,7 +66,7 @@ func TestAnyTTLLeavesAnInterval(t *testing.T) {
 				}
 			}))
 			got := ask(t, s, "peers.test.")
-			if check(t, got, everybody, ""); got.ttl < 0 || got.ttl > most {
+			if check(t, got, allPeers, ""); got.ttl < 0 || got.ttl > most {
 				t.Errorf("TTL %d lasts %v, want at most %v and not below 0", ttl, got.ttl, most)
 			}
 		})

@@ -13,7 +13,7 @@ import (
 
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
-	"github.com/goconvoke/convoke/strategy/dns/dnstest"
+	"github.com/goconvoke/convoke/strategy/internal/dnstest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
@@ -92,7 +92,7 @@ func TestPodsOfADeploymentHaveNoNames(t *testing.T) {
 				s.Records(tc.records...)
 				sink := p.runs(t, s, nil)
 				if got := after(sink, 3*time.Second); got != "Set("+tc.want+")" {
-					t.Errorf("told %s, want %s", got, tc.want)
+					t.Errorf("received %s, want %s", got, tc.want)
 				}
 				for _, p := range sink.Calls()[0].Peers {
 					if p.ID != "" || p.Attrs != "priority=0,weight=33" {
@@ -136,7 +136,7 @@ func TestPodsWithTwoFamiliesAreOnePeerEach(t *testing.T) {
 					}
 				})
 				if got := after(sink, 20*time.Second); got != tc.want {
-					t.Errorf("told %s, want %s", got, tc.want)
+					t.Errorf("received %s, want %s", got, tc.want)
 				}
 			})
 		})
@@ -189,7 +189,7 @@ func TestTheNameOfAServiceIsFoundOut(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeFoundOutIsAFailureThatSaysWhatToSet(t *testing.T) {
+func TestWhatCannotBeFoundOutIsAFailureThatNamesTheSetting(t *testing.T) {
 	for _, tc := range []struct{ namespace, domain, want string }{
 		{"", "", "set namespace, or POD_NAMESPACE from the downward API"},
 		{"a b", "", `own namespace: "a b" is not a valid namespace name; set namespace`},
@@ -203,7 +203,7 @@ func TestWhatCannotBeFoundOutIsAFailureThatSaysWhatToSet(t *testing.T) {
 			after(sink, time.Minute)
 			for _, c := range sink.Calls() {
 				if c.Method != strategytest.Fail || !strings.Contains(c.Err.Error(), want) {
-					t.Errorf("told %v, want Fail with %q", c, want)
+					t.Errorf("received %v, want Fail with %q", c, want)
 				}
 			}
 		})
@@ -217,7 +217,7 @@ func TestColdStart(t *testing.T) {
 		s.Records()
 		sink := p.runs(t, s, nil)
 		if got := after(sink, 20*time.Second); got != "Set()" {
-			t.Errorf("told %s, want Set()", got)
+			t.Errorf("received %s, want Set()", got)
 		}
 		if n := len(sink.Calls()); n < 15 {
 			t.Errorf("%d lookups in 20s, want one each second", n)
@@ -227,12 +227,12 @@ func TestColdStart(t *testing.T) {
 		}
 		after(sink, 20*time.Second)
 		if n := strings.Count(p.log.String(), "no pods in dns"); n != 1 || !strings.Contains(p.log.String(), "had_pods_before=false") {
-			t.Errorf("logged %d times that nobody is there, want once after 30s:\n%s", n, &p.log)
+			t.Errorf("logged %d times that no pod is there, want once after 30s:\n%s", n, &p.log)
 		}
 		s.Records(podRecords([]peer.Peer{{Addr: "10.0.0.1:7946"}})...)
 		after(sink, 10*time.Second)
 		if got := after(sink, 10*time.Second); got != "Set(10.0.0.1:7946)" {
-			t.Errorf("told %s, want the pod", got)
+			t.Errorf("received %s, want the pod", got)
 		}
 		s.Records()
 		after(sink, 2*time.Minute)

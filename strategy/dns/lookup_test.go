@@ -14,7 +14,7 @@ import (
 	miekg "github.com/miekg/dns"
 
 	"github.com/goconvoke/convoke/peer"
-	"github.com/goconvoke/convoke/strategy/dns/dnstest"
+	"github.com/goconvoke/convoke/strategy/internal/dnstest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
@@ -50,7 +50,7 @@ func askWith(t *testing.T, l lookup, names ...string) found {
 }
 
 // all three addresses of peers.test.
-const everybody = "10.0.0.1:7946 10.0.0.2:7946 [fd00::1]:7946"
+const allPeers = "10.0.0.1:7946 10.0.0.2:7946 [fd00::1]:7946"
 
 func addrs(f found) string { return strings.Join(strategytest.Addrs(f.peers), " ") }
 
@@ -68,7 +68,7 @@ func check(t *testing.T, got found, want, errPart string) {
 	}
 }
 
-func TestEveryKindOfAnswerIsToldApart(t *testing.T) {
+func TestEveryKindOfAnswerIsDistinguished(t *testing.T) {
 	code := func(rcode int) dnstest.Fault { return dnstest.Code(rcode) }
 	lame := dnstest.Changed(func(m *miekg.Msg) { m.Answer, m.Ns, m.Authoritative, m.RecursionAvailable = nil, nil, false, false })
 	lying := dnstest.Fault(func(q dnstest.Query) [][]byte {
@@ -82,13 +82,13 @@ func TestEveryKindOfAnswerIsToldApart(t *testing.T) {
 		peers string // "" for none
 		err   string // "" for a complete answer
 	}{
-		"answer":                          {"TXT", dnstest.Drop, everybody, ""},
+		"answer":                          {"TXT", dnstest.Drop, allPeers, ""},
 		"NODATA for one family":           {"AAAA", code(miekg.RcodeSuccess), "10.0.0.1:7946 10.0.0.2:7946", "is not authoritative"},
 		"NODATA with its SOA":             {"AAAA", dnstest.Changed(func(m *miekg.Msg) { m.Answer = nil }), "10.0.0.1:7946 10.0.0.2:7946", ""},
 		"NXDOMAIN":                        {"", code(miekg.RcodeNameError), "", ""},
 		"SERVFAIL":                        {"", code(miekg.RcodeServerFailure), "", "192.0.2.53:53: SERVFAIL"},
 		"REFUSED":                         {"", code(miekg.RcodeRefused), "", "192.0.2.53:53: REFUSED"},
-		"a code that nobody knows":        {"", code(15), "", "response code 15"},
+		"a code that is unknown":          {"", code(15), "", "response code 15"},
 		"silence":                         {"", dnstest.Drop, "", "timeout"},
 		"SERVFAIL for one family":         {"AAAA", code(miekg.RcodeServerFailure), "10.0.0.1:7946 10.0.0.2:7946", "peers.test. AAAA: 192.0.2.53:53: SERVFAIL"},
 		"REFUSED for one family":          {"A", code(miekg.RcodeRefused), "[fd00::1]:7946", "REFUSED"},
@@ -101,22 +101,22 @@ func TestEveryKindOfAnswerIsToldApart(t *testing.T) {
 		"many bytes":                      {"", dnstest.Bytes(make([]byte, 3000)), "", "no response"},
 		"cut within a record":             {"A", dnstest.Cut(40), "[fd00::1]:7946", "malformed"},
 		"fewer records than announced":    {"A", lying, "[fd00::1]:7946", "malformed"},
-		"a server that asks nobody":       {"", lame, "", "is not authoritative for this name"},
-		"a bad record among good ones":    {"A", withBad(net.IPv4zero), everybody, "record"},
-		"a multicast address":             {"A", withBad(net.IPv4(224, 0, 0, 1)), everybody, "no peer can be dialled"},
-		"the broadcast address":           {"A", withBad(net.IPv4bcast), everybody, "no peer can be dialled"},
-		"truncated, whole over TCP":       {"A", dnstest.Truncated(1, nil), everybody, ""},
+		"a server that asks no other":     {"", lame, "", "is not authoritative for this name"},
+		"a bad record among good ones":    {"A", withBad(net.IPv4zero), allPeers, "record"},
+		"a multicast address":             {"A", withBad(net.IPv4(224, 0, 0, 1)), allPeers, "no peer can be dialled"},
+		"the broadcast address":           {"A", withBad(net.IPv4bcast), allPeers, "no peer can be dialled"},
+		"truncated, whole over TCP":       {"A", dnstest.Truncated(1, nil), allPeers, ""},
 		"truncated, TCP is refused":       {"", dnstest.Truncated(1, dnstest.Drop), "10.0.0.1:7946 [fd00::1]:7946", "truncated"},
 		"truncated, TCP hangs":            {"", dnstest.Truncated(1, dnstest.Hang), "10.0.0.1:7946 [fd00::1]:7946", "truncated"},
-		"truncated, TCP says SERVFAIL":    {"", dnstest.Truncated(1, code(miekg.RcodeServerFailure)), "10.0.0.1:7946 [fd00::1]:7946", "SERVFAIL"},
+		"truncated, TCP answers SERVFAIL": {"", dnstest.Truncated(1, code(miekg.RcodeServerFailure)), "10.0.0.1:7946 [fd00::1]:7946", "SERVFAIL"},
 		"truncated to nothing, no TCP":    {"", dnstest.Truncated(0, dnstest.Drop), "", "truncated"},
 		"truncated, another ID over TCP":  {"A", dnstest.Truncated(1, dnstest.WrongID), "10.0.0.1:7946 [fd00::1]:7946", "the ID is another"},
 		"truncated, garbage over TCP":     {"A", dnstest.Truncated(1, dnstest.Bytes([]byte("\x00\x00x"))), "10.0.0.1:7946 [fd00::1]:7946", "3 bytes"},
-		"truncated over TCP too":          {"A", markedTruncated, everybody, "cut short"},
-		"late, but within the time":       {"", dnstest.Slow(1900 * time.Millisecond), everybody, ""},
-		"forgeries and then the answer":   {"", forged, everybody, ""},
-		"records of somebody else":        {"A", foreign, "[fd00::1]:7946", ""},
-		"records in another capitalising": {"A", dnstest.Changed(func(m *miekg.Msg) { capitalise(m) }), everybody, ""},
+		"truncated over TCP too":          {"A", markedTruncated, allPeers, "cut short"},
+		"late, but within the time":       {"", dnstest.Slow(1900 * time.Millisecond), allPeers, ""},
+		"forgeries and then the answer":   {"", forged, allPeers, ""},
+		"records of another name":         {"A", foreign, "[fd00::1]:7946", ""},
+		"records in another capitalising": {"A", dnstest.Changed(func(m *miekg.Msg) { capitalise(m) }), allPeers, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, s *dnstest.Server) {
@@ -133,7 +133,7 @@ func withBad(ip net.IP) dnstest.Fault {
 	})
 }
 
-// markedTruncated says that there is more, over UDP and TCP.
+// markedTruncated marks that there is more, over UDP and TCP.
 func markedTruncated(q dnstest.Query) [][]byte {
 	return dnstest.Changed(func(m *miekg.Msg) { m.Truncated = true })(q)
 }
@@ -174,7 +174,7 @@ func TestSeveralNamesAreOneAnswer(t *testing.T) {
 	})
 }
 
-func TestFamilySaysWhichAddressesAreTaken(t *testing.T) {
+func TestFamilyDecidesWhichAddressesAreTaken(t *testing.T) {
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
 		v4, v6 := "10.0.0.1:7946 10.0.0.2:7946", "[fd00::1]:7946"
 		for _, tc := range []struct {
@@ -182,7 +182,7 @@ func TestFamilySaysWhichAddressesAreTaken(t *testing.T) {
 			prefer6 bool
 			want    string
 			asked   int
-		}{{AnyFamily, false, everybody, 2}, {SameFamily, false, v4, 2}, {SameFamily, true, v6, 2}, {IPv4, true, v4, 1}, {IPv6, false, v6, 1}} {
+		}{{AnyFamily, false, allPeers, 2}, {SameFamily, false, v4, 2}, {SameFamily, true, v6, 2}, {IPv4, true, v4, 1}, {IPv6, false, v6, 1}} {
 			before := len(s.Asked())
 			l := lookup{client: newClient([]string{s.Addr()}, s.Dial), family: tc.family, prefer6: tc.prefer6}
 			check(t, askWith(t, l, "peers.test."), tc.want, "")
@@ -351,7 +351,7 @@ func TestIDsOfTargets(t *testing.T) {
 	}
 }
 
-func TestSRVRecordsThatNobodyCanBeDialledByAreLeftOut(t *testing.T) {
+func TestSRVRecordsThatLeadToNoPeerAreLeftOut(t *testing.T) {
 	for name, bad := range map[string]string{
 		"port 0":          "0 0 0 a.test.",
 		"a target of 1 B": `0 0 1 \000.test.`,

@@ -7,7 +7,7 @@ import (
 
 	miekg "github.com/miekg/dns"
 
-	"github.com/goconvoke/convoke/strategy/dns/dnstest"
+	"github.com/goconvoke/convoke/strategy/internal/dnstest"
 )
 
 func TestParseName(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
-	"github.com/goconvoke/convoke/strategy/dns/dnstest"
+	"github.com/goconvoke/convoke/strategy/internal/dnstest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
@@ -54,7 +54,7 @@ func after(sink *strategytest.Sink, d time.Duration) string {
 
 // A failure of any sort is no reason to drop a peer: no Set comes until the source answers again.
 func TestNoFailureShrinksTheAnswer(t *testing.T) {
-	const whole = "Set(" + everybody + ")"
+	const whole = "Set(" + allPeers + ")"
 	for name, tc := range map[string]struct {
 		typ   string
 		fault dnstest.Fault
@@ -68,7 +68,7 @@ func TestNoFailureShrinksTheAnswer(t *testing.T) {
 		"A good, AAAA silent":    {"AAAA", dnstest.Drop, "Add(10.0.0.1:7946 10.0.0.2:7946) Fail"},
 		"AAAA good, A silent":    {"A", dnstest.Drop, "Add([fd00::1]:7946) Fail"},
 		"A good, AAAA SERVFAIL":  {"AAAA", dnstest.Code(miekg.RcodeServerFailure), "Add(10.0.0.1:7946 10.0.0.2:7946) Fail"},
-		"one record of three":    {"A", withBad([]byte{0, 0, 0, 0}), "Add(" + everybody + ") Fail"},
+		"one record of three":    {"A", withBad([]byte{0, 0, 0, 0}), "Add(" + allPeers + ") Fail"},
 		"NXDOMAIN is an answer":  {"", dnstest.Code(miekg.RcodeNameError), "Set()"}, // which the reconciler believes when it lasts
 		"NODATA for IPv4 is too": {"A", dnstest.Changed(func(m *miekg.Msg) { m.Answer = nil }), "Set([fd00::1]:7946)"},
 	} {

@@ -7,7 +7,7 @@ import (
 
 	miekg "github.com/miekg/dns"
 
-	"github.com/goconvoke/convoke/strategy/dns/dnstest"
+	"github.com/goconvoke/convoke/strategy/internal/dnstest"
 )
 
 // A server may leave addresses out of the additional section where a message is full, and says nothing of it.

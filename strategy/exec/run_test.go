@@ -45,7 +45,7 @@ func play(role string) int {
 		signal.Ignore(syscall.SIGPIPE)
 		for line := bytes.Repeat([]byte("10.0.0.1:1\n"), 10_000); ; {
 			if _, err := os.Stdout.Write(line); err != nil {
-				<-time.After(time.Hour) // goes on, deaf
+				<-time.After(time.Hour) // goes on all the same
 			}
 		}
 	case "hang": // and make a file before
@@ -91,7 +91,7 @@ func TestTheOutputCountsWhenTheProgramSucceeds(t *testing.T) {
 	}
 }
 
-func TestAFailureTellsTheEndOfStandardError(t *testing.T) {
+func TestAFailureHasTheEndOfStandardError(t *testing.T) {
 	got, err := run(within(t, patience), self(t, "fail no \x1b[31mrights\nhere\n"))
 	want := `exit status 3; standard error: "no \x1b[31mrights\nhere"`
 	if got != nil || err == nil || err.Error() != want {
@@ -103,7 +103,7 @@ func TestAFailureTellsTheEndOfStandardError(t *testing.T) {
 	}
 }
 
-func TestAProgramThatCannotStartSaysWhy(t *testing.T) {
+func TestAProgramThatCannotStartIsAFailureWithTheReason(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	for what, p := range map[string]program{
 		"a missing file":      {argv: []string{missing}},

@@ -36,8 +36,8 @@ func follow(t *testing.T, paths ...string) *strategytest.Sink {
 	return sink
 }
 
-// told waits for longer than the interval with its jitter, and returns the last call and what stands after it.
-func told(sink *strategytest.Sink) strategytest.Call {
+// lastCall waits for longer than the interval with its jitter, and returns the last call and what stands after it.
+func lastCall(sink *strategytest.Sink) strategytest.Call {
 	time.Sleep(2500 * time.Millisecond)
 	synctest.Wait()
 	calls := sink.Calls()
@@ -49,7 +49,7 @@ func TestLabelsBecomeThePartsOfAPeer(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "peers.yml")
 		replace(t, path, "- targets: [node1:7946]\n  labels: {id: n1, zone: a, version: '2', rack: r1}\n")
 		want := []peer.Peer{{Addr: "node1:7946", ID: "n1", Zone: "a", Version: "2", Attrs: "rack=r1"}}
-		if diff := cmp.Diff(want, told(follow(t, path)).Peers); diff != "" {
+		if diff := cmp.Diff(want, lastCall(follow(t, path)).Peers); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
@@ -69,8 +69,8 @@ func TestFilesOfAPatternComeAndGo(t *testing.T) {
 			{func() { must(t, os.Remove(filepath.Join(dir, "a.json"))) }, "Set(10.0.0.2:1 10.0.0.3:1)"},
 		} {
 			step.do()
-			if got := told(sink).String(); !strings.Contains(got, step.want) {
-				t.Errorf("told %s, want %s", got, step.want)
+			if got := lastCall(sink).String(); !strings.Contains(got, step.want) {
+				t.Errorf("reported %s, want %s", got, step.want)
 			}
 		}
 	})
@@ -83,11 +83,11 @@ func TestABadFileNamesItsPlaceAndTheOthersCount(t *testing.T) {
 		bad := filepath.Join(dir, "bad.json")
 		replace(t, bad, "[\n{\"targets\": 7}]")
 		sink := follow(t, filepath.Join(dir, "*.json"))
-		if got := told(sink).String(); !strings.Contains(got, bad+": group 1: ") {
-			t.Errorf("told %s, want the file and the group", got)
+		if got := lastCall(sink).String(); !strings.Contains(got, bad+": group 1: ") {
+			t.Errorf("reported %s, want the file and the group", got)
 		}
 		if got := strategytest.Summary(sink.Calls()); got != "Add(10.0.0.1:1) Fail" {
-			t.Errorf("told %s", got)
+			t.Errorf("reported %s", got)
 		}
 	})
 }
@@ -107,9 +107,9 @@ func TestADirectoryThatCannotBeReadIsNotAnEmptyOne(t *testing.T) {
 				dir := t.TempDir()
 				tc.setup(dir)
 				sink := follow(t, filepath.Join(dir, tc.pattern))
-				told(sink)
+				lastCall(sink)
 				if got := strategytest.Summary(sink.Calls()); got != tc.want {
-					t.Errorf("told %s, want %s", got, tc.want)
+					t.Errorf("reported %s, want %s", got, tc.want)
 				}
 			})
 		})
@@ -123,11 +123,11 @@ func TestTooManyFilesAreAnErrorAndTheFirstAreRead(t *testing.T) {
 			must(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%04d.json", i)), []byte(list(t, fmt.Sprintf("n%d:1", i))), 0o600))
 		}
 		sink := follow(t, filepath.Join(dir, "*.json"))
-		told(sink)
+		lastCall(sink)
 		calls := sink.Calls()
 		if calls[0].Method != strategytest.Add || len(calls[0].Peers) != 1000 || calls[1].Method != strategytest.Fail ||
 			!strings.Contains(calls[1].String(), "1001 files match") {
-			t.Errorf("told %d peers and %v", len(calls[0].Peers), calls[1])
+			t.Errorf("reported %d peers and %v", len(calls[0].Peers), calls[1])
 		}
 	})
 }

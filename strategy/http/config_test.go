@@ -18,7 +18,7 @@ func TestValidateNamesTheKeyOfAMistake(t *testing.T) {
 	}
 	url := func(url string) func(*Config) { return func(c *Config) { c.URL = url } }
 	for _, c := range []struct {
-		says   string
+		want   string
 		change func(*Config)
 	}{
 		{"url: set the address", url("")},
@@ -46,14 +46,14 @@ func TestValidateNamesTheKeyOfAMistake(t *testing.T) {
 		config.URL = "https://peers.test/list"
 		c.change(&config)
 		err := config.Validate()
-		if err == nil || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%v, want %q", err, c.says)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, want %q", err, c.want)
 		}
 		if err != nil && strings.Contains(err.Error(), "secret") {
 			t.Errorf("%v shows a secret", err)
 		}
 		if _, err := Kind.Configure(config); err == nil {
-			t.Errorf("Configure takes it: %q", c.says)
+			t.Errorf("Configure takes it: %q", c.want)
 		}
 	}
 }

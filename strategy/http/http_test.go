@@ -46,7 +46,7 @@ func askerOn(t testing.TB, dial strategy.DialFunc, change func(*Config)) *asker 
 
 func TestLabelsBecomeThePartsOfAPeer(t *testing.T) {
 	f := new(fake)
-	f.says(`[{"targets": ["10.0.0.1:1"], "labels": {"name": "one", "zone": "a", "version": "2", "rack": "r1"}}]`)
+	f.serves(`[{"targets": ["10.0.0.1:1"], "labels": {"name": "one", "zone": "a", "version": "2", "rack": "r1"}}]`)
 	got, err := asking(t, f, func(c *Config) { c.IDLabel, c.ZoneLabel, c.VersionLabel = "name", "zone", "version" }).lookup(t.Context())
 	want := []peer.Peer{{Addr: "10.0.0.1:1", ID: "one", Zone: "a", Version: "2", Attrs: "rack=r1"}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -56,7 +56,7 @@ func TestLabelsBecomeThePartsOfAPeer(t *testing.T) {
 
 func TestAnEmptyListIsAnAnswer(t *testing.T) {
 	f := new(fake)
-	f.says(" []\n")
+	f.serves(" []\n")
 	if got, err := asking(t, f, nil).lookup(t.Context()); err != nil || len(got) != 0 {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -65,30 +65,30 @@ func TestAnEmptyListIsAnAnswer(t *testing.T) {
 func TestWhatIsNoAnswerIsAnError(t *testing.T) {
 	for name, c := range map[string]struct {
 		do    http.HandlerFunc
-		says  string
+		want  string
 		known string
 	}{
-		"a failing server":      {do: status(503, "over\x1bloaded\n"), says: `answers 503 Service Unavailable: "over\x1bloaded"`},
-		"a long excuse":         {do: status(500, strings.Repeat("é", 300)), says: `é"…`},
-		"no permission":         {do: status(401, ""), says: "answers 401 Unauthorized; check token_file"},
-		"a wrong path":          {do: status(404, ""), says: "answers 404 Not Found; check the path of url"},
-		"another good status":   {do: status(201, "[]"), says: "answers 201"},
-		"nothing changed since": {do: status(304, ""), says: "answers 304"},
-		"an empty body":         {do: status(200, ""), says: "the list is empty text"},
-		"null":                  {do: body("application/json", "null"), says: "want a list of groups"},
-		"a page":                {do: body("text/html", "<html>"), says: `the answer is "text/html" and no list`},
-		"a bad target":          {do: body("text/html", `[{"targets": ["a:1", "b"]}]`), says: "group 1, target 2", known: "a:1"},
+		"a failing server":      {do: status(503, "over\x1bloaded\n"), want: `answers 503 Service Unavailable: "over\x1bloaded"`},
+		"a long excuse":         {do: status(500, strings.Repeat("é", 300)), want: `é"…`},
+		"no permission":         {do: status(401, ""), want: "answers 401 Unauthorized; check token_file"},
+		"a wrong path":          {do: status(404, ""), want: "answers 404 Not Found; check the path of url"},
+		"another good status":   {do: status(201, "[]"), want: "answers 201"},
+		"nothing changed since": {do: status(304, ""), want: "answers 304"},
+		"an empty body":         {do: status(200, ""), want: "the list is empty text"},
+		"null":                  {do: body("application/json", "null"), want: "want a list of groups"},
+		"a page":                {do: body("text/html", "<html>"), want: `the answer is "text/html" and no list`},
+		"a bad target":          {do: body("text/html", `[{"targets": ["a:1", "b"]}]`), want: "group 1, target 2", known: "a:1"},
 		"half a list": {do: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			_, _ = w.Write([]byte(`[{"targets": ["a:1"]}]`))
-		}, says: "read the answer: unexpected EOF"},
+		}, want: "read the answer: unexpected EOF"},
 		"an endless answer": {do: func(w http.ResponseWriter, _ *http.Request) {
 			for block := []byte(strings.Repeat(" ", 1<<16)); ; {
 				if _, err := w.Write(block); err != nil {
 					return
 				}
 			}
-		}, says: "the answer is larger than 4194304 bytes"},
+		}, want: "the answer is larger than 4194304 bytes"},
 		"a bomb": {do: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			z := gzip.NewWriter(w)
@@ -96,23 +96,23 @@ func TestWhatIsNoAnswerIsAnError(t *testing.T) {
 				_, _ = z.Write(make([]byte, 1<<20))
 			}
 			_ = z.Close()
-		}, says: "the answer is larger than 4194304 bytes"},
+		}, want: "the answer is larger than 4194304 bytes"},
 		"a header without end": {do: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X", strings.Repeat("x", 2*maxHeader))
-		}, says: "server response headers exceeded"},
-		"another server":   {do: redirect("http://other.test/list?key=secret"), says: "redirects to another server, http://other.test/list;"},
-		"another port":     {do: redirect("http://peers.test:81/list"), says: "redirects to another server, http://peers.test:81/list;"},
-		"another scheme":   {do: redirect("https://peers.test/list"), says: "redirects to another server, https://peers.test/list;"},
-		"a file":           {do: redirect("file:///etc/passwd"), says: "redirects to another server"},
-		"a round trip":     {do: redirect("/list?key=secret"), says: "more than 5 redirects, the last to http://peers.test/list"},
-		"a hidden request": {do: redirect("::"), says: "failed to parse Location header"},
+		}, want: "server response headers exceeded"},
+		"another server":   {do: redirect("http://other.test/list?key=secret"), want: "redirects to another server, http://other.test/list;"},
+		"another port":     {do: redirect("http://peers.test:81/list"), want: "redirects to another server, http://peers.test:81/list;"},
+		"another scheme":   {do: redirect("https://peers.test/list"), want: "redirects to another server, https://peers.test/list;"},
+		"a file":           {do: redirect("file:///etc/passwd"), want: "redirects to another server"},
+		"a round trip":     {do: redirect("/list?key=secret"), want: "more than 5 redirects, the last to http://peers.test/list"},
+		"a hidden request": {do: redirect("::"), want: "failed to parse Location header"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := new(fake)
 			f.set(c.do)
 			got, err := asking(t, f, nil).lookup(t.Context())
-			if err == nil || !strings.Contains(err.Error(), c.says) || !strings.HasPrefix(err.Error(), "ask http://peers.test/list: ") {
-				t.Errorf("%v, want %q", err, c.says)
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "ask http://peers.test/list: ") {
+				t.Errorf("%v, want %q", err, c.want)
 			}
 			if err != nil && strings.Contains(err.Error(), "secret") {
 				t.Errorf("%v shows the query", err)
@@ -206,7 +206,7 @@ func TestAnETagSavesTheRepetition(t *testing.T) {
 
 func TestHeadersAndTokensAreSent(t *testing.T) {
 	f := new(fake)
-	f.says("[]")
+	f.serves("[]")
 	file := filepath.Join(t.TempDir(), "token")
 	write(t, file, "first\n")
 	a := asking(t, f, func(c *Config) {
@@ -254,7 +254,7 @@ func TestHeadersAndTokensAreSent(t *testing.T) {
 
 func TestOneConnectionServesManyLookups(t *testing.T) {
 	f, p, dials := new(fake), strategytest.Listen("memory"), 0
-	f.says("[]")
+	f.serves("[]")
 	f.serve(t, p)
 	a := askerOn(t, func(ctx context.Context, network, addr string) (net.Conn, error) {
 		dials++

@@ -18,7 +18,7 @@ type fake struct {
 	requests []*http.Request
 }
 
-// ServeHTTP does what was told last.
+// ServeHTTP does what was asked of it last.
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	do := f.do
@@ -33,7 +33,7 @@ func (f *fake) set(do http.HandlerFunc) {
 	f.do = do
 }
 
-func (f *fake) says(body string) {
+func (f *fake) serves(body string) {
 	f.set(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })
 }
 
@@ -71,7 +71,7 @@ func testContract(t *testing.T, etags bool) {
 		Setup: func(tb testing.TB) *strategytest.Source {
 			pipe := strategytest.Listen("memory")
 			f := new(fake)
-			f.says("[]")
+			f.serves("[]")
 			f.serve(tb, pipe)
 			src := f.source(etags)
 			src.Env.Dial = pipe.Dial
@@ -99,11 +99,11 @@ func (f *fake) source(etags bool) *strategytest.Source {
 		Config:  "url: http://peers.test/list",
 		Answer:  answer,
 		Empty:   func() { answer(nil) },
-		Partial: func(some []peer.Peer, _ error) { f.says(listJSON(some, "nowhere")) },
+		Partial: func(some []peer.Peer, _ error) { f.serves(listJSON(some, "nowhere")) },
 		Break: func(error) {
 			f.set(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 		},
 		Hang:    func() { f.set(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }) },
-		Garbage: func() { f.says("<html>please log in</html>") },
+		Garbage: func() { f.serves("<html>please log in</html>") },
 	}
 }

@@ -95,7 +95,7 @@ func serveTLS(t *testing.T, f *fake, server, clients *authority) string {
 func TestCertificatesAreReadAgainWhenTheyChange(t *testing.T) {
 	ours, others := newAuthority(t), newAuthority(t)
 	f := new(fake)
-	f.says(`[{"targets": ["a:1"]}]`)
+	f.serves(`[{"targets": ["a:1"]}]`)
 	url := serveTLS(t, f, ours, ours)
 	dir := t.TempDir()
 	ca, cert, key := filepath.Join(dir, "ca"), filepath.Join(dir, "cert"), filepath.Join(dir, "key")
@@ -147,14 +147,14 @@ func TestCertificatesAreReadAgainWhenTheyChange(t *testing.T) {
 func TestTheNameInTheCertificateIsChecked(t *testing.T) {
 	ours := newAuthority(t)
 	f := new(fake)
-	f.says("[]")
+	f.serves("[]")
 	dir := t.TempDir()
 	ca := filepath.Join(dir, "ca")
 	write(t, ca, string(ours.pem))
 	url := serveTLS(t, f, ours, ours)
 	a := askerOn(t, (&net.Dialer{}).DialContext, func(c *Config) { c.URL, c.CAFile = url, ca })
 	if _, err := a.lookup(t.Context()); err == nil || !strings.Contains(err.Error(), "127.0.0.1") {
-		t.Errorf("%v, want the certificate to be of somebody else", err)
+		t.Errorf("%v, want the certificate to be of another server", err)
 	}
 	if n := len(f.asked()); n > 0 {
 		t.Errorf("%d requests reached the server", n)

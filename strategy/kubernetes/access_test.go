@@ -21,7 +21,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/goconvoke/convoke/strategy"
-	"github.com/goconvoke/convoke/strategy/kubernetes/kubernetestest"
+	"github.com/goconvoke/convoke/strategy/internal/kubernetestest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
@@ -64,7 +64,7 @@ func TestTokenThatRotatesIsReadAgain(t *testing.T) {
 	})
 }
 
-func TestUnauthorizedFailsAndANewTokenMendsIt(t *testing.T) {
+func TestUnauthorizedFailsAndANewTokenRepairsIt(t *testing.T) {
 	bubble(t, func(l *lab) {
 		l.put("s", "10.0.0.1")
 		l.Tokens("token-2")
@@ -149,7 +149,7 @@ func TestACertificateOfAnotherCAIsRefusedUnlessInsecure(t *testing.T) {
 	})
 }
 
-func TestOutsideOfAClusterIsSaid(t *testing.T) {
+func TestOutsideOfAClusterIsReported(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	c := DefaultConfig()
 	c.Service = "orders"
@@ -261,7 +261,7 @@ func TestWarningsAndClientGoSpeakThroughTheLogger(t *testing.T) {
 		remove(t, l.dir, "token")
 		time.Sleep(10 * time.Minute)
 		if l.logs.String() == "" || !strategytest.Has(strategytest.Fail)(l.Calls()) {
-			t.Error("nothing was said at all")
+			t.Error("nothing was logged at all")
 		}
 	})
 	os.Stderr = stderr
@@ -289,7 +289,7 @@ func TestTheServiceAccountStandsInTheToken(t *testing.T) {
 	}
 }
 
-func TestManifestIsWhatItSays(t *testing.T) {
+func TestManifestIsWhatItClaims(t *testing.T) {
 	c := DefaultConfig()
 	c.Source, c.Namespaces = Pods, []string{"shop", "quay"}
 	grants := c.Grants("own")

@@ -9,7 +9,7 @@ import (
 
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
-	"github.com/goconvoke/convoke/strategy/kubernetes/kubernetestest"
+	"github.com/goconvoke/convoke/strategy/internal/kubernetestest"
 )
 
 // BenchmarkSlicesToPeers is the whole way from decoded JSON to the answer, after a list; "one changed" is it

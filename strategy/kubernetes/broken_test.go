@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/goconvoke/convoke/strategy"
-	"github.com/goconvoke/convoke/strategy/kubernetes/kubernetestest"
+	"github.com/goconvoke/convoke/strategy/internal/kubernetestest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/goconvoke/convoke/peer"
-	"github.com/goconvoke/convoke/strategy/kubernetes/kubernetestest"
+	"github.com/goconvoke/convoke/strategy/internal/kubernetestest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
@@ -52,7 +52,7 @@ func scripted(tb testing.TB, s *kubernetestest.Server, more string) *strategytes
 		},
 		Break: func(error) {
 			s.Fault(func(w http.ResponseWriter, _ *http.Request) {
-				kubernetestest.Refuse(w, http.StatusInternalServerError, "InternalError", "told to be broken")
+				kubernetestest.Refuse(w, http.StatusInternalServerError, "InternalError", "asked to be broken")
 			})
 			s.CutWatches()
 		},

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/goconvoke/convoke/strategy"
-	"github.com/goconvoke/convoke/strategy/kubernetes/kubernetestest"
+	"github.com/goconvoke/convoke/strategy/internal/kubernetestest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
@@ -39,7 +39,7 @@ func TestOverTheNetwork(t *testing.T) {
 			return len(calls) > 0 && calls[len(calls)-1].String() == "Set("+ip+":7946)"
 		})
 		if err != nil {
-			t.Fatalf("%v: told %v, want Set(%s:7946)", err, calls, ip)
+			t.Fatalf("%v: received %v, want Set(%s:7946)", err, calls, ip)
 		}
 	}
 	stop()

@@ -101,7 +101,7 @@ func TestPeersOfSlices(t *testing.T) {
 			e("a", "10.0.0.1", `, "conditions": {"ready": false, "serving": false, "terminating": false}`),
 			e("b", "10.0.0.2", `, "conditions": {"ready": false, "serving": true, "terminating": true}`),
 			e("c", "10.0.0.3", `, "conditions": {"ready": true, "terminating": true}`))}, want: "a 10.0.0.1:7946"},
-		{name: "terminating alone when told so", set: func(c *Config) { c.Include = []State{Terminating} }, objects: []string{sliceJSON("IPv4",
+		{name: "terminating alone when set so", set: func(c *Config) { c.Include = []State{Terminating} }, objects: []string{sliceJSON("IPv4",
 			e("a", "10.0.0.1", ``), e("b", "10.0.0.2", `, "conditions": {"ready": false, "terminating": true}`))}, want: "b 10.0.0.2:7946"},
 		{name: "a pod in two slices is one peer, its healthiest", set: func(c *Config) { c.Include = append(c.Include, Terminating) },
 			objects: []string{
@@ -134,15 +134,15 @@ func TestPeersOfSlices(t *testing.T) {
 		{name: "the name from a template", set: func(c *Config) { c.Name = "{label:release}-{name}-{zone}@{node}" },
 			objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", `, "zone": "eu-1a", "nodeName": "n1"`), e("b", "10.0.0.2", ``))},
 			want:    "blue-a-eu-1a@n1 10.0.0.1:7946 eu-1a\n10.0.0.2:7946"},
-		{name: "several namespaces: the name tells them apart", set: func(c *Config) { c.Namespaces = []string{"shop", "quay"} },
+		{name: "several namespaces: the name distinguishes them", set: func(c *Config) { c.Namespaces = []string{"shop", "quay"} },
 			objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", ``))}, want: "a.shop 10.0.0.1:7946"},
 		{name: "the port that is set wins", set: func(c *Config) { c.Port = 1 }, objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", ``))},
 			want: "a 10.0.0.1:1"},
 		{name: "a named port", set: func(c *Config) { c.PortName = "gossip" }, objects: []string{strings.Replace(
 			sliceJSON("IPv4", e("a", "10.0.0.1", ``)), `"ports": [`, `"ports": [{"name": "http", "port": 80}, `, 1)}, want: "a 10.0.0.1:7946"},
-		{name: "a port that is not there is said", set: func(c *Config) { c.PortName = "grpc" }, objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", ``))},
+		{name: "a port that is not there is reported", set: func(c *Config) { c.PortName = "grpc" }, objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", ``))},
 			err: `endpointslice shop/object-0 has no port named "grpc", it has ["gossip"]; correct port_name or set port`},
-		{name: "no port is said", objects: []string{strings.Replace(sliceJSON("IPv4", e("a", "10.0.0.1", ``)), `{"name": "gossip", "port": 7946}`, ``, 1)},
+		{name: "no port is reported", objects: []string{strings.Replace(sliceJSON("IPv4", e("a", "10.0.0.1", ``)), `{"name": "gossip", "port": 7946}`, ``, 1)},
 			err: `object-0 leaves the port open, it has none; set port or port_name`},
 		{name: "a wrong type spoils one object", objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", ``)), `{"kind": "EndpointSlice", "endpoints": 7}`},
 			want: "a 10.0.0.1:7946", err: "endpointslices shop/object-1 is not readable"},
@@ -200,7 +200,7 @@ func TestPeersOfPods(t *testing.T) {
 		err    string
 	}{
 		{name: "a running pod, ready or not", object: podJSON("a", `{`+running+`}`), want: "a 10.0.0.1:7946 eu-1a 5d4"},
-		{name: "not ready is out when told so", set: func(c *Config) { c.Include = []State{Ready} }, object: podJSON("a", `{`+running+`}`)},
+		{name: "not ready is out when set so", set: func(c *Config) { c.Include = []State{Ready} }, object: podJSON("a", `{`+running+`}`)},
 		{name: "ready", set: func(c *Config) { c.Include = []State{Ready} },
 			object: podJSON("a", `{`+running+`, "conditions": [{"type": "Ready", "status": "True"}]}`), want: "a 10.0.0.1:7946 eu-1a 5d4"},
 		{name: "the other family", set: func(c *Config) { c.Family = IPv6 }, object: podJSON("a", `{`+running+`}`), want: "a [fd00::1]:7946 eu-1a 5d4"},

@@ -18,7 +18,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/goconvoke/convoke/strategy"
-	"github.com/goconvoke/convoke/strategy/kubernetes/kubernetestest"
+	"github.com/goconvoke/convoke/strategy/internal/kubernetestest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
@@ -28,7 +28,7 @@ type lab struct {
 	*strategytest.Sink
 	t     *testing.T
 	pipe  *strategytest.Listener
-	dial  atomic.Pointer[strategy.DialFunc] // to the pipe, unless a test says otherwise
+	dial  atomic.Pointer[strategy.DialFunc] // to the pipe, unless a test sets another one
 	dir   string                            // of the service account
 	logs  *logs
 	since int // calls that were looked at
@@ -110,7 +110,7 @@ func (l *lab) put(name string, ips ...string) {
 	l.Put(kubernetestest.Slices, "shop", name, kubernetestest.Slice("orders", 7946, all...))
 }
 
-// after lets time pass and checks what the sink was told meanwhile: the calls without their repetitions,
+// after lets time pass and checks what the sink received meanwhile: the calls without their repetitions,
 // sorted, without the errors.
 func (l *lab) after(d time.Duration, want string) []strategytest.Call {
 	l.t.Helper()
@@ -120,7 +120,7 @@ func (l *lab) after(d time.Duration, want string) []strategytest.Call {
 	calls := all[l.since:]
 	l.since = len(all)
 	if got := strategytest.Summary(calls); got != want {
-		l.t.Errorf("told within %v: %s\nwant: %s\n%v\n%s", d, got, want, calls, l.logs)
+		l.t.Errorf("received within %v: %s\nwant: %s\n%v\n%s", d, got, want, calls, l.logs)
 	}
 	return calls
 }
@@ -182,7 +182,7 @@ func TestAWatchThatEndsIsOpenedAgainWithoutAWord(t *testing.T) {
 	})
 }
 
-func TestAVersionTheServerForgotIsListedAnewWithoutAWord(t *testing.T) {
+func TestAVersionTheServerForgotIsListedAgainWithoutAFailure(t *testing.T) {
 	bubble(t, func(l *lab) {
 		l.put("s", "10.0.0.1")
 		l.run()
@@ -206,14 +206,14 @@ func TestAVersionTheServerForgotIsListedAnewWithoutAWord(t *testing.T) {
 	})
 }
 
-func TestAWatchThatFellSilentIsMendedByTheRelist(t *testing.T) {
+func TestAWatchThatFellSilentIsRepairedByTheRelist(t *testing.T) {
 	bubble(t, func(l *lab) {
 		l.put("s", "10.0.0.1")
 		l.run("relist: 2m")
 		l.after(soon, "Set(10.0.0.1:7946)")
 		l.Freeze(true)
 		l.put("s", "10.0.0.2")
-		l.after(time.Minute, "Set(10.0.0.1:7946)") // nobody can know better
+		l.after(time.Minute, "Set(10.0.0.1:7946)") // no other source knows better
 		l.after(2*time.Minute, "Set(10.0.0.1:7946) Set(10.0.0.2:7946)")
 		l.after(10*time.Minute, "Set(10.0.0.2:7946)")
 	})
@@ -233,7 +233,7 @@ func TestAnAnswerIsRepeatedOnlyWhileListAndWatchWork(t *testing.T) {
 			t.Errorf("%d Fails in 10 min, want a backoff to 30..45 s", n)
 		}
 		if err := calls[1].Err.Error(); !strings.Contains(err, "list endpointslices in namespace shop") || !strings.Contains(err, "etcd has no leader") {
-			t.Errorf("error = %q, want what was asked and what the server said", err)
+			t.Errorf("error = %q, want what was asked and what the server answered", err)
 		}
 		l.Fault(nil)
 		l.after(time.Minute, "Set(10.0.0.1:7946)")
@@ -287,7 +287,7 @@ func TestAFailingContinuationIsAnAdd(t *testing.T) {
 			var mended atomic.Bool
 			l.Fault(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Query().Has("continue") && !mended.Load() {
-					kubernetestest.Refuse(w, http.StatusInternalServerError, "InternalError", "told to be broken")
+					kubernetestest.Refuse(w, http.StatusInternalServerError, "InternalError", "asked to be broken")
 					return
 				}
 				l.Serve(w, r)
@@ -348,7 +348,7 @@ func TestANamespaceThatFailsLeavesTheOthers(t *testing.T) {
 	}
 }
 
-func TestAnObjectThatCannotBeReadIsSkippedAndSaid(t *testing.T) {
+func TestAnObjectThatCannotBeReadIsSkippedAndReported(t *testing.T) {
 	bubble(t, func(l *lab) {
 		l.put("s", "10.0.0.1")
 		bad := kubernetestest.Slice("orders", 7946)
@@ -411,7 +411,7 @@ func TestAWatchThatIsHeldBackIsNotWaitedFor(t *testing.T) {
 	})
 }
 
-func TestNobodyFoundIsAnAnswerWithAHint(t *testing.T) {
+func TestNoPeerFoundIsAnAnswerWithAHint(t *testing.T) {
 	bubble(t, func(l *lab) {
 		l.run()
 		l.after(time.Hour, "Set()")

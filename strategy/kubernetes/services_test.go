@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goconvoke/convoke/strategy/kubernetes/kubernetestest"
+	"github.com/goconvoke/convoke/strategy/internal/kubernetestest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
@@ -29,7 +29,7 @@ func (l *lab) webAndHeadless(ips ...string) {
 
 var watchModes = []string{"watch: true", "watch: false"}
 
-func TestServicesWithDifferentPortsAndNoChoiceAreAnErrorAndNobodyIsDialled(t *testing.T) {
+func TestServicesWithDifferentPortsAndNoChoiceAreAnErrorAndNoPeerIsDialled(t *testing.T) {
 	for _, mode := range watchModes {
 		bubble(t, func(l *lab) {
 			l.webAndHeadless("10.0.0.1", "10.0.0.2")
@@ -107,7 +107,7 @@ func TestAPartOfAListDoesNotDecideBetweenServices(t *testing.T) {
 			}
 			l.Fault(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Query().Has("continue") {
-					kubernetestest.Refuse(w, http.StatusInternalServerError, "InternalError", "told to be broken")
+					kubernetestest.Refuse(w, http.StatusInternalServerError, "InternalError", "asked to be broken")
 					return
 				}
 				l.Serve(w, r)

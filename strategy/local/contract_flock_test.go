@@ -34,7 +34,7 @@ func source(tb testing.TB) *strategytest.Source {
 			ClusterID: "orders",
 			Self: func() []peer.Peer {
 				if self == nil {
-					panic("self told to panic")
+					panic("self asked to panic")
 				}
 				return self
 			},
@@ -89,7 +89,7 @@ func (n *neighbours) write(content []byte) *lockedFile {
 	return h
 }
 
-// clear lets everybody leave and mends the directory.
+// clear lets every node leave and repairs the directory.
 func (n *neighbours) clear() {
 	n.tb.Helper()
 	n.chmod(0o700)

@@ -58,7 +58,7 @@ func join(t *testing.T, root, cluster string, s *self) (*strategytest.Sink, func
 // soon is the interval with its jitter.
 const soon = 1250 * time.Millisecond
 
-// last returns the last call after everybody had time to look.
+// last returns the last call after every node had time to look.
 func last(sink *strategytest.Sink) string {
 	time.Sleep(soon)
 	synctest.Wait()
@@ -227,12 +227,12 @@ func TestADirectoryInWhichOthersCouldWriteIsRefused(t *testing.T) {
 		}, "mode 0770"},
 		"link": {func(root string) error { return os.Symlink(filepath.Dir(root), root) }, "not a directory itself"},
 		"file": {func(root string) error { return os.WriteFile(root, nil, 0o600) }, "not a directory"},
-		"somebody else's": {func(root string) error {
+		"another user's": {func(root string) error {
 			return make0(root, func() error { return os.Chown(root, 65534, -1) })
 		}, "belongs to user 65534"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if name == "somebody else's" && os.Getuid() != 0 {
+			if name == "another user's" && os.Getuid() != 0 {
 				t.Skip("only root can give a directory away")
 			}
 			inBubble(t, func(t *testing.T, root string) {

@@ -18,7 +18,7 @@ import (
 
 const childDir = "CONVOKE_TEST_LOCAL_DIR" // makes TestChild hold a registration there
 
-// TestChild is another process: it registers, says so and waits to be killed.
+// TestChild is another process: it registers, reports that and waits to be killed.
 func TestChild(t *testing.T) {
 	dir := os.Getenv(childDir)
 	if dir == "" {
@@ -54,7 +54,7 @@ func TestAKilledProcessIsGoneAtOnceAndItsFileRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	if line, err := bufio.NewReader(out).ReadString('\n'); line != "registered\n" {
-		t.Fatalf("the child said %q, %v", line, err)
+		t.Fatalf("the child printed %q, %v", line, err)
 	}
 	alive, err := scan(dir, "orders")
 	if err != nil || len(alive) != 1 || alive[0].Addrs[0] != "127.0.0.1:9" {
@@ -65,14 +65,14 @@ func TestAKilledProcessIsGoneAtOnceAndItsFileRemoved(t *testing.T) {
 	}
 	_ = child.Wait() // it was killed
 	if alive, err := scan(dir, "orders"); err != nil || len(alive) != 0 {
-		t.Errorf("scan = %v, %v, want nobody", alive, err)
+		t.Errorf("scan = %v, %v, want none", alive, err)
 	}
 	if names, err := os.ReadDir(dir); err != nil || len(names) != 0 {
 		t.Errorf("files %v, %v, want none", names, err)
 	}
 }
 
-// goodName is the name of a registration that nobody holds.
+// goodName is the name of a registration that no process holds.
 const goodName = "node-1-ABCDEFGHIJKLMNOPQRSTUVWXYZ.json"
 
 func TestFilesThatAreNoRegistrationAreNamedAndLeftAlone(t *testing.T) {
@@ -80,19 +80,19 @@ func TestFilesThatAreNoRegistrationAreNamedAndLeftAlone(t *testing.T) {
 		make func(dir string) error
 		want string // in the error; "" for a file that is no concern of ours
 	}{
-		"somebody's file": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o600) }, ""},
-		"somebody's JSON": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "x.json"), []byte("{}"), 0o600) }, "x.json: its lock is free"},
-		"directory":       {func(dir string) error { return os.Mkdir(filepath.Join(dir, goodName), 0o700) }, "not a regular file"},
-		"named pipe":      {func(dir string) error { return syscall.Mkfifo(filepath.Join(dir, goodName), 0o600) }, "not a regular file"},
-		"link":            {func(dir string) error { return os.Symlink("/etc/passwd", filepath.Join(dir, goodName)) }, goodName},
-		"garbage":         {locked("garbage"), "no JSON registration"},
-		"empty":           {locked(""), "no JSON registration"},
-		"a list":          {locked("[1]"), "no JSON registration"},
-		"next version":    {locked(`{"version":2,"addrs":["a:1"]}`), "format version 2, this program knows 1"},
-		"no address":      {locked(`{"version":1,"cluster":"orders"}`), "0 addresses, want 1 to 16"},
-		"bad address":     {locked(`{"version":1,"cluster":"orders","addrs":["a"]}`), "want host:port"},
-		"many addresses":  {locked(`{"version":1,"addrs":["a:1"` + strings.Repeat(`,"a:1"`, 16) + `]}`), "17 addresses"},
-		"too large":       {locked(strings.Repeat(" ", maxFile) + "{}"), "larger than 16384 bytes"},
+		"another's file": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o600) }, ""},
+		"another's JSON": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "x.json"), []byte("{}"), 0o600) }, "x.json: its lock is free"},
+		"directory":      {func(dir string) error { return os.Mkdir(filepath.Join(dir, goodName), 0o700) }, "not a regular file"},
+		"named pipe":     {func(dir string) error { return syscall.Mkfifo(filepath.Join(dir, goodName), 0o600) }, "not a regular file"},
+		"link":           {func(dir string) error { return os.Symlink("/etc/passwd", filepath.Join(dir, goodName)) }, goodName},
+		"garbage":        {locked("garbage"), "no JSON registration"},
+		"empty":          {locked(""), "no JSON registration"},
+		"a list":         {locked("[1]"), "no JSON registration"},
+		"next version":   {locked(`{"version":2,"addrs":["a:1"]}`), "format version 2, this program knows 1"},
+		"no address":     {locked(`{"version":1,"cluster":"orders"}`), "0 addresses, want 1 to 16"},
+		"bad address":    {locked(`{"version":1,"cluster":"orders","addrs":["a"]}`), "want host:port"},
+		"many addresses": {locked(`{"version":1,"addrs":["a:1"` + strings.Repeat(`,"a:1"`, 16) + `]}`), "17 addresses"},
+		"too large":      {locked(strings.Repeat(" ", maxFile) + "{}"), "larger than 16384 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -105,7 +105,7 @@ func TestFilesThatAreNoRegistrationAreNamedAndLeftAlone(t *testing.T) {
 			}
 			alive, err := scan(dir, "orders")
 			if len(alive) != 0 || (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("scan = %v, %v, want nobody and %q", alive, err, tc.want)
+				t.Errorf("scan = %v, %v, want none and %q", alive, err, tc.want)
 			}
 			if err != nil && !strings.Contains(err.Error(), dir) {
 				t.Errorf("%q does not name the file", err)
@@ -134,7 +134,7 @@ func TestTheRegistrationOfADeadOwnerIsRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	if alive, err := scan(dir, "orders"); len(alive) != 0 || err != nil {
-		t.Errorf("scan = %v, %v, want nobody", alive, err)
+		t.Errorf("scan = %v, %v, want none", alive, err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, goodName)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("stat = %v, want the file gone", err)
@@ -192,7 +192,7 @@ func TestTemporaryFilesAreRemovedWhenTheirWriterIsLongDead(t *testing.T) {
 	if ok, err := lock(f, syscall.LOCK_EX); !ok || err != nil {
 		t.Fatalf("lock = %t, %v", ok, err)
 	}
-	exists(true) // somebody holds it
+	exists(true) // a process holds it
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestADirectoryWithTooManyFilesIsReported(t *testing.T) {
 	}
 }
 
-func TestARegistrationOfAnotherClusterIsNobodyHere(t *testing.T) {
+func TestARegistrationOfAnotherClusterIsNoPeer(t *testing.T) {
 	dir := t.TempDir() // as if two IDs had one hash
 	if err := locked(`{"version":1,"cluster":"other","addrs":["a:1"]}`)(dir); err != nil {
 		t.Fatal(err)

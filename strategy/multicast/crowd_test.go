@@ -183,7 +183,7 @@ func TestWhileAPeerOfTheVersionBeforeIsHeardTheIntervalIsTheConfiguredOne(t *tes
 		}
 		rate(20 * time.Second)
 		if got := rate(20 * time.Second); got < 26 {
-			t.Errorf("%.1f heartbeats a second while a peer does not tell its interval, want about 30", got)
+			t.Errorf("%.1f heartbeats a second while a peer does not send its interval, want about 30", got)
 		}
 		time.Sleep(30 * time.Second)
 		before := h.count()

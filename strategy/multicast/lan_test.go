@@ -56,7 +56,7 @@ func (l *lan) host(n int, ifaces ...Interface) *host {
 	return h
 }
 
-// change changes a host while nobody looks.
+// change changes a host between two looks.
 func (h *host) change(f func()) {
 	h.lan.mu.Lock()
 	defer h.lan.mu.Unlock()

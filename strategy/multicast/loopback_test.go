@@ -27,7 +27,7 @@ func loopbackInterface(t *testing.T) string {
 	return ""
 }
 
-// freePort returns a UDP port that nobody uses at the moment.
+// freePort returns a UDP port that no process uses at the moment.
 func freePort(t *testing.T) int {
 	t.Helper()
 	pc, err := net.ListenPacket("udp4", "127.0.0.1:0")

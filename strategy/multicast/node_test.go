@@ -13,7 +13,7 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// node is a strategy that runs in a bubble, and what it said.
+// node is a strategy that runs in a bubble, and what it reported.
 type node struct {
 	*notes
 	env      strategy.Env
@@ -46,14 +46,14 @@ func (n *node) stop() {
 	<-n.done
 }
 
-// kill ends the strategy without a goodbye.
+// kill ends the strategy without an announcement.
 func (n *node) kill(h *host) {
 	h.change(func() { h.sendErr["eth0"] = errCut })
 	n.stop()
 	h.change(func() { delete(h.sendErr, "eth0") })
 }
 
-// view returns what the last Set said, nil before the first.
+// view returns what the last Set had, nil before the first.
 func (n *node) view() []peer.Peer {
 	synctest.Wait()
 	c, _ := last(n.since(0), "set")

@@ -124,9 +124,9 @@ func TestTheLargestPacketFits(t *testing.T) {
 
 func FuzzPacket(f *testing.F) {
 	plain, sealed := testCodec(f, "orders"), testCodec(f, "orders", testKey(1), testKey(2))
-	goodbye := samplePacket()
-	goodbye.Flags, goodbye.Addrs = flagLeave, nil
-	for _, p := range []*packet{samplePacket(), goodbye, {}} {
+	leave := samplePacket()
+	leave.Flags, leave.Addrs = flagLeave, nil
+	for _, p := range []*packet{samplePacket(), leave, {}} {
 		for _, c := range []*codec{plain, sealed} {
 			b := c.encode(nil, p)
 			f.Add(b)

@@ -190,7 +190,7 @@ func TestSilenceIsExplainedOnceAndItsEndToo(t *testing.T) {
 		l.host(3).run(t, c, "c", "0.0.0.0:7946")
 		time.Sleep(5 * time.Second)
 		if !strings.Contains(a.log.String(), "peers are heard again") {
-			t.Errorf("the log does not tell that peers are heard again")
+			t.Errorf("the log does not have that peers are heard again")
 		}
 	})
 }

@@ -48,7 +48,7 @@ func TestAWindowAgreesWithANaiveOne(t *testing.T) {
 	}
 }
 
-func TestNothingIsAdmittedAfterAGoodbye(t *testing.T) {
+func TestNothingIsAdmittedAfterALeave(t *testing.T) {
 	ws, now := newWindows(time.Minute), time.Unix(1000, 0)
 	for i, c := range []struct {
 		p    packet

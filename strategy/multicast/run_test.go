@@ -72,12 +72,12 @@ func TestALateNodeIsHeardAndHearsWithinASecond(t *testing.T) {
 			}
 		}
 		if before == a.count() {
-			t.Error("a said nothing of the newcomer")
+			t.Error("a reported nothing of the newcomer")
 		}
 	})
 }
 
-func TestTheFirstCompleteAnswerWaitsUntilEverybodyHadTheTimeToBeHeard(t *testing.T) {
+func TestTheFirstCompleteAnswerWaitsUntilEveryPeerHadTheTimeToBeHeard(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
 		a := l.host(1).run(t, DefaultConfig(), "a", "0.0.0.0:7946")
 		time.Sleep(time.Second)
@@ -91,7 +91,7 @@ func TestTheFirstCompleteAnswerWaitsUntilEverybodyHadTheTimeToBeHeard(t *testing
 		}
 		time.Sleep(3 * time.Second)
 		if _, ok := last(a.since(0), "set"); !ok {
-			t.Error("no Set of nobody after interval and expiry have passed")
+			t.Error("no empty Set after interval and expiry have passed")
 		}
 	})
 }
@@ -107,7 +107,7 @@ func TestASilentPeerExpiresAfterFiveMissedHeartbeats(t *testing.T) {
 	})
 }
 
-func TestAGoodbyeRemovesThePeerAtOnce(t *testing.T) {
+func TestALeaveRemovesThePeerAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
 		_, _, a, b := pair(t, l, DefaultConfig())
 		b.stop()
@@ -136,7 +136,7 @@ func TestARestartedNodeReplacesItsOlderLifeAtOnce(t *testing.T) {
 	})
 }
 
-func TestTheGoodbyeOfAnOlderLifeLeavesTheNewOneAlone(t *testing.T) {
+func TestTheLeaveOfAnOlderLifeDoesNotConcernTheNewOne(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
 		_, hb, a, b := pair(t, l, DefaultConfig())
 		again := hb.run(t, DefaultConfig(), "b", "0.0.0.0:7946") // a reload hands over
@@ -235,7 +235,7 @@ func TestJunkIsDroppedAndCountedAndTheNodeLives(t *testing.T) {
 	}
 }
 
-func TestAReplayedPacketRevivesNobody(t *testing.T) {
+func TestAReplayedPacketRevivesNoPeer(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
 		c := DefaultConfig()
 		c.Keys = []strategy.Key{testKey(1)}
@@ -345,7 +345,7 @@ func TestAHostWithoutIPv6IsNoFailure(t *testing.T) {
 	})
 }
 
-func TestAHostWithoutInterfacesSaysSoAndWorksOnceItHasOne(t *testing.T) {
+func TestAHostWithoutInterfacesReportsThatAndWorksOnceItHasOne(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
 		h := l.host(1)
 		h.setUp("eth0", false)
@@ -371,7 +371,7 @@ func TestAnInterfaceThatWasDownIsJoinedAgain(t *testing.T) {
 			t.Error("an answer without the peers behind a dead interface was called complete")
 		}
 		if f, ok := last(a.since(before), "fail"); !ok || !strings.Contains(f.err.Error(), "eth0 is down") {
-			t.Errorf("last failure %v, want it to say that eth0 is down", f.err)
+			t.Errorf("last failure %v, want that eth0 is down", f.err)
 		}
 		up := a.count()
 		ha.setUp("eth0", true)

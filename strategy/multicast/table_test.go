@@ -55,7 +55,7 @@ func TestTheReportedAddressIsUsableAndStable(t *testing.T) {
 		{"a name", []hearing{{from: "fe80::1", addrs: []string{"db.example:1"}}}, 0, []string{"db.example:1"}},
 		{"loopback of another host", []hearing{{from: "10.0.0.1", addrs: []string{"127.0.0.1:1", "10.0.0.1:1"}}}, 0, []string{"10.0.0.1:1"}},
 		{"loopback of this host", []hearing{{from: "127.0.0.1", addrs: []string{"127.0.0.1:1"}}}, 0, []string{"127.0.0.1:1"}},
-		{"a group is nobody", []hearing{{from: "10.0.0.1", addrs: []string{"224.0.0.1:1"}}}, time.Second, nil},
+		{"a group is no peer", []hearing{{from: "10.0.0.1", addrs: []string{"224.0.0.1:1"}}}, time.Second, nil},
 		{"no addresses", []hearing{{from: "10.0.0.1"}}, time.Second, nil},
 		{
 			"preferred family first, other after",
@@ -140,9 +140,9 @@ func TestLivesOfANodeReplaceOneAnother(t *testing.T) {
 	}{
 		{"a newer life", []hearing{{from: "10.0.0.1", gen: 1, addrs: a1}, {from: "10.0.0.2", gen: 2, addrs: a2}}, accepted, a2},
 		{"an older life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 1, addrs: a1}}, stale, a2},
-		{"goodbye", []hearing{{from: "10.0.0.1", gen: 1, addrs: a1}, {from: "10.0.0.1", gen: 1, flags: flagLeave}}, accepted, nil},
-		{"goodbye of an older life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 1, flags: flagLeave}}, stale, a2},
-		{"goodbye of a newer life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 3, flags: flagLeave}}, accepted, nil},
+		{"leave", []hearing{{from: "10.0.0.1", gen: 1, addrs: a1}, {from: "10.0.0.1", gen: 1, flags: flagLeave}}, accepted, nil},
+		{"leave of an older life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 1, flags: flagLeave}}, stale, a2},
+		{"leave of a newer life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 3, flags: flagLeave}}, accepted, nil},
 		{
 			"a clock set back at a restart counts once the newer life is silent",
 			[]hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {after: tableExpiry, from: "10.0.0.1", gen: 1, addrs: a1}},
@@ -190,7 +190,7 @@ func TestTheTableIsBounded(t *testing.T) {
 	}
 }
 
-func TestNodesWithoutANameAreToldApart(t *testing.T) {
+func TestNodesWithoutANameAreDistinguished(t *testing.T) {
 	tb := newTable(DefaultConfig(), elsewhere)
 	for i := range 3 {
 		p := &packet{Instance: uint64(i + 1), Seq: 1, Addrs: []string{fmt.Sprintf("10.0.0.%d:1", i+1)}}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/goconvoke/convoke/peer"
-	"github.com/goconvoke/convoke/strategy/rancher/ranchertest"
+	"github.com/goconvoke/convoke/strategy/internal/ranchertest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
@@ -49,7 +49,7 @@ func scripted(tb testing.TB, s *ranchertest.Server) *strategytest.Source {
 		Partial: func(some []peer.Peer, _ error) { answer(some, ranchertest.Object{"ips": "all of them"}) },
 		Break: func(error) {
 			s.Fault(func(w http.ResponseWriter, _ *http.Request) {
-				http.Error(w, "told to be broken", http.StatusBadGateway)
+				http.Error(w, "asked to be broken", http.StatusBadGateway)
 			})
 		},
 		Hang: func() { s.Fault(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }) },

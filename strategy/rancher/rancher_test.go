@@ -14,7 +14,7 @@ import (
 
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
-	"github.com/goconvoke/convoke/strategy/rancher/ranchertest"
+	"github.com/goconvoke/convoke/strategy/internal/ranchertest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
@@ -39,8 +39,8 @@ func follow(t *testing.T, c Config, dial strategy.DialFunc) *strategytest.Sink {
 	return sink
 }
 
-// told runs the strategy for a while on a server that answers every question with f, and returns the last call.
-func told(t *testing.T, f http.HandlerFunc, change func(*Config)) (last string) {
+// lastCall runs the strategy for a while on a server that answers every question with f, and returns the last call.
+func lastCall(t *testing.T, f http.HandlerFunc, change func(*Config)) (last string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		pipe := strategytest.Listen("rancher-metadata")
@@ -109,18 +109,18 @@ func TestOneServiceInEveryShape(t *testing.T) {
 			"more than 10000 containers"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := told(t, text(http.StatusOK, tc.body), nil)
+			got := lastCall(t, text(http.StatusOK, tc.body), nil)
 			if want := tc.want; !strings.Contains(got, want) || strings.HasPrefix(want, "Set") != strings.HasPrefix(got, "Set") {
 				t.Errorf("last call %s, want %s", got, want)
 			}
 			if strings.Contains(got, "hush") || len(got) > 1000 {
-				t.Errorf("it tells too much: %s", got)
+				t.Errorf("it reports too much: %s", got)
 			}
 		})
 	}
 }
 
-func TestWhatIsNoAnswerIsAFailThatSaysWhy(t *testing.T) {
+func TestWhatIsNoAnswerIsAFailWithTheReason(t *testing.T) {
 	own := func(c *Config) { c.Stack, c.Service = "", "" }
 	neighbour := func(c *Config) { c.Stack = "" }
 	for name, tc := range map[string]struct {
@@ -160,12 +160,12 @@ func TestWhatIsNoAnswerIsAFailThatSaysWhy(t *testing.T) {
 		}, nil, "no answer: context deadline exceeded"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := told(t, tc.answer, tc.change)
+			got := lastCall(t, tc.answer, tc.change)
 			if !strings.HasPrefix(got, "Fail(") || !strings.Contains(got, tc.want) || !strings.Contains(got, "/2016-07-29/") {
 				t.Errorf("last call %s, want a Fail with %q and whom it asked", got, tc.want)
 			}
 			if len(got) > 600 {
-				t.Errorf("it tells too much: %d bytes", len(got))
+				t.Errorf("it reports too much: %d bytes", len(got))
 			}
 		})
 	}

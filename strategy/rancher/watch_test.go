@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/goconvoke/convoke/strategy/rancher/ranchertest"
+	"github.com/goconvoke/convoke/strategy/internal/ranchertest"
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 

@@ -3,8 +3,10 @@ package static
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/goconvoke/convoke/peer"
@@ -13,7 +15,8 @@ import (
 
 // Config lists the peers.
 type Config struct {
-	// Hosts holds host:port each, at least one. A host is an IP address or a name.
+	// Hosts holds host:port each, or several separated by commas, as an environment variable gives them; at least one. A host is an IP
+	// address or a name.
 	Hosts []string `yaml:"hosts"`
 
 	strategy.PollConfig `yaml:",inline"` // how often names are resolved
@@ -31,7 +34,7 @@ func (c Config) Validate() error {
 		errs = append(errs, strategy.At("hosts", errors.New("list at least one host:port")))
 	}
 	first := make(map[string]int, len(c.Hosts))
-	for i, host := range c.Hosts {
+	for i, host := range c.hosts() {
 		key := fmt.Sprintf("hosts[%d]", i)
 		e, err := parseEntry(host)
 		if err != nil {
@@ -45,6 +48,19 @@ func (c Config) Validate() error {
 		first[e.addr] = i
 	}
 	return errors.Join(errs...)
+}
+
+// hosts yields each host:port, with the index of its entry.
+func (c Config) hosts() iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		for i, entry := range c.Hosts {
+			for host := range strings.SplitSeq(entry, ",") {
+				if !yield(i, strings.TrimSpace(host)) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // entry is one configured host.

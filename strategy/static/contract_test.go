@@ -14,7 +14,7 @@ func TestContract(t *testing.T) {
 	strategytest.Run(t, strategytest.Subject{Kind: static.Kind, Setup: source})
 }
 
-// source resolves two names, of which the second one knows nobody new.
+// source resolves two names, of which the second one knows no new peer.
 func source(testing.TB) *strategytest.Source {
 	const one, other = "peers.test", "others.test"
 	r := new(strategytest.Resolver)

@@ -34,7 +34,7 @@ var Kind = strategy.Kind[Config]{
 // so that a changed address shows as a move.
 func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	entries := make([]entry, 0, len(c.Hosts))
-	for _, host := range c.Hosts {
+	for _, host := range c.hosts() {
 		e, err := parseEntry(host)
 		if err != nil {
 			return nil, err

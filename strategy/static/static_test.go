@@ -205,3 +205,29 @@ func TestABadConfigurationMadeInGoIsRefused(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+func TestOneEntryMayHoldSeveralHosts(t *testing.T) {
+	c := static.DefaultConfig()
+	c.Hosts = []string{"10.0.0.1:7946, 10.0.0.2:7946,10.0.0.3:7946", "10.0.0.4:7946"}
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	made, err := static.Kind.Configure(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := made.New(strategy.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if peers, err := strategy.Find(t.Context(), s); err != nil || len(peers) != 4 {
+		t.Errorf("Find = %v, %v, want four peers", peers, err)
+	}
+	c.Hosts = []string{"10.0.0.1:7946", "10.0.0.2:7946,10.0.0.1:7946,"}
+	err = c.Validate()
+	for _, want := range []string{`hosts[1]: address "10.0.0.1:7946" is the same as hosts[0]`, `hosts[1]: address ""`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Validate = %v, want %q", err, want)
+		}
+	}
+}

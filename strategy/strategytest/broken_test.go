@@ -134,7 +134,7 @@ var brokenAnswers = []broken{
 		p, _ := m.ask(ctx)
 		return loop(ctx, func() { out.Set(append([]peer.Peer{}, p...)) })
 	}).maker(), "a Set of the smaller answer"},
-	{"never takes anybody back", checkFollows, func(m *memory, c config, env strategy.Env) (strategy.Strategy, error) {
+	{"never takes a peer back", checkFollows, func(m *memory, c config, env strategy.Env) (strategy.Strategy, error) {
 		least := 1 << 10
 		return twisted(func(p []peer.Peer, err error) ([]peer.Peer, error) {
 			least = min(least, len(p))
@@ -143,12 +143,12 @@ var brokenAnswers = []broken{
 	}, "a Set of the larger answer"},
 	{"empty is an error", checkEmpty, twisted(func(p []peer.Peer, err error) ([]peer.Peer, error) {
 		if len(p) == 0 {
-			err = errors.New("nobody there")
+			err = errors.New("no peer there")
 		}
 		return p, err
 	}), "a Set without a peer"},
 	{"empty is an error too", checkEmpty, filtered(filter{set: func(out strategy.Sink, all []peer.Peer) {
-		out.Fail(errors.New("nobody there"))
+		out.Fail(errors.New("no peer there"))
 		out.Set(all)
 	}}), "from a source that answers"},
 	{"hands a slice over twice", checkSlices, run(func(ctx context.Context, m *memory, out strategy.Sink) error {
@@ -190,17 +190,17 @@ var brokenFailures = []broken{
 		}
 		return p, err
 	}), "an Add of the known part"},
-	{"adds somebody else", checkPartial, twisted(func(p []peer.Peer, err error) ([]peer.Peer, error) {
+	{"adds another peer", checkPartial, twisted(func(p []peer.Peer, err error) ([]peer.Peer, error) {
 		return append(p[:len(p):len(p)], peer.Peer{Addr: "10.9.9.9:1"}), err
 	}), "want the known part"},
-	{"an error is nobody", checkBroken, twisted(func(p []peer.Peer, err error) ([]peer.Peer, error) {
+	{"an error is no peer", checkBroken, twisted(func(p []peer.Peer, err error) ([]peer.Peer, error) {
 		return p, nil
 	}), "a Fail while the source was broken"},
-	{"fails and is nobody", checkBroken, filtered(filter{fail: func(out strategy.Sink, err error) {
+	{"fails and is no peer", checkBroken, filtered(filter{fail: func(out strategy.Sink, err error) {
 		out.Fail(err)
 		out.Set(nil)
 	}}), "no answer is not an answer"},
-	{"fails and adds nobody", checkBroken, filtered(filter{fail: func(out strategy.Sink, err error) {
+	{"fails and adds no peer", checkBroken, filtered(filter{fail: func(out strategy.Sink, err error) {
 		out.Fail(err)
 		out.Add(nil)
 	}}), "an Add without a peer"},
@@ -208,7 +208,7 @@ var brokenFailures = []broken{
 		out.Fail(nil)
 	}}), "without an error"},
 	{"silent about an error", checkKeeps, filtered(filter{fail: func(strategy.Sink, error) {}}), "a Fail after the source broke"},
-	{"an error drops everybody", checkKeeps, filtered(filter{fail: func(out strategy.Sink, err error) {
+	{"an error drops every peer", checkKeeps, filtered(filter{fail: func(out strategy.Sink, err error) {
 		out.Fail(err)
 		out.Set(nil)
 	}}), "no answer is not an answer"},
@@ -242,13 +242,13 @@ var brokenFailures = []broken{
 			}
 		})
 	}).maker(), "a Fail while the source hung"},
-	{"takes garbage for nobody", checkGarbage, twisted(func(p []peer.Peer, err error) ([]peer.Peer, error) {
+	{"takes garbage for no peer", checkGarbage, twisted(func(p []peer.Peer, err error) ([]peer.Peer, error) {
 		if errors.Is(err, errGarbage) {
 			err = nil
 		}
 		return p, err
 	}), "made of garbage"},
-	{"a panic is nobody", checkPanic, run(func(ctx context.Context, m *memory, out strategy.Sink) error {
+	{"a panic is no peer", checkPanic, run(func(ctx context.Context, m *memory, out strategy.Sink) error {
 		return loop(ctx, func() {
 			defer func() {
 				if recover() != nil {
@@ -278,7 +278,7 @@ var brokenLives = []broken{
 		time.Sleep(10 * time.Second)
 		return err
 	}), "has not returned"},
-	{"is deaf amid a lookup", checkReturns, func(m *memory, c config, env strategy.Env) (strategy.Strategy, error) {
+	{"ignores its ctx amid a lookup", checkReturns, func(m *memory, c config, env strategy.Env) (strategy.Strategy, error) {
 		return strategy.Poll(func(ctx context.Context) ([]peer.Peer, error) {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 			defer cancel()

@@ -14,7 +14,7 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-func TestResolverDoesAsItIsTold(t *testing.T) {
+func TestResolverDoesAsItIsAskedTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := new(Resolver)
 		v4, v6 := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")
@@ -51,7 +51,7 @@ func TestResolverDoesAsItIsTold(t *testing.T) {
 	})
 }
 
-func TestResolverPanicsWhenItIsToldTo(t *testing.T) {
+func TestResolverPanicsWhenItIsAskedTo(t *testing.T) {
 	r := new(Resolver)
 	r.Panic("a.test")
 	defer func() {

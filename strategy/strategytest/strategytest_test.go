@@ -44,7 +44,7 @@ func (m *memory) source() *Source {
 		peers = slices.Clone(peers)
 		m.become(func(context.Context) ([]peer.Peer, error) { return peers, err })
 	}
-	always(nil, errors.New("nobody told the source anything"))
+	always(nil, errors.New("the source has no answer"))
 	return &Source{
 		Config:  "interval: 5s",
 		Answer:  func(all []peer.Peer) { always(all, nil) },

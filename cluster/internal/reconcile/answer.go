@@ -204,6 +204,7 @@ func (t *topology) noteSelf(l *Ledger, all []peer.Peer) {
 	}
 }
 
+// leaving reports whether this node was in the answers once and has been left out of them since, often enough to be believed.
 func (t *topology) leaving() bool { return t.selfAbsent >= selfAbsentSets }
 
 // leftOut reports whether a topology has left a peer out often, long and firmly enough: by two Sets in a row without a failure between,

@@ -135,6 +135,7 @@ func (l *Ledger) learnSelf(addr string) {
 	delete(l.peers, addr)
 }
 
+// isSelf reports whether a peer of an answer is this node. The ID decides too: after a move the answers have the old address for a while.
 func (l *Ledger) isSelf(p peer.Peer) bool {
 	return l.self[p.Addr] || p.ID != "" && l.selfIDs[p.ID]
 }

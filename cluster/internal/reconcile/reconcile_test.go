@@ -164,7 +164,7 @@ func TestDropsOnlyWhoWasLeftOutOftenAndLongEnough(t *testing.T) {
 	wantPeers(t, "dropped", dropped, "b:1")
 }
 
-func TestOneAnswerWithoutAPeerDropsNobody(t *testing.T) {
+func TestOneAnswerWithoutAPeerDropsNoPeer(t *testing.T) {
 	s := newSim(t, false)
 	s.AddTopology("t", pruneSoon)
 	s.set("t", peers("a", "b")...)
@@ -174,7 +174,7 @@ func TestOneAnswerWithoutAPeerDropsNobody(t *testing.T) {
 	wantPeers(t, "dropped after a single answer", dropped)
 }
 
-func TestAFailureBetweenStartsTheCountAnew(t *testing.T) {
+func TestAFailureBetweenStartsTheCountAgain(t *testing.T) {
 	s := newSim(t, false)
 	s.AddTopology("t", pruneSoon)
 	s.set("t", peers("a", "b")...)
@@ -186,7 +186,7 @@ func TestAFailureBetweenStartsTheCountAnew(t *testing.T) {
 	}
 }
 
-func TestAStaleAnswerDropsNobody(t *testing.T) {
+func TestAStaleAnswerDropsNoPeer(t *testing.T) {
 	s := newSim(t, false)
 	s.AddTopology("t", Prune{After: 2 * time.Minute, MaxFraction: 1})
 	s.set("t", peers("a", "b")...)
@@ -255,7 +255,7 @@ func TestAtMostAFractionIsDroppedWithinAnInterval(t *testing.T) {
 	}
 }
 
-func TestPruneNeverDropsNobody(t *testing.T) {
+func TestPruneNeverDropsNoPeer(t *testing.T) {
 	s := newSim(t, true)
 	s.AddTopology("t", Prune{Never: true})
 	s.set("t", peers("a", "b")...)
@@ -319,7 +319,7 @@ func TestThisNodeIsNeverDialledUnderAnyOfItsNames(t *testing.T) {
 	}
 }
 
-func TestANodeThatIsNoLongerListedStopsDiallingAndDropsNobody(t *testing.T) {
+func TestANodeThatIsNoLongerListedStopsDiallingAndDropsNoPeer(t *testing.T) {
 	s := newSim(t, false)
 	s.SetSelf([]peer.Peer{p("me")})
 	s.AddTopology("t", pruneSoon)
@@ -370,7 +370,7 @@ func TestAPeerListedUnderAnotherAddressOfTheSameNodeIsConnected(t *testing.T) {
 	wantPeers(t, "dialled again", dialled)
 }
 
-func TestAForeignPeerIsDialledAtTheLongestBackoffAndToldOfOnce(t *testing.T) {
+func TestAForeignPeerIsDialledAtTheLongestBackoffAndReportedOnce(t *testing.T) {
 	s := newSim(t, false)
 	s.AddTopology("t", pruneSoon)
 	s.set("t", p("f"))

@@ -164,7 +164,7 @@ func TestNameWithSelfAndAnotherJoinsTheOther(t *testing.T) {
 	port := netip.MustParseAddrPort(a.peer().Addr).Port()
 	b := start(t, "b", func(c *config) { c.Listen = fmt.Sprintf("127.0.0.3:%d", port) })
 	a.node.Names = loopback{"127.0.0.2", "127.0.0.4", "127.0.0.3"}
-	a.mustJoin(t, peer.Peer{Addr: fmt.Sprintf("everybody:%d", port)})
+	a.mustJoin(t, peer.Peer{Addr: fmt.Sprintf("all-hosts:%d", port)})
 	a.sees(t, b)
 }
 
@@ -175,10 +175,10 @@ func TestNameWithAMemberAndAnotherJoinsTheOther(t *testing.T) {
 	c := start(t, "c", func(c *config) { c.Listen = fmt.Sprintf("127.0.0.3:%d", port) })
 	a.mustJoin(t, b.peer())
 	a.node.Names = loopback{"127.0.0.2", "127.0.0.3", "127.0.0.4"}
-	everybody := peer.Peer{Addr: fmt.Sprintf("everybody:%d", port)}
-	a.mustJoin(t, everybody)
+	allHosts := peer.Peer{Addr: fmt.Sprintf("all-hosts:%d", port)}
+	a.mustJoin(t, allHosts)
 	a.sees(t, b, c)
-	a.mustJoin(t, everybody) // 127.0.0.4 refuses; the members are enough
+	a.mustJoin(t, allHosts) // 127.0.0.4 refuses; the members are enough
 }
 
 // loopback resolves every name to these addresses, 127.0.0.1 if there are none.
@@ -228,7 +228,7 @@ func TestRestartUnderTheSameNameAndANewPort(t *testing.T) {
 	a, b := start(t, "a", nil), start(t, "b", nil)
 	b.mustJoin(t, a.peer())
 	a.sees(t, b)
-	b.stop() // without a goodbye, as after a crash
+	b.stop() // without an announcement, as after a crash
 	again := start(t, "b", nil)
 	again.mustJoin(t, a.peer())
 	a.sees(t, again)

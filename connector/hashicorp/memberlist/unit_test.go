@@ -52,7 +52,7 @@ func TestAutomaticAdvertiseIsDialable(t *testing.T) {
 	b.sees(t, a)
 }
 
-func TestMembersThatNobodyCanDialAreRefused(t *testing.T) {
+func TestMembersThatCannotBeDialledAreRefused(t *testing.T) {
 	m := &members{self: "me", changed: func() {}, log: mlnet.NewDamper(hclog.NewNullLogger())}
 	ok := memberlist.Node{Name: "n", Addr: net.IPv4(10, 0, 0, 1), Port: 1}
 	if err := m.NotifyAlive(&ok); err != nil {

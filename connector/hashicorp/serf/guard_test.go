@@ -64,7 +64,7 @@ func TestNamesakesAreLoggedAndBothLive(t *testing.T) {
 	}
 }
 
-func TestGuardRefusesWhomNobodyCanDial(t *testing.T) {
+func TestGuardRefusesWhatCannotBeDialled(t *testing.T) {
 	g := &guard{self: "me", cluster: "test", taken: func() {}, log: mlnet.NewDamper(hclog.NewNullLogger())}
 	ok := serf.Member{Name: "n", Addr: net.IPv4(10, 0, 0, 1), Port: 1, Tags: map[string]string{ClusterTag: "test"}}
 	if err := g.NotifyMerge([]*serf.Member{&ok}); err != nil {

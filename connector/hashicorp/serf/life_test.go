@@ -39,7 +39,7 @@ func tuned(t *testing.T, name string, change func(*serf.Config)) *node {
 }
 
 // Several silent addresses must hold up neither a join through another nor the end of Run.
-func TestSilentAddressesHoldUpNobody(t *testing.T) {
+func TestSilentAddressesDelayNoOther(t *testing.T) {
 	a, b := start(t, "a", nil), start(t, "b", nil)
 	called := make(chan error)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -105,15 +105,15 @@ func TestLeaveIsBoundedByItsContext(t *testing.T) {
 	if took := time.Since(begin); took > time.Second/2 {
 		t.Errorf("Leave returned after %v, want soon after its deadline", took)
 	}
-	b.stop() // waits for the goodbye: neither panics
+	b.stop() // waits for the announcement: neither panics
 	a.sees(t)
 }
 
-func TestLeaveEndsWhenNobodyConfirms(t *testing.T) {
+func TestLeaveEndsWhenNoMemberConfirms(t *testing.T) {
 	a := start(t, "a", nil)
 	b := tuned(t, "b", func(c *serf.Config) {
 		c.BroadcastTimeout = 100 * time.Millisecond
-		c.MemberlistConfig.GossipInterval, c.MemberlistConfig.ProbeInterval = time.Hour, time.Hour // it tells nobody
+		c.MemberlistConfig.GossipInterval, c.MemberlistConfig.ProbeInterval = time.Hour, time.Hour // it sends nothing
 	})
 	b.mustJoin(t, a.peer())
 	begin := time.Now()

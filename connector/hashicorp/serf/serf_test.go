@@ -181,7 +181,7 @@ func TestAFailedMemberIsNotListedAndNotForgotten(t *testing.T) {
 	a, b := start(t, "a", nil), start(t, "b", nil)
 	b.mustJoin(t, a.peer())
 	a.sees(t, b)
-	b.stop() // without a goodbye, as after a crash
+	b.stop() // without an announcement, as after a crash
 	a.sees(t)
 	found := false
 	for _, m := range a.Serf().Members() {
@@ -212,7 +212,7 @@ func TestRestartAfterALeaveIsAMemberAgain(t *testing.T) {
 	b.sees(t, a)
 }
 
-// A flood of events must not hold up serf: nobody but the connector reads them.
+// A flood of events must not hold up serf: only the connector reads them.
 func TestEventsAreAlwaysRead(t *testing.T) {
 	a, b := start(t, "a", nil), start(t, "b", nil)
 	for i := range 4 * maxEvents {

@@ -103,7 +103,7 @@ func TestALineCutShortIsLeftOutAndReplaced(t *testing.T) {
 	}
 }
 
-func TestADamagedFileIsAnErrorThatSaysWhere(t *testing.T) {
+func TestADamagedFileIsAnErrorWithItsPlace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	for name, content := range map[string]string{
 		"no JSON":  `{"shard":1,"token":1,"holder":"a","time":"2030-01-01T00:00:00Z"}` + "\nnonsense\n",

@@ -18,6 +18,7 @@ func (c *Core) CheckMembers(shown map[string]Member) error {
 			departed++
 		}
 		want := c.member(t)
+		// slot.peers is kept up to date link by link; here it is worked out again from both records.
 		if peers := c.peersOf(t); !slices.Equal(peers, t.peers) {
 			return fmt.Errorf("%s has %d peers, its links make %d", want.Name, len(t.peers), len(peers))
 		}

@@ -44,6 +44,7 @@ type heardClock struct {
 // now is what the neighbour's clock shows now, if it runs as ours does.
 func (h heardClock) now(at time.Duration) Moment { return h.clock.Add(at - h.at) }
 
+// hearClock notes the clock of the peer, in milliseconds since 1970. What no clock can show is left out, so that it enters no median.
 func (l *link) hearClock(ms int64, now time.Duration) {
 	if ms > 0 && ms < maxExpires {
 		l.clock = heardClock{Moment(ms), now}
@@ -84,6 +85,7 @@ func (k *clusterClock) now(own Moment, links []*link, at time.Duration) Moment {
 	return k.median
 }
 
+// ownTime is the clock of this node, right or wrong, as it was at the last step.
 func (c *Core) ownTime() Moment { return MomentAt(c.clock.last) }
 
 // clusterTime is what ages, expiries and the future are counted from, see clusterClock.
@@ -111,6 +113,7 @@ func (c *Core) noteClusterStep() {
 // future is the last stamp that is not of the future.
 func (c *Core) future() Stamp { return stampAt(c.clusterTime().Add(clockAhead)) }
 
+// aheadOfClock reports whether a stamp is of the future: more than clockAhead beyond cluster time.
 func (c *Core) aheadOfClock(s Stamp) bool { return s > c.future() }
 
 // isAhead reports whether a write is of the future for a node that has its key at a stamp, 0: not at all. One that closely follows

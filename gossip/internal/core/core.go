@@ -20,15 +20,15 @@ const maxRings = 8
 // Core is the state of one node.
 type Core struct {
 	*host
-	store   store
-	self    *slot
-	links   links
-	dials   dialler
-	flood   flood
-	judge   verdict
-	ring    rings
-	agreed  bool // a neighbour had once just what we have: the cluster took our record
-	raised  int  // how often we took a higher generation
+	store   store   // the records of all members
+	self    *slot   // of this node, in store
+	links   links   // the streams in use, and what is published of them
+	dials   dialler // the calls to members and seeds
+	flood   flood   // changes of records that are on their way out
+	judge   verdict // which members are up
+	ring    rings   // the neighbours that this node should have
+	agreed  bool    // a neighbour had once just what we have: the cluster took our record
+	raised  int     // how often we took a higher generation
 	sweeper sweeper
 
 	records    exchanger // of the records
@@ -77,8 +77,10 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 	if c.closed {
 		return nil
 	}
+	// Time has passed: cluster time is worked out again at its first use in this step.
 	c.clusterClock.reset()
 	away, stepped := c.clock.advance(now)
+	c.store.now = c.now()
 	if away > 0 {
 		c.emit(Paused{For: away})
 	}

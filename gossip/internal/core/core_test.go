@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestConfigSaysAllThatIsWrongAtOnce(t *testing.T) {
+func TestValidateReportsAllThatIsWrongAtOnce(t *testing.T) {
 	c := DefaultConfig()
 	c.Rings, c.Silence, c.Relax = 1, time.Second, time.Hour
 	err := c.Validate()
@@ -83,7 +83,7 @@ func TestALinkThatFlapsHasToProveItself(t *testing.T) {
 	}
 }
 
-func TestFramesNobodyExpectsDoNoHarm(t *testing.T) {
+func TestUnexpectedFramesDoNoHarm(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.ID, cfg.Addr, cfg.Generation = "a", "a:1", 1
 	now := time.Unix(1000, 0)

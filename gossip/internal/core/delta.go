@@ -30,6 +30,7 @@ func (d *RecordDelta) check() bool {
 	if d.Generation == 0 || d.Generation > MaxGeneration || d.From >= d.To || d.To > MaxVersion || d.count() > MaxEntries {
 		return false
 	}
+	// Only a whole record carries the name, and the name must be that of the node: no record can be written under the hash of another.
 	if d.From == 0 && (d.ID == "" || len(d.ID) > MaxID || HashID(d.ID) != d.Node) {
 		return false
 	}
@@ -38,6 +39,7 @@ func (d *RecordDelta) check() bool {
 			return false
 		}
 	}
+	// Links and entries lie in two lists, each in the order of the versions. Merged they must rise strictly within (From, To].
 	last := d.From
 	for links, entries := d.Links, d.Entries; len(links)+len(entries) > 0; {
 		var v uint64
@@ -111,6 +113,9 @@ func (s *store) replace(d *RecordDelta, fresh bool) (change, outcome) {
 	return change{slot: t, fresh: fresh, delta: d}, applied
 }
 
+// extend applies the part of a delta that is above the version of the record. The floor is raised last: the delta may bring entries in
+// the place of tombstones below it. The version becomes that of the end of the delta, which may be above its last entry: raising the
+// floor is a version of its own, without an entry.
 func (s *store) extend(t *slot, d *RecordDelta) {
 	s.unhash(t)
 	have := t.rec.version
@@ -163,8 +168,10 @@ func (e *Entry) weight() int { return 8 + len(e.Key) + len(e.Value) }
 const maxFrame = 64 << 10
 
 // split cuts a delta heavier than maxFrame into several without a gap.
-func (d RecordDelta) split() []RecordDelta {
-	var parts []RecordDelta
+func (d RecordDelta) split() []RecordDelta { return d.appendParts(nil) }
+
+// appendParts appends what split returns.
+func (d RecordDelta) appendParts(parts []RecordDelta) []RecordDelta {
 	for d.weight() > maxFrame && d.count() > 1 {
 		head := d.cut(maxFrame / 2)
 		parts = append(parts, head)

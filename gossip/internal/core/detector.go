@@ -12,6 +12,7 @@ type detector struct {
 	mean, dev time.Duration
 }
 
+// newDetector returns the detector of a new link, which expects a frame with each heartbeat.
 func newDetector(now, heartbeat time.Duration) detector {
 	return detector{heard: now, mean: heartbeat}
 }

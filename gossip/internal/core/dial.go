@@ -11,10 +11,12 @@ import (
 type target struct {
 	slot    *slot // nil: only the address is known
 	addr    string
-	attempt uint64 // of the dial in flight, 0: none
-	lost    bool   // a published link broke and the redial is undecided
-	next    time.Duration
-	backoff time.Duration
+	attempt uint64        // of the dial in flight, 0: none
+	lost    bool          // a published link broke and the redial is undecided
+	next    time.Duration // no dial before, in running time
+	backoff time.Duration // the last pause, without its jitter; 0: the next failure has the shortest one
+
+	wantedAt time.Duration // of a node: when the rings began to want a link to it
 
 	named time.Duration // of a seed: when the application last named it; 0: it is remembered from an earlier life
 	tried time.Duration // of a seed: when it was last dialled; 0: never
@@ -53,10 +55,16 @@ func newDialler(most time.Duration, rng *rand.Rand) dialler {
 }
 
 // target returns the calls made to a node.
-func (d *dialler) target(t *slot) *target {
+func (t *slot) target() *target {
 	if t.call == nil {
 		t.call = &target{slot: t}
 	}
+	return t.call
+}
+
+// target returns the calls made to a node whose link may be lost.
+func (d *dialler) target(t *slot) *target {
+	t.target()
 	if !slices.Contains(d.lost, t.call) {
 		d.lost = append(d.lost, t.call)
 	}
@@ -131,6 +139,7 @@ func (d *dialler) dueSeeds(now time.Duration, skip func(*target) bool) []*target
 	return due
 }
 
+// busySeeds returns how many seeds have a dial in flight.
 func (d *dialler) busySeeds() (n int) {
 	for _, t := range d.seeds {
 		if t.attempt != 0 {
@@ -175,11 +184,9 @@ func (c *Core) dialNeighbour(t *slot) {
 	if c.links.byPeer[t] != nil {
 		return
 	}
-	if t.call == nil {
-		t.call = &target{slot: t}
-	}
+	call := t.target()
 	if t.want == wantTaken {
-		if at := t.wantedAt + 2*time.Second; c.now() < at {
+		if at := call.wantedAt + 2*time.Second; c.now() < at {
 			soonest(&c.dials.dueAt, at)
 			return
 		}
@@ -188,7 +195,7 @@ func (c *Core) dialNeighbour(t *slot) {
 		soonest(&c.dials.dueAt, c.now()+c.patiently(c.cfg.Relax))
 		return
 	}
-	c.dial(t.call, t.addr)
+	c.dial(call, t.addr)
 }
 
 // dialSeeds tries the addresses at which no member lives that is up: all we have while we are alone, and later what discovery

@@ -8,8 +8,8 @@ import (
 // entryIndex finds the entries of a record, tombstones included. Most records have no keys of their application and one entry of
 // another kind, and a node has all records: a map for each would be most of its memory.
 type entryIndex struct {
-	user  *entryMap // of KindUser by key; nil: none
-	other []*Entry  // of other kinds, ascending by kind and key
+	user  *keySet  // of KindUser; nil: none
+	other []*Entry // of other kinds, ascending by kind and key
 }
 
 // get returns an entry, nil if there is none.
@@ -20,20 +20,16 @@ func (x *entryIndex) get(k Kind, key string) *Entry {
 		}
 		return nil
 	}
-	if x.user == nil {
-		return nil
-	}
-	e, _ := x.user.Get(key)
-	return e
+	return x.user.get(key)
 }
 
 // set puts an entry in the place of the one with its kind and key, which it returns; nil if there was none.
 func (x *entryIndex) set(e *Entry) (old *Entry) {
 	if e.Kind == KindUser {
 		if x.user == nil {
-			x.user = new(entryMap)
+			x.user = new(keySet)
 		}
-		old, _ = x.user.Set(e.Key, e)
+		old, _ = x.user.entries.Set(e.Key, e)
 		return old
 	}
 	i, found := x.search(e.Kind, e.Key)
@@ -48,7 +44,7 @@ func (x *entryIndex) set(e *Entry) (old *Entry) {
 // remove removes an entry.
 func (x *entryIndex) remove(e *Entry) {
 	if e.Kind == KindUser {
-		x.user.Delete(e.Key)
+		x.user.entries.Delete(e.Key)
 		return
 	}
 	if i, found := x.search(e.Kind, e.Key); found {

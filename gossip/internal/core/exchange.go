@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"slices"
 	"time"
 )
 
@@ -96,9 +97,18 @@ func (x *exchange) itemAsks() (n int) {
 // answered ends the oldest ask and returns it.
 func (x *exchange) answered() (a ask) {
 	if len(x.asks) > 0 {
-		a, x.asks = x.asks[0], x.asks[1:]
+		a = x.asks[0]
+		x.asks = orNil(slices.Delete(x.asks, 0, 1))
 	}
 	return a
+}
+
+// orNil returns a list, or nil if it is empty: an idle link keeps no memory for what was asked over it.
+func orNil[T any](all []T) []T {
+	if len(all) == 0 {
+		return nil
+	}
+	return all
 }
 
 // gained notes that a frame of a peer brought something new.

@@ -30,7 +30,7 @@ type exchanger struct {
 	table     table
 	links     *links
 	past      recentHashes
-	pulls     map[uint64]pull // items that are asked for, by ID
+	pulls     map[uint64]pull // items that are asked for, by ID; nil: none
 	storms    bool            // all items may change at once, as when a cluster starts
 	begunAt   time.Duration   // when a comparison was last begun, over any link
 	digestAt  time.Duration   // when a digest of differing buckets was last sent, over any link
@@ -44,7 +44,7 @@ type pull struct {
 }
 
 func newExchanger(h *host, ls *links, t table) exchanger {
-	return exchanger{host: h, links: ls, table: t, pulls: map[uint64]pull{}}
+	return exchanger{host: h, links: ls, table: t}
 }
 
 // recordHashes records the present hashes, before others can see them.
@@ -316,7 +316,7 @@ func (e *exchanger) pull(l *link) {
 				items = append(items, m)
 			}
 		}
-		x.missing = append(slices.Clip(rest), elsewhere...)
+		x.missing = orNil(append(slices.Clip(rest), elsewhere...))
 		if len(items) == 0 {
 			return
 		}
@@ -334,12 +334,26 @@ func (e *exchanger) pulledElsewhere(id uint64) bool {
 func (e *exchanger) ask(l *link, items []claim) {
 	x := e.table.of(l)
 	ours := make([]claim, len(items))
+	if e.pulls == nil {
+		e.pulls = make(map[uint64]pull, len(items))
+	}
 	for i, m := range items {
 		e.pulls[m.id] = pull{l.id, e.now()}
 		ours[i] = e.table.claim(m.id)
 	}
 	x.asks = append(x.asks, ask{items: items, at: e.now()})
 	e.table.sendDigest(l, 0, false, ours)
+}
+
+// endPull notes that an item is not asked for any more over a link. The map grows with the first pull of a newcomer, which asks for
+// all that there is, and goes when nothing is asked for.
+func (e *exchanger) endPull(id uint64, l *link) {
+	if e.pulls[id].link != l.id {
+		return
+	}
+	if delete(e.pulls, id); len(e.pulls) == 0 {
+		e.pulls = nil
+	}
 }
 
 // onLast deals with the end of an answer: what did not fit is asked for again, unless the answer brought nothing.
@@ -349,9 +363,7 @@ func (e *exchanger) onLast(l *link) {
 	x.compared = true
 	var left []claim
 	for _, m := range a.items {
-		if e.pulls[m.id].link == l.id {
-			delete(e.pulls, m.id)
-		}
+		e.endPull(m.id, l)
 		if e.table.claim(m.id).compare(m) < 0 && e.table.takes(m) {
 			left = append(left, m)
 		}
@@ -390,9 +402,7 @@ func (e *exchanger) tend(l *link) {
 	}
 	for len(x.asks) > 0 && e.now()-x.asks[0].at > askTimeout {
 		for _, m := range x.answered().items {
-			if e.pulls[m.id].link == l.id {
-				delete(e.pulls, m.id)
-			}
+			e.endPull(m.id, l)
 		}
 	}
 	e.pull(l)
@@ -402,9 +412,7 @@ func (e *exchanger) tend(l *link) {
 func (e *exchanger) release(l *link) {
 	for _, a := range e.table.of(l).asks {
 		for _, m := range a.items {
-			if e.pulls[m.id].link == l.id {
-				delete(e.pulls, m.id)
-			}
+			e.endPull(m.id, l)
 		}
 	}
 }

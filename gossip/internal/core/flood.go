@@ -10,6 +10,7 @@ import "time"
 type flood struct {
 	items    map[*slot]*item
 	order    []*item
+	spare    []item // not used yet
 	urgentAt time.Duration
 	relaxAt  time.Duration
 	fresh    time.Duration // when something new last came in
@@ -18,6 +19,7 @@ type flood struct {
 // bulk is the number of relaxed records that make a push a bulk one.
 const bulk = 12
 
+// due returns when the next push is due, in running time; 0: none waits.
 func (f *flood) due() time.Duration {
 	if f.urgentAt == 0 || f.relaxAt != 0 && f.relaxAt < f.urgentAt {
 		return f.relaxAt
@@ -33,7 +35,7 @@ func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) *item {
 	}
 	it := f.items[t]
 	if it == nil {
-		it = &item{slot: t, prev: prev}
+		it = f.newItem(t, prev)
 		f.items[t] = it
 		f.order = append(f.order, it)
 	}
@@ -53,6 +55,17 @@ func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) *item {
 	return it
 }
 
+// newItem returns an item. Storms make many that are soon gone, so they come from pieces of memory of their own.
+func (f *flood) newItem(t *slot, prev uint64) *item {
+	if len(f.spare) == 0 {
+		f.spare = make([]item, 8)
+	}
+	it := &f.spare[0]
+	f.spare = f.spare[1:]
+	it.slot, it.prev, it.has = t, prev, it.room[:0]
+	return it
+}
+
 // markHas notes that the peer of a link has the present version of a record.
 func (f *flood) markHas(t *slot, l LinkID) {
 	if it := f.items[t]; it != nil {
@@ -68,6 +81,9 @@ func (c *Core) flushNow() {
 	}
 }
 
+// flushDue pushes what is due. Urgent items and the others have deadlines of their own: one urgent change must not carry along a storm
+// of others, nor wait for them. Urgent items go over all links, unless this node is so far behind that it could not write them all in
+// time; then the tree carries them, and the hashes show what it missed.
 func (c *Core) flushDue() {
 	f, now := &c.flood, c.now()
 	if f.urgentAt != 0 && now >= f.urgentAt {
@@ -109,13 +125,19 @@ func (c *Core) push(items []*item, inBulk bool) {
 	if inBulk {
 		links = c.bulkLinks()
 	}
-	parts := make([]partsSince, len(items))
+	// Most links lack the same part of a record, so that is worked out once for all of them; see deltasSince.
+	deltas := make([]deltasSince, len(items))
 	for _, l := range links {
-		var out []RecordDelta
+		lacked := 0
+		for _, it := range items {
+			if it.isLackedBy(l) {
+				lacked++
+			}
+		}
+		out := make([]RecordDelta, 0, lacked)
 		for i, it := range items {
-			own := it.slot == l.peer && l.generation == it.slot.rec.generation // a namesake, though, must hear of it
-			if from := it.from(l.id); !own && from < it.slot.rec.version {
-				out = append(out, parts[i].get(c, it, from)...)
+			if it.isLackedBy(l) {
+				out = deltas[i].get(c, it, it.from(l.id)).appendParts(out)
 			}
 		}
 		c.sendDelta(l, out)
@@ -145,6 +167,7 @@ func (c *Core) onDelta(l *link, d *Delta) {
 	news := 0
 	for i := range d.Records {
 		r := &d.Records[i]
+		// Only this node writes its own record: what comes of it is from an earlier life, or from another process with its name.
 		if r.Node == c.self.node {
 			c.hearSelf(r.Generation, r.To, r.Seen != 0)
 			if c.closed {
@@ -166,6 +189,8 @@ func (c *Core) onDelta(l *link, d *Delta) {
 	if d.Last {
 		c.records.onLast(l)
 	}
+	// An answer that brought something shows that the tree did not reach one of the two, so the link joins it. A push of many records of
+	// which most were known shows that another link of the tree brings them first, so the link leaves it.
 	if d.Last && news > 0 { // it did not come along the tree
 		c.setEager(l, true)
 	}
@@ -191,6 +216,7 @@ func (c *Core) takeRecord(l *link, r *RecordDelta) outcome {
 		c.flood.fresh = c.now()
 		c.sawMember(ch.slot, r.Seen)
 		c.learn(ch, l, r.Urgent)
+	// Equal versions are equal contents, so the peer need not be sent this record. Of an older version it is not known what the peer has since.
 	case old:
 		if ch.slot.rec.generation == r.Generation && ch.slot.rec.version == r.To {
 			c.flood.markHas(ch.slot, l.id)
@@ -227,6 +253,7 @@ func (c *Core) learn(ch change, l *link, urgent bool) {
 		c.rememberMember(t)
 	}
 	relayed := urgent
+	// Programs wait for what is urgent: a new member, an own key, a leave, a link to a member that cannot be reached from here.
 	urgent = urgent || ch.fresh || !t.isReached()
 	lost := ch.prev == 0
 	for i := range ch.delta.Entries {

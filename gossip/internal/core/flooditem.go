@@ -8,7 +8,8 @@ type item struct {
 	// relayed is set if the change is urgent for its writer, and so for all. What is urgent for this node alone, since it does not reach
 	// the member, is not relayed as urgent while this node is behind: then it would be urgent everywhere, and for every change.
 	relayed bool
-	has     []linkVersion // links whose peers have the record at some version above prev
+	has     []linkVersion  // links whose peers have the record at some version above prev
+	room    [3]linkVersion // of has, unless there are more
 }
 
 // linkVersion is the version of a record that the peer of a link has.
@@ -38,25 +39,30 @@ func (it *item) from(l LinkID) uint64 {
 	return it.prev
 }
 
-// partsSince are the parts of a record that peers lack which stand at one of a few versions.
-type partsSince []struct {
+// isLackedBy reports whether the peer of a link lacks the record, as far as is known here. A member has its own; a namesake, though, must
+// hear of it.
+func (it *item) isLackedBy(l *link) bool {
+	own := it.slot == l.peer && l.generation == it.slot.rec.generation
+	return !own && it.from(l.id) < it.slot.rec.version
+}
+
+// deltasSince are the deltas of a record for peers that stand at one of a few versions.
+type deltasSince []deltaSince
+
+type deltaSince struct {
 	from  uint64
-	parts []RecordDelta
+	delta RecordDelta
 }
 
 // get returns what a peer lacks that stands at a version.
-func (p *partsSince) get(c *Core, it *item, from uint64) []RecordDelta {
-	for _, s := range *p {
-		if s.from == from {
-			return s.parts
+func (p *deltasSince) get(c *Core, it *item, from uint64) *RecordDelta {
+	for i := range *p {
+		if s := &(*p)[i]; s.from == from {
+			return &s.delta
 		}
 	}
 	d := it.slot.since(from, from)
 	d.Urgent, d.Seen = it.relayed || it.urgent && c.load.lag == 0, c.seenOf(it.slot)
-	parts := d.split()
-	*p = append(*p, struct {
-		from  uint64
-		parts []RecordDelta
-	}{from, parts})
-	return parts
+	*p = append(*p, deltaSince{from, d})
+	return &(*p)[len(*p)-1].delta
 }

@@ -125,6 +125,9 @@ type forgottenLife struct {
 	until      time.Duration
 }
 
+// forgetLife forgets a member, and remembers which life was forgotten: a neighbour that has not forgotten it yet must not bring it back.
+// When as many lives are remembered as members are allowed, that is left out; then the member may return with the record of a neighbour,
+// and is forgotten again by its age.
 func (c *Core) forgetLife(t *slot, until time.Duration) {
 	if len(c.forgotten) < c.cfg.Limits.Members {
 		life := forgottenLife{t.rec.generation, t.seen, until}
@@ -249,6 +252,7 @@ type rank struct {
 	node       NodeID
 }
 
+// rank returns the place of a member in that order.
 func (c *Core) rank(t *slot) rank {
 	return rank{up: !t.left && c.age(t) < settledAfter*c.cfg.Heartbeat, left: t.left, seen: c.seenOf(t), generation: t.rec.generation, node: t.node}
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestAGenerationNobodyCanOutbidIsRefused(t *testing.T) {
+func TestAGenerationThatCannotBeOutbidIsRefused(t *testing.T) {
 	c := limited(t, DefaultLimits())
 	d := whole("m", 1)
 	d.Generation = math.MaxUint64

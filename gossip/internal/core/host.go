@@ -15,8 +15,10 @@ type host struct {
 	out   []Output
 }
 
+// now is the running time, which stands still while the process does not run: deadlines and the patience with others are counted in it.
 func (h *host) now() time.Duration { return h.clock.at }
 
+// emit adds an output of this step. The shell carries outputs out in this order.
 func (h *host) emit(o Output) { h.out = append(h.out, o) }
 
 func (h *host) send(l *link, f Frame) { h.emit(Send{Link: l.id, Frame: f}) }

@@ -20,10 +20,11 @@ type (
 		Generation uint64
 		Addr       string
 		Attempt    uint64
-		Dialled    bool  // this side dialled
-		Clock      int64 // milliseconds since 1970 at the peer; 0: not known
-		Rejoin     bool  // the peer was removed, knows it, and comes back on purpose
-		Aged       bool  // the peer was without contact to its cluster for longer than Config.Horizon
+		Dialled    bool          // this side dialled
+		Opened     time.Duration // how long ago a peer that dialled got our hello: its first frame follows, late if packets are lost
+		Clock      int64         // milliseconds since 1970 at the peer; 0: not known
+		Rejoin     bool          // the peer was removed, knows it, and comes back on purpose
+		Aged       bool          // the peer was without contact to its cluster for longer than Config.Horizon
 	}
 
 	// Received hands over a frame, in the order of the stream.

@@ -87,7 +87,7 @@ func TestAPeerCannotMakeStateGrowWithoutBound(t *testing.T) {
 			}
 		}
 	})
-	t.Run("links to nobody", func(t *testing.T) {
+	t.Run("links to no node", func(t *testing.T) {
 		c := limited(t, l)
 		d := RecordDelta{Node: HashID("m"), ID: "m", Generation: 1, To: 200}
 		for i := range 200 {

@@ -25,7 +25,7 @@ type link struct {
 	idleSince time.Duration // when both ceased to want it; 0: not so
 	eager     bool          // this node takes bulk over it
 	takes     bool          // the peer does
-	need      int           // heartbeats to receive before it is published
+	need      int           // heartbeats to receive before it is published; one shows that the peer uses it, too
 	good      int           // heartbeats received
 	offered   bool          // its publication was asked for
 
@@ -67,6 +67,7 @@ func newLinks() links {
 	return links{byID: map[LinkID]*link{}, byPeer: map[*slot]*link{}}
 }
 
+// add takes a link into use. The caller has dropped the one to the same peer, if there was one.
 func (ls *links) add(l *link) {
 	i, _ := slices.BinarySearchFunc(ls.list, l.peer.node, func(l *link, n NodeID) int { return cmp.Compare(l.peer.node, n) })
 	ls.list = slices.Insert(ls.list, i, l)
@@ -103,7 +104,7 @@ func (c *Core) linkUp(in LinkUp) {
 			c.rejectRemoved(in, e)
 			return
 		}
-		c.readmit(in.ID)
+		c.readmit(in.ID, stampAt(Moment(in.Generation)))
 	}
 	if !c.hasRoom(node, in.Generation) {
 		c.emit(Rejected{Link: in.Link, Reason: ReasonFull})
@@ -133,7 +134,7 @@ func (c *Core) linkUp(in LinkUp) {
 	}
 	now := c.now()
 	l := &link{id: in.Link, name: in.ID, peer: t, from: from, generation: in.Generation, ours: in.Dialled, since: now,
-		detector: newDetector(now, c.cfg.Heartbeat), need: t.flaps.need, wanted: true, peerWants: true,
+		detector: newDetector(now, c.cfg.Heartbeat), need: max(1, t.flaps.need), wanted: true, peerWants: true,
 		eager: !t.up, takes: !t.up, clockIn: clockEvery - 1}
 	l.records.sameAt, l.shared.sameAt = now, now
 	l.records.same, l.shared.same = true, true
@@ -144,16 +145,19 @@ func (c *Core) linkUp(in LinkUp) {
 		c.sendDelta(l, c.self.fullDelta())
 	}
 	c.beat(l)
-	if l.ready() {
-		c.linkReady(l)
-	}
 	c.ringSoon(false)
 }
 
-// turnDown closes a new stream; an older process of a name in use hears of the newer one first.
+// turnDown closes a new stream; an older process of a name in use hears of the newer one first. For a peer that was dialled the stream was
+// a probe: it takes none into use before the first frame.
 func (c *Core) turnDown(in LinkUp, t *slot) {
+	conflict := t.rec != nil && in.Generation < t.rec.generation
+	if in.Dialled && !conflict {
+		c.emit(Close{Link: in.Link})
+		return
+	}
 	bye := &Bye{Reason: ByeCrossed}
-	if t.rec != nil && in.Generation < t.rec.generation {
+	if conflict {
 		bye.Reason = ByeConflict
 		c.emit(Send{Link: in.Link, Frame: &Delta{Records: []RecordDelta{t.since(0, 0).split()[0]}}})
 	}
@@ -161,23 +165,22 @@ func (c *Core) turnDown(in LinkUp, t *slot) {
 	c.emit(Close{Link: in.Link, Graceful: true})
 }
 
-// admit decides whether a new stream takes the place of a link. A peer dials only when it has no link, so its dial means either
-// that both dialled at once, which shows within the time of a dial, or that it lost what we still hold.
+// admit decides whether a new stream takes the place of a link to the same life of a peer.
+//
+// One that this node dialled does not: the dial began before the link, or led to another address of the peer, and took long, as when its
+// first packet was lost. The link works, as far as this node can see, and closing it would cost the peer its link until the first frame of
+// the new one arrives. One that the peer dialled does: a peer dials only when it has no link, so it lost what we still hold. But when
+// both dialled at once, both streams have a node that uses them, and that of the lower ID stays.
 func (c *Core) admit(in LinkUp, t *slot) bool {
 	l := c.links.byPeer[t]
 	if l == nil {
 		return true
 	}
-	crossed := in.Generation == l.generation && c.now()-l.since < c.cfg.DialTimeout
+	crossed := l.ours && c.now()-in.Opened-l.since < c.cfg.DialTimeout
 	switch {
-	case in.Generation < l.generation:
+	case in.Generation > l.generation:
+	case in.Generation < l.generation, in.Dialled, crossed && c.self.node < t.node:
 		return false
-	case crossed && in.Dialled == l.ours: // the same side twice: the later one is what it believes in
-	case crossed:
-		lower := c.self.node < t.node
-		if in.Dialled != lower { // not dialled by the lower ID
-			return false
-		}
 	}
 	c.dropLink(l)
 	c.emit(Close{Link: l.id})
@@ -202,6 +205,8 @@ func (c *Core) publishSoon(gap time.Duration) {
 	soonest(&c.links.publishAt, max(c.now()+c.cfg.Relax, c.links.published+c.patiently(gap)))
 }
 
+// publishNow has own links that came or went published with this step: a member that hangs on one of them would be missed, or a dead one
+// be taken for reachable, until then.
 func (c *Core) publishNow() {
 	c.links.urgent = true
 	soonest(&c.links.publishAt, c.now()+c.patiently(0))
@@ -310,10 +315,11 @@ func (c *Core) tend(l *link) {
 }
 
 // unwanted reports whether neither end has wanted a link for five heartbeats, and it is not so new that minds may change. While a
-// verdict is held back the rings are those of before, and the link may be one that the survivors hang on.
+// verdict is held back the rings are those of before, and the link may be one that the survivors hang on; so it may while one of its ends
+// has lost most of its links.
 func (c *Core) unwanted(l *link) bool {
 	now := c.now()
-	if l.wanted || l.peerWants || c.judge.held != 0 {
+	if l.wanted || l.peerWants || c.judge.held != 0 || c.isDegraded(c.self) || c.isDegraded(l.peer) {
 		l.idleSince = 0
 		return false
 	}
@@ -346,6 +352,8 @@ func (ls *links) announceClock() {
 // cheap. A step of the own clock is reported with the next heartbeat of every link.
 const clockEvery = 8
 
+// beat sends a heartbeat. The hashes in it are recorded before it leaves: the peer may be equal to them when its answer comes and this
+// node has gone on, and must count as in step then.
 func (c *Core) beat(l *link) {
 	b := &Beat{Hash: c.store.hash, Wanted: l.wanted, Eager: l.eager, Shared: c.shared.hash}
 	if c.now()-l.since < livedFor*c.cfg.Heartbeat {
@@ -360,6 +368,8 @@ func (c *Core) beat(l *link) {
 	c.send(l, b)
 }
 
+// setEager makes a link one of the tree that carries bulk, or takes it out. The peer decides what it sends over the link, so it learns of
+// that at once, with a heartbeat out of turn.
 func (c *Core) setEager(l *link, eager bool) {
 	if l.eager != eager {
 		l.eager = eager

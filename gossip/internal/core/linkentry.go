@@ -137,6 +137,10 @@ func (s *store) published(t *slot, n NodeID, live bool) {
 	}
 	t.pair(p, live)
 	p.pair(t, live)
+	p.forgetDrop(t.node)
+	if !live {
+		p.drops = append(p.drops, linkDrop{t, s.now})
+	}
 	s.touch(t)
 	s.touch(p)
 }
@@ -148,7 +152,7 @@ func (s *slot) pair(p *slot, linked bool) {
 	case linked && !found:
 		s.peers = insertAt(s.peers, i, p)
 	case !linked && found:
-		s.peers = slices.Delete(s.peers, i, i+1)
+		s.peers = clip(slices.Delete(s.peers, i, i+1))
 	}
 }
 
@@ -163,6 +167,7 @@ func (s *store) unpair(t *slot) {
 
 // putLink adds a link to a record and keeps what is derived from it.
 func (s *store) putLink(t *slot, l LinkEntry) {
+	t.forgetDrop(l.Node)
 	was := t.rec.hasLink(l.Node)
 	t.rec.putLink(l)
 	if live := !l.Deleted(); live != was {
@@ -176,6 +181,9 @@ const bulkLinks = 16
 // putLinks adds links, ascending by version, to a record.
 func (s *store) putLinks(t *slot, links []LinkEntry) {
 	if len(links) < bulkLinks {
+		if len(t.rec.links) == 0 {
+			t.rec.links = make([]LinkEntry, 0, len(links)) // most records arrive whole
+		}
 		for _, l := range links {
 			s.putLink(t, l)
 		}
@@ -184,6 +192,7 @@ func (s *store) putLinks(t *slot, links []LinkEntry) {
 	before := record{links: t.rec.links}
 	t.rec.putLinks(links)
 	for _, l := range links {
+		t.forgetDrop(l.Node)
 		if live := t.rec.hasLink(l.Node); live != before.hasLink(l.Node) {
 			s.published(t, l.Node, live)
 		}

@@ -34,7 +34,7 @@ func TestAStepDeletesABoundedNumberOfKeysAndTheNextOneIsDueAtOnce(t *testing.T) 
 	}
 }
 
-func TestAKeyEndsWhenItsLastWriteSays(t *testing.T) {
+func TestAKeyEndsAtTheTimeOfItsLastWrite(t *testing.T) {
 	c := lone(t)
 	start := c.clock.last
 	c.Step(start, Set{Key: "longer", Value: "v", TTL: 100 * time.Millisecond})

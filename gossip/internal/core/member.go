@@ -40,7 +40,7 @@ type Member struct {
 	Version    uint64 // of the record
 	Status     Status
 	Links      int    // links that both ends publish
-	Protocol   int    // highest version of the wire protocol that it speaks; 0: not known
+	Protocol   uint16 // highest version of the wire protocol that it speaks; 0: not known
 	Zone       string // where it runs, as it publishes it
 	Release    string // the version of its application, as it publishes it
 	Keys       Keys
@@ -91,23 +91,27 @@ func (c *Core) TakeChanged() []string {
 }
 
 // maxTouched is the number of changed members up to which the list of them is kept.
-const maxTouched = 256
+const maxTouched = 64
 
 // fullLinks is the number of links below half of which a member that is up is degraded: that of a member with all its neighbours.
 func (c *Core) fullLinks() int { return min(2*c.cfg.Rings, c.judge.up-1) }
+
+// isDegraded reports whether a member that is up has less than half of the links that it should have.
+func (c *Core) isDegraded(t *slot) bool { return 2*len(t.peers) < c.fullLinks() }
 
 // member returns a member as a view shows it now.
 func (c *Core) member(t *slot) Member {
 	r := t.rec
 	m := Member{Name: r.id, Addr: t.addr, Generation: r.generation, Version: r.version, Status: Down, Links: len(t.peers), Keys: r.keys()}
-	if p := r.meta(MetaProtocol); p != "" {
-		m.Protocol, _ = strconv.Atoi(p)
+	if v := r.meta(MetaProtocol); v != "" {
+		p, _ := strconv.ParseUint(v, 10, 16)
+		m.Protocol = uint16(p)
 	}
 	m.Zone, m.Release = r.meta(MetaZone), r.meta(MetaVersion)
 	switch {
 	case t.left:
 		m.Status = Left
-	case t.up && 2*m.Links < c.fullLinks():
+	case t.up && c.isDegraded(t):
 		m.Status = Degraded
 	case t.up:
 		m.Status = Up

@@ -5,16 +5,19 @@ import "time"
 // received takes a frame from a neighbour.
 func (c *Core) received(in Received) {
 	l := c.links.byID[in.Link]
+	// A frame of a link that was closed here may still be in the shell's queue: it is older than the close, and without a meaning.
 	if l == nil {
 		return
 	}
 	c.load.recordDelay(in.Waited, c.now())
+	// Any frame shows that the peer lives, also one that is refused below: what it holds is judged apart from that.
 	l.detector.hear(c.now(), c.cfg.Heartbeat)
 	if l.drainUntil != 0 {
 		c.drain(l, in.Frame)
 		return
 	}
 	c.handleFrame(l, in.Frame)
+	// The frame may have closed the link, or put another one in its place.
 	if c.links.byID[l.id] == l {
 		c.reportExchanged(l)
 	}
@@ -52,6 +55,7 @@ func (c *Core) handleFrame(l *link, f Frame) {
 // onBeat takes a heartbeat: the flags of the link, the clock of the peer, and what its hashes show.
 func (c *Core) onBeat(l *link, b *Beat) {
 	first := l.good == 0
+	// The peer decides whether it wants the link and takes bulk over it; this node decides the same of its own end. Neither is negotiated.
 	l.peerWants, l.takes = b.Wanted, b.Eager
 	l.lag = min(time.Duration(b.Lag)*time.Millisecond, lagCap)
 	c.hearTime(l, b.Clock)
@@ -63,6 +67,8 @@ func (c *Core) onBeat(l *link, b *Beat) {
 	}
 	lower := c.self.node < l.peer.node
 	known, peers := c.store.known, int(b.Known)
-	c.records.onHash(l, b.Hash, first, known < peers || !l.peer.up && known == peers && lower)
+	// Of two that know as many, the lower ID begins. The own record of the peer may be one more here: the peer sent it before the heartbeat,
+	// and did not count ours, which was on its way.
+	c.records.onHash(l, b.Hash, first, known < peers || !l.peer.up && known <= peers+1 && lower)
 	c.sharedMaps.onHash(l, b.Shared, first, lower)
 }

@@ -15,6 +15,8 @@ const (
 	fnvPrime = 1099511628211
 )
 
+// fnv is FNV-1a with 64 bits: fast for the short strings that keys are, and the same in every process and version, which a seeded
+// hash is not.
 func fnv(s string) uint64 {
 	h := fnvBasis
 	for i := range len(s) {
@@ -53,10 +55,6 @@ type record struct {
 	index      entryIndex  // of log
 	size       int         // cost of links and entries, in bytes
 	body       uint64      // sum of the hashes of links and entries
-
-	live    int       // entries of KindUser that are no tombstones
-	content uint64    // sum of contentHash over them
-	shown   *entryMap // copy of user for the views; nil after a write
 }
 
 // logged is the place of an entry in the order of versions. The entry is nil once another one has its key: removing the place
@@ -74,6 +72,8 @@ func (r *record) hash(n NodeID) uint64 {
 
 func (e *Entry) hash() uint64 { return entryHash(fnv(e.Key), e.Kind, e.Version, e.Deleted) }
 
+// entryHash covers key, kind, version and tombstone. The value is not in it: one writer wrote it, at one version, so a version has one
+// value. A tombstone inverts the key's hash, so that the two cannot cancel out in a sum.
 func entryHash(key uint64, k Kind, version uint64, deleted bool) uint64 {
 	h := key ^ uint64(k)<<56
 	if deleted {
@@ -108,14 +108,9 @@ func (r *record) put(e Entry) {
 func (r *record) account(e *Entry, sign int) {
 	r.size += sign * e.cost()
 	r.body += uint64(sign) * e.hash()
-	if e.Kind != KindUser {
-		return
+	if e.Kind == KindUser {
+		r.index.user.account(e, sign)
 	}
-	if !e.Deleted {
-		r.live += sign
-		r.content += uint64(sign) * e.contentHash()
-	}
-	r.shown = nil
 }
 
 // vacate makes the place of a version a hole. Holes are closed when they are half of the log.
@@ -158,13 +153,16 @@ func (r *record) raiseFloor(floor uint64) {
 		return
 	}
 	r.floor = floor
-	r.links = clip(slices.DeleteFunc(r.links, func(l LinkEntry) bool {
+	live := slices.DeleteFunc(r.links, func(l LinkEntry) bool {
 		gone := l.Deleted() && l.Version() <= floor
 		if gone {
 			r.accountLink(l, -1)
 		}
 		return gone
-	}))
+	})
+	if len(live) < len(r.links) {
+		r.links = slices.Clone(live) // without the room of a storm of changes
+	}
 	r.holes = 0
 	r.log = slices.DeleteFunc(r.log, func(l logged) bool {
 		if l.entry == nil {

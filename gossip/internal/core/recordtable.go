@@ -8,7 +8,7 @@ type recordTable struct{ c *Core }
 func (t *recordTable) of(l *link) *exchange  { return &l.records }
 func (t *recordTable) quiet() bool           { return t.c.now()-t.c.flood.fresh > 2*t.c.cfg.Heartbeat }
 func (t *recordTable) isSmall() bool         { return t.c.store.known <= wholeDigest }
-func (t *recordTable) gives(_, _ claim) bool { return true }
+func (t *recordTable) gives(_, _ claim) bool { return true } // only its owner writes a record: there is no stamp to wait for
 
 // wholeDigest is the number of records up to which the versions of all are cheaper than bucket hashes.
 const wholeDigest = 40
@@ -26,6 +26,7 @@ func (t *recordTable) claim(id uint64) claim {
 	return s.claim()
 }
 
+// claim returns at which version this node has the record; a place without a record is behind every version.
 func (s *slot) claim() claim {
 	if s.rec == nil {
 		return claim{id: uint64(s.node)}
@@ -33,6 +34,7 @@ func (s *slot) claim() claim {
 	return claim{uint64(s.node), s.rec.generation, s.rec.version, s.rec.floor}
 }
 
+// claims lists in the order of the places: equal inputs give equal outputs.
 func (t *recordTable) claims(mask uint64) []claim {
 	var all []claim
 	for _, s := range t.c.store.slots {
@@ -79,8 +81,10 @@ func (t *recordTable) weigh(claims []claim, most int) (bytes int) {
 	return bytes
 }
 
+// send may end within a record. Its parts are in the order of the versions, so the peer has all up to one of them, and asks from there. Only
+// after the last part the peer counts as having the record, so that no push leaves it out.
 func (t *recordTable) send(l *link, claims []claim) {
-	var out []RecordDelta
+	out := make([]RecordDelta, 0, min(len(claims), 256))
 	for room := pullWindow; len(claims) > 0 && room > 0; claims = claims[1:] {
 		d, ok := t.lacked(claims[0])
 		if !ok {

@@ -49,9 +49,13 @@ func (c *Core) remove(id string) {
 		Expires: expiry(c.clusterTime(), c.cfg.Horizon)})
 }
 
-// readmit takes back the removal of a name.
-func (c *Core) readmit(id string) {
-	c.writeShared(SharedEntry{Space: SpaceMember, Key: id, Deleted: true})
+// readmit takes back the removals of a name that are older than a life that began at a moment. The entry is stamped with that moment: with the
+// present, it would also take back a removal of this very life that is on its way.
+func (c *Core) readmit(id string, began Stamp) {
+	e := SharedEntry{Space: SpaceMember, Key: id, Deleted: true}
+	present, _ := c.nextStamp(c.shared.find(e.Space, e.Key))
+	e.Stamp = max(c.stampOf(e.id())+1, min(began, present))
+	c.writeStamped(e)
 }
 
 // enforce applies an entry of the map to a member.
@@ -65,7 +69,7 @@ func (c *Core) enforce(e *SharedEntry) {
 	case t != c.self:
 		c.expel(t, e)
 	case c.cfg.Rejoin && e.Stamp < c.born:
-		c.readmit(c.cfg.ID)
+		c.readmit(c.cfg.ID, c.born)
 	default:
 		c.handOverRemovals()
 		c.pushAllShared()
@@ -170,7 +174,7 @@ func (s *store) drop(t *slot) {
 	s.unhash(t)
 	s.unpair(t)
 	s.setLeft(t, false)
-	t.rec, t.addr, t.seen = nil, "", 0
+	t.rec, t.addr, t.seen, t.drops = nil, "", 0, nil
 	s.known--
 }
 

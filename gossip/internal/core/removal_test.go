@@ -103,3 +103,23 @@ func TestANodeThatIsRemovedAtItsFirstContactHandsOverTheRemovalsThatItHas(t *tes
 		t.Errorf("it sends %v before it stops, want the removal of x", d)
 	}
 }
+
+func TestComingBackOnPurposeDoesNotTakeBackALaterRemoval(t *testing.T) {
+	l := newLoner(nil)
+	l.meet(1, "b")
+	l.receive(1, &SharedDelta{Entries: []SharedEntry{l.removalBy("b", "x")}})
+	l.pass(time.Second)
+	began := l.now
+	l.pass(time.Second)
+	later := l.removalBy("c", "x") // by a node that is cut off, of the life that began a second before
+	l.pass(time.Second)
+	l.receive(1, &Beat{Wanted: true})
+	l.do(LinkUp{Link: 2, ID: "x", Generation: uint64(began.UnixMilli()), Addr: "x:1", Clock: l.now.UnixMilli(), Rejoin: true})
+	if l.isBanned("x") {
+		t.Fatal("it is rejected though it came back on purpose")
+	}
+	l.receive(1, &SharedDelta{Entries: []SharedEntry{later}})
+	if !l.isBanned("x") {
+		t.Error("a removal of the life that came back was taken back with the one before it")
+	}
+}

@@ -16,7 +16,7 @@ func (c *Core) restore(in Restore) {
 	c.shared.raise(MomentAt(in.Floor.Time()), c.clusterTime())
 	if e := c.shared.find(SpaceMember, c.cfg.ID); e != nil {
 		if c.cfg.Rejoin && e.Removes(c.clusterTime()) {
-			c.readmit(c.cfg.ID) // it is on the own disk, so it is older than this life whatever the clock shows
+			c.readmit(c.cfg.ID, c.born) // it is on the own disk, so it is older than this life whatever the clock shows
 		} else {
 			c.enforce(e)
 		}

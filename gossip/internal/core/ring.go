@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -58,6 +59,8 @@ func (r *rings) calmAt(strain time.Duration) time.Duration {
 	return at
 }
 
+// ringDue works out the neighbours if that is due: after a change, and every Config.DialCap, when other unreachable members take their turn. A
+// node under strain waits for calm, since each pass goes over all members and more changes are on their way; a lost link does not wait.
 func (c *Core) ringDue() {
 	r, now := &c.ring, c.now()
 	if now >= r.turnAt {
@@ -90,13 +93,13 @@ func (c *Core) rewire(next map[*slot]want) {
 	r.list = r.list[:0]
 	for t, w := range next {
 		if t.want == wantNone {
-			t.wantedAt = now
+			t.target().wantedAt = now
 		}
 		t.want = w
 		r.list = append(r.list, t)
 	}
 	// In the order of the slots and not of the map: equal inputs must give equal outputs.
-	slices.SortFunc(r.list, func(a, b *slot) int { return a.index - b.index })
+	slices.SortFunc(r.list, func(a, b *slot) int { return cmp.Compare(a.index, b.index) })
 	for _, l := range c.links.list {
 		if w := l.peer.want != wantNone; w != l.wanted {
 			l.wanted = w
@@ -135,7 +138,7 @@ func (c *Core) neighbours() map[*slot]want {
 // isNear reports whether a member counts for the rings: it is up and, while a verdict against most members is held back, it can be
 // reached. Else the smaller side of a cut would go on to wait for links to the other side, instead of holding together.
 func (c *Core) isNear(t *slot) bool {
-	return t.up && !t.left && (c.judge.held == 0 || t.index < len(c.judge.seen) && c.judge.seen[t.index])
+	return t.up && !t.left && (c.judge.held == 0 || int(t.index) < len(c.judge.seen) && c.judge.seen[t.index])
 }
 
 // nearCount is the number of members that count for the rings, this node included.
@@ -161,6 +164,8 @@ func (c *Core) fullMesh(next map[*slot]want) {
 // ringPlace is the place of this node on a ring; places are hashes of ring and node.
 type ringPlace struct{ salt, own uint64 }
 
+// placeOn returns the place of this node on a ring. The salt makes the rings independent of each other: neighbours on one of them are
+// far apart on the next, which is what keeps the graph connected when many die.
 func (c *Core) placeOn(ring int) ringPlace {
 	salt := mix(uint64(ring) + 1)
 	return ringPlace{salt, mix(uint64(c.self.node) ^ salt)}

@@ -47,6 +47,7 @@ func (c *Core) setAddr(addr string) {
 	c.wrote(prev, true)
 }
 
+// setKey writes an own key. The time to live is set first: a Set of the same value prolongs the life of the key, and writes nothing.
 func (c *Core) setKey(in Set) {
 	if c.CheckSet(in.Key, in.Value) != nil {
 		c.emit(Rejected{Reason: "own key exceeds a limit"})
@@ -61,6 +62,7 @@ func (c *Core) setKey(in Set) {
 	c.wrote(prev, true)
 }
 
+// deleteKey deletes an own key. Its tombstone stays for Config.Tombstone, so that a node with the value learns that it is gone.
 func (c *Core) deleteKey(key string) {
 	c.keyDeadlines.remove(key)
 	if _, ok := c.self.rec.lookup(KindUser, key); !ok {
@@ -81,6 +83,7 @@ func (c *Core) leave() {
 	c.closeAll(ByeLeft)
 }
 
+// closeAll ends all links with a reason, those of removed peers too. The core does nothing after it; see Core.closed.
 func (c *Core) closeAll(why ByeReason) {
 	for _, l := range append(slices.Clone(c.links.list), c.links.removed...) {
 		c.send(l, &Bye{Reason: why})

@@ -73,13 +73,13 @@ func TestAKeyEndsWithinTenMillisecondsOfItsTime(t *testing.T) {
 		l.now = l.NextTick()
 		out = append(out, l.do(Tick{})...)
 	}
-	told := false
+	reported := false
 	for _, o := range out {
 		r, ok := o.(RememberShared)
-		told = told || ok && r.Entry.Key == "k" && r.Entry.Deleted
+		reported = reported || ok && r.Entry.Key == "k" && r.Entry.Deleted
 	}
-	if !told || l.has("k") {
-		t.Errorf("10 ms after its time: reported %v, readable %v", told, l.has("k"))
+	if !reported || l.has("k") {
+		t.Errorf("10 ms after its time: reported %v, readable %v", reported, l.has("k"))
 	}
 }
 

@@ -58,9 +58,14 @@ func (c *Core) Shared(key string) (value string, stamp Stamp, ok bool) {
 // writeShared makes an own write of the shared map. If its stamp is of the future it is held back like every other one, see spread:
 // that is for the protocol's own writes, those of the application are refused before.
 func (c *Core) writeShared(e SharedEntry) {
-	e.Writer = c.self.node
 	e.Stamp, _ = c.nextStamp(c.shared.find(e.Space, e.Key))
 	c.shared.clock.wrote(e.Stamp, c.future())
+	c.writeStamped(e)
+}
+
+// writeStamped is writeShared of an entry with a stamp, which must be above that of the entry whose place it takes.
+func (c *Core) writeStamped(e SharedEntry) {
+	e.Writer = c.self.node
 	had := c.stampOf(e.id())
 	under := had
 	if old := c.shared.cells[e.id()]; old != nil && old.alone {

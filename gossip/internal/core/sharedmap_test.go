@@ -77,7 +77,7 @@ func TestTombstonesHaveABudgetOfTheirOwnAndTheOldestGo(t *testing.T) {
 		t.Errorf("the floor is %v, the last to go died at %v", m.floor, last.death())
 	}
 	if m.find(SpaceMember, "removed") == nil {
-		t.Error("what says that a member is back went for want of room")
+		t.Error("the entry of a member that is back went for want of room")
 	}
 	if m.put(last) || m.find(SpaceUser, last.Key) != nil {
 		t.Error("a tombstone below the floor is taken")

@@ -15,6 +15,7 @@ func (c *Core) onSharedDelta(l *link, d *SharedDelta) {
 		if c.past(e) {
 			continue // we have dropped it, and so will the neighbour
 		}
+		// Of a peer that is not settled yet nothing is taken that this node may have deleted and forgotten; the link ends instead.
 		if c.fromUnsettled(l, e) {
 			c.endUnsettled(l)
 			return
@@ -35,6 +36,7 @@ func (c *Core) onSharedDelta(l *link, d *SharedDelta) {
 
 // merge takes one entry of a neighbour, and reports whether it is new here.
 func (c *Core) merge(l *link, e *SharedEntry) bool {
+	// Every stamp that is taken moves the own clock, so that a write of this node after it has a higher one (hybrid logical clock).
 	c.shared.clock.see(e.Stamp, c.future())
 	had := c.stampOf(e.id())
 	if !c.shared.put(e) {
@@ -44,6 +46,7 @@ func (c *Core) merge(l *link, e *SharedEntry) bool {
 	l.shared.gained(c.now())
 	c.sharedFlood.fresh = c.now()
 	c.spread(e, had, l.id)
+	// It has replaced a value and was itself dropped at once, as a tombstone that has had its time.
 	if c.shared.byID(e.id()) == nil {
 		c.report([]ended{{e, true}})
 		return true

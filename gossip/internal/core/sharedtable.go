@@ -8,6 +8,8 @@ func (t *sharedTable) quiet() bool {
 	f := t.c.sharedFlood.fresh
 	return f == 0 || t.c.now()-f > t.c.cfg.Heartbeat
 }
+
+// isSmall is false: keys are many more than members, so the versions of all are never cheaper than the hashes of the buckets.
 func (t *sharedTable) isSmall() bool { return false }
 
 // takes and gives are false for a write of the future: it waits where it is until cluster time gets there.
@@ -26,6 +28,7 @@ func (t *sharedTable) sums() (uint64, *[NumBuckets]uint64) {
 	return t.c.shared.hash, &t.c.shared.buckets
 }
 
+// claim has the stamp and, for two writes with one stamp, the writer: the higher one wins on every node.
 func (t *sharedTable) claim(id uint64) claim {
 	if e := t.c.shared.byID(id); e != nil {
 		return claim{id: id, hi: uint64(e.Stamp), lo: uint64(e.Writer)}

@@ -3,24 +3,24 @@ package core
 import "time"
 
 // slot is the place of one node in the store: its record, and what we derived from it. A slot without a record is a node that
-// we dial or hold a link to and that we have not heard of.
+// we dial or hold a link to and that we have not heard of. A node has one for each member, so what only neighbours need is in target.
 type slot struct {
-	index int
 	node  NodeID
 	rec   *record
 	addr  string
 	peers []*slot // to which both ends publish a link, ascending by node; kept up to date by store.published
 
-	left     bool
-	up       bool
-	touched  bool // it is in store.touched
-	want     want
-	wantedAt time.Duration // when want became what it is
-	risen    time.Duration // when it became up
-	missed   time.Duration // since when it is up though it cannot be reached, see Core.inGrace; 0: it is not so
-	seen     Moment        // when it was last up to any node, as far as is known here; of no meaning while it is up
-	call     *target       // dialling it; nil before the first time
-	flaps    flaps
+	index   int32 // in store.slots
+	left    bool
+	up      bool
+	touched bool // it is in store.touched
+	want    want
+	risen   time.Duration // when it became up
+	missed  time.Duration // since when it is up though it cannot be reached, see Core.inGrace; 0: it is not so
+	seen    Moment        // when it was last up to any node, as far as is known here; of no meaning while it is up
+	call    *target       // dialling it; nil before it was first wanted or linked to
+	flaps   flaps
+	drops   []linkDrop // links to it that members took back of late, while it published them itself
 }
 
 // store holds the records of all nodes. Its hash is the sum of the hashes of the records, so it costs the same however many
@@ -34,7 +34,8 @@ type store struct {
 	buckets  [NumBuckets]uint64
 	size     int // of all records, in bytes
 	limits   Limits
-	touched  []touched // members that may be other than TakeChanged last returned
+	touched  []touched     // members that may be other than TakeChanged last returned
+	now      time.Duration // running time of this step
 }
 
 // touched is a member by its name and its place, which may be gone.
@@ -62,7 +63,7 @@ func (s *store) slot(n NodeID) *slot {
 		if len(s.slots) >= slotsPerMember*s.limits.Members {
 			return nil
 		}
-		t = &slot{index: len(s.slots), node: n}
+		t = &slot{index: int32(len(s.slots)), node: n}
 		s.byNode[n] = t
 		s.slots = append(s.slots, t)
 	}
@@ -79,7 +80,7 @@ func (s *store) giveBack(used func(*slot) bool) {
 			continue
 		}
 		last := s.slots[len(s.slots)-1]
-		s.slots[i], last.index = last, i
+		s.slots[i], last.index = last, int32(i)
 		s.slots[len(s.slots)-1] = nil
 		s.slots = s.slots[:len(s.slots)-1]
 		delete(s.byNode, t.node)
@@ -97,10 +98,11 @@ func (s *store) begin(t *slot, id string, generation uint64) {
 	}
 	s.unpair(t)
 	s.setLeft(t, false)
-	t.rec, t.addr = &record{id: id, generation: generation}, ""
+	t.rec, t.addr, t.drops = &record{id: id, generation: generation}, "", nil
 	s.rehash(t)
 }
 
+// setLeft notes that a member has left, or is back, and keeps the count of those that have.
 func (s *store) setLeft(t *slot, left bool) {
 	if t.left == left {
 		return
@@ -124,6 +126,8 @@ func (s *store) unhash(t *slot) {
 	}
 }
 
+// rehash adds a record that has changed to the hashes. Each change of a record lies between an unhash and a rehash; one outside of
+// them would leave two nodes with equal records and different hashes for good, which compare their tables with every heartbeat.
 func (s *store) rehash(t *slot) {
 	s.touch(t)
 	h := t.rec.hash(t.node)

@@ -90,7 +90,7 @@ func checkHash(t *testing.T, seed uint64, s *store) {
 		if p.rec == nil {
 			continue
 		}
-		r := record{generation: p.rec.generation, version: p.rec.version, floor: p.rec.floor}
+		r := record{generation: p.rec.generation, version: p.rec.version, floor: p.rec.floor, index: entryIndex{user: new(keySet)}}
 		links, entries := p.rec.after(0)
 		for _, l := range links {
 			r.accountLink(l, 1)
@@ -99,7 +99,7 @@ func checkHash(t *testing.T, seed uint64, s *store) {
 			r.account(&entries[i], 1)
 		}
 		size += r.size
-		if r.live != p.rec.live || r.content != p.rec.content || len(links)+len(entries) != p.rec.count() {
+		if !r.keys().Equal(p.rec.keys()) || len(links)+len(entries) != p.rec.count() {
 			t.Fatalf("seed %d: the keys are not counted as they are", seed)
 		}
 		hash += r.hash(p.node)

@@ -16,6 +16,7 @@ type verdict struct {
 	seen    []bool        // scratch, by index
 }
 
+// reset makes this node alone up: the verdict before anything was heard.
 func (v *verdict) reset(self *slot) {
 	self.up = true
 	v.up = 1
@@ -72,12 +73,13 @@ func (c *Core) markReachable(t *slot) {
 	c.judge.queue = queue
 }
 
+// setUp notes that a member is up, or no longer, and reports it. The age of one that falls counts from this moment on.
 func (c *Core) setUp(t *slot, up bool) {
 	if t.up == up {
 		return
 	}
 	sure := c.isSure(t)
-	t.up, t.missed = up, 0
+	t.up, t.missed, t.drops = up, 0, nil
 	if up {
 		t.risen = c.now()
 	}
@@ -149,12 +151,12 @@ func (c *Core) judgeDue() {
 }
 
 // inGrace reports whether a member that cannot be reached any more stays up for a moment, Config.Hold at most: one that no member that can
-// be reached has taken back its link to. When it is gone itself, the members that had a link to it do; when it is not, all between it and this
+// be reached has taken back its link to of late. When it is gone itself, the members that had a link to it do; when it is not, all between it and this
 // node are gone, as when most of a side of a cut was on the other one, and it is dialled. What was held back for Config.Hold was given
 // that time, unless the member is so new that most of its links are not published yet.
 func (c *Core) inGrace(t *slot, held bool) bool {
 	now := c.now()
-	if t.left || held && now-t.risen > 6*c.cfg.Relax || c.unlinked(t) {
+	if t.left || held && now-t.risen > 6*c.cfg.Relax || c.isDropped(t) {
 		return false
 	}
 	if t.missed == 0 {
@@ -166,20 +168,6 @@ func (c *Core) inGrace(t *slot, held bool) bool {
 
 // isReached reports whether a member is up and not merely in its grace time.
 func (s *slot) isReached() bool { return s.up && s.missed == 0 }
-
-// unlinked reports whether a member that can be reached has taken back its link to t.
-func (c *Core) unlinked(t *slot) bool {
-	for _, own := range t.rec.links {
-		p := c.store.byNode[own.Node]
-		if own.Deleted() || p == nil || p.rec == nil || !c.judge.seen[p.index] {
-			continue
-		}
-		if l, _ := p.rec.link(t.node); l.Deleted() {
-			return true
-		}
-	}
-	return false
-}
 
 // countReachable marks in seen all that can be reached, and counts them.
 func (c *Core) countReachable() int {

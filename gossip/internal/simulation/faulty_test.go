@@ -26,7 +26,7 @@ func settle(t testing.TB, n int, seed uint64) (*World, *Watch) {
 	return w, v
 }
 
-// none fails if anybody ceased to be up to anybody.
+// none fails if any node ceased to be up for another.
 func none(t *testing.T, v *Watch) {
 	t.Helper()
 	if len(v.Deaths) > 0 {

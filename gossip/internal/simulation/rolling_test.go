@@ -6,7 +6,7 @@ import (
 )
 
 // A rolling update replaces one node after the other, as soon as the newcomer is up everywhere.
-func TestNobodyIsMissedWhileAllNodesAreReplaced(t *testing.T) {
+func TestNoMemberIsMissedWhileAllNodesAreReplaced(t *testing.T) {
 	for size, seeds := range map[int]uint64{5: 40, 32: 6} {
 		for seed := range seeds {
 			replaceAll(t, size, seed)

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write the traces of the scenarios anew; then review the diff")
+var rewrite = flag.Bool("rewrite", false, "write the traces of the scenarios again; then review the diff")
 
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")

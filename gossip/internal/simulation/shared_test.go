@@ -101,7 +101,7 @@ func TestAWriteThatFollowsAnotherWinsWhateverTheClocks(t *testing.T) {
 	slow.StepClock(-time.Hour)
 	w.Nodes[0].Do(core.SharedSet{Key: "k", Value: "first"})
 	shares(t, w, time.Second)
-	slow.Do(core.SharedSet{Key: "k", Value: "second"}) // by a clock that says an hour before
+	slow.Do(core.SharedSet{Key: "k", Value: "second"}) // by a clock that is an hour behind
 	shares(t, w, time.Second)
 	for _, n := range w.Nodes {
 		wantShared(t, n, "k", "second")
@@ -122,7 +122,7 @@ func writeInTheFuture(t *testing.T, w *World, fast, other *Node) {
 	w.Run(20*time.Second, nil)
 }
 
-func TestAClockFarAheadIsRefusedAndHarmsNobody(t *testing.T) {
+func TestAClockFarAheadIsRefusedAndDoesNoHarm(t *testing.T) {
 	w, v := settle(t, 5, 5)
 	fast, other := w.Nodes[2], w.Nodes[3]
 	refused := 0
@@ -159,7 +159,7 @@ func TestARemovedNodeStopsAndStaysOut(t *testing.T) {
 	w.Nodes[1].Do(core.Remove{ID: x.ID})
 	w.Run(time.Second, nil)
 	if x.Gone != "removed" {
-		t.Fatalf("the removed node was not told: %q", x.Gone)
+		t.Fatalf("the removed node did not learn of it: %q", x.Gone)
 	}
 	gone := func() {
 		t.Helper()
@@ -184,7 +184,7 @@ func TestARemovedNodeStopsAndStaysOut(t *testing.T) {
 	}
 }
 
-func TestANodeRemovedWhileDownIsToldAtItsFirstContact(t *testing.T) {
+func TestANodeRemovedWhileDownLearnsOfItAtItsFirstContact(t *testing.T) {
 	w, _ := settle(t, 6, 7)
 	x := w.Nodes[4]
 	x.Crash()
@@ -192,10 +192,10 @@ func TestANodeRemovedWhileDownIsToldAtItsFirstContact(t *testing.T) {
 	w.Nodes[1].Do(core.Remove{ID: x.ID})
 	w.Run(time.Second, nil)
 	w.Nodes[1].Crash() // who removed it is gone as well
-	x.Restart(true)    // it knows nobody but those on its disk
+	x.Restart(true)    // it knows only those on its disk
 	w.Run(2*time.Second, nil)
 	if x.Gone != "removed" {
-		t.Errorf("the removed node was not told: %q", x.Gone)
+		t.Errorf("the removed node did not learn of it: %q", x.Gone)
 	}
 }
 
@@ -207,7 +207,7 @@ func TestARemovalReachesBothSidesOfAPartition(t *testing.T) {
 	w.Nodes[0].Do(core.Remove{ID: x.ID}) // it lives on the other side
 	w.Run(10*time.Second, nil)
 	if x.Gone != "" {
-		t.Fatal("told across a partition")
+		t.Fatal("it learned of it across a partition")
 	}
 	w.Heal()
 	w.Run(20*time.Second, nil)
@@ -289,7 +289,7 @@ func TestFlapsLeaveTheStateAsLargeAsBefore(t *testing.T) {
 	}
 }
 
-func TestStalenessTellsOfWhatIsRefused(t *testing.T) {
+func TestStalenessShowsWhatIsRefused(t *testing.T) {
 	w, _ := settle(t, 5, 12)
 	w.Run(10*time.Second, nil)
 	for _, n := range w.Nodes {
@@ -323,7 +323,7 @@ func TestTwoPopulatedClustersOfOneIDMergeKeyByKey(t *testing.T) {
 	w.Heal()
 	w.Run(time.Minute, nil)
 	if w.Nodes[0].Core.UpCount() != 4 {
-		t.Fatal("they met without being told of each other")
+		t.Fatal("they met without an address of each other")
 	}
 	w.Nodes[2].Do(core.Join{Addrs: []string{w.Nodes[5].Addr}})
 	w.Run(10*time.Second, nil)
@@ -358,7 +358,7 @@ func TestAMemberAddedOnOneSideReachesTheOtherAfterTheHeal(t *testing.T) {
 	}
 }
 
-func TestNodesThatActAtTheSameMomentAccuseNobody(t *testing.T) {
+func TestNodesThatActAtTheSameMomentReportNoDeath(t *testing.T) {
 	s := DefaultSettings(2, 15)
 	s.LatencyMin, s.LatencyMax = time.Millisecond, time.Millisecond
 	w := New(s)
@@ -372,7 +372,7 @@ func TestNodesThatActAtTheSameMomentAccuseNobody(t *testing.T) {
 	}
 }
 
-func TestTheDeathOfSeedsHarmsNobody(t *testing.T) {
+func TestTheDeathOfSeedsDoesNoHarm(t *testing.T) {
 	w := New(DefaultSettings(6, 16))
 	seeds := []string{w.Nodes[0].Addr, w.Nodes[1].Addr, w.Nodes[2].Addr}
 	for _, n := range w.Nodes[:5] {
@@ -391,7 +391,7 @@ func TestTheDeathOfSeedsHarmsNobody(t *testing.T) {
 	}
 }
 
-// A neighbour is asked what it has with each heartbeat that tells of another hash, so a heartbeat is an exchange of each with all its
+// A neighbour is asked what it has with each heartbeat with another hash, so a heartbeat is an exchange of each with all its
 // neighbours.
 func TestAfterFaultsAllHashesAreEqualWithinALogarithmOfExchanges(t *testing.T) {
 	for _, n := range []int{8, 16, 32} {
@@ -501,7 +501,7 @@ func TestAfterTheNewestAndTheOldestDieNeverTwoTakeThemselvesForTheOldest(t *test
 	}
 }
 
-func TestANodeThatWasPausedIsToldBeforeItActsAndHearsWhatWasGivenToOthers(t *testing.T) {
+func TestANodeThatWasPausedLearnsOfItBeforeItActsAndOfWhatWasGivenToOthers(t *testing.T) {
 	w, _ := settle(t, 5, 17)
 	x := w.Nodes[2]
 	w.Nodes[0].Do(core.SharedSet{Key: "owner/5", Value: x.ID})

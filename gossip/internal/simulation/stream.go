@@ -15,6 +15,7 @@ type stream struct {
 	life   [2]int
 	link   [2]core.LinkID
 	closed [2]bool
+	hello  *core.LinkUp  // with which the listener takes the stream, once its first frame has come; nil: it did
 	open   time.Duration // since when both ends have it
 	dir    [2]direction  // from end i
 }
@@ -127,12 +128,25 @@ func (s *stream) deliver(i int, p packet) {
 		if s.closed[1-i] || to.life != s.life[1-i] || to.state != running {
 			return
 		}
+		if s.hello != nil && i == 0 && p.frame != nil {
+			s.take()
+		}
 		if p.frame == nil {
 			s.lose(1 - i)
 			return
 		}
 		to.step(core.Received{Link: s.link[1-i], Frame: p.frame, Waited: waits})
 	})
+}
+
+// take has the listener use the stream, with the first frame of the node that dialled: one that sends none only wanted to know which
+// node this is.
+func (s *stream) take() {
+	m, up := s.node[1], *s.hello
+	up.Opened = m.world.Now - s.open
+	s.hello, s.open = nil, m.world.Now
+	m.streams[s.link[1]] = s
+	m.step(up)
 }
 
 // occupy takes the processor for a frame, nil for the end of a stream, and returns how long that waits for it.
@@ -162,6 +176,9 @@ func (s *stream) reset(i int) {
 func (s *stream) lose(i int) {
 	n := s.node[i]
 	s.closed[i] = true
+	if i == 1 && s.hello != nil {
+		return
+	}
 	delete(n.streams, s.link[i])
 	n.step(core.LinkDown{Link: s.link[i]})
 }
@@ -169,10 +186,6 @@ func (s *stream) lose(i int) {
 // close closes one end: gracefully after what was sent before, else with a reset.
 func (s *stream) close(n *Node, graceful bool) {
 	i := s.end(n)
-	if n.streams[s.link[1]] == s && s.node[0] == s.node[1] {
-		s.closed[1] = true
-		delete(n.streams, s.link[1])
-	}
 	s.closed[i] = true
 	delete(n.streams, s.link[i])
 	if graceful {
@@ -231,7 +244,7 @@ func (a *attempt) try(again time.Duration) {
 	switch {
 	case a.to == nil && w.refused[a.Addr]:
 		w.After(w.latency()+w.latency(), a.from, func() { a.fail(true) })
-	case a.to == nil || a.to.state == silent || w.blocked(a.from, a.to) || w.blocked(a.to, a.from):
+	case a.to == nil || a.to.state == silent || w.blocked(a.from, a.to) || w.blocked(a.to, a.from) || w.lost() || w.lost():
 		w.After(again, nil, func() { a.try(2 * again) })
 	case a.to.state == dead && !a.to.slams:
 		w.After(w.latency()+w.latency(), a.from, func() { a.fail(true) })
@@ -252,7 +265,7 @@ func (w *World) stream(n, m *Node) *stream {
 	return &stream{node: [2]*Node{n, m}, life: [2]int{n.life, m.life}, link: [2]core.LinkID{core.LinkID(w.links - 1), core.LinkID(w.links)}}
 }
 
-// accepted ends the handshake at the listener, which learns of the link first.
+// accepted ends the handshake, at the dialler: the listener has a link only with the first frame, see take.
 func (a *attempt) accepted() {
 	n, m := a.from, a.to
 	w := n.world
@@ -260,30 +273,21 @@ func (a *attempt) accepted() {
 		return // the time of the dial runs out
 	}
 	s := w.stream(n, m)
-	m.streams[s.link[1]] = s
-	aged := [2]bool{n.Core.Aged(), m.Core.Aged()} // as the hellos report
+	s.open = w.Now
+	s.hello = &core.LinkUp{Link: s.link[1], ID: n.ID, Generation: n.generation, Addr: n.Addr, Clock: n.clock().UnixMilli(), Rejoin: n.Rejoin, Aged: n.Core.Aged()}
+	up := core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Dialled: true, Clock: m.clock().UnixMilli(), Rejoin: m.Rejoin, Aged: m.Core.Aged()}
 	b := 2*header + 60 + len(n.ID) + len(m.ID)
 	w.Count.Bytes += b
 	w.Count.Messages += 2
 	w.Count.ByKind["Hello"] += b
-	up := w.latency()
-	s.dir[1].last = w.Now + up // no frame overtakes the end of the handshake
-	w.After(up, n, func() {
+	w.After(w.latency(), n, func() {
 		if a.done || n.life != a.life || n.state != running {
-			s.closed[0] = true
-			s.reset(1)
-			return
-		}
-		if s.closed[0] { // the other side ended it in the same moment
-			a.fail(false)
 			return
 		}
 		a.done = true
 		n.streams[s.link[0]] = s
-		s.open = w.Now
-		n.step(core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Dialled: true, Clock: m.clock().UnixMilli(), Rejoin: m.Rejoin, Aged: aged[1]})
+		n.step(up)
 	})
-	m.step(core.LinkUp{Link: s.link[1], ID: n.ID, Generation: n.generation, Addr: n.Addr, Clock: n.clock().UnixMilli(), Rejoin: n.Rejoin, Aged: aged[0]})
 }
 
 // slammed ends a handshake with a host that breaks the stream at once.

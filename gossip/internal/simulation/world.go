@@ -181,11 +181,14 @@ func (w *World) latency() time.Duration {
 // retransmissions is the delay that lost packets cause.
 func (w *World) retransmissions() time.Duration {
 	var d time.Duration
-	for wait := 200 * time.Millisecond; w.Loss > 0 && w.rng.Float64() < w.Loss; wait *= 2 {
+	for wait := 200 * time.Millisecond; w.lost(); wait *= 2 {
 		d += wait
 	}
 	return d
 }
+
+// lost draws whether a packet is lost.
+func (w *World) lost() bool { return w.Loss > 0 && w.rng.Float64() < w.Loss }
 
 func (w *World) blocked(from, to *Node) bool {
 	return w.side[from.Index] != w.side[to.Index] || w.cut[from.Index*len(w.Nodes)+to.Index]

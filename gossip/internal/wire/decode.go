@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -52,25 +53,31 @@ func (f *field) string(most int) (string, error) {
 // roomFor returns an empty list with room for all messages of a field: at most as many as there are bytes to decode, and maxItems. A
 // frame that is malformed further on gets less.
 func roomFor[T any](b []byte, number protowire.Number) []T {
-	n := 0
-	for len(b) > 0 && n < maxItems {
-		num, _, size := protowire.ConsumeField(b)
-		if size < 0 {
-			break
-		}
-		if num == number {
-			n++
-		}
-		b = b[size:]
-	}
+	n := countFields(b, number)
 	if n == 0 {
 		return nil
 	}
 	return make([]T, 0, n)
 }
 
+// countFields returns how many of the fields of a message have one of the numbers, up to maxItems. In a message that is malformed it counts
+// those before.
+func countFields(b []byte, numbers ...protowire.Number) (n int) {
+	for len(b) > 0 && n < maxItems {
+		num, _, size := protowire.ConsumeField(b)
+		if size < 0 {
+			break
+		}
+		if slices.Contains(numbers, num) {
+			n++
+		}
+		b = b[size:]
+	}
+	return n
+}
+
 // message decodes the value as a message.
-func message[T any](f *field, into *T, set func(*T, *field) error) error {
+func message[T any](f field, into *T, set func(*T, field) error) error {
 	if f.kind != protowire.BytesType {
 		return fmt.Errorf("field %d is not a message", f.number)
 	}
@@ -78,15 +85,14 @@ func message[T any](f *field, into *T, set func(*T, *field) error) error {
 }
 
 // fields calls set for each field of a message.
-func fields[T any](b []byte, into *T, set func(*T, *field) error) error {
-	var f field // one for all: it escapes to the heap
+func fields[T any](b []byte, into *T, set func(*T, field) error) error {
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)
 		if n < 0 {
 			return protowire.ParseError(n)
 		}
 		b = b[n:]
-		f = field{number: number, kind: kind}
+		f := field{number: number, kind: kind}
 		switch kind {
 		case protowire.VarintType:
 			f.value, n = protowire.ConsumeVarint(b)
@@ -101,7 +107,7 @@ func fields[T any](b []byte, into *T, set func(*T, *field) error) error {
 			return protowire.ParseError(n)
 		}
 		b = b[n:]
-		if err := set(into, &f); err != nil {
+		if err := set(into, f); err != nil {
 			return err
 		}
 	}
@@ -112,7 +118,7 @@ func fields[T any](b []byte, into *T, set func(*T, *field) error) error {
 func decode[T any, P interface {
 	*T
 	core.Frame
-}](b []byte, name string, into P, set func(*T, *field) error) (core.Frame, error) {
+}](b []byte, name string, into P, set func(*T, field) error) (core.Frame, error) {
 	if err := fields(b, (*T)(into), set); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrMalformed, name, err)
 	}
@@ -121,7 +127,7 @@ func decode[T any, P interface {
 
 // The functions below set one field each; a number that is not known is skipped.
 
-func helloField(h *core.Hello, f *field) (err error) {
+func helloField(h *core.Hello, f field) (err error) {
 	switch f.number {
 	case helloProtocol:
 		var v uint64
@@ -145,14 +151,14 @@ func helloField(h *core.Hello, f *field) (err error) {
 	return err
 }
 
-func refuseField(r *core.Refuse, f *field) (err error) {
+func refuseField(r *core.Refuse, f field) (err error) {
 	if f.number == refuseReason {
 		r.Reason, err = f.string(maxReason)
 	}
 	return err
 }
 
-func beatField(b *core.Beat, f *field) (err error) {
+func beatField(b *core.Beat, f field) (err error) {
 	switch f.number {
 	case beatHash:
 		b.Hash, err = f.uint(64)
@@ -202,7 +208,7 @@ func decodeBuckets(b []byte) (core.Frame, error) {
 
 func decodeHashes(b []byte, out *[core.NumBuckets]uint64) error {
 	found := false
-	err := fields(b, out, func(out *[core.NumBuckets]uint64, f *field) error {
+	err := fields(b, out, func(out *[core.NumBuckets]uint64, f field) error {
 		if f.number != bucketsHashes {
 			return nil
 		}
@@ -222,7 +228,7 @@ func decodeHashes(b []byte, out *[core.NumBuckets]uint64) error {
 }
 
 // digestField knows the generation of the entry before.
-func digestField(d *core.Digest, f *field, last *uint64) (err error) {
+func digestField(d *core.Digest, f field, last *uint64) (err error) {
 	switch f.number {
 	case digestMask:
 		d.Mask, err = f.uint(64)
@@ -241,7 +247,7 @@ func digestField(d *core.Digest, f *field, last *uint64) (err error) {
 	return err
 }
 
-func digestEntryField(e *core.DigestEntry, f *field) (err error) {
+func digestEntryField(e *core.DigestEntry, f field) (err error) {
 	switch f.number {
 	case entryNode:
 		var v uint64
@@ -257,142 +263,14 @@ func digestEntryField(e *core.DigestEntry, f *field) (err error) {
 	return err
 }
 
-// deltaState is what decoding a delta keeps from record to record.
-type deltaState struct {
-	entries    int    // of all records
-	generation uint64 // of the record before
-}
-
-func deltaField(d *core.Delta, f *field, s *deltaState) error {
-	if f.number == deltaLast {
-		var err error
-		d.Last, err = f.bool()
-		return err
-	}
-	if f.number != deltaRecord {
-		return nil
-	}
-	if len(d.Records) >= maxItems {
-		return fmt.Errorf("more than %d records", maxItems)
-	}
-	d.Records = append(d.Records, core.RecordDelta{})
-	r := &d.Records[len(d.Records)-1]
-	err := message(f, r, recordField)
-	r.Generation += s.generation
-	s.generation = r.Generation
-	if r.Node == 0 && r.ID != "" {
-		r.Node = core.HashID(r.ID)
-	}
-	if s.entries += len(r.Links) + len(r.Entries); err == nil && s.entries > maxItems {
-		err = fmt.Errorf("more than %d entries", maxItems)
-	}
-	return err
-}
-
-func recordField(r *core.RecordDelta, f *field) (err error) {
-	switch f.number {
-	case recordNode:
-		var v uint64
-		v, err = f.uint(64)
-		r.Node = core.NodeID(v)
-	case recordID:
-		r.ID, err = f.string(core.MaxID)
-	case recordGeneration:
-		r.Generation, err = f.zigzag()
-	case recordFrom:
-		r.From, err = f.uint(64)
-	case recordTo:
-		r.To, err = f.uint(64)
-	case recordFloor:
-		r.Floor, err = f.uint(64)
-	case recordUrgent:
-		r.Urgent, err = f.bool()
-	case recordSeen:
-		var v int64
-		v, err = f.int63()
-		r.Seen = core.Moment(v)
-	case recordLinks:
-		err = linksField(r, f)
-	case recordEntry, recordAddr:
-		if len(r.Links)+len(r.Entries) >= core.MaxEntries {
-			return fmt.Errorf("a record of more than %d entries", core.MaxEntries)
-		}
-		r.Entries = append(r.Entries, core.Entry{})
-		if e := &r.Entries[len(r.Entries)-1]; f.number == recordAddr {
-			err = addrField(e, f)
-		} else {
-			err = message(f, e, entryField)
-		}
-	}
-	return err
-}
-
-// minLink is the least size of a link, in bytes.
-const minLink = 9
-
-// linksField adds the links of a record, see appendLinks.
-func linksField(r *core.RecordDelta, f *field) error {
-	if f.kind != protowire.BytesType {
-		return fmt.Errorf("links are not bytes")
-	}
-	if r.Links == nil {
-		r.Links = make([]core.LinkEntry, 0, min(len(f.bytes)/minLink, core.MaxEntries))
-	}
-	var last uint64
-	for b := f.bytes; len(b) > 0; b = b[8:] {
-		v, n := protowire.ConsumeVarint(b)
-		if n < 0 || len(b) < n+8 {
-			return fmt.Errorf("a link is cut off")
-		}
-		if len(r.Links)+len(r.Entries) >= core.MaxEntries {
-			return fmt.Errorf("a record of more than %d entries", core.MaxEntries)
-		}
-		b = b[n:]
-		last += v >> 1
-		r.Links = append(r.Links, core.Link(core.NodeID(binary.BigEndian.Uint64(b)), last, v&1 == 1))
-	}
-	return nil
-}
-
-// addrField sets the entry of an address, see appendAddr.
-func addrField(e *core.Entry, f *field) error {
-	if f.kind != protowire.BytesType {
-		return fmt.Errorf("an address is not bytes")
-	}
-	v, n := protowire.ConsumeVarint(f.bytes)
-	if n < 0 || len(f.bytes)-n > core.MaxValue {
-		return fmt.Errorf("an address breaks the format")
-	}
-	*e = core.Entry{Kind: core.KindMeta, Key: core.MetaAddr, Value: string(f.bytes[n:]), Version: v}
-	return nil
-}
-
-func entryField(e *core.Entry, f *field) (err error) {
-	var v uint64
-	switch f.number {
-	case keyKind:
-		v, err = f.uint(8)
-		e.Kind = core.Kind(v)
-	case keyKey:
-		e.Key, err = f.string(core.MaxKey)
-	case keyValue:
-		e.Value, err = f.string(core.MaxValue)
-	case keyVersion:
-		e.Version, err = f.uint(64)
-	case keyDeleted:
-		e.Deleted, err = f.bool()
-	}
-	return err
-}
-
-func openField(o *core.Open, f *field) (err error) {
+func openField(o *core.Open, f field) (err error) {
 	if f.number == openProtocol {
 		o.Protocol, err = f.string(core.MaxProtocol)
 	}
 	return err
 }
 
-func openedField(o *core.Opened, f *field) error {
+func openedField(o *core.Opened, f field) error {
 	if f.number != openedStatus {
 		return nil
 	}
@@ -401,7 +279,7 @@ func openedField(o *core.Opened, f *field) error {
 	return err
 }
 
-func byeField(b *core.Bye, f *field) error {
+func byeField(b *core.Bye, f field) error {
 	if f.number != byeReason {
 		return nil
 	}

@@ -83,7 +83,7 @@ func decodeSharedBuckets(b []byte) (core.Frame, error) {
 	out := new(core.SharedBuckets)
 	err := decodeHashes(b, &out.Hashes)
 	if err == nil {
-		err = fields(b, out, func(out *core.SharedBuckets, f *field) (err error) {
+		err = fields(b, out, func(out *core.SharedBuckets, f field) (err error) {
 			if f.number == bucketsFloor {
 				var v uint64
 				v, err = f.uint(64)
@@ -98,7 +98,7 @@ func decodeSharedBuckets(b []byte) (core.Frame, error) {
 	return out, nil
 }
 
-func sharedDigestField(d *core.SharedDigest, f *field) (err error) {
+func sharedDigestField(d *core.SharedDigest, f field) (err error) {
 	switch f.number {
 	case sharedMask:
 		d.Mask, err = f.uint(64)
@@ -110,7 +110,7 @@ func sharedDigestField(d *core.SharedDigest, f *field) (err error) {
 	return err
 }
 
-func versionsField(all []core.SharedVersion, f *field) ([]core.SharedVersion, error) {
+func versionsField(all []core.SharedVersion, f field) ([]core.SharedVersion, error) {
 	if len(all) >= maxItems {
 		return all, fmt.Errorf("more than %d versions", maxItems)
 	}
@@ -119,7 +119,7 @@ func versionsField(all []core.SharedVersion, f *field) ([]core.SharedVersion, er
 	return append(all, v), err
 }
 
-func askField(a *core.Ask, f *field) (err error) {
+func askField(a *core.Ask, f field) (err error) {
 	if f.number == sharedVersion {
 		a.Versions, err = versionsField(a.Versions, f)
 	}
@@ -132,7 +132,7 @@ func appendAnswer(b []byte, f *core.Answer) []byte {
 	return appendVarint(b, answerLacks, uint64(f.Lacks))
 }
 
-func answerField(a *core.Answer, f *field) (err error) {
+func answerField(a *core.Answer, f field) (err error) {
 	var v uint64
 	switch f.number {
 	case answerHash:
@@ -146,7 +146,7 @@ func answerField(a *core.Answer, f *field) (err error) {
 	return err
 }
 
-func sharedVersionField(v *core.SharedVersion, f *field) error {
+func sharedVersionField(v *core.SharedVersion, f field) error {
 	if f.number < versionID || f.number > versionWriter {
 		return nil
 	}
@@ -162,7 +162,7 @@ func sharedVersionField(v *core.SharedVersion, f *field) error {
 	return err
 }
 
-func sharedDeltaField(d *core.SharedDelta, f *field) error {
+func sharedDeltaField(d *core.SharedDelta, f field) error {
 	var err error
 	switch f.number {
 	case sharedClock:
@@ -180,21 +180,21 @@ func sharedDeltaField(d *core.SharedDelta, f *field) error {
 	return err
 }
 
-func announceField(a *core.SharedAnnounce, f *field) (err error) {
+func announceField(a *core.SharedAnnounce, f field) (err error) {
 	if f.number == sharedVersion {
 		a.Entries, err = versionsField(a.Entries, f)
 	}
 	return err
 }
 
-func lazyField(l *core.Lazy, f *field) (err error) {
+func lazyField(l *core.Lazy, f field) (err error) {
 	if f.number == lazyOn {
 		l.On, err = f.bool()
 	}
 	return err
 }
 
-func sharedEntryField(e *core.SharedEntry, f *field) (err error) {
+func sharedEntryField(e *core.SharedEntry, f field) (err error) {
 	var u uint64
 	switch f.number {
 	case sharedSpace:

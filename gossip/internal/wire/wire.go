@@ -12,6 +12,7 @@
 package wire
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -120,10 +121,10 @@ func Decode(body []byte) (core.Frame, error) {
 		return decodeBuckets(fields)
 	case typeDigest:
 		last, d := uint64(0), &core.Digest{Entries: roomFor[core.DigestEntry](fields, digestEntry)}
-		return decode(fields, "digest", d, func(d *core.Digest, f *field) error { return digestField(d, f, &last) })
+		return decode(fields, "digest", d, func(d *core.Digest, f field) error { return digestField(d, f, &last) })
 	case typeDelta:
-		s, d := deltaState{}, &core.Delta{Records: roomFor[core.RecordDelta](fields, deltaRecord)}
-		return decode(fields, "delta", d, func(d *core.Delta, f *field) error { return deltaField(d, f, &s) })
+		s, d := newDeltaState(len(fields)), &core.Delta{Records: roomFor[core.RecordDelta](fields, deltaRecord)}
+		return decode(fields, "delta", d, func(d *core.Delta, f field) error { return deltaField(d, f, &s) })
 	case typeSharedBuckets:
 		return decodeSharedBuckets(fields)
 	case typeSharedDigest:
@@ -150,15 +151,14 @@ func Decode(body []byte) (core.Frame, error) {
 
 // Reader reads frames from a stream. It is not safe for concurrent use.
 type Reader struct {
-	r     io.Reader
+	in    *bufio.Reader
 	limit uint32
-	head  [headerSize]byte
-	body  []byte
 	skips uint64
 }
 
-// NewReader returns a reader that accepts bodies up to [MaxHandshake]. The stream should be buffered.
-func NewReader(r io.Reader) *Reader { return &Reader{r: r, limit: MaxHandshake} }
+// NewReader returns a reader that accepts bodies up to [MaxHandshake]. It decodes those that fit into the buffer of the stream where
+// they are, and keeps no memory for the others.
+func NewReader(in *bufio.Reader) *Reader { return &Reader{in: in, limit: MaxHandshake} }
 
 // Trust raises the limit to [MaxFrame]: the sender is known.
 func (r *Reader) Trust() { r.limit = MaxFrame }
@@ -184,21 +184,27 @@ func (r *Reader) Read() (core.Frame, error) {
 
 // next returns the next body, which is valid until the next call.
 func (r *Reader) next() ([]byte, error) {
-	if n, err := io.ReadFull(r.r, r.head[:]); err != nil {
-		return nil, within(n, err)
+	head, err := r.in.Peek(headerSize)
+	if err != nil {
+		return nil, within(len(head), err)
 	}
-	n := binary.BigEndian.Uint32(r.head[:])
+	n := binary.BigEndian.Uint32(head)
 	if n == 0 || n > r.limit {
 		return nil, fmt.Errorf("%w: it claims %d bytes, 1 to %d are allowed", ErrMalformed, n, r.limit)
 	}
-	if uint32(cap(r.body)) < n {
-		r.body = make([]byte, n)
+	_, _ = r.in.Discard(headerSize) // it is in the buffer
+	var body []byte
+	if int(n) <= r.in.Size() {
+		body, err = r.in.Peek(int(n))
+		_, _ = r.in.Discard(len(body)) // as is this
+	} else {
+		body = make([]byte, n)
+		_, err = io.ReadFull(r.in, body)
 	}
-	r.body = r.body[:n]
-	if _, err := io.ReadFull(r.r, r.body); err != nil {
+	if err != nil {
 		return nil, within(headerSize, err)
 	}
-	return r.body, nil
+	return body, nil
 }
 
 // within marks an error after some bytes of a frame.

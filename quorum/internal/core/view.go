@@ -100,10 +100,11 @@ func (c *Core) drains(name string) bool {
 }
 
 // candidate returns the member that should become a voter next: one with a disk before one without, then of the zone with the fewest
-// voters, then the one that is up for longest. It must have been up for a while, unless voters are missing. Nil if there is none.
+// voters, then the one that is up for longest. It must have been up for a while, unless voters are missing, or one leaves. Nil if there is none.
 func (c *Core) candidate() *seen {
 	settled := c.cfg.Settled
-	if len(c.raft.conf.GetVoters()) < c.cfg.Voters {
+	if leaves := func(id uint64) bool { return c.drains(c.voterName(id)) }; len(c.raft.conf.GetVoters()) < c.cfg.Voters ||
+		slices.ContainsFunc(c.raft.conf.GetVoters(), leaves) {
 		settled = 0
 	}
 	found := c.candidates(settled)

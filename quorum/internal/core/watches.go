@@ -11,7 +11,9 @@ const (
 	watchEvery = 10 * time.Second // a member asks again after this, and a leader drops what was not asked again for three times as long
 )
 
-// watch is a member that waits for a change of the map.
+// watch is a member that waits for a change of the map. Members ask and the leader keeps the question until it has an answer, where the table is sent
+// to all: few members watch, each of them a part of a map that may be 16 MiB, and one that is slow asks less often and skips what
+// was overwritten meanwhile, so that nothing queues up anywhere.
 type watch struct {
 	from   string
 	id     uint64

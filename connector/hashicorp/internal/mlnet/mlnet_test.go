@@ -96,7 +96,7 @@ func TestWaitGrowsToItsBound(t *testing.T) {
 	}
 }
 
-// alone is a memberlist that knows nobody.
+// alone is a memberlist that knows no member.
 type alone struct{ *memberlist.Memberlist }
 
 func (a alone) Join(target string) error {

@@ -122,7 +122,7 @@ func (c Config) check() error {
 	return errors.Join(
 		strictyaml.At("node.name", CheckName(c.Node.Name)),
 		c.Node.Refuse(c.Kind, connector.SettingZone, connector.SettingVersion, connector.SettingDataDir,
-			connector.SettingForgetAfter, connector.SettingTLS))
+			connector.SettingForgetAfter, connector.SettingTLS, connector.SettingQuorum, connector.SettingGroups))
 }
 
 // CheckEnv reports what neither memberlist nor serf can do.
