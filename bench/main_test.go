@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goconvoke/convoke/bench/election"
 	"github.com/goconvoke/convoke/bench/report"
 )
 
@@ -84,6 +85,33 @@ func TestACommandLineThatMakesNoSenseIsRefused(t *testing.T) {
 	} {
 		if _, err := parse(strings.Fields(line), io.Discard); err == nil {
 			t.Errorf("parse(%q) = nil error", line)
+		}
+	}
+}
+
+func TestElectionsHaveARowForEachContender(t *testing.T) {
+	var plays []election.Play
+	for _, p := range election.Plays(1) {
+		if p.Virtual && p.Name != "convoke, idle" { // which takes long
+			plays = append(plays, p)
+		}
+	}
+	rows, err := playElections(t, plays, t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		if len(r.Samples) == 0 {
+			t.Errorf("%s of %s has no sample", r.Measure, r.Contender)
+		}
+	}
+	var out bytes.Buffer
+	if err := report.Election(&out, report.Head{Environment: report.Here()}, rows); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"leader killed → next commit, 5 voters | convoke", "hashicorp/raft, timeouts ÷ 10", "first leader | convoke", "shards of others disturbed, 3 voters"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the report lacks %q:\n%s", want, out.String())
 		}
 	}
 }

@@ -125,6 +125,10 @@ func TestAWriteWithoutAnAnswerTakesEffectOnceOrIsUnknown(t *testing.T) {
 		if got, err := m.Set(t.Context(), "k", "v2", IfIndex(e.Index)); err != nil || got.Index <= e.Index {
 			t.Errorf("Set under an index that did not reach the log = %+v, %v, want success: it is sent again", got, err)
 		}
+		a.lostRequest = true
+		if _, err := m.Set(t.Context(), "k", "w"); err != nil {
+			t.Errorf("Set of a key that is there, which did not reach the log = %v, want nil: it is sent again", err)
+		}
 		c.setCut(a, true)
 		if _, err := m.Set(t.Context(), "m", "v"); !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrNoLeader) {
 			t.Errorf("Set at a member that is cut off = %v", err)

@@ -10,8 +10,8 @@ import (
 	"github.com/goconvoke/convoke/quorum/internal/core"
 )
 
-// write writes or deletes a key. Every write in the log names the index that it replaces; without IfIndex, that index is learned from the
-// refusal of the first attempt.
+// write writes or deletes a key. Every write in the log names the index that it replaces; without IfIndex, that index is read first. An attempt under a
+// guessed index would leave the outcome unknown whenever the leader is lost: sent again, it is refused as it would have been the first time.
 func (m *Map) write(ctx context.Context, in core.Write, opts []WriteOption) (core.Result, error) {
 	var o writeOptions
 	for _, opt := range opts {
@@ -26,14 +26,19 @@ func (m *Map) write(ctx context.Context, in core.Write, opts []WriteOption) (cor
 	}
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
+	if o.index == nil {
+		r, err := m.read(ctx, core.Read{Key: in.Key})
+		if err != nil {
+			return core.Result{}, err
+		}
+		in.Prev = r.Index
+	}
 	for failures := 1; ; failures++ {
 		r, err := m.writeAt(ctx, in)
 		wait := conflictPause(failures)
 		switch {
 		case errors.Is(err, ErrConflict) && o.index == nil:
-			if in.Prev = r.Index; failures == 1 {
-				continue
-			}
+			in.Prev = r.Index
 		case errors.Is(err, ErrLost):
 			wait = backoff.Doubling(leastRetry, mostRetry, failures)
 		default:

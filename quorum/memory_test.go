@@ -43,7 +43,8 @@ type memoryMember struct {
 	requests  map[uint64]chan core.Result
 	nextID    uint64
 
-	lostReply, lostRequest bool // the next answer to a request is lost, or the next request, so that its outcome is not known
+	lostReply, lostRequest bool // the next answer to a write is lost, or the next write, so that its outcome is not known
+	lastWrite              uint64
 }
 
 // testLease is the lease of memory quorums.
@@ -242,7 +243,7 @@ func (m *memoryMember) send(o core.Send) {
 }
 
 func (m *memoryMember) result(r core.Result) {
-	if m.lostReply && r.Code == core.OK {
+	if m.lostReply && r.Code == core.OK && r.ID == m.lastWrite {
 		r, m.lostReply = core.Result{ID: r.ID, Code: core.Unknown}, false
 	}
 	if ch := m.requests[r.ID]; ch != nil {
@@ -278,10 +279,10 @@ func (m *memoryMember) request(ctx context.Context, in core.Input) (core.Result,
 		in = r
 	case core.Write:
 		r.ID = m.nextID
-		in = r
+		in, m.lastWrite = r, r.ID
 	}
-	lost := m.lostRequest
-	m.lostRequest = false
+	lost := m.lostRequest && m.lastWrite == m.nextID
+	m.lostRequest = m.lostRequest && !lost
 	m.of.mu.Unlock()
 	if lost {
 		return core.Result{Code: core.Unknown}, nil

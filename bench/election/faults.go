@@ -120,6 +120,9 @@ func (c *faults) loseLeader(measure, goal string, fault func(i int)) error {
 	leader := c.leader()
 	disturbed := c.holds.ended()
 	at := slices.IndexFunc(c.quorums, func(q *quorum.Quorum) bool { i := slices.Index(c.quorums, q); return i != leader && !c.ended[i] })
+	if _, err := c.commit(at); err != nil { // a write of a key that is not there yet is not sent again
+		return err
+	}
 	fault(leader)
 	c.end(leader)
 	took, err := c.commit(at)

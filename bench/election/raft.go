@@ -4,11 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
-	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -16,7 +13,6 @@ import (
 	raftboltdb "github.com/hashicorp/raft-boltdb"
 
 	"github.com/goconvoke/convoke/bench/fabric"
-	"github.com/goconvoke/convoke/bench/scenario"
 )
 
 // raftCluster is voters of hashicorp/raft.
@@ -142,121 +138,4 @@ func (c *raftCluster) close() error {
 		errs = append(errs, s.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// raftFaults measures the first leader, and commits after the leader was killed and, in a cluster of its own, after its host fell silent.
-func raftFaults(voters int, divide time.Duration) (rows []Row, err error) {
-	contender := "hashicorp/raft"
-	if divide > 1 {
-		contender += fmt.Sprintf(", timeouts ÷ %d", divide)
-	}
-	for _, m := range []struct {
-		measure string
-		fault   func(f *fabric.Fabric, i int)
-	}{{leaderKilled, (*fabric.Fabric).Crash}, {leaderSilent, (*fabric.Fabric).Vanish}} {
-		first, took, err := raftFault(voters, divide, m.fault)
-		if err != nil {
-			return rows, err
-		}
-		rows = append(rows, seconds(votersOf(m.measure, voters), contender, "", took))
-		if voters == 3 {
-			rows = append(rows, seconds(firstLeader, contender, "", first))
-		}
-	}
-	return rows, nil
-}
-
-func votersOf(measure string, voters int) string {
-	return fmt.Sprintf("%s, %d voters", measure, voters)
-}
-
-func raftFault(voters int, divide time.Duration, fault func(f *fabric.Fabric, i int)) (first, took time.Duration, err error) {
-	f := fabric.New(voters, rand.Uint64())
-	defer f.Close()
-	begin := time.Now()
-	c, err := newRaft(voters, divide, f, "")
-	defer func() { f.Close(); err = errors.Join(err, c.close()) }()
-	if err != nil {
-		return 0, 0, err
-	}
-	if err := until("first leader", func() bool { return c.leader() >= 0 }); err != nil {
-		return 0, 0, err
-	}
-	first = time.Since(begin)
-	if err := c.commit(); err != nil {
-		return first, 0, err
-	}
-	time.Sleep(5*time.Second + randomPart(time.Second))
-	leader := c.leader()
-	if leader < 0 {
-		return first, 0, errors.New("nobody leads before the fault")
-	}
-	begin = time.Now()
-	fault(f, leader)
-	c.ended[leader] = true
-	err = c.commit()
-	return first, time.Since(begin), err
-}
-
-// raftRates measures commits on a disk and real sockets.
-func raftRates() (rows []Row, err error) {
-	dir, err := os.MkdirTemp("", "raft")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	c, err := newRaft(3, 1, nil, dir)
-	defer func() { err = errors.Join(err, c.close()) }()
-	if err == nil {
-		err = c.commit()
-	}
-	if err != nil {
-		return nil, err
-	}
-	leader := c.nodes[c.leader()]
-	write := func() error { return leader.Apply([]byte("value"), within).Error() }
-	return rates("hashicorp/raft with raft-boltdb", "", write)
-}
-
-// rateFor is how long commits are counted.
-const rateFor = 3 * time.Second
-
-// rates measures how many writes a second succeed, one after the other and of 64 writers.
-func rates(contender, goal string, write func() error) (rows []Row, err error) {
-	for _, m := range []struct {
-		measure string
-		writers int
-		goal    string
-	}{{singleWrites, 1, goal}, {manyWrites, 64, ""}} {
-		n, took, err := rate(m.writers, write)
-		if err != nil {
-			return rows, err
-		}
-		rows = append(rows, Row{Measure: m.measure, Contender: contender, Goal: m.goal, Unit: scenario.PerSecond, Real: true,
-			Samples: []float64{float64(n) / took.Seconds()}})
-	}
-	return rows, nil
-}
-
-func rate(writers int, write func() error) (n int, took time.Duration, err error) {
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	begin := time.Now()
-	for range writers {
-		wg.Go(func() {
-			for time.Since(begin) < rateFor {
-				failed := write()
-				mu.Lock()
-				n++
-				err = errors.Join(err, failed)
-				stop := err != nil
-				mu.Unlock()
-				if stop {
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return n, time.Since(begin), err
 }

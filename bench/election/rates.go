@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,7 +28,7 @@ func onDisk(measure func(c *convokeCluster) error) (err error) {
 	return measure(c)
 }
 
-// convokeRates measures commits at the leader: updates of a key that name the index that they replace, as a retry of any write does.
+// convokeRates measures commits at the leader: each write makes a key, without the read of a Set that does not name an index.
 func convokeRates() (rows []Row, err error) {
 	err = onDisk(func(c *convokeCluster) error {
 		m := c.quorums[c.leader()].Map()
@@ -35,7 +36,7 @@ func convokeRates() (rows []Row, err error) {
 		rows, err = rates(convoke, "500 /s", func() error {
 			ctx, cancel := bounded()
 			defer cancel()
-			_, err := m.Set(ctx, fmt.Sprint("key", key.Add(1)), "value")
+			_, err := m.Set(ctx, fmt.Sprint("key", key.Add(1)), "value", quorum.IfIndex(0))
 			return err
 		})
 		return err
@@ -64,4 +65,67 @@ func convokeGrants() (rows []Row, err error) {
 		return nil
 	})
 	return rows, err
+}
+
+// raftRates measures commits on a disk and real sockets.
+func raftRates() (rows []Row, err error) {
+	dir, err := os.MkdirTemp("", "raft")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	c, err := newRaft(3, 1, nil, dir)
+	defer func() { err = errors.Join(err, c.close()) }()
+	if err == nil {
+		err = c.commit()
+	}
+	if err != nil {
+		return nil, err
+	}
+	leader := c.nodes[c.leader()]
+	write := func() error { return leader.Apply([]byte("value"), within).Error() }
+	return rates("hashicorp/raft with raft-boltdb", "", write)
+}
+
+// rateFor is how long commits are counted.
+const rateFor = 3 * time.Second
+
+// rates measures how many writes a second succeed, one after the other and of 64 writers.
+func rates(contender, goal string, write func() error) (rows []Row, err error) {
+	for _, m := range []struct {
+		measure string
+		writers int
+		goal    string
+	}{{singleWrites, 1, goal}, {manyWrites, 64, ""}} {
+		n, took, err := rate(m.writers, write)
+		if err != nil {
+			return rows, err
+		}
+		rows = append(rows, Row{Measure: m.measure, Contender: contender, Goal: m.goal, Unit: scenario.PerSecond, Real: true,
+			Samples: []float64{float64(n) / took.Seconds()}})
+	}
+	return rows, nil
+}
+
+func rate(writers int, write func() error) (n int, took time.Duration, err error) {
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	begin := time.Now()
+	for range writers {
+		wg.Go(func() {
+			for time.Since(begin) < rateFor {
+				failed := write()
+				mu.Lock()
+				n++
+				err = errors.Join(err, failed)
+				stop := err != nil
+				mu.Unlock()
+				if stop {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return n, time.Since(begin), err
 }
