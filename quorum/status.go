@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -142,7 +143,7 @@ func (q *Quorum) whyNoLeader(w core.Why, now core.Now) string {
 	case core.Unborn:
 		return "there is no quorum yet: " + q.report.formationProblem()
 	case core.Minority:
-		return fmt.Sprintf("%d of %d voters can be reached and %d are needed; missing: %s", w.Reachable, w.Voters, w.Needed, strings.Join(w.Missing, ", "))
+		return fmt.Sprintf("%d of %d voters can be reached and %d are needed; missing: %s", w.Reachable, w.Voters, w.Needed, strings.Join(slices.Sorted(slices.Values(w.Missing)), ", "))
 	case core.Electing:
 		return fmt.Sprintf("%d of %d voters can be reached and are electing one since %v", w.Reachable, w.Voters, since)
 	case core.Unanswered:

@@ -21,7 +21,8 @@ the fencing token in CONVOKE_TOKEN, a number that grows with each term, and its 
 
 When the term ends, CMD gets SIGTERM and, after --grace or shortly before the lease is over, SIGKILL, with all
 processes of its process group; then elect stands again. When the connection to the agent is lost, CMD gets SIGKILL at
-once and elect exits with 1. When CMD ends by itself, elect gives the leadership up and exits with its code.
+once and elect exits with 1. When CMD ends by itself, elect gives the leadership up and exits with its code; after SIGTERM or SIGINT
+it ends CMD in the same way, and exits with 0.
 No lease stops what CMD has already sent elsewhere: have the receiver refuse smaller tokens than it has seen.`,
 		Args: func(c *cobra.Command, args []string) error {
 			if c.ArgsLenAtDash() != 1 || len(args) < 2 {

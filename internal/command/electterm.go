@@ -32,6 +32,7 @@ func (t *term) follow(ctx context.Context, steps <-chan admin.Term, lost <-chan 
 		select {
 		case s := <-steps:
 			if err := t.take(s); err != nil {
+				t.killChild()
 				return false, failedError(err), true
 			}
 		case <-t.timer.C:
@@ -52,13 +53,16 @@ func (t *term) follow(ctx context.Context, steps <-chan admin.Term, lost <-chan 
 
 // take takes a step.
 func (t *term) take(s admin.Term) (err error) {
-	left := min(time.Duration(s.Left), time.Until(time.Unix(0, s.At).Round(0).Add(time.Duration(s.Left))))
+	if (t.child == nil) != (s.Event == admin.TermBegins) {
+		return fmt.Errorf("the agent sent %q out of order", s.Event)
+	}
+	left := min(time.Duration(s.Left), time.Until(time.Unix(0, s.At).Add(time.Duration(s.Left))))
 	t.end, t.margin = time.Now().Add(left), time.Duration(s.Margin)
 	switch s.Event {
 	case admin.TermBegins:
 		t.report(s, fmt.Sprintf("%s: leading, token %d", t.name, s.Token))
 		if t.child, err = startChild(t.elector, s); err != nil {
-			return err
+			return err // and no child
 		}
 	case admin.TermEnds:
 		if t.stop.IsZero() {
@@ -103,13 +107,19 @@ func (t *term) outcome() bool { return !t.stop.IsZero() }
 
 // afterLoss kills the command, as another one may lead at any moment now. An end without an error is that of the term.
 func (t *term) afterLoss(err error) (again bool, _ error, open bool) {
-	running := t.child != nil
-	if running {
-		t.child.kill()
-		<-t.child.ended
-	}
+	running := t.killChild()
 	if err == nil {
 		again, err = running, failedError(errNoAnswer)
 	}
 	return again, err, false
+}
+
+// killChild kills the command and waits for its end. It reports whether there is one.
+func (t *term) killChild() bool {
+	if t.child == nil {
+		return false
+	}
+	t.child.kill()
+	<-t.child.ended
+	return true
 }

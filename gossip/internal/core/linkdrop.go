@@ -15,22 +15,51 @@ type linkDrop struct {
 // dropsKept is for how many times Config.Silence a drop counts: the neighbours of one node that died notice so far apart.
 const dropsKept = 3
 
-// forgetDrop drops the sign that a node took back its link to this one.
-func (s *slot) forgetDrop(n NodeID) {
-	s.drops = slices.DeleteFunc(s.drops, func(d linkDrop) bool { return d.by.node == n })
+// addDrop notes that a member took back its link to a node.
+func (s *store) addDrop(of, by *slot) {
+	if s.drops == nil {
+		s.drops = map[*slot][]linkDrop{}
+	}
+	s.drops[of] = append(s.drops[of], linkDrop{by, s.now})
 }
+
+// forgetDrop drops the sign that a member took back its link to a node.
+func (s *store) forgetDrop(of, by *slot) {
+	s.filterDrops(of, func(d linkDrop) bool { return d.by == by })
+}
+
+// filterDrops removes the drops of a node for which a function returns true.
+func (s *store) filterDrops(of *slot, remove func(linkDrop) bool) {
+	drops := s.drops[of]
+	if len(drops) == 0 {
+		return
+	}
+	if drops = slices.DeleteFunc(drops, remove); len(drops) > 0 {
+		s.drops[of] = drops
+	} else if delete(s.drops, of); len(s.drops) == 0 {
+		s.drops = nil
+	}
+}
+
+// forgetOldDrops drops the signs that count no longer.
+func (c *Core) forgetOldDrops() {
+	for of := range c.store.drops {
+		c.store.filterDrops(of, c.isOldDrop)
+	}
+}
+
+func (c *Core) isOldDrop(d linkDrop) bool { return c.now()-d.at > dropsKept*c.cfg.Silence }
 
 // isDropped reports whether members that can be reached have taken back their links to t of late, while t published them, and as many as those
 // whose links to t stand, of which none can be reached. They are fewer if t is alive and most of its neighbours are on the other side of a cut.
 // A member to which this node holds a link is alive.
 func (c *Core) isDropped(t *slot) bool {
-	t.drops = slices.DeleteFunc(t.drops, func(d linkDrop) bool { return c.now()-d.at > dropsKept*c.cfg.Silence })
 	if c.links.byPeer[t] != nil {
 		return false
 	}
 	dropped := 0
-	for _, d := range t.drops {
-		if t.publishes(d.by) && d.by.rec != nil && c.judge.seen[d.by.index] {
+	for _, d := range c.store.drops[t] {
+		if !c.isOldDrop(d) && t.publishes(d.by) && d.by.rec != nil && c.judge.seen[d.by.index] {
 			dropped++
 		}
 	}

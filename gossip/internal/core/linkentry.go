@@ -137,9 +137,9 @@ func (s *store) published(t *slot, n NodeID, live bool) {
 	}
 	t.pair(p, live)
 	p.pair(t, live)
-	p.forgetDrop(t.node)
+	s.forgetDrop(p, t)
 	if !live {
-		p.drops = append(p.drops, linkDrop{t, s.now})
+		s.addDrop(p, t)
 	}
 	s.touch(t)
 	s.touch(p)
@@ -167,7 +167,7 @@ func (s *store) unpair(t *slot) {
 
 // putLink adds a link to a record and keeps what is derived from it.
 func (s *store) putLink(t *slot, l LinkEntry) {
-	t.forgetDrop(l.Node)
+	s.forgetDrop(t, s.byNode[l.Node])
 	was := t.rec.hasLink(l.Node)
 	t.rec.putLink(l)
 	if live := !l.Deleted(); live != was {
@@ -192,7 +192,7 @@ func (s *store) putLinks(t *slot, links []LinkEntry) {
 	before := record{links: t.rec.links}
 	t.rec.putLinks(links)
 	for _, l := range links {
-		t.forgetDrop(l.Node)
+		s.forgetDrop(t, s.byNode[l.Node])
 		if live := t.rec.hasLink(l.Node); live != before.hasLink(l.Node) {
 			s.published(t, l.Node, live)
 		}

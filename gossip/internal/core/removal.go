@@ -174,7 +174,8 @@ func (s *store) drop(t *slot) {
 	s.unhash(t)
 	s.unpair(t)
 	s.setLeft(t, false)
-	t.rec, t.addr, t.seen, t.drops = nil, "", 0, nil
+	t.rec, t.addr, t.seen = nil, "", 0
+	delete(s.drops, t)
 	s.known--
 }
 

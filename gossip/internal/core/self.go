@@ -137,13 +137,14 @@ func (c *Core) renew(generation uint64) {
 	c.wrote(0, true)
 }
 
-// sweep forgets tombstones of the own record older than Config.Tombstone. It knows their age from the version that was
+// sweep forgets tombstones of the own record older than Config.Tombstone, and signs of dead members that count no longer. It knows their age from the version that was
 // current then, so it keeps no time per entry.
 func (c *Core) sweep() {
 	now := c.now()
 	if now < c.sweeper.at {
 		return
 	}
+	c.forgetOldDrops()
 	floor := c.sweeper.version
 	c.sweeper = sweeper{at: now + c.cfg.Tombstone, version: c.self.rec.version}
 	if c.self.rec.hasTombstones(floor) {

@@ -20,7 +20,6 @@ type slot struct {
 	seen    Moment        // when it was last up to any node, as far as is known here; of no meaning while it is up
 	call    *target       // dialling it; nil before it was first wanted or linked to
 	flaps   flaps
-	drops   []linkDrop // links to it that members took back of late, while it published them itself
 }
 
 // store holds the records of all nodes. Its hash is the sum of the hashes of the records, so it costs the same however many
@@ -34,8 +33,9 @@ type store struct {
 	buckets  [NumBuckets]uint64
 	size     int // of all records, in bytes
 	limits   Limits
-	touched  []touched     // members that may be other than TakeChanged last returned
-	now      time.Duration // running time of this step
+	touched  []touched            // members that may be other than TakeChanged last returned
+	now      time.Duration        // running time of this step
+	drops    map[*slot][]linkDrop // by node: links to it that members took back of late, while it published them itself; few nodes have any
 }
 
 // touched is a member by its name and its place, which may be gone.
@@ -98,7 +98,8 @@ func (s *store) begin(t *slot, id string, generation uint64) {
 	}
 	s.unpair(t)
 	s.setLeft(t, false)
-	t.rec, t.addr, t.drops = &record{id: id, generation: generation}, "", nil
+	t.rec, t.addr = &record{id: id, generation: generation}, ""
+	delete(s.drops, t)
 	s.rehash(t)
 }
 

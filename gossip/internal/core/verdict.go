@@ -79,7 +79,8 @@ func (c *Core) setUp(t *slot, up bool) {
 		return
 	}
 	sure := c.isSure(t)
-	t.up, t.missed, t.drops = up, 0, nil
+	t.up, t.missed = up, 0
+	delete(c.store.drops, t)
 	if up {
 		t.risen = c.now()
 	}
