@@ -11,10 +11,12 @@ type write struct {
 	reply reply
 }
 
-// serveRequest takes a request. Reads wait for a round, writes for the log.
+// serveRequest takes a request. Reads wait for a round, writes for the log, and both for the first entry of the term, if the leader has just been
+// elected: a member that is refused tries again 100 ms later.
 func (c *Core) serveRequest(from string, f *RequestFrame) {
 	l := c.lead
-	if l == nil || !l.ready || len(l.reads) >= maxReads || len(l.writes)+len(l.directives) >= maxWrites {
+	waits := f.Kind == requestRead || f.Kind == requestPut || f.Kind == requestDelete
+	if l == nil || !l.ready && !waits || len(l.reads) >= maxReads || len(l.writes)+len(l.directives) >= maxWrites {
 		c.refuse(from, f.ID)
 		return
 	}
