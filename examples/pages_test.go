@@ -24,6 +24,12 @@ type frame struct {
 
 // frames are those of the pages that have such blocks. The README has none: its blocks continue its program, see readme_test.go.
 var frames = map[string]frame{
+	"README.md": { // what follows the program
+		imports: []string{module + "agent", module + "quorum"},
+		params: "node *agent.Node, err error, bill func(context.Context, quorum.Token) error, serve func(context.Context, int, quorum.Token) error, " +
+			"increment func(string, bool) (string, bool, error)",
+		results: "orders, owner, token, ok, member, shard, err",
+	},
 	"connector/gossip/README.md": {
 		imports: []string{"github.com/hashicorp/go-hclog", module + "cluster", module + "connector", module + "connector/gossip", module + "strategy/builtin"},
 		params:  "log hclog.Logger, connectors *connector.Registry",
@@ -119,11 +125,16 @@ func TestEveryBlockOfThePagesIsWhatItClaimsToBe(t *testing.T) {
 				}
 			case "yaml":
 				checkYAML(t, check, b)
+			case "sql":
+				checkSQL(t, b)
 			default:
 				t.Errorf("%v: no test reads blocks in %q", b, b.language)
 			}
 		}
-		if len(body) == 0 || page == "README.md" {
+		if page == "README.md" {
+			body = body[min(programBlocks, len(body)):]
+		}
+		if len(body) == 0 {
 			continue
 		}
 		framed[page] = true
@@ -138,6 +149,18 @@ func TestEveryBlockOfThePagesIsWhatItClaimsToBe(t *testing.T) {
 		if !framed[page] {
 			t.Errorf("the frame of %s has no Go block", page)
 		}
+	}
+}
+
+// checkSQL compares a block with the statement in the documentation of package quorum, whose example of a store it is.
+func checkSQL(t *testing.T, b block) {
+	t.Helper()
+	doc, err := os.ReadFile("../quorum/doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "//\t" + strings.ReplaceAll(strings.TrimSpace(b.text), "\n", "\n//\t"); !strings.Contains(string(doc), want) {
+		t.Errorf("%v: quorum/doc.go has another statement", b)
 	}
 }
 

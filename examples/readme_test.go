@@ -26,12 +26,15 @@ import (
 // key is a pre-shared key.
 var key = base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
 
-// readmeProgram builds the Go blocks of the README in their order: the first is a program, the others go on where it has formed.
+// programBlocks is the number of Go blocks of the README that are one program: it, and what goes on where it has formed.
+const programBlocks = 2
+
+// readmeProgram builds the first Go blocks of the README in their order: the first is a program, the second goes on where it has formed.
 func readmeProgram(t *testing.T) (program string) {
 	t.Helper()
 	blocks := slices.DeleteFunc(pageBlocks(t, "README.md"), func(b block) bool { return b.language != "go" })
 	const end = "\t<-ctx.Done()\n"
-	if len(blocks) < 2 || !strings.HasPrefix(blocks[0].text, "package main\n") || strings.Count(blocks[0].text, end) != 1 {
+	if len(blocks) < programBlocks || !strings.HasPrefix(blocks[0].text, "package main\n") || strings.Count(blocks[0].text, end) != 1 {
 		t.Fatalf("the README has the Go blocks %v, want a program that waits for the end of its context, and what goes on from there", blocks)
 	}
 	for _, b := range blocks {
@@ -43,7 +46,7 @@ func readmeProgram(t *testing.T) (program string) {
 	if err := buildSource(t, "", source, os.DevNull); err != nil {
 		t.Fatalf("the program of the README: %v", err)
 	}
-	for _, b := range blocks[1:] {
+	for _, b := range blocks[1:programBlocks] {
 		rest += fmt.Sprintf("//line %s:%d\n%s", b.page, b.line, b.text)
 	}
 	program = filepath.Join(t.TempDir(), "readme")
