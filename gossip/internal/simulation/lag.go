@@ -10,12 +10,13 @@ import (
 // lag measures what Core.Staleness is to report: for how long some neighbour has lacked, or had in addition, something that is
 // older than a moment. A write on its way is no lag; one that does not arrive is.
 type lag struct {
-	w     *World
-	reach *reach
-	diffs map[diffKey]*diff
-	calm  []time.Duration // by node: since when the truth is about zero; 0: it is not
-	truth []time.Duration // by node
-	sure  []time.Duration // by node: without what only the hashes show
+	w      *World
+	reach  *reach
+	diffs  map[diffKey]*diff
+	harmed time.Duration   // when the network last lost or held up frames; what it held up arrives for a while after that
+	calm   []time.Duration // by node: since when the truth is about zero; 0: it is not
+	truth  []time.Duration // by node
+	sure   []time.Duration // by node: without what only the hashes show
 }
 
 // diffKey is a record or a key of the shared map that two neighbours may have otherwise.
@@ -52,6 +53,9 @@ func (g *lag) observe(keys []string) {
 	clear(g.truth)
 	clear(g.sure)
 	keys = append(keys[:len(keys):len(keys)], "?")
+	if w.Loss > 0 || w.Bandwidth > 0 {
+		g.harmed = w.Now
+	}
 	for _, a := range w.Nodes {
 		for _, b := range w.Nodes[:a.Index] {
 			linked := g.reach.age(a, b) > 0
@@ -149,7 +153,7 @@ func (g *lag) check() error {
 // settled reports whether a node has had all its streams for a while, unharmed.
 func (g *lag) settled(n *Node) bool {
 	w := g.w
-	if !w.healthy(n) || len(n.streams) == 0 || w.Loss > 0 || w.Bandwidth > 0 || w.Now-n.clockAt < 10*w.Core.Heartbeat {
+	if !w.healthy(n) || len(n.streams) == 0 || g.harmed != 0 && w.Now-g.harmed < 5*w.Core.Heartbeat || w.Now-n.clockAt < 10*w.Core.Heartbeat {
 		return false
 	}
 	for _, s := range n.sorted() {
