@@ -206,16 +206,6 @@ func (c *Cluster) Terminate(names ...string) {
 // PID returns the process of a node.
 func (c *Cluster) PID(name string) int { return c.nodes[name].child.PID() }
 
-// Running reports whether the process of a node has not ended.
-func (c *Cluster) Running(name string) bool {
-	select {
-	case <-c.nodes[name].child.Done():
-		return false
-	default:
-		return true
-	}
-}
-
 // Status returns what a node knows.
 func (c *Cluster) Status(ctx context.Context, name string) (s quorum.Status, err error) {
 	err = c.hub.ask(ctx, name, request{Do: "status"}, &s)

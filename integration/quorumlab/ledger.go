@@ -167,15 +167,30 @@ func (l *Ledger) Check() (report string, err error) {
 	if err := store.Check(byTime(l.acts[Exclusive])); err != nil {
 		return report, fmt.Errorf("%s: %w", Exclusive, err)
 	}
-	holders := map[store.Claim]string{}
-	for _, r := range l.acts[Fenced] {
-		c := store.Claim{Shard: r.Shard, Token: r.Token}
-		if h, ok := holders[c]; ok && h != r.Holder {
-			return report, fmt.Errorf("%s: shard %d: token %d is of %s and of %s", Fenced, r.Shard, r.Token, h, r.Holder)
-		}
-		holders[c] = r.Holder
+	if err := checkFenced(l.acts[Fenced]); err != nil {
+		return report, fmt.Errorf("%s: %w", Fenced, err)
 	}
 	return report, nil
+}
+
+// checkFenced returns an error for a token with two holders, and for a write accepted with an old token.
+func checkFenced(records []store.Record) error {
+	holders, accepted := map[store.Claim]string{}, map[int]uint64{}
+	for _, r := range records {
+		c := store.Claim{Shard: r.Shard, Token: r.Token}
+		if h, ok := holders[c]; ok && h != r.Holder {
+			return fmt.Errorf("shard %d: token %d is of %s and of %s", r.Shard, r.Token, h, r.Holder)
+		}
+		holders[c] = r.Holder
+		if r.Refused {
+			continue
+		}
+		if r.Token < accepted[r.Shard] {
+			return fmt.Errorf("shard %d: token %d of %s was accepted after token %d", r.Shard, r.Token, r.Holder, accepted[r.Shard])
+		}
+		accepted[r.Shard] = r.Token
+	}
+	return nil
 }
 
 // byTime returns records in the order in which the effects began, as a store without any delay would have them.
