@@ -15,7 +15,7 @@ import (
 	"github.com/goconvoke/convoke/quorum/internal/core"
 )
 
-// Birth decides who founds the quorum: the only moment at which nobody can be asked. [Expect] and [Founders] return one.
+// Birth decides who founds the quorum: the only moment at which no member can be asked. [Expect] and [Founders] return one.
 type Birth struct {
 	expect   int
 	founders []string
@@ -27,7 +27,7 @@ type Birth struct {
 func Expect(n int) Birth { return Birth{expect: n} }
 
 // Founders founds the quorum as soon as all members of these names see each other, each of which knows of no quorum. It is safe
-// unless all of them lose their disks while they are cut off from everybody else.
+// unless all of them lose their disks while they are cut off from all others.
 func Founders(names ...string) Birth { return Birth{founders: names} }
 
 func (b Birth) validate() error {

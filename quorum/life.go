@@ -23,7 +23,7 @@ var (
 )
 
 const (
-	inboxSize = 1024 // inputs that wait for the loop; who hands over more waits
+	inboxSize = 1024 // inputs that wait for the loop; handing over more blocks
 	stepBurst = 64   // inputs that are taken before what they changed is published
 	// lostPause is between two reports that frames to a member were lost: what the core sends then may be lost again at once.
 	lostPause = time.Millisecond
@@ -247,7 +247,9 @@ func (l *life) act(out []core.Output) {
 			}
 		case core.Lost:
 			q.lease.Store(nil)
-			q.log.Warn("the lease is over: what this member held has ended; it opens a new session", "session", o.Session)
+			if !q.report.leaving() {
+				q.log.Warn("the lease is over: what this member held has ended; it opens a new session", "session", o.Session)
+			}
 		case core.Leading:
 			l.leading(o.Term)
 		case core.Changed:

@@ -11,7 +11,7 @@ import (
 func (l *life) follow(ctx context.Context) {
 	for change := range l.q.config.Node.Watch(ctx) {
 		select {
-		case <-l.views: // nobody took it
+		case <-l.views: // the loop has not taken it
 		default:
 		}
 		l.views <- change.View // holds one, and only this goroutine writes

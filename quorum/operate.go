@@ -43,6 +43,13 @@ func (r *report) awaitLeft() <-chan struct{} {
 	return r.left
 }
 
+// leaving reports whether Leave was called.
+func (r *report) leaving() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.left != nil
+}
+
 func (r *report) setLeft(o core.Left) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

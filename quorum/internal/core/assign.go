@@ -67,14 +67,17 @@ func (l *leader) liveSessions(c *Core) []uint64 {
 	return out
 }
 
-// warm reports whether the leader has enough information to plan: every session has renewed, or had the time to. Before that it
-// would take sessions that have not renewed yet for dead and give all shards to a few.
+// warm reports whether the leader has enough information to plan: every session of a member that is not judged down has renewed, or had the
+// time to. Before that it would take sessions that have not renewed yet for dead and give all shards to a few.
 func (l *leader) warm(c *Core) bool {
 	if c.now.Running-l.since > c.cfg.Lease/4 {
 		return true
 	}
 	t := c.raft.state.table
-	return !slices.ContainsFunc(t.order, func(id uint64) bool { _, ok := l.heard[id]; return !ok })
+	return !slices.ContainsFunc(t.order, func(id uint64) bool {
+		_, ok := l.heard[id]
+		return !ok && !c.view.down(t.sessions[id].Name)
+	})
 }
 
 // planDue plans all groups again if something changed, and from time to time for balance, and proposes what can be done now.
