@@ -316,12 +316,15 @@ var brokenLives = []broken{
 			m.mu.Lock()
 			m.at += 100
 			m.mu.Unlock()
+			sets := 0 // of this run, while there are two
 			return good.Run(ctx, filter{Sink: out, set: func(out strategy.Sink, all []peer.Peer) {
 				m.mu.Lock()
 				runs := m.at / 100
 				m.mu.Unlock()
-				if runs > 1 && len(all) > 0 && time.Now().Second()%2 == 0 {
-					all = append(all, peer.Peer{Addr: "10.9.9.9:1"})
+				if runs > 1 && len(all) > 0 {
+					if sets++; sets%2 == 0 {
+						all = append(all, peer.Peer{Addr: "10.9.9.9:1"})
+					}
 				}
 				out.Set(all)
 			}})
