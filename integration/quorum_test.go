@@ -191,7 +191,7 @@ func (q *quorumRun) reads(name, key, want string) {
 }
 
 // noLeader waits until a node knows no leader, holds no lease, and states why in one of these ways. It takes the membership some seconds to
-// judge the others down; until then a node only knows that nobody is elected.
+// judge the others down; until then a node only knows that no leader is elected.
 func (q *quorumRun) noLeader(name string, because ...string) {
 	q.t.Helper()
 	q.await("no leader at "+name, func(ctx context.Context) string {

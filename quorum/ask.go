@@ -22,7 +22,7 @@ func withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // ask has the leader carry out a read or write. It is sent again as long as no leader takes it, until ctx ends. The core ends a request shortly
 // before ctx does, so that its result shows whether a leader took it.
-func (p *parts) ask(ctx context.Context, with func(timeout time.Duration) core.Input) (core.Result, error) {
+func (p *parts) ask(ctx context.Context, with func(timeout time.Duration) core.Request) (core.Result, error) {
 	for failures := 1; ; failures++ {
 		if ctx.Err() != nil {
 			return core.Result{Code: core.NoLeader}, nil
@@ -37,7 +37,7 @@ func (p *parts) ask(ctx context.Context, with func(timeout time.Duration) core.I
 
 // read has the leader carry out a read.
 func (p *parts) read(ctx context.Context, in core.Read) (core.Result, error) {
-	r, err := p.ask(ctx, func(timeout time.Duration) core.Input {
+	r, err := p.ask(ctx, func(timeout time.Duration) core.Request {
 		in.Timeout = timeout
 		return in
 	})

@@ -13,7 +13,7 @@ type engine interface {
 	post(in core.Input) error
 	// request hands a Read, Watch or Write to the core and waits for its Result; the engine chooses the ID. The error is the cause of ctx, or
 	// ErrStopped.
-	request(ctx context.Context, in core.Input) (core.Result, error)
+	request(ctx context.Context, in core.Request) (core.Result, error)
 	// register makes r the receiver of what concerns a group; false if the group has one. Its methods are called on the loop, one after
 	// the other, and must not block.
 	register(group string, r receiver) bool

@@ -56,7 +56,7 @@ func (m *Map) write(ctx context.Context, in core.Write, opts []WriteOption) (cor
 func (m *Map) writeAt(ctx context.Context, in core.Write) (core.Result, error) {
 	unknown := false
 	for failures := 1; ; failures++ {
-		r, err := m.ask(ctx, func(timeout time.Duration) core.Input {
+		r, err := m.ask(ctx, func(timeout time.Duration) core.Request {
 			in.Timeout = timeout
 			return in
 		})

@@ -265,7 +265,7 @@ func (m *memoryMember) post(in core.Input) error {
 	return nil
 }
 
-func (m *memoryMember) request(ctx context.Context, in core.Input) (core.Result, error) {
+func (m *memoryMember) request(ctx context.Context, in core.Request) (core.Result, error) {
 	ch := make(chan core.Result, 1)
 	m.of.mu.Lock()
 	m.nextID++

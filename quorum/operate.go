@@ -78,20 +78,20 @@ func (r *report) leftError() error {
 // Transfer has the leader hand leadership to another voter, by name, "" to the one with the most entries. It returns when the leader has begun; who leads then is
 // in Status. ErrNotFound means that no such voter answers.
 func (q *Quorum) Transfer(ctx context.Context, to string) error {
-	return q.direct(ctx, func(timeout time.Duration) core.Input { return core.Transfer{To: to, Timeout: timeout} })
+	return q.direct(ctx, func(timeout time.Duration) core.Request { return core.Transfer{To: to, Timeout: timeout} })
 }
 
 // Pin fixes a shard of a group to a member, by name, until it is pinned to another one or, with "", to none. While the member takes no part
 // in the group the shard goes elsewhere; when it does again, the shard is handed over to it.
 func (q *Quorum) Pin(ctx context.Context, group string, shard int, member string) error {
-	return q.direct(ctx, func(timeout time.Duration) core.Input {
+	return q.direct(ctx, func(timeout time.Duration) core.Request {
 		return core.Pin{Group: group, Shard: shard, Member: member, Timeout: timeout}
 	})
 }
 
 // Move hands a shard of a group to a member now, and leaves it to the balance from then on. It returns when the member holds it.
 func (q *Quorum) Move(ctx context.Context, group string, shard int, member string) error {
-	return q.direct(ctx, func(timeout time.Duration) core.Input {
+	return q.direct(ctx, func(timeout time.Duration) core.Request {
 		return core.Move{Group: group, Shard: shard, Member: member, Timeout: timeout}
 	})
 }
@@ -99,20 +99,20 @@ func (q *Quorum) Move(ctx context.Context, group string, shard int, member strin
 // Exclude frees a member, by name, of all shards of a group, and of its restarts too, until Include. It returns when that is decided; Status shows
 // how many the member still holds.
 func (q *Quorum) Exclude(ctx context.Context, group, member string) error {
-	return q.direct(ctx, func(timeout time.Duration) core.Input {
+	return q.direct(ctx, func(timeout time.Duration) core.Request {
 		return core.Exclude{Group: group, Member: member, Timeout: timeout}
 	})
 }
 
 // Include undoes Exclude.
 func (q *Quorum) Include(ctx context.Context, group, member string) error {
-	return q.direct(ctx, func(timeout time.Duration) core.Input {
+	return q.direct(ctx, func(timeout time.Duration) core.Request {
 		return core.Exclude{Group: group, Member: member, Undo: true, Timeout: timeout}
 	})
 }
 
 // direct has the leader do what an operator asks for.
-func (q *Quorum) direct(ctx context.Context, with func(timeout time.Duration) core.Input) error {
+func (q *Quorum) direct(ctx context.Context, with func(timeout time.Duration) core.Request) error {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
 	r, err := q.parts().ask(ctx, with)

@@ -130,7 +130,7 @@ func TestTransferMovesLeadershipFromAnyMember(t *testing.T) {
 			t.Fatal(err)
 		}
 		q.Wait(to+" leads", func() bool { return q.status("d").Leader == to && q.status(to).Role == "leader" })
-		if err := q.all["a"].Transfer(t.Context(), "nobody"); !errors.Is(err, ErrNotFound) {
+		if err := q.all["a"].Transfer(t.Context(), "stranger"); !errors.Is(err, ErrNotFound) {
 			t.Errorf("transfer to a name that does not vote = %v", err)
 		}
 	})

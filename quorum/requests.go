@@ -2,7 +2,6 @@ package quorum
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -38,34 +37,9 @@ func (q *Quorum) post(in core.Input) error {
 }
 
 // request implements engine.
-func (q *Quorum) request(ctx context.Context, in core.Input) (core.Result, error) {
+func (q *Quorum) request(ctx context.Context, in core.Request) (core.Result, error) {
 	result := make(chan core.Result, 1)
 	id := q.ids.Add(1)
-	switch r := in.(type) {
-	case core.Read:
-		r.ID = id
-		in = r
-	case core.Watch:
-		r.ID = id
-		in = r
-	case core.Write:
-		r.ID = id
-		in = r
-	case core.Pin:
-		r.ID = id
-		in = r
-	case core.Move:
-		r.ID = id
-		in = r
-	case core.Exclude:
-		r.ID = id
-		in = r
-	case core.Transfer:
-		r.ID = id
-		in = r
-	default:
-		return core.Result{}, fmt.Errorf("quorum: a request that is a %T", in)
-	}
 	l := q.life.Load()
 	if l == nil || !l.expect(id, result) {
 		if q.ctx.Err() != nil {
@@ -73,7 +47,7 @@ func (q *Quorum) request(ctx context.Context, in core.Input) (core.Result, error
 		}
 		return core.Result{ID: id, Code: core.NoLeader}, nil
 	}
-	l.take(in)
+	l.take(in.WithID(id))
 	select {
 	case r := <-result:
 		return r, nil

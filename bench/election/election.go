@@ -1,4 +1,4 @@
-// Package election measures quorum of this project beside hashicorp/raft and the election of etcd: how long nobody leads after
+// Package election measures quorum of this project beside hashicorp/raft and the election of etcd: how long no member leads after
 // the leader died, fell silent or left, and what a commit and an idle member cost. What can be is measured on a virtual clock and the fabric, so that a
 // busy machine does not change the figures; disks and etcd have the real clock.
 package election

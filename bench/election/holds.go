@@ -114,7 +114,7 @@ func (h *holds) held(group string) (n int) {
 	return n
 }
 
-// of returns who holds a shard, -1 if nobody does.
+// of returns who holds a shard, -1 if no member does.
 func (h *holds) of(group string, shard int) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -111,7 +111,7 @@ func (discardLog) Apply(*raft.Log) any                 { return nil }
 func (discardLog) Snapshot() (raft.FSMSnapshot, error) { return nil, errors.New("not supported") }
 func (discardLog) Restore(io.ReadCloser) error         { return nil }
 
-// leader returns who leads among those that have not ended, -1 if nobody does.
+// leader returns who leads among those that have not ended, -1 if no member does.
 func (c *raftCluster) leader() int {
 	for i, n := range c.nodes {
 		if !c.ended[i] && n.State() == raft.Leader {

@@ -54,7 +54,7 @@ func raftFault(voters int, divide time.Duration, fault func(f *fabric.Fabric, i 
 	time.Sleep(5*time.Second + randomPart(time.Second))
 	leader := c.leader()
 	if leader < 0 {
-		return first, 0, errors.New("nobody leads before the fault")
+		return first, 0, errors.New("no member leads before the fault")
 	}
 	begin = time.Now()
 	fault(f, leader)

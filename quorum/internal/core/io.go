@@ -147,6 +147,33 @@ func (Move) input()      {}
 func (Exclude) input()   {}
 func (Transfer) input()  {}
 
+// Request is an Input that a [Result] answers.
+type Request interface {
+	Input
+	WithID(id uint64) Request // the same request under an ID, chosen by the shell and never used again
+}
+
+// WithID implements [Request].
+func (r Read) WithID(id uint64) Request { r.ID = id; return r }
+
+// WithID implements [Request].
+func (r Write) WithID(id uint64) Request { r.ID = id; return r }
+
+// WithID implements [Request].
+func (r Watch) WithID(id uint64) Request { r.ID = id; return r }
+
+// WithID implements [Request].
+func (r Pin) WithID(id uint64) Request { r.ID = id; return r }
+
+// WithID implements [Request].
+func (r Move) WithID(id uint64) Request { r.ID = id; return r }
+
+// WithID implements [Request].
+func (r Exclude) WithID(id uint64) Request { r.ID = id; return r }
+
+// WithID implements [Request].
+func (r Transfer) WithID(id uint64) Request { r.ID = id; return r }
+
 // Voter is a member as a voter of the log.
 type Voter struct {
 	ID   uint64 // see Config.ID

@@ -37,7 +37,7 @@ func (h *holding) fill(shard int) {
 // division. The heaviest member gives first, so that none takes what it has to give away again. Hand-overs that help only together,
 // as links of a path, are not made: a leader that plans again when some of them are done would make others, and might never end.
 func (h *holding) balance() {
-	settled := make([]bool, h.len()) // members that found nobody to hand over to since the last hand-over
+	settled := make([]bool, h.len()) // members that found no other to hand over to since the last hand-over
 	for m := h.heaviest(settled); m != none; m = h.heaviest(settled) {
 		if h.relieve(m) {
 			clear(settled)
