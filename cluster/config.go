@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"os"
 	"slices"
@@ -30,6 +31,7 @@ type Config struct {
 	file    string               // its name in error messages
 	path    string               // where Load read it, else ""
 	stamp   fileStamp            // of path, before it was read
+	hash    uint64               // of the text that was parsed; 0: none was
 	node    connector.NodeConfig // as the file has it: a program may have changed Node since
 	options LoadOptions
 	root    *yaml.Node
@@ -126,7 +128,15 @@ func Parse(file string, text []byte, options LoadOptions) (*Config, error) {
 		return nil, err
 	}
 	c.node = c.Node
+	c.hash = hashText(text)
 	return c, nil
+}
+
+// hashText returns a hash that is equal on all nodes that read the same text.
+func hashText(text []byte) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write(text) // never fails
+	return h.Sum64()
 }
 
 // Warnings joins what works and has a consequence that a reader may not expect, one "file:line:col: warning: message"

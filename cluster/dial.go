@@ -7,6 +7,7 @@ import (
 
 	"github.com/goconvoke/convoke/cluster/internal/reconcile"
 	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/internal/hist"
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -14,11 +15,39 @@ const dialTimeout = 10 * time.Second
 
 // callCounts counts the calls of Connect and Disconnect that have returned, and those that did not by their deadline.
 type callCounts struct {
-	dials, dialFailures, disconnects, disconnectFailures, overruns uint64
+	dials                                     DialCounts
+	dialTime                                  hist.Histogram
+	disconnects, disconnectFailures, overruns uint64
+}
+
+// DialCounts are calls of Connect that have returned, by what they returned. Each call counts once.
+type DialCounts struct {
+	OK        uint64
+	Failed    uint64 // any other error
+	Foreign   uint64 // connector.ErrForeign
+	Untrusted uint64 // connector.ErrUntrusted
+	Self      uint64 // connector.ErrSelf
+}
+
+// count counts a call.
+func (c *DialCounts) count(err error) {
+	switch {
+	case err == nil:
+		c.OK++
+	case errors.Is(err, connector.ErrSelf):
+		c.Self++
+	case errors.Is(err, connector.ErrUntrusted):
+		c.Untrusted++
+	case errors.Is(err, connector.ErrForeign):
+		c.Foreign++
+	default:
+		c.Failed++
+	}
 }
 
 // dial dials a peer and posts the result. It runs outside of the loop, and returns when the call has: also long after its deadline.
 func (r *reconciler) dial(ctx context.Context, c reconcile.Call, connect connector.ConnectFunc) {
+	began := time.Now()
 	err := r.callPeer(ctx, "connect "+c.Peer.String(), c.Peer, connect)
 	var late *errOverran
 	overran := errors.As(err, &late)
@@ -29,11 +58,10 @@ func (r *reconciler) dial(ctx context.Context, c reconcile.Call, connect connect
 		})
 		<-late.done
 	}
+	elapsed := time.Since(began)
 	r.post(func(now time.Time) {
-		r.calls.dials++
-		if err != nil {
-			r.calls.dialFailures++
-		}
+		r.calls.dials.count(err)
+		r.calls.dialTime.Observe(elapsed)
 		finish := r.ledger.Dialed
 		if overran {
 			finish = r.ledger.Returned

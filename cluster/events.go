@@ -41,6 +41,16 @@ const (
 	EventReloadFailed      EventKind = "reload_failed" // the configuration file has mistakes
 )
 
+// EventKinds returns all kinds, in the order of the constants.
+func EventKinds() []EventKind {
+	return []EventKind{
+		EventPeerConnected, EventPeerLost, EventPeerLeft, EventPeerDropped, EventPeerForgotten, EventPeerUnlisted, EventPeerForeign,
+		EventPeerUntrusted, EventDialFailed, EventDisconnectFailed, EventSourceFailed, EventSourceRecovered, EventSourceStale,
+		EventStrategyRestarted, EventStrategyFailed, EventSelfMissing, EventTopologyFormed, EventTopologyWhole, EventTopologyNotWhole,
+		EventTopologyAdded, EventTopologyChanged, EventTopologyRemoved, EventReloaded, EventReloadFailed,
+	}
+}
+
 // Event is one change. Fields that do not apply are zero.
 type Event struct {
 	At        time.Time

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 )
@@ -10,6 +11,7 @@ import (
 type feed struct {
 	mu      sync.Mutex // guards what follows, and the backlogs of the readers
 	readers map[*reader]bool
+	counts  map[EventKind]uint64
 	closed  bool
 }
 
@@ -23,7 +25,9 @@ type reader struct {
 	missed int
 }
 
-func (f *feed) init() { f.readers = make(map[*reader]bool) }
+func (f *feed) init() {
+	f.readers, f.counts = make(map[*reader]bool), make(map[EventKind]uint64)
+}
 
 // subscribe adds a reader, which gets what is emitted from now on.
 func (f *feed) subscribe() *reader {
@@ -47,6 +51,7 @@ func (f *feed) emit(e Event) {
 	e.At = time.Now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.counts[e.Kind]++
 	for r := range f.readers {
 		if len(r.events) == readerBacklog {
 			r.events = r.events[1:]
@@ -55,6 +60,13 @@ func (f *feed) emit(e Event) {
 		r.events = append(r.events, e)
 		r.signal()
 	}
+}
+
+// counted returns the number of events of each kind that has occurred.
+func (f *feed) counted() map[EventKind]uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.counts)
 }
 
 // close ends every sequence after what was published.

@@ -66,8 +66,8 @@ func (r *reconciler) connectorView() *connectorView {
 		status: ConnectorStatus{r.name, l.done, l.err, l.peers},
 		stats: ConnectorStats{
 			Name: r.name, Listed: l.done, Peers: len(l.peers), Lists: l.successes, ListFailures: l.failures,
-			Dials: c.dials, DialFailures: c.dialFailures, Disconnects: c.disconnects, DisconnectFailures: c.disconnectFailures,
-			Overruns: c.overruns,
+			Dials: c.dials, DialTime: c.dialTime.Read(), RoundTime: r.roundTime.Read(),
+			Disconnects: c.disconnects, DisconnectFailures: c.disconnectFailures, Overruns: c.overruns,
 		},
 		round: r.round,
 	}

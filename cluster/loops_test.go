@@ -181,6 +181,10 @@ func TestStatsCountPeersByStateAndCalls(t *testing.T) {
 		settle(12 * time.Second)
 		got := s.Stats()
 		want := cluster.Stats{
+			Cluster: "test", Node: "me",
+			Events: map[cluster.EventKind]uint64{
+				cluster.EventSourceFailed: 1, cluster.EventSourceRecovered: 1, cluster.EventPeerConnected: 2, cluster.EventDialFailed: 1,
+			},
 			Topologies: []cluster.TopologyStats{{
 				Name: "t", Strategy: "script", Connector: "mesh", State: cluster.Running, Expect: 5, MinPeers: 4, Wanted: 3, Connected: 1,
 				Peers:    cluster.PeerCounts{Connected: 1, Failing: 2, Unwanted: 1},
@@ -188,13 +192,17 @@ func TestStatsCountPeersByStateAndCalls(t *testing.T) {
 			}},
 			Connectors: []cluster.ConnectorStats{{Name: "mesh", Listed: true, Peers: 2, Overruns: 1}},
 		}
-		ignored := cmpopts.IgnoreFields(cluster.ConnectorStats{}, "Lists", "Dials", "DialFailures")
-		times := cmpopts.IgnoreFields(cluster.TopologyStats{}, "LastSet", "LastAdd", "LastFail")
-		if d := cmp.Diff(want, got, ignored, times); d != "" {
+		ignored := cmpopts.IgnoreFields(cluster.ConnectorStats{}, "Lists", "Dials", "DialTime", "RoundTime")
+		times := cmpopts.IgnoreFields(cluster.TopologyStats{}, "LastSet", "LastAdd", "LastFail", "LookupTime")
+		if d := cmp.Diff(want, got, ignored, times, cmpopts.IgnoreFields(cluster.Stats{}, "Config")); d != "" {
 			t.Errorf("Stats (-want +got):\n%s", d)
 		}
-		if c := got.Connectors[0]; c.DialFailures < 2 || c.Dials != c.DialFailures+2 || c.Lists < 3 {
-			t.Errorf("%d dials, %d failures, %d lists, want two dials that succeeded", c.Dials, c.DialFailures, c.Lists)
+		c := got.Connectors[0]
+		if d := c.Dials; d.Failed < 2 || d != (cluster.DialCounts{OK: 2, Failed: d.Failed}) || c.DialTime.Count() != d.OK+d.Failed {
+			t.Errorf("dials = %+v, of %d times, want two that succeeded, and the others failed", d, c.DialTime.Count())
+		}
+		if n := c.RoundTime.Count(); c.Lists < 3 || n != c.Lists+c.ListFailures {
+			t.Errorf("%d lists, %d rounds, want three or more, and as many rounds", c.Lists, n)
 		}
 		if ts := got.Topologies[0]; ts.LastSet.IsZero() || ts.LastAdd.IsZero() || ts.LastFail.IsZero() {
 			t.Errorf("times of the answers = %v, %v, %v, want all set", ts.LastSet, ts.LastAdd, ts.LastFail)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/goconvoke/convoke/cluster/internal/reconcile"
 	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/internal/hist"
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -31,6 +32,7 @@ type reconciler struct {
 	departed    departed
 	lastSelf    []peer.Peer // how the last round named this node
 	calls       callCounts
+	roundTime   hist.Histogram // from the call of List to the end of the comparison
 	schedule    schedule
 	publication publication
 	round       time.Time // when the last one ended, or the loop began

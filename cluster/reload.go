@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,6 +35,19 @@ func (s *Supervisor) watchConfig(ctx context.Context) {
 	}
 }
 
+// reloads is how the attempts to take the configuration file went.
+type reloads struct {
+	failed atomic.Bool  // the last one
+	last   atomic.Int64 // that succeeded, the one at the start included, in ns since 1970
+}
+
+func (r *reloads) note(err error, now time.Time) {
+	r.failed.Store(err != nil)
+	if err == nil {
+		r.last.Store(now.UnixNano())
+	}
+}
+
 // fileStamp differs between two versions of a file. Links are followed, so that the replacement of a directory behind a link, as
 // Kubernetes does it, is noticed.
 type fileStamp struct {
@@ -58,6 +72,7 @@ func (s *Supervisor) reloadConfig(path string) {
 	if err == nil {
 		err = s.Apply(c)
 	}
+	s.reloads.note(err, time.Now())
 	if err != nil {
 		s.log.Error("configuration not reloaded; the one before stays in force", "error", err)
 		s.feed.emit(Event{Kind: EventReloadFailed, Err: err})

@@ -135,6 +135,7 @@ func (r *reconciler) endRound(ctx context.Context, got listed, now time.Time) {
 		r.follow(ctx, plan)
 	}
 	r.round = now
+	r.roundTime.Observe(now.Sub(r.schedule.begun))
 	r.schedule.end(now, pause)
 	for _, t := range r.topologies {
 		r.checkWhole(t)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/goconvoke/convoke/internal/hist"
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 )
@@ -17,7 +18,8 @@ type runner struct {
 	cancel   context.CancelFunc
 	stopped  chan struct{} // closed when the goroutine has returned
 
-	selfChanged chan struct{} // of one: Env.SelfChanged of every attempt
+	selfChanged chan struct{}   // of one: Env.SelfChanged of every attempt
+	lookups     *hist.Histogram // of the topology
 
 	crashed int // the last attempt that has crashed; owned by the reconciler that owns the topology
 }
@@ -27,7 +29,7 @@ func (r *reconciler) launch(ctx context.Context, t *topology) *runner {
 	ctx, cancel := context.WithCancel(ctx)
 	run := &runner{
 		topology: t.settings.Name, config: t.settings.Config, mailbox: t.mailbox, cancel: cancel, stopped: make(chan struct{}),
-		selfChanged: make(chan struct{}, 1),
+		selfChanged: make(chan struct{}, 1), lookups: &t.lookups,
 	}
 	env := r.env(run, t.settings)
 	r.tasks.start("strategy of topology "+run.topology, func() {
@@ -45,8 +47,15 @@ func (s *shared) env(run *runner, t Topology) strategy.Env {
 		ClusterID:   s.node.Cluster,
 		Self:        func() []peer.Peer { return s.self(run.mailbox.reader.Load().base) },
 		SelfChanged: run.selfChanged,
+		BeginLookup: run.beginLookup,
 		Resolver:    s.resolver,
 	}
+}
+
+// beginLookup measures a lookup of the strategy.
+func (run *runner) beginLookup(ctx context.Context) (context.Context, func(int, error)) {
+	began := time.Now()
+	return ctx, func(int, error) { run.lookups.Observe(time.Since(began)) }
 }
 
 // signalSelf wakes the strategy because Env.Self may return something else now. It does not wait: a signal that was not read yet stands

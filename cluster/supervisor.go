@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -18,6 +19,7 @@ import (
 type Supervisor struct {
 	shared
 	reload    bool
+	reloads   reloads
 	honoured  []string // sections of the file; see WithHonoured
 	optionErr error    // of the options; New returns it
 
@@ -50,6 +52,7 @@ func New(c *Config, opts ...Option) (*Supervisor, error) {
 	s.reporter.init(s.log)
 	s.feed.init()
 	s.board.init(c, &s.registry)
+	s.reloads.note(nil, time.Now())
 	return s, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/goconvoke/convoke/cluster/internal/reconcile"
+	"github.com/goconvoke/convoke/internal/hist"
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -14,20 +15,23 @@ const maxPeers = 1 << 20 // peers of one topology; more is taken for a fault of 
 // used by others.
 type topology struct {
 	settings Topology
+	began    time.Time // its first strategy
 	mailbox  *mailbox
 	current  *runner
-	pending  *runner // of a changed configuration, until its first answer
+	pending  *runner        // of a changed configuration, until its first answer
+	lookups  hist.Histogram // how long lookups took; used by its runners too
 
 	source     source
-	pendingErr error // of pending
-	formed     bool  // it was whole once
+	pendingErr error         // of pending
+	formed     bool          // it was whole once
+	formedIn   time.Duration // from began until it was
 	whole      bool
 	changed    bool // since it was published
 }
 
 func newTopology(settings Topology) *topology {
 	return &topology{
-		settings: settings, source: source{state: Starting}, mailbox: &mailbox{reports: make(chan report, 1)},
+		settings: settings, began: time.Now(), source: source{state: Starting}, mailbox: &mailbox{reports: make(chan report, 1)},
 	}
 }
 

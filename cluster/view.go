@@ -28,6 +28,10 @@ func newView(t Topology, r *registry) *topologyView {
 	if t.Config != nil {
 		v.status.Strategy = t.Config.Kind
 	}
+	s := &v.status
+	v.stats = TopologyStats{
+		Name: s.Name, Strategy: s.Strategy, Connector: s.Connector, State: s.State, Expect: s.Expect, MinPeers: s.MinPeers,
+	}
 	return v
 }
 
@@ -59,7 +63,7 @@ func (r *reconciler) view(t *topology) *topologyView {
 	if !s.Whole {
 		s.Missing = r.departed.missing(max(s.Expect-1, s.MinPeers)-s.Connected, s.Peers)
 	}
-	v.stats = statsOf(s, &t.source)
+	v.stats = statsOf(s, t)
 	return v
 }
 
@@ -103,7 +107,7 @@ func (r *reconciler) reportWhole(t *topology) {
 	case t.whole && t.formed:
 		phrase, kind = "topology is whole again", EventTopologyWhole
 	case t.whole:
-		t.formed = true
+		t.formed, t.formedIn = true, time.Since(t.began)
 		r.feed.emit(Event{Kind: EventTopologyFormed, Topology: name})
 		phrase, kind = "topology has formed", EventTopologyWhole
 	}

@@ -36,6 +36,11 @@ type Env struct {
 	Rand     *rand.Rand // belongs to the goroutine of Run; default: seeded at random
 	Resolver Resolver   // default: [net.DefaultResolver]
 	Dial     DialFunc   // opens the connections to a source; default: a [net.Dialer] that gives up after 10 s
+
+	// BeginLookup is called by [Poll] before each lookup, which gets the context that it returns; end is called once with what the lookup
+	// returned, before that is reported. A host measures and traces lookups by it. It belongs to the goroutine of Run; default: it
+	// does nothing.
+	BeginLookup func(ctx context.Context) (_ context.Context, end func(found int, err error))
 }
 
 // Resolver looks names up; *net.Resolver is one. Lookups honour the deadline of ctx.
@@ -59,6 +64,9 @@ func (e Env) withDefaults() Env {
 	}
 	if e.SelfChanged == nil {
 		e.SelfChanged = make(chan struct{})
+	}
+	if e.BeginLookup == nil {
+		e.BeginLookup = func(ctx context.Context) (context.Context, func(int, error)) { return ctx, func(int, error) {} }
 	}
 	if e.Rand == nil {
 		e.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))

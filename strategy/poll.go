@@ -1,6 +1,7 @@
 package strategy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,7 +77,7 @@ func (c PollConfig) Validate() error {
 func Poll(l Lookup, c PollConfig, env Env) Strategy {
 	env = env.withDefaults()
 	return Func(func(ctx context.Context, out Sink) error {
-		p := poller{lookup: l, config: c, rand: env.Rand, born: time.Now()}
+		p := poller{lookup: l, config: c, rand: env.Rand, begin: env.BeginLookup, born: time.Now()}
 		return p.run(ctx, out)
 	})
 }
@@ -85,6 +86,7 @@ type poller struct {
 	lookup   Lookup
 	config   PollConfig
 	rand     *rand.Rand
+	begin    func(context.Context) (context.Context, func(int, error)) // Env.BeginLookup
 	born     time.Time
 	failures int // lookups without an answer in a row
 }
@@ -135,6 +137,7 @@ type answer struct {
 func (p *poller) once(ctx context.Context, out Sink) error {
 	limited, cancel := context.WithTimeout(ctx, p.config.Timeout)
 	defer cancel()
+	limited, end := p.begin(limited)
 	done := make(chan answer, 1)
 	go func() {
 		a := answer{crash: errors.New("lookup ended its goroutine")}
@@ -148,6 +151,7 @@ func (p *poller) once(ctx context.Context, out Sink) error {
 	case <-limited.Done():
 		a = p.overdue(ctx, done, out)
 	}
+	end(len(a.peers), cmp.Or(a.crash, a.err))
 	switch {
 	case a.crash != nil:
 		return a.crash
