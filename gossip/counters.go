@@ -42,6 +42,25 @@ type Counters struct {
 	ClocksAhead uint64
 	// Pauses are the times when this process did not run for a while.
 	Pauses uint64
+	// NameConflicts are the times that this node met two processes of one name: an older process of a member, which it turned away, or a newer
+	// one of its own name, because of which it stopped.
+	NameConflicts uint64
+	// Changes are what became of the other members.
+	Changes MemberChanges
+}
+
+// MemberChanges are the changes of members between two views, by what they are. What happens and is over between two views does not count.
+type MemberChanges struct {
+	// Joined counts members that came up, for the first time or again.
+	Joined uint64
+	// Lost counts members that were up and cannot be reached any longer.
+	Lost uint64
+	// Left counts members that were up and announced that they leave.
+	Left uint64
+	// Removed counts members that are no longer known: they were forgotten or removed.
+	Removed uint64
+	// Updated counts all other changes: of the address, the keys, the number of links.
+	Updated uint64
 }
 
 // Refusals are streams that one side rejected, by reason.
@@ -70,8 +89,37 @@ type counters struct {
 	accepted, acceptErrors, probes, dialled, dialsFailed atomic.Uint64
 	framesIn, framesOut, bytesIn, bytesOut               atomic.Uint64
 	framesSkipped, framesMalformed, framesRejected       atomic.Uint64
-	framesDropped, pauses, clocksAhead                   atomic.Uint64
+	framesDropped, pauses, clocksAhead, nameConflicts    atomic.Uint64
+	changes                                              [changeKinds]atomic.Uint64
 	rejected                                             [reasons]atomic.Uint64
+}
+
+// changeKind is what a MemberChanges counts.
+type changeKind int
+
+const (
+	memberJoined changeKind = iota
+	memberLost
+	memberLeft
+	memberRemoved
+	memberUpdated
+	changeKinds // how many there are
+)
+
+// kindOf returns what became of a member that differs between two views.
+func (r renewal) kindOf() changeKind {
+	was, is := r.old != nil && r.old.Up(), r.now != nil && r.now.Up()
+	switch {
+	case is && !was:
+		return memberJoined
+	case r.now == nil:
+		return memberRemoved
+	case was && r.now.Status == Left:
+		return memberLeft
+	case was && !is:
+		return memberLost
+	}
+	return memberUpdated
 }
 
 // Counters returns what has been counted up to now. It costs little and does not wait.
@@ -84,6 +132,11 @@ func (n *Node) Counters() Counters {
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(), FramesSkipped: c.framesSkipped.Load(),
 		FramesMalformed: c.framesMalformed.Load(), FramesRejected: c.framesRejected.Load(),
 		FramesDropped: c.framesDropped.Load(), Pauses: c.pauses.Load(), ClocksAhead: c.clocksAhead.Load(),
+		NameConflicts: c.nameConflicts.Load(),
+		Changes: MemberChanges{
+			Joined: c.changes[memberJoined].Load(), Lost: c.changes[memberLost].Load(), Left: c.changes[memberLeft].Load(),
+			Removed: c.changes[memberRemoved].Load(), Updated: c.changes[memberUpdated].Load(),
+		},
 		Refused: Refusals{
 			ForeignCluster: c.rejected[foreignCluster].Load(), Untrusted: c.rejected[untrusted].Load(),
 			BadHandshake: c.rejected[badHandshake].Load(), Protocol: c.rejected[badHello].Load() + c.rejected[otherProtocol].Load(),

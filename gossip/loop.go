@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -101,6 +102,7 @@ func (n *Node) carryOut(out core.Output) (end bool) {
 		n.err = ErrRemoved
 		return true
 	case core.Conflict:
+		n.count.nameConflicts.Add(1)
 		n.log.Error("a newer process has this node's name; this one stops", "member", n.config.Name, "generation", out.Generation)
 		n.err = fmt.Errorf("%w (%q, generation %d)", ErrConflict, n.config.Name, out.Generation)
 		return true
@@ -124,6 +126,13 @@ func (n *Node) publishView() {
 	n.viewGap = min(max(viewGap, viewShare*n.viewed.Sub(start)), maxViewGap)
 }
 
+// countChange counts what became of another member.
+func (n *Node) countChange(r renewal) {
+	if r.name() != n.config.Name {
+		n.count.changes[r.kindOf()].Add(1)
+	}
+}
+
 // noteRejected counts what a peer sent against the rules, and logs it once in a while.
 func (n *Node) noteRejected(out core.Rejected) {
 	n.count.framesRejected.Add(1)
@@ -142,6 +151,9 @@ func (n *Node) sendFrame(out core.Send) {
 	l := n.links[out.Link]
 	if l == nil {
 		return
+	}
+	if bye, ok := out.Frame.(*core.Bye); ok && bye.Reason == core.ByeConflict && !errors.Is(n.err, ErrConflict) {
+		n.count.nameConflicts.Add(1)
 	}
 	dropped, start := l.queue.push(out.Frame)
 	if dropped {

@@ -168,7 +168,7 @@ func newNode(c Config, listener net.Listener) (*Node, remembered, error) {
 	}
 	n.addr.Store(&tuning.Addr)
 	n.generation.Store(tuning.Generation) // before anything can dial
-	n.viewer.source = n.core
+	n.viewer.source, n.viewer.noted = n.core, n.countChange
 	n.watch.init()
 	n.shared = newShared(n)
 	return n, past, nil

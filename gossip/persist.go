@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/goconvoke/convoke/gossip/internal/core"
@@ -61,6 +62,8 @@ type persist struct {
 	retryAt time.Time   // no attempt before, after a failure
 	pause   time.Duration
 
+	failing atomic.Bool // the last attempt to open or write failed
+
 	ended chan struct{} // closed when the goroutine has ended
 	err   error         // of closing the directory; read after ended
 }
@@ -84,6 +87,7 @@ func openPersist(c *Config, log *asyncLog) (*persist, remembered, error) {
 	if disk.IsFailing(err) {
 		log.Error("cannot open the state on the disk; this node starts without it and tries again", "dir", c.DataDir, "error", err)
 		p.failed = err
+		p.failing.Store(true)
 		p.backOff()
 		return p, remembered{}, nil
 	}
@@ -306,6 +310,13 @@ func (p *persist) commitChanges(changes map[string]disk.Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
+	err := p.tryCommit(changes)
+	p.failing.Store(err != nil)
+	return err
+}
+
+// tryCommit writes changes, if it is time to try.
+func (p *persist) tryCommit(changes map[string]disk.Change) error {
 	if err := p.repairStore(); err != nil {
 		return err
 	}

@@ -288,6 +288,9 @@ func TestAFullDiskIsAnErrorAndIsWrittenWhenItHasRoom(t *testing.T) {
 		n, err := Start(config)
 		must(t, err)
 		must(t, n.Set(t.Context(), "k", "before"))
+		if !n.HasDisk() || n.DiskFailing() {
+			t.Error("a disk that works is absent, or shown as failing")
+		}
 		files.full.Store(true)
 		for range 3 {
 			if err := n.Set(t.Context(), "k", "while it is full"); !errors.Is(err, syscall.ENOSPC) || !errors.Is(err, ErrNotDurable) {
@@ -297,8 +300,14 @@ func TestAFullDiskIsAnErrorAndIsWrittenWhenItHasRoom(t *testing.T) {
 		if v, _ := n.Get("a", "k"); v != "while it is full" {
 			t.Errorf("the node itself has %q", v)
 		}
+		if !n.DiskFailing() {
+			t.Error("a disk that is full is not shown as failing")
+		}
 		files.full.Store(false)
 		settle(2 * time.Minute) // no node writes
+		if n.DiskFailing() {
+			t.Error("a disk that has room again is shown as failing")
+		}
 		files.full.Store(true)
 		n.Stop()
 		files.full.Store(false)

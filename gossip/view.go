@@ -117,6 +117,7 @@ func compareMembers(old, now *memberMap, yield func(*Member, *Member) bool) {
 // viewer keeps the members as they were last shown, and renews those that changed.
 type viewer struct {
 	source  memberSource
+	noted   func(renewal) // of each member that differs; nil: none is noted
 	members memberMap
 	last    View // only its members
 }
@@ -136,6 +137,9 @@ func (w *viewer) renew(at time.Time) View {
 	var changed []renewal
 	for _, name := range w.source.TakeChanged() {
 		if r, ok := w.renewMember(name, at); ok {
+			if w.noted != nil {
+				w.noted(r)
+			}
 			changed = append(changed, r)
 		}
 	}
