@@ -35,6 +35,7 @@ type Quorum struct {
 	ended   chan struct{}
 	helpers sync.WaitGroup
 	ids     atomic.Uint64 // of requests
+	count   counters
 
 	life  atomic.Pointer[life]       // the one that runs, nil between two
 	lease atomic.Pointer[core.Lease] // nil: none

@@ -38,6 +38,13 @@ func (q *Quorum) post(in core.Input) error {
 
 // request implements engine.
 func (q *Quorum) request(ctx context.Context, in core.Request) (core.Result, error) {
+	began := time.Now()
+	r, err := q.sendRequest(ctx, in)
+	q.count.note(r.Code, err, time.Since(began))
+	return r, err
+}
+
+func (q *Quorum) sendRequest(ctx context.Context, in core.Request) (core.Result, error) {
 	result := make(chan core.Result, 1)
 	id := q.ids.Add(1)
 	l := q.life.Load()
