@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -50,6 +51,13 @@ type Options struct {
 	Keys map[string]string
 	// Rejoin brings back a node that was removed from its cluster.
 	Rejoin bool
+	// Metrics makes the handler of /metrics, for which it is called once, before the node runs. The one of package ops/prom is
+	//
+	//	func(n *agent.Node) http.Handler { return prom.AgentHandler(n) }
+	//
+	// nil means that there are none: a program that has a registry of its own registers prom.OfAgent there, and one that has no metrics does not
+	// link what they need.
+	Metrics func(*Node) http.Handler
 	// StopTimeout is how long [Node.Stop] waits at most, of which a third is for the quorum; 0 means 30 s.
 	StopTimeout time.Duration
 }
@@ -145,8 +153,13 @@ func newNode(file string, config *cluster.Config, o Options) (*Node, error) {
 		n.web = newWebServer(*config.HTTP, o.Log.Named("http"))
 	}
 	var err error
-	n.supervisor, err = cluster.New(config, options...)
-	return n, err
+	if n.supervisor, err = cluster.New(config, options...); err != nil {
+		return nil, err
+	}
+	if o.Metrics != nil {
+		n.metrics = o.Metrics(n)
+	}
+	return n, nil
 }
 
 // serveAdmin opens the admin socket. A node that cannot have the default one runs without; but two with one data directory are a mistake.

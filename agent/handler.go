@@ -15,7 +15,7 @@ import (
 //
 // GET /api/v1/quorum, /api/v1/shards and /api/v1/shards/GROUP are documents in JSON of the quorum, the groups, and the holders of a group;
 // GET /status and /partitions are those of ring-election, of the group that ?group= names or the first of the file. They are answered from
-// this node's memory, before there is a leader too. Nothing can be changed over it, and no answer is meant for pages of other sites.
+// this node's memory, before there is a leader too. GET /metrics is Options.Metrics, if that is set. Nothing can be changed over it, and no answer is meant for pages of other sites.
 func (n *Node) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", probeHandler(n.Live))
@@ -25,6 +25,9 @@ func (n *Node) Handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/shards/{group}", n.handleGroup)
 	mux.HandleFunc("GET /status", n.handleRing)
 	mux.HandleFunc("GET /partitions", n.handlePartitions)
+	if n.metrics != nil {
+		mux.Handle("GET /metrics", n.metrics)
+	}
 	return mux
 }
 

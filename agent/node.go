@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type Node struct {
 	supervisor *cluster.Supervisor
 	quorum     *quorumPart         // nil without a section quorum
 	web        *webServer          // nil without a section http
+	metrics    http.Handler        // nil: none are served
 	connector  connector.Connector // that of node.listen, or of the first topology
 	kind       string              // of connector
 	server     *admin.Server       // nil if there is none

@@ -9,6 +9,7 @@ var table = []rule{
 	{pkg: "internal/strictyaml", ours: []string{"internal/safetext"}, third: []string{yaml, "github.com/agext/levenshtein"}},
 	{pkg: "internal/hostaddr", ours: []string{"internal/backoff"}},
 	{pkg: "internal/backoff"},  // waits between retries
+	{pkg: "internal/hist"},     // durations in buckets
 	{pkg: "internal/bounded"},  // reads what others wrote
 	{pkg: "internal/ratelog"},  // how often a message is logged
 	{pkg: "internal/safetext"}, // quotes what others wrote
@@ -51,7 +52,7 @@ var table = []rule{
 		third: []string{hclog, "github.com/hashicorp/serf/*"}},
 	{pkg: "connector/hashicorp/cmd/*", ours: []string{"connector/*", "internal/command"}},
 
-	{pkg: "cluster", ours: []string{"peer", "strategy", "connector", "internal/backoff", "internal/strictyaml", "cluster/internal/*"},
+	{pkg: "cluster", ours: []string{"peer", "strategy", "connector", "internal/backoff", "internal/hist", "internal/strictyaml", "cluster/internal/*"},
 		third: []string{hclog, yaml}},
 	{pkg: "cluster/internal/*", ours: []string{"peer", "connector", "internal/backoff"}},
 
@@ -65,7 +66,7 @@ var table = []rule{
 	{pkg: "internal/disk"},
 	{pkg: "ring", ours: []string{"gossip"}},
 
-	{pkg: "quorum", ours: []string{"gossip", "quorum/internal/*", "internal/backoff", "internal/disk", "internal/ratelog"},
+	{pkg: "quorum", ours: []string{"gossip", "quorum/internal/*", "internal/backoff", "internal/disk", "internal/hist", "internal/ratelog"},
 		third: []string{hclog, "golang.org/x/sys/unix"}},
 	{pkg: "quorum/internal/plan"},
 	{pkg: "quorum/internal/core", ours: []string{"quorum/internal/plan"}, // its tests import internal/sim
@@ -73,6 +74,8 @@ var table = []rule{
 	{pkg: "quorum/internal/logdisk", ours: []string{"quorum/internal/core", "internal/disk"},
 		third: []string{"go.etcd.io/raft/v3/raftpb", "google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/proto"}},
 	{pkg: "internal/sim"}, // tests alone import it
+
+	{pkg: "ops/prom", ours: []string{"cluster", "connector", "gossip", "quorum"}, third: []string{"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/*"}},
 
 	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "peer", "quorum", "strategy"}, third: []string{hclog, "golang.org/x/net/netutil"}},
 	{pkg: "cmd/*", ours: []string{"connector/gossip", "internal/command"}},

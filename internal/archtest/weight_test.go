@@ -13,7 +13,7 @@ import (
 // heavy lists what a program does not link that did not ask for it.
 var heavy = []string{
 	"k8s.io/*", "github.com/hashicorp/memberlist*", "github.com/hashicorp/serf*", "github.com/miekg/dns*",
-	"github.com/spf13/cobra*", "golang.org/x/net/ipv4*", "testing", "github.com/google/go-cmp*",
+	"github.com/spf13/cobra*", "golang.org/x/net/ipv4*", "github.com/prometheus/*", "net/http", "testing", "github.com/google/go-cmp*",
 }
 
 // A program runs a supervisor with one strategy, so that the linker keeps all that a user's program would
@@ -83,6 +83,38 @@ func with(config *cluster.Config) cluster.Option {
 `
 )
 
+// measured is gossips with metrics.
+const measured = `package main
+
+import (
+	"log"
+	"net/http"
+
+	"github.com/goconvoke/convoke/cluster"
+	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/connector/gossip"
+	"github.com/goconvoke/convoke/ops/prom"
+)
+
+func with(config *cluster.Config) cluster.Option {
+	made, err := gossip.Kind.New(config.Node, connector.Env{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	c := made.(*gossip.Connector)
+	s, err := cluster.New(config, cluster.WithConnector("gossip", c))
+	if err != nil {
+		log.Fatal(err)
+	}
+	h, err := prom.Handler(prom.New(s, prom.WithNode(c.Node)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() { log.Fatal(http.ListenAndServe("127.0.0.1:7947", h)) }()
+	return cluster.WithConnector("gossip", c)
+}
+`
+
 func TestSmallProgramsLinkWhatTheyUse(t *testing.T) {
 	for _, name := range []string{"cluster", "strategy/static", "connector"} {
 		if !slices.ContainsFunc(all(t), func(p pkg) bool { return p.path() == name }) {
@@ -149,6 +181,7 @@ func TestSizesOfPrograms(t *testing.T) {
 		{"cluster, strategy/static and connector.Funcs", "static", callbacks, 6.2},
 		{"cluster, strategy/static and connector/gossip", "static", gossips, 9},
 		{"cluster, strategy/kubernetes and connector/gossip", "kubernetes", gossips, 15},
+		{"cluster, strategy/kubernetes, connector/gossip and ops/prom", "kubernetes", measured, 15.5},
 	} {
 		size := float64(sizeOf(t, fmt.Sprintf(program, c.strategy), c.rest)) / 1e6
 		t.Logf("%4.1f MB, of %v at most: a stripped program with %s", size, c.limit, c.what)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/goconvoke/convoke/agent"
 	"github.com/goconvoke/convoke/gossip"
+	"github.com/goconvoke/convoke/ops/prom"
 	"github.com/goconvoke/convoke/strategy/builtin"
 )
 
@@ -63,7 +65,8 @@ func (p program) runAgent(c *cobra.Command, f agentFlags) error {
 	}
 	node, err := agent.Start(c.Context(), f.config, agent.Options{
 		Strategies: builtin.Registry(), Connectors: p.connectors, Name: f.node, Listen: f.listen, Socket: f.socket, Rejoin: f.rejoin,
-		Log: hclog.New(&hclog.LoggerOptions{Name: "convoke", Level: level, Output: c.ErrOrStderr()}),
+		Metrics: func(n *agent.Node) http.Handler { return prom.AgentHandler(n) },
+		Log:     hclog.New(&hclog.LoggerOptions{Name: "convoke", Level: level, Output: c.ErrOrStderr()}),
 	})
 	if err != nil {
 		return failedError(err)

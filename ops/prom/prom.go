@@ -22,7 +22,7 @@ import (
 type Collector struct {
 	supervisor *cluster.Supervisor
 	node       func() *gossip.Node
-	quorum     func() *quorum.Quorum
+	quorum     func() quorumSource // nil: none is shown
 	cluster    string
 	descs      map[*family]*prometheus.Desc
 }
@@ -37,7 +37,16 @@ type Option func(*Collector)
 func WithNode(node func() *gossip.Node) Option { return func(c *Collector) { c.node = node } }
 
 // WithQuorum shows the quorum that the function returns, as [WithNode] does. The Quorum method of an agent's Node is one.
-func WithQuorum(q func() *quorum.Quorum) Option { return func(c *Collector) { c.quorum = q } }
+func WithQuorum(q func() *quorum.Quorum) Option {
+	return func(c *Collector) {
+		c.quorum = func() quorumSource {
+			if now := q(); now != nil {
+				return now
+			}
+			return nil
+		}
+	}
+}
 
 // New returns the metrics of a supervisor, which need not run yet.
 func New(s *cluster.Supervisor, opts ...Option) *Collector {

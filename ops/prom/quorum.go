@@ -35,8 +35,14 @@ var (
 var quorumFamilies = []*family{quorumRunning, quorumLeads, quorumLeader, quorumHeard, quorumTerm, quorumCommit, quorumLag, quorumVoters, quorumWanted,
 	quorumLease, quorumConflict, quorumRequests, quorumTime, quorumMoves, quorumShards, quorumHeld}
 
+// quorumSource is a quorum. Without this interface a program that shows no quorum would link the consensus.
+type quorumSource interface {
+	Counters() quorum.Counters
+	Status(ctx context.Context) (quorum.Status, error)
+}
+
 // quorum sends what a member knows of its quorum, nil if there is none.
-func (s scrape) quorum(q *quorum.Quorum) {
+func (s scrape) quorum(q quorumSource) {
 	if q == nil {
 		s.is(quorumRunning, false)
 		return
