@@ -36,6 +36,16 @@ var binary = sync.OnceValues(func() (string, error) {
 	return path, build(ctx, filepath.Join(root, "connector", "hashicorp"), "./cmd/convoke-hashicorp", path)
 })
 
+// Binary returns the path of the program that agents run, for tests that run it themselves.
+func Binary(t testing.TB) string {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // binaryDir is where the built program lies, "" before it is built.
 var binaryDir string
 
