@@ -75,6 +75,7 @@ var table = []rule{
 		third: []string{"go.etcd.io/raft/v3/raftpb", "google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/proto"}},
 	{pkg: "internal/sim"}, // tests alone import it
 
+	{pkg: "ops/hclogslog", third: []string{hclog}}, // for programs that log by log/slog
 	{pkg: "ops/prom", ours: []string{"cluster", "connector", "gossip", "quorum"}, third: []string{"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/*"}},
 
 	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "peer", "quorum", "strategy"}, third: []string{hclog, "golang.org/x/net/netutil"}},
