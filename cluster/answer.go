@@ -59,6 +59,7 @@ func (r *reconciler) takeAnswer(t *topology, p report, now time.Time) {
 		}
 	}
 	if added {
+		r.linkLookup(p.lookup)
 		r.schedule.ask()
 	}
 }

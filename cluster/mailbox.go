@@ -3,6 +3,8 @@ package cluster
 import (
 	"sync/atomic"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -11,8 +13,9 @@ type report struct {
 	run     *runner
 	attempt int
 	kind    reportKind
-	peers   []peer.Peer // of reportSet and reportAdd, in canonical form
-	err     error       // of reportFail and reportCrash; of reportAdd, why the answer is incomplete, or nil
+	peers   []peer.Peer        // of reportSet and reportAdd, in canonical form
+	lookup  *trace.SpanContext // that brought it, nil if none is traced
+	err     error              // of reportFail and reportCrash; of reportAdd, why the answer is incomplete, or nil
 }
 
 type reportKind int

@@ -132,7 +132,7 @@ func (r *reconciler) endRound(ctx context.Context, got listed, now time.Time) {
 		if !plan.Next.IsZero() {
 			pause = min(pause, plan.Next.Sub(now))
 		}
-		r.follow(ctx, plan)
+		r.follow(r.traceRound(ctx, &plan), plan)
 	}
 	r.round = now
 	r.roundTime.Observe(now.Sub(r.schedule.begun))

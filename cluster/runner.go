@@ -3,7 +3,10 @@ package cluster
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/goconvoke/convoke/internal/hist"
 	"github.com/goconvoke/convoke/peer"
@@ -20,6 +23,8 @@ type runner struct {
 
 	selfChanged chan struct{}   // of one: Env.SelfChanged of every attempt
 	lookups     *hist.Histogram // of the topology
+	tracer      trace.Tracer
+	lookup      atomic.Pointer[trace.SpanContext] // of the lookup whose answer is about to be reported; nil: none
 
 	crashed int // the last attempt that has crashed; owned by the reconciler that owns the topology
 }
@@ -29,7 +34,7 @@ func (r *reconciler) launch(ctx context.Context, t *topology) *runner {
 	ctx, cancel := context.WithCancel(ctx)
 	run := &runner{
 		topology: t.settings.Name, config: t.settings.Config, mailbox: t.mailbox, cancel: cancel, stopped: make(chan struct{}),
-		selfChanged: make(chan struct{}, 1), lookups: &t.lookups,
+		selfChanged: make(chan struct{}, 1), lookups: &t.lookups, tracer: r.tracer,
 	}
 	env := r.env(run, t.settings)
 	r.tasks.start("strategy of topology "+run.topology, func() {
@@ -52,10 +57,14 @@ func (s *shared) env(run *runner, t Topology) strategy.Env {
 	}
 }
 
-// beginLookup measures a lookup of the strategy.
+// beginLookup measures and traces a lookup of the strategy.
 func (run *runner) beginLookup(ctx context.Context) (context.Context, func(int, error)) {
 	began := time.Now()
-	return ctx, func(int, error) { run.lookups.Observe(time.Since(began)) }
+	ctx, end := run.traceLookup(ctx)
+	return ctx, func(found int, err error) {
+		run.lookups.Observe(time.Since(began))
+		end(found, err)
+	}
 }
 
 // signalSelf wakes the strategy because Env.Self may return something else now. It does not wait: a signal that was not read yet stands

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"github.com/hashicorp/go-hclog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/peer"
@@ -14,6 +15,7 @@ type shared struct {
 	registry
 	node     connector.NodeConfig // as it was at the start
 	resolver strategy.Resolver
+	tracer   trace.Tracer
 	log      hclog.Logger // may block: loops log through reporter
 
 	reporter reporter

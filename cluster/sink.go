@@ -44,7 +44,7 @@ func (k *sink) Fail(err error) {
 
 // post waits until the loop has taken the report before; see mailbox.
 func (k *sink) post(r report) {
-	r.run, r.attempt = k.run, k.attempt
+	r.run, r.attempt, r.lookup = k.run, k.attempt, k.run.takeLookup()
 	k.run.mailbox.post(k.done, r)
 }
 

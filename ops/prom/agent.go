@@ -35,7 +35,9 @@ func OfAgent(n Agent) *Collector {
 func AgentHandler(n Agent) http.Handler {
 	h, err := Handler(OfAgent(n))
 	if err != nil { // one collector meets no other one
-		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, err.Error(), http.StatusInternalServerError) })
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		})
 	}
 	return h
 }

@@ -1,0 +1,111 @@
+package cluster
+
+import (
+	"context"
+	"net"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/goconvoke/convoke/cluster/internal/reconcile"
+)
+
+// maxLinks bounds the lookups that one round is linked to.
+const maxLinks = 16
+
+// tracerName names this package in spans.
+const tracerName = "github.com/goconvoke/convoke/cluster"
+
+// WithTracerProvider traces lookups, rounds that do something, dials, disconnects and reloads of the configuration: a round is linked to the lookups
+// whose news it takes, and dials are its children. What a lookup or a connector traces with its context is below them. Nil, the default, traces
+// nothing.
+func WithTracerProvider(p trace.TracerProvider) Option {
+	return func(s *Supervisor) {
+		if p != nil {
+			s.tracer = p.Tracer(tracerName)
+		}
+	}
+}
+
+// noTracer traces nothing.
+func noTracer() trace.Tracer { return noop.NewTracerProvider().Tracer(tracerName) }
+
+// endSpan ends a span, with an error if there is one.
+func endSpan(span trace.Span, err error) {
+	if err != nil && span.IsRecording() {
+		span.SetStatus(codes.Error, err.Error())
+	}
+	span.End()
+}
+
+// traceLookup begins the span of a lookup.
+func (run *runner) traceLookup(ctx context.Context) (context.Context, func(found int, err error)) {
+	ctx, span := run.tracer.Start(ctx, "convoke.lookup", trace.WithNewRoot())
+	return ctx, func(found int, err error) {
+		if span.IsRecording() {
+			answer := "complete"
+			switch {
+			case err != nil && found > 0:
+				answer = "partial"
+			case err != nil:
+				answer = "none"
+			}
+			span.SetAttributes(attribute.String("convoke.topology", run.topology), attribute.String("convoke.strategy", run.config.Kind),
+				attribute.String("convoke.answer", answer), attribute.Int("convoke.peers.found", found))
+			of := span.SpanContext()
+			run.lookup.Store(&of)
+		}
+		endSpan(span, err)
+	}
+}
+
+// takeLookup returns the span of the lookup that brought a report, nil if there is none.
+func (run *runner) takeLookup() *trace.SpanContext {
+	if run.lookup.Load() == nil {
+		return nil // the common case, without a write
+	}
+	return run.lookup.Swap(nil)
+}
+
+// linkLookup has the next round linked to a lookup, nil for none.
+func (r *reconciler) linkLookup(of *trace.SpanContext) {
+	if of != nil && len(r.lookups) < maxLinks {
+		r.lookups = append(r.lookups, trace.Link{SpanContext: *of})
+	}
+}
+
+// traceRound begins and ends the span of a round that does or sees something: it has the start of the round, and its context is for what
+// follows from the round.
+func (r *reconciler) traceRound(ctx context.Context, plan *reconcile.Plan) context.Context {
+	links := r.lookups
+	r.lookups = nil
+	if len(plan.Dial)+len(plan.Drop)+len(plan.Up)+len(plan.Down)+len(plan.Dropped)+len(plan.Forgotten) == 0 {
+		return ctx
+	}
+	ctx, span := r.tracer.Start(ctx, "convoke.reconcile", trace.WithNewRoot(), trace.WithTimestamp(r.schedule.begun), trace.WithLinks(links...))
+	if span.IsRecording() {
+		wanted := 0
+		for name := range r.topologies {
+			n, _ := r.ledger.Counts(name)
+			wanted += n
+		}
+		span.SetAttributes(attribute.String("convoke.connector", r.name), attribute.Int("convoke.wanted", wanted),
+			attribute.Int("convoke.connected", len(r.list.peers)), attribute.Int("convoke.dialled", len(plan.Dial)), attribute.Int("convoke.dropped", len(plan.Drop)))
+	}
+	span.End() // dials outlive the round
+	return ctx
+}
+
+// traceCall begins the span of a dial or a disconnect.
+func (r *reconciler) traceCall(ctx context.Context, name string, c reconcile.Call) (context.Context, trace.Span) {
+	ctx, span := r.tracer.Start(ctx, name)
+	if span.IsRecording() {
+		span.SetAttributes(attribute.String("convoke.topology", c.Topology))
+		if host, port, err := net.SplitHostPort(c.Peer.Addr); err == nil {
+			span.SetAttributes(attribute.String("server.address", host), attribute.String("server.port", port))
+		}
+	}
+	return ctx, span
+}
