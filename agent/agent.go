@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/goconvoke/convoke/cluster"
 	"github.com/goconvoke/convoke/connector"
@@ -58,6 +59,8 @@ type Options struct {
 	// nil means that there are none: a program that has a registry of its own registers prom.OfAgent there, and one that has no metrics does not
 	// link what they need.
 	Metrics func(*Node) http.Handler
+	// TracerProvider traces lookups, rounds, dials, handshakes, reloads and commits; nil traces nothing. docs/monitoring.md lists the spans.
+	TracerProvider trace.TracerProvider
 	// StopTimeout is how long [Node.Stop] waits at most, of which a third is for the quorum; 0 means 30 s.
 	StopTimeout time.Duration
 }
@@ -123,7 +126,7 @@ func newNode(file string, config *cluster.Config, o Options) (*Node, error) {
 		leave: make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}),
 	}
 	options := []cluster.Option{
-		cluster.WithLogger(o.Log), cluster.WithReload(), cluster.WithHonoured(cluster.SectionQuorum, cluster.SectionGroups, cluster.SectionHTTP),
+		cluster.WithLogger(o.Log), cluster.WithTracerProvider(o.TracerProvider), cluster.WithReload(), cluster.WithHonoured(cluster.SectionQuorum, cluster.SectionGroups, cluster.SectionHTTP),
 	}
 	made := make(map[string]bool)
 	for _, t := range config.Topologies {
@@ -137,7 +140,9 @@ func newNode(file string, config *cluster.Config, o Options) (*Node, error) {
 			continue
 		}
 		made[kind.Name] = true
-		c, err := kind.New(config.Node, connector.Env{Log: o.Log.Named(kind.Name), Rejoin: o.Rejoin, Keys: o.Keys})
+		c, err := kind.New(config.Node, connector.Env{
+			Log: o.Log.Named(kind.Name), Rejoin: o.Rejoin, Keys: o.Keys, TracerProvider: o.TracerProvider,
+		})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
@@ -148,6 +153,7 @@ func newNode(file string, config *cluster.Config, o Options) (*Node, error) {
 	}
 	if config.Quorum != nil {
 		n.quorum = newQuorumPart(config, o.Log, o.StopTimeout/3)
+		n.quorum.config.TracerProvider = o.TracerProvider
 	}
 	if config.HTTP != nil {
 		n.web = newWebServer(*config.HTTP, o.Log.Named("http"))

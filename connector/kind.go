@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/hashicorp/go-hclog"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Kind registers a connector under a name, as strategy.Kind does for strategies. It is plain data: see [NewRegistry].
@@ -31,6 +32,8 @@ type Kind struct {
 type Env struct {
 	// Log receives what the connector reports; nil discards it.
 	Log hclog.Logger
+	// TracerProvider traces what the connector does, as far as it traces anything; nil traces nothing.
+	TracerProvider trace.TracerProvider
 	// Rejoin brings back a node that was removed from its cluster. A connector that cannot remove members refuses it.
 	Rejoin bool
 	// Keys are what this node publishes of itself from the first moment on: no member sees it without them. A connector that publishes no

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
@@ -27,6 +29,8 @@ func (n *Node) Agreement(ctx context.Context) (Agreement, error) {
 	if err := ctx.Err(); err != nil {
 		return Agreement{}, fmt.Errorf("gossip: agreement: %w", err)
 	}
+	ctx, span := n.tracer.Start(ctx, "convoke.gossip.agreement")
+	defer span.End()
 	a := Agreement{Same: []string{n.config.Name}}
 	var mu sync.Mutex
 	n.forEachMember(n.otherAddrs(), func(id, addr string) {
@@ -46,6 +50,9 @@ func (n *Node) Agreement(ctx context.Context) (Agreement, error) {
 	slices.Sort(a.Same)
 	slices.Sort(a.Differ)
 	slices.Sort(a.Silent)
+	if span.IsRecording() {
+		span.SetAttributes(attribute.Int("convoke.members.asked", len(a.Same)+len(a.Differ)+len(a.Silent)-1), attribute.Int("convoke.members.silent", len(a.Silent)))
+	}
 	return a, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/go-hclog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/goconvoke/convoke/gossip/internal/core"
 	"github.com/goconvoke/convoke/gossip/internal/wire"
@@ -49,6 +50,8 @@ type Config struct {
 	Tuning *Tuning
 	// Log receives what happens; nil discards it.
 	Log hclog.Logger
+	// TracerProvider traces Join, Remove, Agreement, and Sync and Update of the shared map, with the handshakes below them; nil traces nothing.
+	TracerProvider trace.TracerProvider
 
 	clock func() time.Time // of tests; nil means time.Now
 	files disk.FS          // of tests; nil means disk.System

@@ -32,8 +32,10 @@ func linkUp(id core.LinkID, h *core.Hello) core.LinkUp {
 // unless it came from the network.
 func (n *Node) dialAddr(ctx context.Context, addr string) (*stream, *core.Hello, error) {
 	n.count.dialled.Add(1)
+	ctx, ended := n.traceHandshake(ctx, addr)
 	s, hello, err := n.dialAndGreet(ctx, addr)
 	if err == nil {
+		ended(nil)
 		return s, hello, nil
 	}
 	n.count.dialsFailed.Add(1)
@@ -47,6 +49,7 @@ func (n *Node) dialAddr(ctx context.Context, addr string) (*stream, *core.Hello,
 	case errors.Is(err, transport.ErrHandshake):
 		err = &rejection{reason: badHandshake, err: err}
 	}
+	ended(err)
 	return nil, nil, fmt.Errorf("%s: %w", addr, err)
 }
 

@@ -28,11 +28,14 @@ func (j *joinCall) finishJoin() { j.once.Do(func() { close(j.done) }) }
 // has all that these nodes had, so that View and the shared map can be used. An error wraps [ErrSelf], [ErrForeign], what went wrong,
 // or the cause of ctx.
 func (n *Node) Join(ctx context.Context, addrs ...string) error {
+	ctx, span := n.tracer.Start(ctx, "convoke.gossip.join")
 	var errs []error
 	for _, addr := range addrs {
 		errs = append(errs, n.startJoin(ctx, addr))
 	}
-	return errors.Join(errs...)
+	err := errors.Join(errs...)
+	endSpan(span, err)
+	return err
 }
 
 func (n *Node) startJoin(ctx context.Context, addr string) error {

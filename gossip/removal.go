@@ -19,7 +19,10 @@ var ErrUnknownMember = core.ErrUnknownMember
 // that made it is removed itself: two nodes that remove each other both stop. A node that was removed comes back only on purpose, see
 // Config.Rejoin. To take out this node itself, call Leave.
 func (n *Node) Remove(ctx context.Context, name string) error {
-	if err := n.request(ctx, event{in: core.Remove{ID: name}}); err != nil {
+	ctx, span := n.tracer.Start(ctx, "convoke.gossip.remove")
+	err := n.request(ctx, event{in: core.Remove{ID: name}})
+	endSpan(span, err)
+	if err != nil {
 		return fmt.Errorf("gossip: remove %q: %w", name, err)
 	}
 	return nil

@@ -10,6 +10,9 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
@@ -19,6 +22,13 @@ const askMost = 1 << 14
 // Sync returns when every member that is up has what this node wrote to the shared map before, or something newer, or with an error
 // that names those that are not known to have it when ctx ends. Members that are down get it when they are back.
 func (s *Shared) Sync(ctx context.Context) error {
+	ctx, span := s.node.tracer.Start(ctx, "convoke.gossip.shared.sync")
+	err := s.sync(ctx, span)
+	endSpan(span, err)
+	return err
+}
+
+func (s *Shared) sync(ctx context.Context, span trace.Span) error {
 	versions, dropped := s.unsyncedWrites()
 	missing := map[string]bool{}
 	var mu sync.Mutex
@@ -29,6 +39,9 @@ func (s *Shared) Sync(ctx context.Context) error {
 			mu.Unlock()
 		}
 	})
+	if span.IsRecording() {
+		span.SetAttributes(attribute.Int("convoke.members.lacking", len(missing)))
+	}
 	switch {
 	case len(missing) == 0:
 		s.markSynced(versions, dropped)

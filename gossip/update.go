@@ -21,6 +21,13 @@ const maxUpdates = 100
 // the key while fn runs, a Set or another node, fn is called again, up to 100 times before Update returns [ErrContended]. An error
 // of fn is returned, and nothing is written.
 func (s *Shared) Update(ctx context.Context, key string, fn func(old string, ok bool) (value string, keep bool, err error)) error {
+	ctx, span := s.node.tracer.Start(ctx, "convoke.gossip.shared.update")
+	err := s.update(ctx, key, fn)
+	endSpan(span, err)
+	return err
+}
+
+func (s *Shared) update(ctx context.Context, key string, fn func(old string, ok bool) (value string, keep bool, err error)) error {
 	if err := s.updating.lock(ctx, key); err != nil {
 		return fmt.Errorf("gossip: update %q: %w", key, err)
 	}

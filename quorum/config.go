@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/goconvoke/convoke/gossip"
 	"github.com/goconvoke/convoke/internal/disk"
@@ -39,6 +40,8 @@ type Config struct {
 	Moves int
 	// Log receives what happens; nil discards it.
 	Log hclog.Logger
+	// TracerProvider traces writes of the map; nil traces nothing.
+	TracerProvider trace.TracerProvider
 
 	timing func(*core.Config) // for tests
 	files  disk.FS            // of tests; nil means disk.System

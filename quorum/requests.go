@@ -39,7 +39,9 @@ func (q *Quorum) post(in core.Input) error {
 // request implements engine.
 func (q *Quorum) request(ctx context.Context, in core.Request) (core.Result, error) {
 	began := time.Now()
+	ctx, end := q.traceRequest(ctx, in)
 	r, err := q.sendRequest(ctx, in)
+	end(r.Code, err)
 	q.count.note(r.Code, err, time.Since(began))
 	return r, err
 }

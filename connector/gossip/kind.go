@@ -35,7 +35,7 @@ func (o Options) Kind() connector.Kind {
 			if err != nil {
 				return nil, err
 			}
-			c.Log, c.Rejoin, c.Keys = env.Log, env.Rejoin, env.Keys
+			c.Log, c.TracerProvider, c.Rejoin, c.Keys = env.Log, env.TracerProvider, env.Rejoin, env.Keys
 			made, err := newConnector(c)
 			if err != nil {
 				return nil, err

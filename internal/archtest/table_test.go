@@ -40,7 +40,7 @@ var table = []rule{
 	{pkg: "strategy/rancher", ours: []string{"peer", "strategy", "internal/backoff", "internal/bounded", "internal/safetext"}, third: []string{hclog}},
 	{pkg: "strategy/internal/ranchertest"}, // a fake; tests alone import it
 
-	{pkg: "connector", ours: []string{"peer", "internal/secret", "internal/strictyaml"}, third: []string{hclog}},
+	{pkg: "connector", ours: []string{"peer", "internal/secret", "internal/strictyaml"}, third: []string{hclog, "go.opentelemetry.io/otel/trace"}},
 	{pkg: "connector/connectortest", ours: []string{"peer", "connector"}},
 	{pkg: "connector/gossip", ours: []string{"peer", "connector", "gossip", "gossip/*", "internal/backoff", "internal/strictyaml"}, third: []string{hclog}},
 
@@ -53,10 +53,10 @@ var table = []rule{
 	{pkg: "connector/hashicorp/cmd/*", ours: []string{"connector/*", "internal/command"}},
 
 	{pkg: "cluster", ours: []string{"peer", "strategy", "connector", "internal/backoff", "internal/hist", "internal/strictyaml", "cluster/internal/*"},
-		third: []string{hclog, yaml}},
+		third: append([]string{hclog, yaml}, otel...)},
 	{pkg: "cluster/internal/*", ours: []string{"peer", "connector", "internal/backoff"}},
 
-	{pkg: "gossip", ours: []string{"gossip/*", "internal/disk", "internal/hostaddr", "internal/ratelog"}, third: []string{hclog, "github.com/tidwall/btree"}},
+	{pkg: "gossip", ours: []string{"gossip/*", "internal/disk", "internal/hostaddr", "internal/ratelog"}, third: append([]string{hclog, "github.com/tidwall/btree"}, otel...)},
 	{pkg: "gossip/internal/core", third: []string{"github.com/tidwall/btree"}},
 	{pkg: "gossip/internal/wire", ours: []string{"gossip/internal/core"}, third: []string{"google.golang.org/protobuf/encoding/protowire"}},
 	{pkg: "gossip/internal/simulation", ours: []string{"gossip/internal/core"}},
@@ -67,7 +67,7 @@ var table = []rule{
 	{pkg: "ring", ours: []string{"gossip"}},
 
 	{pkg: "quorum", ours: []string{"gossip", "quorum/internal/*", "internal/backoff", "internal/disk", "internal/hist", "internal/ratelog"},
-		third: []string{hclog, "golang.org/x/sys/unix"}},
+		third: append([]string{hclog, "golang.org/x/sys/unix"}, otel...)},
 	{pkg: "quorum/internal/plan"},
 	{pkg: "quorum/internal/core", ours: []string{"quorum/internal/plan"}, // its tests import internal/sim
 		third: []string{"github.com/tidwall/btree", "go.etcd.io/raft/v3", "go.etcd.io/raft/v3/*", "google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/proto"}},
@@ -78,11 +78,14 @@ var table = []rule{
 	{pkg: "ops/hclogslog", third: []string{hclog}}, // for programs that log by log/slog
 	{pkg: "ops/prom", ours: []string{"cluster", "connector", "gossip", "quorum"}, third: []string{"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/*"}},
 
-	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "peer", "quorum", "strategy"}, third: []string{hclog, "golang.org/x/net/netutil"}},
+	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "peer", "quorum", "strategy"}, third: []string{hclog, "go.opentelemetry.io/otel/trace", "golang.org/x/net/netutil"}},
 	{pkg: "cmd/*", ours: []string{"connector/gossip", "internal/command"}},
 	{pkg: "examples", ours: []string{"*"}, third: []string{hclog, yaml}},
 	{pkg: "examples/*", ours: []string{"*"}, third: []string{hclog, yaml}},
 }
+
+// otel is the trace API; the package of the globals and the SDK belong to programs.
+var otel = []string{"go.opentelemetry.io/otel/attribute", "go.opentelemetry.io/otel/codes", "go.opentelemetry.io/otel/trace", "go.opentelemetry.io/otel/trace/noop"}
 
 const (
 	hclog      = "github.com/hashicorp/go-hclog"

@@ -13,7 +13,7 @@ import (
 // heavy lists what a program does not link that did not ask for it.
 var heavy = []string{
 	"k8s.io/*", "github.com/hashicorp/memberlist*", "github.com/hashicorp/serf*", "github.com/miekg/dns*",
-	"github.com/spf13/cobra*", "golang.org/x/net/ipv4*", "github.com/prometheus/*", "net/http", "testing", "github.com/google/go-cmp*",
+	"github.com/spf13/cobra*", "golang.org/x/net/ipv4*", "github.com/prometheus/*", "go.opentelemetry.io/otel", "go.opentelemetry.io/otel/sdk*", "net/http", "testing", "github.com/google/go-cmp*",
 }
 
 // A program runs a supervisor with one strategy, so that the linker keeps all that a user's program would
