@@ -8,6 +8,7 @@ import (
 	"github.com/goconvoke/convoke/cluster/internal/reconcile"
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/internal/hist"
+	"github.com/goconvoke/convoke/internal/span"
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -48,7 +49,7 @@ func (c *DialCounts) count(err error) {
 // dial dials a peer and posts the result. It runs outside of the loop, and returns when the call has: also long after its deadline.
 func (r *reconciler) dial(ctx context.Context, c reconcile.Call, connect connector.ConnectFunc) {
 	began := time.Now()
-	ctx, span := r.traceCall(ctx, "convoke.dial", c)
+	ctx, sp := r.traceCall(ctx, "convoke.dial", c)
 	err := r.callPeer(ctx, "connect "+c.Peer.String(), c.Peer, connect)
 	var late *errOverran
 	overran := errors.As(err, &late)
@@ -60,7 +61,7 @@ func (r *reconciler) dial(ctx context.Context, c reconcile.Call, connect connect
 		<-late.done
 	}
 	elapsed := time.Since(began)
-	endSpan(span, err)
+	span.End(sp, err)
 	r.post(func(now time.Time) {
 		r.calls.dials.count(err)
 		r.calls.dialTime.Observe(elapsed)
@@ -130,14 +131,14 @@ func (r *reconciler) disconnectFor(c reconcile.Call) connector.DisconnectFunc {
 
 // drop disconnects a peer and posts the result. It runs outside of the loop, and returns when the call has.
 func (r *reconciler) drop(ctx context.Context, c reconcile.Call, disconnect connector.DisconnectFunc) {
-	ctx, span := r.traceCall(ctx, "convoke.drop", c)
+	ctx, sp := r.traceCall(ctx, "convoke.drop", c)
 	err := r.callPeer(ctx, "disconnect "+c.Peer.String(), c.Peer, disconnect)
 	var late *errOverran
 	if errors.As(err, &late) {
 		r.post(func(time.Time) { r.reportOverrun(c, err) })
 		<-late.done
 	}
-	endSpan(span, err)
+	span.End(sp, err)
 	r.post(func(now time.Time) {
 		r.calls.disconnects++
 		if err != nil {

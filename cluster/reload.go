@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/goconvoke/convoke/internal/span"
 )
 
 const watchEvery = 2 * time.Second
@@ -70,17 +72,17 @@ func stampOf(path string) fileStamp {
 
 // reloadConfig applies the file. Mistakes leave everything as it is.
 func (s *Supervisor) reloadConfig(path string) {
-	_, span := s.tracer.Start(context.Background(), "convoke.config.reload")
+	_, sp := s.tracer.Start(context.Background(), "convoke.config.reload")
 	before := s.board.load().config
 	c, err := Load(path, before.options)
 	if err == nil {
 		err = s.Apply(c)
 	}
 	s.reloads.note(err, time.Now())
-	if err == nil && span.IsRecording() {
-		span.SetAttributes(attribute.Int("convoke.topologies.changed", len(changesOf(before, c))))
+	if err == nil && sp.IsRecording() {
+		sp.SetAttributes(attribute.Int("convoke.topologies.changed", len(changesOf(before, c))))
 	}
-	endSpan(span, err)
+	span.End(sp, err)
 	if err != nil {
 		s.log.Error("configuration not reloaded; the one before stays in force", "error", err)
 		s.feed.emit(Event{Kind: EventReloadFailed, Err: err})

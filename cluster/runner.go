@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/goconvoke/convoke/internal/hist"
+	"github.com/goconvoke/convoke/internal/span"
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 )
@@ -23,7 +24,7 @@ type runner struct {
 
 	selfChanged chan struct{}   // of one: Env.SelfChanged of every attempt
 	lookups     *hist.Histogram // of the topology
-	tracer      trace.Tracer
+	tracer      span.Tracer
 	lookup      atomic.Pointer[trace.SpanContext] // of the lookup whose answer is about to be reported; nil: none
 
 	crashed int // the last attempt that has crashed; owned by the reconciler that owns the topology

@@ -2,9 +2,9 @@ package cluster
 
 import (
 	"github.com/hashicorp/go-hclog"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/internal/span"
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 )
@@ -15,7 +15,7 @@ type shared struct {
 	registry
 	node     connector.NodeConfig // as it was at the start
 	resolver strategy.Resolver
-	tracer   trace.Tracer
+	tracer   span.Tracer
 	log      hclog.Logger // may block: loops log through reporter
 
 	reporter reporter

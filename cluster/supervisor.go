@@ -35,7 +35,7 @@ func New(c *Config, opts ...Option) (*Supervisor, error) {
 		return nil, errors.New("the configuration is nil")
 	}
 	s := &Supervisor{applications: make(chan application), stopped: make(chan struct{})}
-	s.log, s.registry, s.tracer = hclog.NewNullLogger(), newRegistry(), noTracer()
+	s.log, s.registry = hclog.NewNullLogger(), newRegistry()
 	if err := s.use(opts); err != nil {
 		return nil, err
 	}

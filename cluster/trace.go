@@ -5,46 +5,27 @@ import (
 	"net"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/goconvoke/convoke/cluster/internal/reconcile"
+	"github.com/goconvoke/convoke/internal/span"
 )
 
 // maxLinks bounds the lookups that one round is linked to.
 const maxLinks = 16
 
-// tracerName names this package in spans.
-const tracerName = "github.com/goconvoke/convoke/cluster"
-
 // WithTracerProvider traces lookups, rounds that do something, dials, disconnects and reloads of the configuration: a round is linked to the lookups
 // whose news it takes, and dials are its children. What a lookup or a connector traces with its context is below them. Nil, the default, traces
 // nothing.
 func WithTracerProvider(p trace.TracerProvider) Option {
-	return func(s *Supervisor) {
-		if p != nil {
-			s.tracer = p.Tracer(tracerName)
-		}
-	}
-}
-
-// noTracer traces nothing.
-func noTracer() trace.Tracer { return noop.NewTracerProvider().Tracer(tracerName) }
-
-// endSpan ends a span, with an error if there is one.
-func endSpan(span trace.Span, err error) {
-	if err != nil && span.IsRecording() {
-		span.SetStatus(codes.Error, err.Error())
-	}
-	span.End()
+	return func(s *Supervisor) { s.tracer = span.TracerOf(p, "github.com/goconvoke/convoke/cluster") }
 }
 
 // traceLookup begins the span of a lookup.
 func (run *runner) traceLookup(ctx context.Context) (context.Context, func(found int, err error)) {
-	ctx, span := run.tracer.Start(ctx, "convoke.lookup", trace.WithNewRoot())
+	ctx, sp := run.tracer.Start(ctx, "convoke.lookup", trace.WithNewRoot())
 	return ctx, func(found int, err error) {
-		if span.IsRecording() {
+		if sp.IsRecording() {
 			answer := "complete"
 			switch {
 			case err != nil && found > 0:
@@ -52,12 +33,12 @@ func (run *runner) traceLookup(ctx context.Context) (context.Context, func(found
 			case err != nil:
 				answer = "none"
 			}
-			span.SetAttributes(attribute.String("convoke.topology", run.topology), attribute.String("convoke.strategy", run.config.Kind),
+			sp.SetAttributes(attribute.String("convoke.topology", run.topology), attribute.String("convoke.strategy", run.config.Kind),
 				attribute.String("convoke.answer", answer), attribute.Int("convoke.peers.found", found))
-			of := span.SpanContext()
+			of := sp.SpanContext()
 			run.lookup.Store(&of)
 		}
-		endSpan(span, err)
+		span.End(sp, err)
 	}
 }
 
@@ -84,28 +65,28 @@ func (r *reconciler) traceRound(ctx context.Context, plan *reconcile.Plan) conte
 	if len(plan.Dial)+len(plan.Drop)+len(plan.Up)+len(plan.Down)+len(plan.Dropped)+len(plan.Forgotten) == 0 {
 		return ctx
 	}
-	ctx, span := r.tracer.Start(ctx, "convoke.reconcile", trace.WithNewRoot(), trace.WithTimestamp(r.schedule.begun), trace.WithLinks(links...))
-	if span.IsRecording() {
+	ctx, sp := r.tracer.Start(ctx, "convoke.reconcile", trace.WithNewRoot(), trace.WithTimestamp(r.schedule.begun), trace.WithLinks(links...))
+	if sp.IsRecording() {
 		wanted := 0
 		for name := range r.topologies {
 			n, _ := r.ledger.Counts(name)
 			wanted += n
 		}
-		span.SetAttributes(attribute.String("convoke.connector", r.name), attribute.Int("convoke.wanted", wanted),
+		sp.SetAttributes(attribute.String("convoke.connector", r.name), attribute.Int("convoke.wanted", wanted),
 			attribute.Int("convoke.connected", len(r.list.peers)), attribute.Int("convoke.dialled", len(plan.Dial)), attribute.Int("convoke.dropped", len(plan.Drop)))
 	}
-	span.End() // dials outlive the round
+	sp.End() // dials outlive the round
 	return ctx
 }
 
 // traceCall begins the span of a dial or a disconnect.
 func (r *reconciler) traceCall(ctx context.Context, name string, c reconcile.Call) (context.Context, trace.Span) {
-	ctx, span := r.tracer.Start(ctx, name)
-	if span.IsRecording() {
-		span.SetAttributes(attribute.String("convoke.topology", c.Topology))
+	ctx, sp := r.tracer.Start(ctx, name)
+	if sp.IsRecording() {
+		sp.SetAttributes(attribute.String("convoke.topology", c.Topology))
 		if host, port, err := net.SplitHostPort(c.Peer.Addr); err == nil {
-			span.SetAttributes(attribute.String("server.address", host), attribute.String("server.port", port))
+			sp.SetAttributes(attribute.String("server.address", host), attribute.String("server.port", port))
 		}
 	}
-	return ctx, span
+	return ctx, sp
 }

@@ -29,8 +29,8 @@ func (n *Node) Agreement(ctx context.Context) (Agreement, error) {
 	if err := ctx.Err(); err != nil {
 		return Agreement{}, fmt.Errorf("gossip: agreement: %w", err)
 	}
-	ctx, span := n.tracer.Start(ctx, "convoke.gossip.agreement")
-	defer span.End()
+	ctx, sp := n.tracer.Start(ctx, "convoke.gossip.agreement")
+	defer sp.End()
 	a := Agreement{Same: []string{n.config.Name}}
 	var mu sync.Mutex
 	n.forEachMember(n.otherAddrs(), func(id, addr string) {
@@ -50,8 +50,8 @@ func (n *Node) Agreement(ctx context.Context) (Agreement, error) {
 	slices.Sort(a.Same)
 	slices.Sort(a.Differ)
 	slices.Sort(a.Silent)
-	if span.IsRecording() {
-		span.SetAttributes(attribute.Int("convoke.members.asked", len(a.Same)+len(a.Differ)+len(a.Silent)-1), attribute.Int("convoke.members.silent", len(a.Silent)))
+	if sp.IsRecording() {
+		sp.SetAttributes(attribute.Int("convoke.members.asked", len(a.Same)+len(a.Differ)+len(a.Silent)-1), attribute.Int("convoke.members.silent", len(a.Silent)))
 	}
 	return a, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/goconvoke/convoke/gossip/internal/core"
 	"github.com/goconvoke/convoke/gossip/transport"
+	"github.com/goconvoke/convoke/internal/span"
 )
 
 // joinCall is a Join of one address. The fields are the loop's.
@@ -28,13 +29,13 @@ func (j *joinCall) finishJoin() { j.once.Do(func() { close(j.done) }) }
 // has all that these nodes had, so that View and the shared map can be used. An error wraps [ErrSelf], [ErrForeign], what went wrong,
 // or the cause of ctx.
 func (n *Node) Join(ctx context.Context, addrs ...string) error {
-	ctx, span := n.tracer.Start(ctx, "convoke.gossip.join")
+	ctx, sp := n.tracer.Start(ctx, "convoke.gossip.join")
 	var errs []error
 	for _, addr := range addrs {
 		errs = append(errs, n.startJoin(ctx, addr))
 	}
 	err := errors.Join(errs...)
-	endSpan(span, err)
+	span.End(sp, err)
 	return err
 }
 

@@ -16,12 +16,12 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/goconvoke/convoke/gossip/internal/core"
 	"github.com/goconvoke/convoke/gossip/internal/testhook"
 	"github.com/goconvoke/convoke/gossip/transport"
 	"github.com/goconvoke/convoke/internal/hostaddr"
+	"github.com/goconvoke/convoke/internal/span"
 )
 
 var (
@@ -82,7 +82,7 @@ type Node struct {
 	memberStreams streamLimiter   // inbound ones, of the application
 	hosts         memberHosts
 	count         counters
-	tracer        trace.Tracer
+	tracer        span.Tracer
 	warnings      *rateLimitedLog
 	inStep        atomic.Int64  // when the neighbours last had the same state, in ns since 1970; 0: there are none
 	readTimeout   time.Duration // reading nothing for so long ends a stream, should the core not have done so long before
@@ -159,7 +159,7 @@ func newNode(c Config, listener net.Listener) (*Node, remembered, error) {
 		config: c, tuning: tuning, log: log, transport: c.Transport, listener: listener,
 		life: life, cancel: cancel, ended: ended, end: end,
 		inputs: make(chan event), stopped: make(chan struct{}), done: make(chan struct{}),
-		id: core.HashID(c.Name), persist: persist, tracer: tracerOf(c.TracerProvider),
+		id: core.HashID(c.Name), persist: persist, tracer: span.TracerOf(c.TracerProvider, "github.com/goconvoke/convoke/gossip"),
 		handshakes: newHandshakeLimit(maxHandshakes, keptHandshakes), streams: streamLimiter{limit: maxStreams},
 		memberStreams: streamLimiter{limit: c.MaxStreams},
 		warnings:      newRateLimitedLog(log, time.Now),

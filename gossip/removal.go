@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/goconvoke/convoke/gossip/internal/core"
+	"github.com/goconvoke/convoke/internal/span"
 )
 
 // ErrRemoved means that this node was removed from its cluster and has stopped. Config.Rejoin brings it back.
@@ -19,9 +20,9 @@ var ErrUnknownMember = core.ErrUnknownMember
 // that made it is removed itself: two nodes that remove each other both stop. A node that was removed comes back only on purpose, see
 // Config.Rejoin. To take out this node itself, call Leave.
 func (n *Node) Remove(ctx context.Context, name string) error {
-	ctx, span := n.tracer.Start(ctx, "convoke.gossip.remove")
+	ctx, sp := n.tracer.Start(ctx, "convoke.gossip.remove")
 	err := n.request(ctx, event{in: core.Remove{ID: name}})
-	endSpan(span, err)
+	span.End(sp, err)
 	if err != nil {
 		return fmt.Errorf("gossip: remove %q: %w", name, err)
 	}

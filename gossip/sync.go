@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/goconvoke/convoke/gossip/internal/core"
+	"github.com/goconvoke/convoke/internal/span"
 )
 
 // askMost bounds the versions of one question: half a frame.
@@ -22,13 +23,13 @@ const askMost = 1 << 14
 // Sync returns when every member that is up has what this node wrote to the shared map before, or something newer, or with an error
 // that names those that are not known to have it when ctx ends. Members that are down get it when they are back.
 func (s *Shared) Sync(ctx context.Context) error {
-	ctx, span := s.node.tracer.Start(ctx, "convoke.gossip.shared.sync")
-	err := s.sync(ctx, span)
-	endSpan(span, err)
+	ctx, sp := s.node.tracer.Start(ctx, "convoke.gossip.shared.sync")
+	err := s.sync(ctx, sp)
+	span.End(sp, err)
 	return err
 }
 
-func (s *Shared) sync(ctx context.Context, span trace.Span) error {
+func (s *Shared) sync(ctx context.Context, sp trace.Span) error {
 	versions, dropped := s.unsyncedWrites()
 	missing := map[string]bool{}
 	var mu sync.Mutex
@@ -39,8 +40,8 @@ func (s *Shared) sync(ctx context.Context, span trace.Span) error {
 			mu.Unlock()
 		}
 	})
-	if span.IsRecording() {
-		span.SetAttributes(attribute.Int("convoke.members.lacking", len(missing)))
+	if sp.IsRecording() {
+		sp.SetAttributes(attribute.Int("convoke.members.lacking", len(missing)))
 	}
 	switch {
 	case len(missing) == 0:

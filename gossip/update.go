@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/goconvoke/convoke/gossip/internal/core"
+	"github.com/goconvoke/convoke/internal/span"
 )
 
 // ErrContended means that a key changed each time while Update worked on it.
@@ -21,9 +22,9 @@ const maxUpdates = 100
 // the key while fn runs, a Set or another node, fn is called again, up to 100 times before Update returns [ErrContended]. An error
 // of fn is returned, and nothing is written.
 func (s *Shared) Update(ctx context.Context, key string, fn func(old string, ok bool) (value string, keep bool, err error)) error {
-	ctx, span := s.node.tracer.Start(ctx, "convoke.gossip.shared.update")
+	ctx, sp := s.node.tracer.Start(ctx, "convoke.gossip.shared.update")
 	err := s.update(ctx, key, fn)
-	endSpan(span, err)
+	span.End(sp, err)
 	return err
 }
 

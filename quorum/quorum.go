@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/goconvoke/convoke/gossip"
 	"github.com/goconvoke/convoke/internal/backoff"
+	"github.com/goconvoke/convoke/internal/span"
 	"github.com/goconvoke/convoke/quorum/internal/core"
 )
 
@@ -37,7 +37,7 @@ type Quorum struct {
 	helpers sync.WaitGroup
 	ids     atomic.Uint64 // of requests
 	count   counters
-	tracer  trace.Tracer
+	tracer  span.Tracer
 
 	life  atomic.Pointer[life]       // the one that runs, nil between two
 	lease atomic.Pointer[core.Lease] // nil: none
@@ -68,7 +68,7 @@ func Start(c Config) (*Quorum, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &Quorum{config: c, log: c.Log, clock: newClock(), tracer: tracerOf(c.TracerProvider), ended: make(chan struct{}), receivers: map[string]receiver{},
+	q := &Quorum{config: c, log: c.Log, clock: newClock(), tracer: span.TracerOf(c.TracerProvider, "github.com/goconvoke/convoke/quorum"), ended: make(chan struct{}), receivers: map[string]receiver{},
 		serves: map[string]core.Serve{}, running: map[workKey]core.Token{}, returned: make(chan struct{})}
 	q.now.set(nil)
 	q.ctx, q.cancel = context.WithCancelCause(context.Background())

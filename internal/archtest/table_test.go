@@ -8,8 +8,9 @@ var table = []rule{
 	{pkg: "peer"},
 	{pkg: "internal/strictyaml", ours: []string{"internal/safetext"}, third: []string{yaml, "github.com/agext/levenshtein"}},
 	{pkg: "internal/hostaddr", ours: []string{"internal/backoff"}},
-	{pkg: "internal/backoff"},  // waits between retries
-	{pkg: "internal/hist"},     // durations in buckets
+	{pkg: "internal/backoff"}, // waits between retries
+	{pkg: "internal/hist"},    // durations in buckets
+	{pkg: "internal/span", third: otel},
 	{pkg: "internal/bounded"},  // reads what others wrote
 	{pkg: "internal/ratelog"},  // how often a message is logged
 	{pkg: "internal/safetext"}, // quotes what others wrote
@@ -52,11 +53,11 @@ var table = []rule{
 		third: []string{hclog, "github.com/hashicorp/serf/*"}},
 	{pkg: "connector/hashicorp/cmd/*", ours: []string{"connector/*", "internal/command"}},
 
-	{pkg: "cluster", ours: []string{"peer", "strategy", "connector", "internal/backoff", "internal/hist", "internal/strictyaml", "cluster/internal/*"},
+	{pkg: "cluster", ours: []string{"peer", "strategy", "connector", "internal/backoff", "internal/hist", "internal/span", "internal/strictyaml", "cluster/internal/*"},
 		third: append([]string{hclog, yaml}, otel...)},
 	{pkg: "cluster/internal/*", ours: []string{"peer", "connector", "internal/backoff"}},
 
-	{pkg: "gossip", ours: []string{"gossip/*", "internal/disk", "internal/hostaddr", "internal/ratelog"}, third: append([]string{hclog, "github.com/tidwall/btree"}, otel...)},
+	{pkg: "gossip", ours: []string{"gossip/*", "internal/disk", "internal/hostaddr", "internal/ratelog", "internal/span"}, third: append([]string{hclog, "github.com/tidwall/btree"}, otel...)},
 	{pkg: "gossip/internal/core", third: []string{"github.com/tidwall/btree"}},
 	{pkg: "gossip/internal/wire", ours: []string{"gossip/internal/core"}, third: []string{"google.golang.org/protobuf/encoding/protowire"}},
 	{pkg: "gossip/internal/simulation", ours: []string{"gossip/internal/core"}},
@@ -66,7 +67,7 @@ var table = []rule{
 	{pkg: "internal/disk"},
 	{pkg: "ring", ours: []string{"gossip"}},
 
-	{pkg: "quorum", ours: []string{"gossip", "quorum/internal/*", "internal/backoff", "internal/disk", "internal/hist", "internal/ratelog"},
+	{pkg: "quorum", ours: []string{"gossip", "quorum/internal/*", "internal/backoff", "internal/disk", "internal/hist", "internal/ratelog", "internal/span"},
 		third: append([]string{hclog, "golang.org/x/sys/unix"}, otel...)},
 	{pkg: "quorum/internal/plan"},
 	{pkg: "quorum/internal/core", ours: []string{"quorum/internal/plan"}, // its tests import internal/sim
