@@ -108,6 +108,28 @@ func TestAMemberThatRisesForAMomentIsNotReportedAsUp(t *testing.T) {
 	}
 }
 
+// Here no member has taken back a link to the one that rises, so that it is spared for Config.Hold before it falls.
+func TestAMemberThatRisesForAMomentIsNotReportedAsUpWhileItIsSpared(t *testing.T) {
+	l := newLoner(nil)
+	l.meet(1, "b")
+	gone := MomentAt(l.now.Add(-time.Hour))
+	l.receive(1, &Delta{Records: []RecordDelta{recordOf("x", gone, "y"), recordOf("y", gone, "x")}})
+	l.pass(time.Second)
+	l.receive(1, &Delta{Records: []RecordDelta{
+		{Node: HashID("b"), Generation: 1, From: 2, To: 3, Links: []LinkEntry{Link(HashID("x"), 3, false)}},
+		{Node: HashID("x"), Generation: 1, From: 2, To: 3, Links: []LinkEntry{Link(HashID("b"), 3, false)}},
+		{Node: HashID("b"), Generation: 1, From: 3, To: 4, Links: []LinkEntry{Link(HashID("x"), 4, true)}}}})
+	l.pass(l.cfg.Hold / 2)
+	y := l.store.byNode[HashID("y")]
+	if !y.up || l.seenOf(y) != gone {
+		t.Errorf("y is up: %v, reported as last seen at %v, want it spared and %v", y.up, l.seenOf(y), gone)
+	}
+	l.pass(l.cfg.Hold)
+	if y.up || y.seen != gone {
+		t.Errorf("y is up: %v, last seen at %v, want %v", y.up, y.seen, gone)
+	}
+}
+
 // A process that starts again dials before its new record is here; the old one has links to members that went with it.
 func TestALinkToANewLifeIsNotPublishedBeforeItsRecordHasCome(t *testing.T) {
 	l := newLoner(nil)

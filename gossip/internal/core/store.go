@@ -17,6 +17,7 @@ type slot struct {
 	want    want
 	risen   time.Duration // when it became up
 	missed  time.Duration // since when it is up though it cannot be reached, see Core.inGrace; 0: it is not so
+	doubted bool          // while missed: its rise was not sure when it was first missed
 	seen    Moment        // when it was last up to any node, as far as is known here; of no meaning while it is up
 	call    *target       // dialling it; nil before it was first wanted or linked to
 	flaps   flaps

@@ -53,8 +53,11 @@ func (c *Core) judgeSoon() {
 
 // isSure reports whether a member that is up was so by the last verdict, or nothing was lost since. When two parts of a cluster meet,
 // members that are long gone rise for a moment: over links of which one record still has both ends, while the next record of the
-// same frame takes them back.
-func (c *Core) isSure(t *slot) bool { return c.judge.lostAt == 0 || t.risen < c.judge.lostAt }
+// same frame takes them back. Such a rise stays in doubt while the member is spared, see inGrace: the verdict that found it unreachable
+// counted the losses.
+func (c *Core) isSure(t *slot) bool {
+	return !t.doubted && (c.judge.lostAt == 0 || t.risen < c.judge.lostAt)
+}
 
 // markReachable sets up a member and all that can be reached through it.
 func (c *Core) markReachable(t *slot) {
@@ -79,7 +82,7 @@ func (c *Core) setUp(t *slot, up bool) {
 		return
 	}
 	sure := c.isSure(t)
-	t.up, t.missed = up, 0
+	t.up, t.missed, t.doubted = up, 0, false
 	delete(c.store.drops, t)
 	if up {
 		t.risen = c.now()
@@ -131,7 +134,7 @@ func (c *Core) judgeDue() {
 		switch {
 		case t.rec == nil:
 		case v.seen[t.index]:
-			t.missed = 0
+			t.missed, t.doubted = 0, false
 			c.setUp(t, true)
 		case t.up:
 			lost = true
@@ -161,7 +164,7 @@ func (c *Core) inGrace(t *slot, held bool) bool {
 		return false
 	}
 	if t.missed == 0 {
-		t.missed = max(1, now)
+		t.missed, t.doubted = max(1, now), !c.isSure(t)
 		c.ringSoon(true)
 	}
 	return now-t.missed < c.cfg.Hold
