@@ -17,6 +17,7 @@ type target struct {
 	backoff time.Duration // the last pause, without its jitter; 0: the next failure has the shortest one
 
 	wantedAt time.Duration // of a node: when the rings began to want a link to it
+	flaps    flaps         // of links to it
 
 	named time.Duration // of a seed: when the application last named it; 0: it is remembered from an earlier life
 	tried time.Duration // of a seed: when it was last dialled; 0: never

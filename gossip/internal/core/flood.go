@@ -220,7 +220,10 @@ func (c *Core) takeRecord(l *link, r *RecordDelta) outcome {
 	case old:
 		if ch.slot.rec.generation == r.Generation && ch.slot.rec.version == r.To {
 			c.flood.markHas(ch.slot, l.id)
-			c.sawMember(ch.slot, r.Seen)
+			had := ch.slot.gone
+			if c.sawMember(ch.slot, r.Seen); ch.slot.gone != had {
+				l.records.gained(c.now())
+			}
 		}
 	case broken:
 		c.emit(Rejected{Link: l.id, Reason: "delta breaks the format"})

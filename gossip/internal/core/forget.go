@@ -12,6 +12,10 @@ import (
 // statement about a member travels that could reach members that are alive: a member that is up has no age. (Chitchat drops dead nodes in the
 // same way, by time since death that each node counts for itself; Cassandra needs a status, "removed", that spreads.)
 //
+// When the last moment that a member was up comes to be known, its record may be everywhere already, so it would not travel. From half of
+// Config.ForgetAfter on it is therefore part of the record: of its hash, and of what digests compare (ripen). It is rounded, so that
+// the moments that nodes note for one end are mostly one, and all that forgetting depends on is the same at all nodes before it is due.
+//
 // A node does not forget a member when those that ceased to be up together with it, as by one cut, are as many as those that are up, it
 // included: then it may be the one that is cut off, and the addresses that it remembers are its way back. Which members ceased together
 // is derived from what travels with the records and not from which are due at one tick, so that all nodes keep the same members. Members that left are
@@ -32,6 +36,7 @@ func (c *Core) sawMember(t *slot, seen Moment) {
 		seen = now
 	}
 	t.seen = max(t.seen, seen)
+	c.ripen(t)
 }
 
 // rememberMember has what a shell keeps of a member written again. It is once more if the member falls, so that being sure does not
@@ -59,22 +64,22 @@ func (c *Core) forgetDue() {
 		return
 	}
 	tick := c.forgetTick()
-	c.forgetAt = now + tick
+	c.forgetAt = now + c.ripenDue(tick)
 	maps.DeleteFunc(c.forgotten, func(_ NodeID, f forgottenLife) bool { return now >= f.until })
 	due, down := c.agedMembers()
 	for _, t := range due {
-		if t.left || cutOffWith(down, t.seen, c.cutTime()) < c.judge.up {
+		if t.left || cutOffWith(down, t.gone, c.cutTime()) < c.judge.up {
 			c.forgetLife(t, now+10*tick) // the ticks of other nodes come at other moments
 		}
 	}
 }
 
 // agedMembers returns the members that have been gone for Config.ForgetAfter, and if there are any, in ascending order when each member that is
-// down was last up, with those that were forgotten a moment ago: when a node that keeps members of one cut gives them back one after the
+// down was last up, rounded, with those that were forgotten a moment ago: when a node that keeps members of one cut gives them back one after the
 // other, they count together.
 func (c *Core) agedMembers() (due []*slot, down []Moment) {
 	for _, t := range c.store.slots {
-		if c.isGone(t) && c.links.byPeer[t] == nil && c.age(t) >= c.cfg.ForgetAfter {
+		if t.gone != 0 && c.isGone(t) && c.links.byPeer[t] == nil && c.clusterTime().Sub(t.gone) >= c.cfg.ForgetAfter {
 			due = append(due, t)
 		}
 	}
@@ -83,12 +88,12 @@ func (c *Core) agedMembers() (due []*slot, down []Moment) {
 	}
 	for _, t := range c.store.slots {
 		if c.isGone(t) && !t.left {
-			down = append(down, t.seen)
+			down = append(down, c.roundUp(t.seen))
 		}
 	}
 	for n, f := range c.forgotten {
 		if t := c.store.byNode[n]; f.seen != 0 && (t == nil || t.rec == nil) {
-			down = append(down, f.seen)
+			down = append(down, c.roundUp(f.seen))
 		}
 	}
 	slices.Sort(down)

@@ -130,6 +130,34 @@ func TestAMemberThatRisesForAMomentIsNotReportedAsUpWhileItIsSpared(t *testing.T
 	}
 }
 
+// At a heal the record of z, which was up on the other side, is here a moment before the one in which z takes back its link to x.
+func TestAMemberThatRisesByOldNewsIsNotReportedAsUpBeforeNeighboursWereCompared(t *testing.T) {
+	l := newLoner(nil)
+	l.meet(1, "b")
+	gone := MomentAt(l.now.Add(-time.Hour))
+	l.receive(1, &Delta{Records: []RecordDelta{recordOf("x", gone, "z"), recordOf("z", gone, "x")}})
+	l.pass(time.Second)
+	l.receive(1, &Delta{Records: []RecordDelta{
+		{Node: HashID("b"), Generation: 1, From: 2, To: 3, Links: []LinkEntry{Link(HashID("z"), 3, false)}},
+		{Node: HashID("z"), Generation: 1, From: 2, To: 3, Links: []LinkEntry{Link(HashID("b"), 3, false)}}}})
+	l.pass(200 * time.Millisecond)
+	x, z := l.store.byNode[HashID("x")], l.store.byNode[HashID("z")]
+	if !x.up || l.seenOf(x) != gone {
+		t.Errorf("x is up: %v, reported as last seen at %v, want it up and %v", x.up, l.seenOf(x), gone)
+	}
+	l.receive(1, &Delta{Records: []RecordDelta{
+		{Node: HashID("z"), Generation: 1, From: 3, To: 4, Links: []LinkEntry{Link(HashID("x"), 4, true)}}}})
+	l.pass(l.cfg.Hold)
+	if x.up || x.seen != gone {
+		t.Errorf("x is up: %v, last seen at %v, want %v", x.up, x.seen, gone)
+	}
+	l.receive(1, &Beat{Wanted: true, Hash: l.Hash()})
+	l.pass(time.Second)
+	if !z.up || l.seenOf(z) != 0 || len(l.judge.doubts) > 0 {
+		t.Errorf("z is up: %v, reported as last seen at %v after a comparison, want it up; %d are in doubt", z.up, l.seenOf(z), len(l.judge.doubts))
+	}
+}
+
 // A process that starts again dials before its new record is here; the old one has links to members that went with it.
 func TestALinkToANewLifeIsNotPublishedBeforeItsRecordHasCome(t *testing.T) {
 	l := newLoner(nil)

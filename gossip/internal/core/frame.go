@@ -58,6 +58,7 @@ type DigestEntry struct {
 	Generation uint64
 	Version    uint64
 	Floor      uint64
+	Seen       Moment // when it was last up, rounded up, once it has been gone for long, see slot.gone; 0: it has not
 }
 
 // Delta carries parts of records.

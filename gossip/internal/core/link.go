@@ -130,11 +130,11 @@ func (c *Core) linkUp(in LinkUp) {
 		return
 	}
 	if t.rec != nil && in.Generation > t.rec.generation {
-		t.flaps = flaps{} // a new process; the flaps of the old one's links are no evidence about its
+		t.target().flaps = flaps{} // a new process; the flaps of the old one's links are no evidence about its
 	}
 	now := c.now()
 	l := &link{id: in.Link, name: in.ID, peer: t, from: from, generation: in.Generation, ours: in.Dialled, since: now,
-		detector: newDetector(now, c.cfg.Heartbeat), need: max(1, t.flaps.need), wanted: true, peerWants: true,
+		detector: newDetector(now, c.cfg.Heartbeat), need: max(1, t.target().flaps.need), wanted: true, peerWants: true,
 		eager: !t.up, takes: !t.up, clockIn: clockEvery - 1}
 	l.records.sameAt, l.shared.sameAt = now, now
 	l.records.same, l.shared.same = true, true
@@ -292,6 +292,7 @@ func (c *Core) tendLinks() {
 		}
 	}
 	c.graft()
+	c.endDoubts()
 	c.load.fade(now, c.cfg.Heartbeat)
 	c.endDraining()
 	c.sweep()
@@ -394,7 +395,7 @@ func (c *Core) publishDue() {
 		lost = true
 		c.store.writeLink(c.self, own.Node, true)
 		if urgent && t != nil {
-			t.flaps.broke(c.now())
+			t.target().flaps.broke(c.now())
 		}
 	}
 	for _, l := range ls.list {

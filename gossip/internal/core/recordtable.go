@@ -1,6 +1,9 @@
 package core
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // recordTable are the records as an exchange sees them.
 type recordTable struct{ c *Core }
@@ -31,7 +34,25 @@ func (s *slot) claim() claim {
 	if s.rec == nil {
 		return claim{id: uint64(s.node)}
 	}
-	return claim{uint64(s.node), s.rec.generation, s.rec.version, s.rec.floor}
+	return claim{uint64(s.node), s.rec.generation, s.rec.version, s.rec.floor, cmp.Or(s.gone, lately)}
+}
+
+// entry returns what a digest has of a claim.
+func (c claim) entry() DigestEntry {
+	e := DigestEntry{Node: NodeID(c.id), Generation: c.hi, Version: c.lo, Floor: c.floor}
+	if c.gone != lately {
+		e.Seen = c.gone
+	}
+	return e
+}
+
+// claim returns the claim that the sender of an entry makes.
+func (e *DigestEntry) claim() claim {
+	c := claim{id: uint64(e.Node), hi: e.Generation, lo: e.Version, floor: e.Floor}
+	if e.Generation != 0 {
+		c.gone = cmp.Or(e.Seen, lately)
+	}
+	return c
 }
 
 // claims lists in the order of the places: equal inputs give equal outputs.
@@ -50,7 +71,7 @@ func (t *recordTable) sendBuckets(l *link) { t.c.send(l, &Buckets{Hashes: t.c.st
 func (t *recordTable) sendDigest(l *link, mask uint64, reply bool, claims []claim) {
 	d := &Digest{Mask: mask, Reply: reply, Entries: make([]DigestEntry, len(claims))}
 	for i, c := range claims {
-		d.Entries[i] = DigestEntry{NodeID(c.id), c.hi, c.lo, c.floor}
+		d.Entries[i] = c.entry()
 	}
 	t.c.send(l, d)
 }
@@ -61,8 +82,11 @@ func (t *recordTable) lacked(c claim) (RecordDelta, bool) {
 	if s == nil || s.rec == nil || s.claim().compare(c) <= 0 {
 		return RecordDelta{}, false
 	}
-	if c.hi != s.rec.generation {
+	switch {
+	case c.hi != s.rec.generation:
 		c.lo, c.floor = 0, 0
+	case c.lo == s.rec.version: // it lacks only since when the member has been gone: a delta has one version at least
+		c.lo, c.floor = c.lo-1, s.rec.floor
 	}
 	d := s.since(c.lo, c.floor)
 	d.Seen = t.c.seenOf(s)
@@ -114,7 +138,7 @@ func (c *Core) onDigest(l *link, d *Digest) {
 				return
 			}
 		}
-		claims = append(claims, claim{uint64(e.Node), e.Generation, e.Version, e.Floor})
+		claims = append(claims, e.claim())
 	}
 	if c.records.onDigest(l, d.Mask, d.Reply, claims) { // both having something makes the link part of the tree
 		c.setEager(l, true)

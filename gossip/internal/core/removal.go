@@ -174,7 +174,7 @@ func (s *store) drop(t *slot) {
 	s.unhash(t)
 	s.unpair(t)
 	s.setLeft(t, false)
-	t.rec, t.addr, t.seen = nil, "", 0
+	t.rec, t.addr, t.seen, t.gone = nil, "", 0, 0
 	delete(s.drops, t)
 	s.known--
 }

@@ -12,6 +12,7 @@ type verdict struct {
 	last    time.Duration // when it was last worked out
 	held    time.Duration // since when a verdict is held back; 0: none is
 	reached int           // members that could be reached when that was last worked out
+	doubts  []*slot       // members that are doubted, or were
 	queue   []*slot       // scratch
 	seen    []bool        // scratch, by index
 }
@@ -51,14 +52,6 @@ func (c *Core) judgeSoon() {
 	soonest(&v.dueAt, max(now+c.patiently(c.cfg.Coalesce), v.last+8*c.load.lag))
 }
 
-// isSure reports whether a member that is up was so by the last verdict, or nothing was lost since. When two parts of a cluster meet,
-// members that are long gone rise for a moment: over links of which one record still has both ends, while the next record of the
-// same frame takes them back. Such a rise stays in doubt while the member is spared, see inGrace: the verdict that found it unreachable
-// counted the losses.
-func (c *Core) isSure(t *slot) bool {
-	return !t.doubted && (c.judge.lostAt == 0 || t.risen < c.judge.lostAt)
-}
-
 // markReachable sets up a member and all that can be reached through it.
 func (c *Core) markReachable(t *slot) {
 	c.setUp(t, true)
@@ -81,7 +74,7 @@ func (c *Core) setUp(t *slot, up bool) {
 	if t.up == up {
 		return
 	}
-	sure := c.isSure(t)
+	sure, back := c.isSure(t), up && t.seen != 0 && c.age(t) > c.cutTime()
 	t.up, t.missed, t.doubted = up, 0, false
 	delete(c.store.drops, t)
 	if up {
@@ -92,6 +85,10 @@ func (c *Core) setUp(t *slot, up bool) {
 	if up && t.seen == 0 || !up && sure {
 		c.sawMember(t, 0)
 	}
+	if back {
+		c.doubt(t)
+	}
+	c.ripen(t)
 	c.rememberMember(t)
 	c.stale = true
 	c.store.touch(t)
@@ -134,7 +131,7 @@ func (c *Core) judgeDue() {
 		switch {
 		case t.rec == nil:
 		case v.seen[t.index]:
-			t.missed, t.doubted = 0, false
+			t.missed = 0
 			c.setUp(t, true)
 		case t.up:
 			lost = true
@@ -164,7 +161,10 @@ func (c *Core) inGrace(t *slot, held bool) bool {
 		return false
 	}
 	if t.missed == 0 {
-		t.missed, t.doubted = max(1, now), !c.isSure(t)
+		t.missed = max(1, now)
+		if !c.isSure(t) {
+			c.doubt(t)
+		}
 		c.ringSoon(true)
 	}
 	return now-t.missed < c.cfg.Hold

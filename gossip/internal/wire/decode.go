@@ -259,6 +259,10 @@ func digestEntryField(e *core.DigestEntry, f field) (err error) {
 		e.Version, err = f.uint(64)
 	case entryFloor:
 		e.Floor, err = f.uint(64)
+	case entrySeen:
+		var v uint64
+		v, err = f.uint(63)
+		e.Seen = core.Moment(v)
 	}
 	return err
 }

@@ -40,6 +40,7 @@ const (
 	entryGeneration = 2 // see appendGeneration
 	entryVersion    = 3
 	entryFloor      = 4
+	entrySeen       = 5
 
 	deltaRecord = 1
 	deltaLast   = 2
@@ -162,7 +163,8 @@ func appendDigest(b []byte, f *core.Digest) []byte {
 			m = appendFixed(m, entryNode, uint64(e.Node))
 			m = appendGeneration(m, entryGeneration, e.Generation, &last)
 			m = appendVarint(m, entryVersion, e.Version)
-			return appendVarint(m, entryFloor, e.Floor)
+			m = appendVarint(m, entryFloor, e.Floor)
+			return appendVarint(m, entrySeen, uint64(e.Seen))
 		})
 	}
 	return b

@@ -35,7 +35,7 @@ func examples() []core.Frame {
 		&core.Beat{Hash: 1<<63 + 5, Known: 1000, Wanted: true, Eager: true, Shared: 9, Clock: 1 << 41, Lag: 250},
 		&core.Beat{},
 		buckets(),
-		&core.Digest{Mask: 1<<63 | 1, Reply: true, Entries: []core.DigestEntry{{Node: 1, Generation: 2, Version: 3, Floor: 4}, {Node: 1 << 63, Generation: 1}}},
+		&core.Digest{Mask: 1<<63 | 1, Reply: true, Entries: []core.DigestEntry{{Node: 1, Generation: 2, Version: 3, Floor: 4, Seen: 5}, {Node: 1 << 63, Generation: 1}}},
 		&core.Digest{},
 		&core.Delta{Last: true, Records: []core.RecordDelta{
 			{Node: 7, ID: "node-7", Generation: 9, To: 12, Floor: 3, Seen: 1 << 41, Urgent: true, Links: []core.LinkEntry{
