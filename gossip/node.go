@@ -68,7 +68,8 @@ type Node struct {
 	err     error          // why the loop ended; read after stopped
 
 	generation    atomic.Uint64
-	aged          atomic.Bool
+	aged          atomic.Bool // and since: what the next handshakes show of the core
+	since         atomic.Int64
 	addr          atomic.Pointer[string] // that others dial
 	view          atomic.Pointer[View]
 	id            core.NodeID
@@ -184,7 +185,7 @@ func init() {
 // restoreState passes to the core what is known of an earlier life, before anything else. It reports whether the node is to end: it was
 // removed and died before it could put its state aside.
 func (n *Node) restoreState(past remembered) (end bool) {
-	n.aged.Store(n.core.Aged())
+	n.storeAge()
 	if len(past.state.Members)+len(past.state.Shared) > 0 || past.state.Contact != 0 {
 		end = n.stepCore(past.state)
 	}

@@ -18,6 +18,7 @@ import "time"
 //
 //   - by a link to a settled node. If it was aged, or had met others before, it first drops the keys written before the horizon. Those that still exist come
 //     back from the neighbour; since a settled node drops nothing without such a neighbour, some node has them.
+//     A neighbour whose history began after the node was last in touch proves nothing, see below: then all is kept.
 //   - when it has been up for a minute together with more than half of the members that it knows, and all its neighbours are as
 //     unsettled as it is. Then the cluster as a whole was stopped, or is new: nothing is dropped. Two halves cannot do so apart.
 //
@@ -27,11 +28,19 @@ import "time"
 // not settled when the link began; it ends the link, and in the next handshake the peer learns what it needs to know. A link with
 // nothing old to bring never ends for this.
 //
+// A settled node proves that a key is gone only if its cluster had the key. New processes that meet no other member begin a cluster of
+// their own, which settles, too, and knows nothing of what a member keeps that was cut off, or stopped, before it began. Each settled
+// node therefore knows since when the history of its cluster goes: since new processes settled together, or as long as that of a
+// neighbour. It travels in handshakes, the earlier one of two counts, and a node that was in touch for the last time before the
+// history of a neighbour began drops nothing for it. The history of that node is as short from then on: what others wrote between
+// the two was never here.
+//
 // Tombstones that went early, by the floor, are the same question in small, see hearFloor. A partition into parts of several nodes
 // that lasts for longer than the horizon, or than the floor allows, is beyond this: each part takes part in itself, and keys that
 // one of them deleted come back from the other.
 type aging struct {
 	contact  Moment // until when this node took part while settled; 0: never
+	began    Moment // since when the history of its cluster goes; 0: not known, that counts as always; never: it has none yet
 	reported Moment // the contact that was last output
 	settled  bool
 	aged     bool
@@ -41,13 +50,16 @@ type aging struct {
 	missed   Moment        // contact before the links of now; compared with the first floor that is heard, then 0
 }
 
+// never is the beginning of the history of a new process.
+const never = lately
+
 // settleAfter is how long members that come back together wait for one that was not away.
 const settleAfter = time.Minute
 
-// restore takes over the contact of an earlier life; 0: not known.
-func (a *aging) restore(contact Moment) {
+// restore takes over the contact of an earlier life, and since when the history of its cluster goes; 0: not known.
+func (a *aging) restore(contact, began Moment) {
 	if contact != 0 {
-		a.contact, a.reported, a.missed, a.settled = contact, contact, contact, true
+		a.contact, a.reported, a.missed, a.settled, a.began = contact, contact, contact, true, began
 	}
 }
 
@@ -58,10 +70,11 @@ func (a *aging) check(now Moment, horizon time.Duration) {
 	}
 }
 
-// settle makes the node settled, from a moment on.
-func (a *aging) settle(now Moment) {
+// settle makes the node settled, from a moment on, in a cluster whose history began at another one.
+func (a *aging) settle(now, began Moment) {
 	a.settled, a.aged, a.since = true, false, 0
-	a.contact = now
+	a.contact, a.began = now, began
+	a.reported = 0 // a shell is to keep both at once
 }
 
 // interval is the least time between two outputs of the contact: short enough that a restart never makes a node look away for
@@ -73,6 +86,10 @@ func interval(horizon time.Duration) time.Duration {
 // Aged reports whether this node must not be taken for one that has all keys that still exist: it was apart from its cluster for
 // longer than Config.Horizon, or has just been started for the first time. It is for [Hello.Aged].
 func (c *Core) Aged() bool { return !c.aging.settled }
+
+// Since is the moment since when the history of this node's cluster goes: of older keys that it does not have, it does not know whether
+// they exist. It is 0 if that is not known, and the highest number for a new process. It is for [Hello.Since].
+func (c *Core) Since() Moment { return c.aging.began }
 
 // checkAge makes this node aged if it has been alone for longer than the horizon.
 func (c *Core) checkAge(now Moment) {
@@ -95,10 +112,11 @@ func (c *Core) members() (n int) {
 // meet takes note of a new link, before anything is sent over it: the first one after a time alone may find that what was written
 // then is of the future, or that this node was away for too long. The clock of the neighbour counts for that too, since a wrong
 // clock of our own would hide it, and being aged without a need costs no more than getting the old keys once more.
-func (c *Core) meet(l *link, aged bool) {
+func (c *Core) meet(l *link, aged bool, since Moment) {
 	c.clusterClock.reset()
 	a := &c.aging
 	l.unsettled = aged
+	l.younger = a.contact != 0 && since > a.contact
 	if len(c.links.list) == 1 {
 		c.rewriteAhead()
 		if c.members() > 1 {
@@ -108,13 +126,19 @@ func (c *Core) meet(l *link, aged bool) {
 	}
 	if aged || a.settled {
 		a.met = true
+		if aged != a.settled { // a settled node learns nothing from one that is not
+			a.began = min(a.began, since)
+		}
 		return
 	}
 	// Even one that never settled may have old keys of others: from a moment after its start, before it was cut off with them.
-	if a.aged || a.met {
+	if (a.aged || a.met) && !l.younger {
 		c.report(c.shared.dropBefore(max(c.clusterTime().Add(-c.cfg.Horizon), a.contact)))
 	}
-	a.settle(c.clusterTime())
+	if a.contact != 0 && !l.younger {
+		since = min(since, a.began)
+	}
+	a.settle(c.clusterTime(), since)
 }
 
 // ageDue keeps the contact, and settles with others that are unsettled.
@@ -136,7 +160,7 @@ func (c *Core) ageDue() {
 	a.contact = c.clusterTime()
 	if a.contact.Sub(a.reported).Abs() >= interval(c.cfg.Horizon) {
 		a.reported = a.contact
-		c.emit(Contact{At: a.contact, Floor: stampAt(c.shared.floor)})
+		c.emit(Contact{At: a.contact, Floor: stampAt(c.shared.floor), Since: a.began})
 	}
 }
 
@@ -150,7 +174,7 @@ func (c *Core) settleTogether() {
 	case a.since == 0:
 		a.since = max(1, c.now())
 	case c.now()-a.since >= settleAfter && (known > 1 || a.contact != 0):
-		a.settle(c.clusterTime())
+		a.settle(c.clusterTime(), min(a.began, c.clusterTime()))
 	}
 }
 
@@ -186,7 +210,7 @@ func (c *Core) hearFloor(l *link, floor Stamp) {
 	m, a := &c.shared, &c.aging
 	at := m.raise(MomentAt(floor.Time()), c.clusterTime())
 	if !l.unsettled {
-		if a.missed != 0 && at > a.missed {
+		if a.missed != 0 && at > a.missed && !l.younger {
 			c.report(m.dropBefore(at))
 		}
 		a.missed = 0

@@ -64,6 +64,7 @@ func New(cfg Config, rng *rand.Rand, now time.Time) *Core {
 	c.dials = newDialler(cfg.DialCap, rng)
 	c.shared = newSharedMap(cfg.Limits.Shared, cfg.Horizon)
 	c.born = stampAt(MomentAt(now))
+	c.aging.began = never
 	c.self = c.store.slot(HashID(cfg.ID))
 	c.store.begin(c.self, cfg.ID, cfg.Generation)
 	c.writeFirst()

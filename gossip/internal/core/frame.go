@@ -18,6 +18,7 @@ type Hello struct {
 	Clock      int64  // milliseconds since 1970 at the sender
 	Rejoin     bool   // the sender was removed, knows it, and comes back on purpose
 	Aged       bool   // the sender was without contact to its cluster for longer than Config.Horizon
+	Since      Moment // since when the history of the sender's cluster goes, see Core.Since; 0: not known
 }
 
 // Refuse ends a handshake with the reason, so that both sides can log it.

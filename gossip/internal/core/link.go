@@ -36,6 +36,7 @@ type link struct {
 	records, shared exchange      // comparison of the two tables with the peer's
 	exchanged       bool          // Exchanged was reported
 	unsettled       bool          // its peer was not settled when it began, see aging
+	younger         bool          // the history of its peer's cluster began after this node was last in touch with its own, see aging
 	lazy            bool          // writes of the shared map are announced over it, see sharedFlood
 	grafted         time.Duration // when it became eager for a write that was lost; 0: never
 	circle          bool          // the root's last write came over it when it was here already
@@ -140,7 +141,7 @@ func (c *Core) linkUp(in LinkUp) {
 	l.records.same, l.shared.same = true, true
 	l.hearClock(in.Clock, now)
 	c.links.add(l)
-	c.meet(l, in.Aged)
+	c.meet(l, in.Aged, in.Since)
 	if c.store.known == 1 {
 		c.sendDelta(l, c.self.fullDelta())
 	}

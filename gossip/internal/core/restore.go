@@ -36,7 +36,7 @@ func (c *Core) restore(in Restore) {
 			addrs = append(addrs, m.Addr)
 		}
 	}
-	c.aging.restore(in.Contact)
+	c.aging.restore(in.Contact, in.Since)
 	c.checkAge(c.ownTime())
 	c.stale = true
 	c.dials.remember(addrs, c.now())

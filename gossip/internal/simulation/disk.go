@@ -59,7 +59,7 @@ func (n *Node) recall() {
 	if len(n.disk.members)+len(n.disk.shared) == 0 {
 		return
 	}
-	in := core.Restore{Contact: n.disk.contact.At, Floor: n.disk.contact.Floor}
+	in := core.Restore{Contact: n.disk.contact.At, Floor: n.disk.contact.Floor, Since: n.disk.contact.Since}
 	for _, id := range slices.Sorted(maps.Keys(n.disk.members)) {
 		in.Members = append(in.Members, n.disk.members[id])
 	}

@@ -51,6 +51,33 @@ func TestANodeThatRanCutOffBeyondTheHorizonDropsWhatWasDeleted(t *testing.T) {
 	}
 }
 
+// The others lose their disks and meet without the one that is cut off: a new cluster, which settles and has none of the old keys.
+func TestAMemberThatMeetsANewClusterAfterTheHorizonKeepsWhatOnlyItHas(t *testing.T) {
+	for seed := range uint64(10) {
+		w := brief(t, 5, seed)
+		w.Partition(1, 4)
+		w.Run(time.Minute, nil)
+		for _, n := range w.Nodes[:4] {
+			n.Crash()
+		}
+		w.Run(time.Minute, nil)
+		for _, n := range w.Nodes[:4] {
+			n.Restart(false, w.Nodes[0].Addr)
+		}
+		w.Run(15*time.Minute, nil)
+		w.Heal()
+		w.Run(30*time.Second, nil)
+		shares(t, w, 30*time.Second)
+		for _, n := range w.Nodes {
+			wantShared(t, n, "kept", "v")
+			wantShared(t, n, "gone", "v") // it was not deleted here
+			if n.Core.Aged() {
+				t.Errorf("seed %d: %s is still aged", seed, n.ID)
+			}
+		}
+	}
+}
+
 func TestStoppedNodesWithOldDisksBringNoDeletedKeyBack(t *testing.T) {
 	for seed := range uint64(10) {
 		w := brief(t, 5, seed)

@@ -274,8 +274,8 @@ func (a *attempt) accepted() {
 	}
 	s := w.stream(n, m)
 	s.open = w.Now
-	s.hello = &core.LinkUp{Link: s.link[1], ID: n.ID, Generation: n.generation, Addr: n.Addr, Clock: n.clock().UnixMilli(), Rejoin: n.Rejoin, Aged: n.Core.Aged()}
-	up := core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Dialled: true, Clock: m.clock().UnixMilli(), Rejoin: m.Rejoin, Aged: m.Core.Aged()}
+	s.hello = &core.LinkUp{Link: s.link[1], ID: n.ID, Generation: n.generation, Addr: n.Addr, Clock: n.clock().UnixMilli(), Rejoin: n.Rejoin, Aged: n.Core.Aged(), Since: n.Core.Since()}
+	up := core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Dialled: true, Clock: m.clock().UnixMilli(), Rejoin: m.Rejoin, Aged: m.Core.Aged(), Since: m.Core.Since()}
 	b := 2*header + 60 + len(n.ID) + len(m.ID)
 	w.Count.Bytes += b
 	w.Count.Messages += 2

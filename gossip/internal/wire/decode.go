@@ -147,6 +147,10 @@ func helloField(h *core.Hello, f field) (err error) {
 		h.Rejoin, err = f.bool()
 	case helloAged:
 		h.Aged, err = f.bool()
+	case helloSince:
+		var v uint64
+		v, err = f.uint(63)
+		h.Since = core.Moment(v)
 	}
 	return err
 }

@@ -18,6 +18,7 @@ const (
 	helloRejoin     = 6
 	helloClock      = 7
 	helloAged       = 8
+	helloSince      = 9
 
 	refuseReason = 1
 
@@ -120,7 +121,8 @@ func appendHello(b []byte, f *core.Hello) []byte {
 	b = appendString(b, helloAddr, f.Addr)
 	b = appendBool(b, helloRejoin, f.Rejoin)
 	b = appendVarint(b, helloClock, uint64(f.Clock))
-	return appendBool(b, helloAged, f.Aged)
+	b = appendBool(b, helloAged, f.Aged)
+	return appendVarint(b, helloSince, uint64(f.Since))
 }
 
 // appendRefuse cuts a reason that is too long: half of it is more useful than a broken frame.

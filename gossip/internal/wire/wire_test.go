@@ -28,7 +28,7 @@ func buckets() *core.Buckets {
 // examples has each type of frame, full and empty.
 func examples() []core.Frame {
 	return []core.Frame{
-		&core.Hello{Protocol: 1, Cluster: "orders", ID: "node-1", Generation: 1 << 60, Addr: "[fd00::1]:7946", Rejoin: true, Clock: 1 << 41, Aged: true},
+		&core.Hello{Protocol: 1, Cluster: "orders", ID: "node-1", Generation: 1 << 60, Addr: "[fd00::1]:7946", Rejoin: true, Clock: 1 << 41, Aged: true, Since: 1 << 40},
 		&core.Hello{},
 		&core.Refuse{Reason: "another cluster"},
 		&core.Refuse{},
