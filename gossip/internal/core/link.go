@@ -127,6 +127,9 @@ func (c *Core) linkUp(in LinkUp) {
 		c.store.touch(t)
 	}
 	if !c.admit(in, t) {
+		if from != nil && in.Dialled && from.slot == t { // the peer lives: the next dial need not wait
+			from.backoff, from.next = 0, c.now()
+		}
 		c.turnDown(in, t)
 		return
 	}
@@ -170,8 +173,8 @@ func (c *Core) turnDown(in LinkUp, t *slot) {
 //
 // One that this node dialled does not: the dial began before the link, or led to another address of the peer, and took long, as when its
 // first packet was lost. The link works, as far as this node can see, and closing it would cost the peer its link until the first frame of
-// the new one arrives. One that the peer dialled does: a peer dials only when it has no link, so it lost what we still hold. But when
-// both dialled at once, both streams have a node that uses them, and that of the lower ID stays.
+// the new one arrives. If the link is overdue it does, see dialStandby. One that the peer dialled does: a peer dials only when it has no
+// link, or one that is overdue, so it lost what we still hold. But when both dialled at once, both streams have a node that uses them, and that of the lower ID stays.
 func (c *Core) admit(in LinkUp, t *slot) bool {
 	l := c.links.byPeer[t]
 	if l == nil {
@@ -180,11 +183,14 @@ func (c *Core) admit(in LinkUp, t *slot) bool {
 	crossed := l.ours && c.now()-in.Opened-l.since < c.cfg.DialTimeout
 	switch {
 	case in.Generation > l.generation:
-	case in.Generation < l.generation, in.Dialled, crossed && c.self.node < t.node:
+	case in.Generation < l.generation, in.Dialled && !c.isOverdue(l), !in.Dialled && crossed && c.self.node < t.node:
 		return false
 	}
 	c.dropLink(l)
-	c.emit(Close{Link: l.id})
+	if in.Dialled { // the peer is to wait for the new stream: its first packet may be lost, and come after the end of this one
+		c.send(l, &Bye{Reason: ByeCrossed})
+	}
+	c.emit(Close{Link: l.id, Graceful: in.Dialled})
 	return true
 }
 
@@ -278,11 +284,7 @@ func (c *Core) tendLinks() {
 	for _, l := range slices.Clone(c.links.list) {
 		switch {
 		case now-l.detector.heard > c.load.silence(l, l.detector.silence(c.cfg.Silence), c.cfg.Silence):
-			c.dropLink(l)
-			c.emit(Close{Link: l.id})
-			c.redialSoon(l, c.dials.target(l.peer))
-			c.publishNow()
-			c.ringSoon(true)
+			c.endSilent(l)
 		case c.unwanted(l):
 			c.send(l, &Bye{Reason: ByeUnwanted})
 			c.emit(Close{Link: l.id, Graceful: true})
@@ -308,6 +310,7 @@ func (c *Core) tend(l *link) {
 	if l.ready() && !l.offered {
 		c.linkReady(l)
 	}
+	c.dialStandby(l)
 	if l.from != nil && c.now()-l.since >= livedFor*c.cfg.Heartbeat {
 		l.from.backoff, l.from = 0, nil
 	}
