@@ -174,7 +174,8 @@ func (c *Core) turnDown(in LinkUp, t *slot) {
 // One that this node dialled does not: the dial began before the link, or led to another address of the peer, and took long, as when its
 // first packet was lost. The link works, as far as this node can see, and closing it would cost the peer its link until the first frame of
 // the new one arrives. If the link is overdue it does, see dialStandby. One that the peer dialled does: a peer dials only when it has no
-// link, or one that is overdue, so it lost what we still hold. But when both dialled at once, both streams have a node that uses them, and that of the lower ID stays.
+// link, or one that is overdue, so it lost what we still hold. But when both dialled at once, both streams have a node that uses them,
+// and that of the lower ID stays.
 func (c *Core) admit(in LinkUp, t *slot) bool {
 	l := c.links.byPeer[t]
 	if l == nil {

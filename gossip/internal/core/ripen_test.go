@@ -47,8 +47,7 @@ func TestTheMomentAtWhichAMemberWasLastUpReachesANodeThatHasItsRecord(t *testing
 	}
 }
 
-// One node saw x and y end together, the other one saw x end with others of an earlier cut: the rule about members that ceased
-// together gives both the same answer only if they know the same moments.
+// Before, the moments that nodes note for one end would make their hashes differ at each death.
 func TestTheMomentIsAPartOfTheHashFromHalfOfForgetAfterOn(t *testing.T) {
 	l, _ := withGone(10 * time.Minute)
 	later, _ := withGone(9 * time.Minute)

@@ -2,7 +2,7 @@ package core
 
 // A stream that loses a packet several times in a row holds up all that follows, for longer each time (TCP doubles the time after which
 // it sends again), while a new stream begins with the shortest time. Most members have other links and lose nothing when one is closed
-// for its silence. The only link of a member has nothing behind it. Its peer is therefore dialled before the silence is long enough for a
+// for its silence. A member with one link loses its place in the cluster. The peer of such a link is therefore dialled before the silence is long enough for a
 // verdict, and the new stream takes the place of the link if that is still silent then.
 
 // isOverdue reports whether nothing has come over a link for one and a half heartbeats.

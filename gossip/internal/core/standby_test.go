@@ -40,7 +40,7 @@ func TestThePeerOfAnOnlyLinkThatIsSilentIsDialledAndTheNewStreamTakesItsPlace(t 
 		t.Errorf("the new stream did not take the place of the link: %v", out)
 	}
 	if bye := sent[*Bye](out, 1); len(bye) != 1 || bye[0].Reason != ByeCrossed {
-		t.Errorf("the link ends with %v, want the word that another stream stays", bye)
+		t.Errorf("the link ends with %v, want one Bye that another stream stays", bye)
 	}
 	if b := l.store.byNode[HashID("b")]; !b.up || !l.self.publishes(b) {
 		t.Errorf("b is up: %v, the link to it is published: %v, want both", b.up, l.self.publishes(b))
