@@ -2,7 +2,6 @@ package core
 
 import (
 	"cmp"
-	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -29,8 +28,12 @@ type target struct {
 // application before all, then the one whose last try is the longest ago. So dead addresses, however many, never keep a live one
 // from its turn.
 type dialler struct {
-	cap      time.Duration // the longest backoff
-	rng      *rand.Rand
+	*host
+	store *store
+	links *links
+	judge *verdict
+	ring  *rings
+
 	seeds    []*target
 	inFlight map[uint64]*target
 	lost     []*target // may have lost set
@@ -49,10 +52,6 @@ const (
 	// seedGap is the time between two seeds while alone, after the first maxSeedDials.
 	seedGap = 4 * time.Millisecond
 )
-
-func newDialler(most time.Duration, rng *rand.Rand) dialler {
-	return dialler{cap: most, rng: rng, inFlight: map[uint64]*target{}}
-}
 
 // target returns the calls made to a node.
 func (t *slot) target() *target {
@@ -151,27 +150,27 @@ func (d *dialler) busySeeds() (n int) {
 
 // backOff sets when a target is dialled next: after a time that doubles, spread over half to one and a half of itself.
 func (d *dialler) backOff(t *target, now time.Duration) {
-	t.backoff = min(max(2*t.backoff, 250*time.Millisecond), d.cap)
+	t.backoff = min(max(2*t.backoff, 250*time.Millisecond), d.cfg.DialCap)
 	t.next = now + t.backoff/2 + time.Duration(d.rng.Int64N(int64(t.backoff)))
 }
 
-// dialDue starts the dials that are due and finds out when the next one is.
-func (c *Core) dialDue() {
-	d, now := &c.dials, c.now()
+// work starts the dials that are due and finds out when the next one is.
+func (d *dialler) work() {
+	now := d.now()
 	if d.dueAt == 0 || now < d.dueAt {
 		return
 	}
 	d.dueAt = 0
 	for _, t := range d.lost {
-		if t.lost && c.links.byPeer[t.slot] == nil {
-			c.dial(t, t.slot.addr)
+		if t.lost && d.links.byPeer[t.slot] == nil {
+			d.dial(t, t.slot.addr)
 		}
 	}
 	d.lost = slices.DeleteFunc(d.lost, func(t *target) bool { return !t.lost })
-	for _, t := range c.ring.list {
-		c.dialNeighbour(t)
+	for _, t := range d.ring.list {
+		d.dialNeighbour(t)
 	}
-	c.dialSeeds()
+	d.dialSeeds()
 }
 
 // strainedDials bounds the dials under way to ring neighbours while this node or a neighbour is behind: handshakes that end at their
@@ -180,37 +179,37 @@ const strainedDials = 2
 
 // dialNeighbour dials a ring neighbour. The predecessor dials; the successor does if nothing came for a while, as when the other
 // cannot reach it.
-func (c *Core) dialNeighbour(t *slot) {
-	if c.links.byPeer[t] != nil {
+func (d *dialler) dialNeighbour(t *slot) {
+	if d.links.byPeer[t] != nil {
 		return
 	}
 	call := t.target()
 	if t.want == wantTaken {
-		if at := call.wantedAt + 2*time.Second; c.now() < at {
-			soonest(&c.dials.dueAt, at)
+		if at := call.wantedAt + 2*time.Second; d.now() < at {
+			soonest(&d.dueAt, at)
 			return
 		}
 	}
-	if c.strain() > 0 && len(c.dials.inFlight) >= strainedDials {
-		soonest(&c.dials.dueAt, c.now()+c.patiently(c.cfg.Relax))
+	if d.links.strain() > 0 && len(d.inFlight) >= strainedDials {
+		soonest(&d.dueAt, d.now()+d.patiently(d.cfg.Relax))
 		return
 	}
-	c.dial(call, t.addr)
+	d.dial(call, t.addr)
 }
 
 // dialSeeds tries the addresses at which no member lives that is up: all we have while we are alone, and later what discovery
 // knows and we do not, such as the other half of a cluster that never met.
-func (c *Core) dialSeeds() {
-	d, now := &c.dials, c.now()
+func (d *dialler) dialSeeds() {
+	now := d.now()
 	if len(d.seeds) == 0 {
 		return
 	}
-	soonest(&d.dueAt, now+c.cfg.DialCap) // one that is covered may not be so any longer by then
+	soonest(&d.dueAt, now+d.cfg.DialCap) // one that is covered may not be so any longer by then
 	most := maxSeedDials
-	if c.judge.up == 1 {
+	if d.judge.up == 1 {
 		most = maxSeedDialsAlone
 	}
-	covered := c.coveredAddrs()
+	covered := d.coveredAddrs()
 	busy := d.busySeeds()
 	for _, t := range d.dueSeeds(now, covered) {
 		if busy >= most {
@@ -221,7 +220,7 @@ func (c *Core) dialSeeds() {
 			return
 		}
 		t.tried = max(1, now)
-		if c.dial(t, t.addr) {
+		if d.dial(t, t.addr) {
 			busy++
 			d.seedAt = now + seedGap
 		}
@@ -230,25 +229,25 @@ func (c *Core) dialSeeds() {
 
 // coveredAddrs returns whether a seed needs no dial: it is this node, or a member that is up, has left or is linked lives there. The
 // addresses of the members are looked at only for a seed of which that does not follow from the node that was last there.
-func (c *Core) coveredAddrs() func(*target) bool {
+func (d *dialler) coveredAddrs() func(*target) bool {
 	var up map[string]bool
 	return func(t *target) bool {
 		s := t.slot
-		if s != nil && (s == c.self || s.rec != nil && (s.up || s.left) || c.links.byPeer[s] != nil) {
+		if s != nil && (s == d.self || s.rec != nil && (s.up || s.left) || d.links.byPeer[s] != nil) {
 			return true
 		}
 		if up == nil {
-			up = c.upAddrs()
+			up = d.upAddrs()
 		}
 		return up[t.addr]
 	}
 }
 
 // upAddrs returns the addresses of the members that are up.
-func (c *Core) upAddrs() map[string]bool {
-	up := make(map[string]bool, c.judge.up)
-	up[c.cfg.Addr] = true
-	for _, s := range c.store.slots {
+func (d *dialler) upAddrs() map[string]bool {
+	up := make(map[string]bool, d.judge.up)
+	up[d.cfg.Addr] = true
+	for _, s := range d.store.slots {
 		if s.up {
 			up[s.addr] = true
 		}
@@ -257,12 +256,12 @@ func (c *Core) upAddrs() map[string]bool {
 }
 
 // dial starts a dial unless one is in flight or it is too early.
-func (c *Core) dial(t *target, addr string) bool {
-	d := &c.dials
+func (d *dialler) dial(t *target, addr string) bool {
+
 	if t.attempt != 0 {
 		return false
 	}
-	if c.now() < t.next {
+	if d.now() < t.next {
 		soonest(&d.dueAt, t.next)
 		return false
 	}
@@ -273,46 +272,46 @@ func (c *Core) dial(t *target, addr string) bool {
 	if t.slot != nil && t.slot.rec != nil {
 		id = t.slot.rec.id
 	}
-	c.emit(Dial{ID: id, Addr: addr, Attempt: t.attempt})
+	d.emit(Dial{ID: id, Addr: addr, Attempt: t.attempt})
 	return true
 }
 
-// dialFailed decides a redial, and sets the backoff.
-func (c *Core) dialFailed(in DialFailed) {
-	d := &c.dials
+// failed decides a redial, and sets the backoff.
+func (d *dialler) failed(in DialFailed) {
+
 	t := d.inFlight[in.Attempt]
 	if t == nil {
 		return
 	}
 	delete(d.inFlight, in.Attempt)
 	t.attempt = 0
-	d.backOff(t, c.now())
+	d.backOff(t, d.now())
 	if t.lost {
 		t.lost = false
-		c.publishNow()
-		c.ringSoon(true)
+		d.links.publishNow()
+		d.ring.soon(true)
 	}
-	soonest(&d.dueAt, c.now())
+	soonest(&d.dueAt, d.now())
 }
 
 // dialled ends the dial that brought a link, and returns the place of the peer and the target, nil if there was none. The backoff
 // stays until the link has lived for a while.
-func (c *Core) dialled(in LinkUp, node NodeID) (*slot, *target) {
-	s := c.store.slot(node)
-	now := c.now()
-	t := c.dials.inFlight[in.Attempt]
+func (d *dialler) dialled(in LinkUp, node NodeID) (*slot, *target) {
+	s := d.store.slot(node)
+	now := d.now()
+	t := d.inFlight[in.Attempt]
 	if t != nil {
-		delete(c.dials.inFlight, in.Attempt)
+		delete(d.inFlight, in.Attempt)
 		t.attempt = 0
-		c.dials.backOff(t, now)
+		d.backOff(t, now)
 		if t.slot != s && t.lost { // another node is there now
 			t.lost = false
-			c.publishNow()
+			d.links.publishNow()
 		}
 		if t.addr != "" { // a seed
 			t.slot = s
 		}
-		soonest(&c.dials.dueAt, now)
+		soonest(&d.dueAt, now)
 	}
 	if s.call != nil {
 		s.call.lost = false

@@ -8,6 +8,9 @@ import "time"
 // tree in the manner of Plumtree (Leitão et al., "Epidemic Broadcast Trees", SRDS 2007). What the tree misses is found by the
 // hashes on the heartbeats.
 type flood struct {
+	*host
+	links    *links
+	judge    *verdict
 	items    map[*slot]*item
 	order    []*item
 	spare    []item // not used yet
@@ -28,8 +31,8 @@ func (f *flood) due() time.Duration {
 }
 
 // mark notes that a record changed from version prev on, heard from link from (0: by ourselves).
-func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) *item {
-	f := &c.flood
+func (f *flood) mark(t *slot, prev uint64, from LinkID, urgent bool) *item {
+
 	if f.items == nil {
 		f.items = map[*slot]*item{}
 	}
@@ -48,9 +51,9 @@ func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) *item {
 	}
 	it.urgent = it.urgent || urgent
 	if it.urgent {
-		soonest(&f.urgentAt, c.now()+c.patiently(c.cfg.Coalesce))
+		soonest(&f.urgentAt, f.now()+f.patiently(f.cfg.Coalesce))
 	} else {
-		soonest(&f.relaxAt, c.now()+c.patiently(c.jitter(c.cfg.Relax)))
+		soonest(&f.relaxAt, f.now()+f.patiently(f.jitter(f.cfg.Relax)))
 	}
 	return it
 }
@@ -73,28 +76,28 @@ func (f *flood) markHas(t *slot, l LinkID) {
 	}
 }
 
-// flushNow sends at once all changes that wait to be sent together: a member was lost, so any link may matter.
-func (c *Core) flushNow() {
-	for _, it := range c.flood.order {
+// hurry sends at once all changes that wait to be sent together: a member was lost, so any link may matter.
+func (f *flood) hurry() {
+	for _, it := range f.order {
 		it.urgent = true
-		soonest(&c.flood.urgentAt, c.now()+c.patiently(0))
+		soonest(&f.urgentAt, f.now()+f.patiently(0))
 	}
 }
 
-// flushDue pushes what is due. Urgent items and the others have deadlines of their own: one urgent change must not carry along a storm
+// work pushes what is due. Urgent items and the others have deadlines of their own: one urgent change must not carry along a storm
 // of others, nor wait for them. Urgent items go over all links, unless this node is so far behind that it could not write them all in
 // time; then the tree carries them, and the hashes show what it missed.
-func (c *Core) flushDue() {
-	f, now := &c.flood, c.now()
+func (f *flood) work() {
+	now := f.now()
 	if f.urgentAt != 0 && now >= f.urgentAt {
 		f.urgentAt = 0
 		items := f.take(true)
-		c.push(items, c.load.lag > lagBulk)
+		f.push(items, f.load.lag > lagBulk)
 	}
 	if f.relaxAt != 0 && now >= f.relaxAt {
 		f.relaxAt = 0
 		items := f.take(false)
-		c.push(items, len(items) > bulk)
+		f.push(items, len(items) > bulk)
 	}
 }
 
@@ -117,13 +120,13 @@ func (f *flood) take(urgent bool) []*item {
 }
 
 // push sends items to all links, or in bulk to the eager ones.
-func (c *Core) push(items []*item, inBulk bool) {
+func (f *flood) push(items []*item, inBulk bool) {
 	if len(items) == 0 {
 		return
 	}
-	links := c.links.list
+	links := f.links.list
 	if inBulk {
-		links = c.bulkLinks()
+		links = f.links.forBulk()
 	}
 	// Most links lack the same part of a record, so that is worked out once for all of them; see deltasSince.
 	deltas := make([]deltasSince, len(items))
@@ -137,18 +140,18 @@ func (c *Core) push(items []*item, inBulk bool) {
 		out := make([]RecordDelta, 0, lacked)
 		for i, it := range items {
 			if it.isLackedBy(l) {
-				out = deltas[i].get(c, it, it.from(l.id)).appendParts(out)
+				out = deltas[i].get(f, it, it.from(l.id)).appendParts(out)
 			}
 		}
-		c.sendDelta(l, out)
+		f.sendRecords(l, out)
 	}
 }
 
-// sendDelta sends records in frames of at most about maxFrame.
-func (c *Core) sendDelta(l *link, records []RecordDelta) { c.sendRecords(l, records, false) }
+// sendRecords sends records in frames of at most about maxFrame.
+func (f *flood) sendRecords(l *link, records []RecordDelta) { f.sendFrames(l, records, false) }
 
-// sendRecords is sendDelta; with last, the frames are an answer, and its end is marked even if there is nothing to send.
-func (c *Core) sendRecords(l *link, records []RecordDelta, last bool) {
+// sendFrames is sendDelta; with last, the frames are an answer, and its end is marked even if there is nothing to send.
+func (f *flood) sendFrames(l *link, records []RecordDelta, last bool) {
 	for len(records) > 0 || last {
 		n, w := 0, 0
 		for n < len(records) && (n == 0 || w < maxFrame) {
@@ -156,7 +159,7 @@ func (c *Core) sendRecords(l *link, records []RecordDelta, last bool) {
 			n++
 		}
 		ends := last && n == len(records)
-		c.send(l, &Delta{Records: records[:n:n], Last: ends})
+		f.send(l, &Delta{Records: records[:n:n], Last: ends})
 		records, last = records[n:], last && !ends
 	}
 }
@@ -192,10 +195,10 @@ func (c *Core) onDelta(l *link, d *Delta) {
 	// An answer that brought something shows that the tree did not reach one of the two, so the link joins it. A push of many records of
 	// which most were known shows that another link of the tree brings them first, so the link leaves it.
 	if d.Last && news > 0 { // it did not come along the tree
-		c.setEager(l, true)
+		c.links.setEager(l, true)
 	}
-	if l.eager && len(d.Records) > bulk && 2*news < len(d.Records) && c.mayPrune() {
-		c.setEager(l, false)
+	if l.eager && len(d.Records) > bulk && 2*news < len(d.Records) && c.links.mayPrune() {
+		c.links.setEager(l, false)
 	}
 }
 
@@ -214,13 +217,13 @@ func (c *Core) takeRecord(l *link, r *RecordDelta) outcome {
 			c.onNewLife(ch.slot, l)
 		}
 		c.flood.fresh = c.now()
-		c.sawMember(ch.slot, r.Seen)
+		c.forgetting.saw(ch.slot, r.Seen)
 		c.learn(ch, l, r.Urgent)
 	// Equal versions are equal contents, so the peer need not be sent this record. Of an older version it is not known what the peer has since.
 	case old:
 		if ch.slot.rec.generation == r.Generation && ch.slot.rec.version == r.To {
 			c.flood.markHas(ch.slot, l.id)
-			c.sawMember(ch.slot, r.Seen)
+			c.forgetting.saw(ch.slot, r.Seen)
 		}
 	case broken:
 		c.emit(Rejected{Link: l.id, Reason: "delta breaks the format"})
@@ -241,7 +244,7 @@ func (c *Core) onNewLife(t *slot, from *link) {
 		l.generation = max(l.generation, t.rec.generation)
 	}
 	if l.offered && !c.self.publishes(t) {
-		c.publishNow()
+		c.links.publishNow()
 	}
 }
 
@@ -250,7 +253,7 @@ func (c *Core) onNewLife(t *slot, from *link) {
 func (c *Core) learn(ch change, l *link, urgent bool) {
 	t := ch.slot
 	if ch.fresh {
-		c.rememberMember(t)
+		c.forgetting.keep(t)
 	}
 	relayed := urgent
 	// Programs wait for what is urgent: a new member, an own key, a leave, a link to a member that cannot be reached from here.
@@ -268,7 +271,7 @@ func (c *Core) learn(ch change, l *link, urgent bool) {
 			urgent = true
 		}
 	}
-	it := c.mark(t, ch.prev, l.id, urgent)
+	it := c.flood.mark(t, ch.prev, l.id, urgent)
 	it.relayed = it.relayed || relayed
-	c.relink(t, lost)
+	c.judge.relink(t, lost)
 }

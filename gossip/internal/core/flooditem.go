@@ -55,14 +55,14 @@ type deltaSince struct {
 }
 
 // get returns what a peer lacks that stands at a version.
-func (p *deltasSince) get(c *Core, it *item, from uint64) *RecordDelta {
+func (p *deltasSince) get(f *flood, it *item, from uint64) *RecordDelta {
 	for i := range *p {
 		if s := &(*p)[i]; s.from == from {
 			return &s.delta
 		}
 	}
 	d := it.slot.since(from, from)
-	d.Urgent, d.Seen = it.relayed || it.urgent && c.load.lag == 0, c.seenOf(it.slot)
+	d.Urgent, d.Seen = it.relayed || it.urgent && f.load.lag == 0, f.judge.seenOf(it.slot)
 	*p = append(*p, deltaSince{from, d})
 	return &(*p)[len(*p)-1].delta
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Members are forgotten by age. When a member ceases to be up, every node notes the moment by cluster time, the latest moment that
+// forgetting drops members that are gone. They are forgotten by age: when a member ceases to be up, every node notes the moment by cluster time, the latest moment that
 // any node knows travels with its record, and a record that is older than Config.ForgetAfter is dropped by each node for itself. No
 // statement about a member travels that could reach members that are alive: a member that is up has no age. (Chitchat drops dead nodes in the
 // same way, by time since death that each node counts for itself; Cassandra needs a status, "removed", that spreads.)
@@ -16,79 +16,84 @@ import (
 // included: then it may be the one that is cut off, and the addresses that it remembers are its way back. Which members ceased together
 // is derived from what travels with the records and not from which are due at one tick, so that all nodes keep the same members. Members that left are
 // forgotten in any case.
+type forgetting struct {
+	*host
+	store   *store
+	links   *links
+	cluster *clusterClock
+	judge   *verdict
+	flood   *flood
+	dials   *dialler
 
-// seenOf returns when a member was last up, 0 if it is up here for sure.
-func (c *Core) seenOf(t *slot) Moment {
-	if t.up && !t.left && c.isSure(t) {
-		return 0
-	}
-	return t.seen
+	forgotten  map[NodeID]forgottenLife
+	forgetAt   time.Duration // when members are looked at next
+	giveBackAt time.Duration // when places without a record are given back next
 }
 
-// sawMember records when a member was last up to a peer; 0 is now, and so is a moment that has not come yet by our cluster time.
-func (c *Core) sawMember(t *slot, seen Moment) {
-	now := c.clusterTime()
+// saw records when a member was last up to a peer; 0 is now, and so is a moment that has not come yet by our cluster time.
+func (f *forgetting) saw(t *slot, seen Moment) {
+	now := f.cluster.moment()
 	if seen == 0 || seen > now {
 		seen = now
 	}
 	t.seen = max(t.seen, seen)
 }
 
-// rememberMember has what a shell keeps of a member written again. It is once more if the member falls, so that being sure does not
+// keep has what a shell keeps of a member written again. It is once more if the member falls, so that being sure does not
 // matter.
-func (c *Core) rememberMember(t *slot) {
+func (f *forgetting) keep(t *slot) {
 	seen := t.seen
 	if t.up && !t.left {
 		seen = 0
 	}
-	c.emit(Remember{ID: t.rec.id, Addr: t.addr, Generation: t.rec.generation, Seen: seen})
+	f.emit(Remember{ID: t.rec.id, Addr: t.addr, Generation: t.rec.generation, Seen: seen})
 }
 
 // age is for how long a member has not been up, or has left; 0 if it is up.
-func (c *Core) age(t *slot) time.Duration {
+func (f *forgetting) age(t *slot) time.Duration {
 	if t.up && !t.left {
 		return 0
 	}
-	return max(0, c.clusterTime().Sub(t.seen))
+	return max(0, f.cluster.moment().Sub(t.seen))
 }
 
-// forgetDue forgets the members that have been gone for Config.ForgetAfter.
-func (c *Core) forgetDue() {
-	now := c.now()
-	if c.cfg.ForgetAfter == 0 || now < c.forgetAt {
+// work forgets the members that have been gone for Config.ForgetAfter.
+func (f *forgetting) work() {
+	now := f.now()
+	if f.cfg.ForgetAfter == 0 || now < f.forgetAt {
 		return
 	}
-	tick := c.forgetTick()
-	c.forgetAt = now + tick
-	maps.DeleteFunc(c.forgotten, func(_ NodeID, f forgottenLife) bool { return now >= f.until })
-	due, down := c.agedMembers()
+	tick := f.tick()
+	f.forgetAt = now + tick
+	maps.DeleteFunc(f.forgotten, func(_ NodeID, f forgottenLife) bool { return now >= f.until })
+	due, down := f.aged()
 	for _, t := range due {
-		if t.left || cutOffWith(down, t.seen, c.cutTime()) < c.judge.up {
-			c.forgetLife(t, now+10*tick) // the ticks of other nodes come at other moments
+		if t.left || cutOffWith(down, t.seen, f.cutTime()) < f.judge.up {
+			f.forgetLife(t, now+10*tick) // the ticks of other nodes come at other moments
 		}
 	}
 }
 
-// agedMembers returns the members that have been gone for Config.ForgetAfter, and if there are any, in ascending order when each member that is
+// aged returns the members that have been gone for Config.ForgetAfter, and if there are any, in ascending order when each member that is
 // down was last up, with those that were forgotten a moment ago: when a node that keeps members of one cut gives them back one after the
 // other, they count together.
-func (c *Core) agedMembers() (due []*slot, down []Moment) {
-	for _, t := range c.store.slots {
-		if c.isGone(t) && c.links.byPeer[t] == nil && c.age(t) >= c.cfg.ForgetAfter {
+func (f *forgetting) aged() (due []*slot, down []Moment) {
+	for _, t := range f.store.slots {
+		if f.isGone(t) && f.links.byPeer[t] == nil && f.age(t) >= f.cfg.ForgetAfter {
 			due = append(due, t)
 		}
 	}
 	if len(due) == 0 {
 		return nil, nil
 	}
-	for _, t := range c.store.slots {
-		if c.isGone(t) && !t.left {
+	for _, t := range f.store.slots {
+		if f.isGone(t) && !t.left {
 			down = append(down, t.seen)
 		}
 	}
-	for n, f := range c.forgotten {
-		if t := c.store.byNode[n]; f.seen != 0 && (t == nil || t.rec == nil) {
-			down = append(down, f.seen)
+	for n, life := range f.forgotten {
+		if t := f.store.byNode[n]; life.seen != 0 && (t == nil || t.rec == nil) {
+			down = append(down, life.seen)
 		}
 	}
 	slices.Sort(down)
@@ -96,7 +101,7 @@ func (c *Core) agedMembers() (due []*slot, down []Moment) {
 }
 
 // isGone reports whether a member other than this node is down, or left.
-func (c *Core) isGone(t *slot) bool { return t.rec != nil && t != c.self && (!t.up || t.left) }
+func (f *forgetting) isGone(t *slot) bool { return t.rec != nil && t != f.self && (!t.up || t.left) }
 
 // cutOffWith returns how many of the sorted moments are within a time of one of them.
 func cutOffWith(down []Moment, at Moment, within time.Duration) int {
@@ -107,14 +112,14 @@ func cutOffWith(down []Moment, at Moment, within time.Duration) int {
 
 // cutTime is how far apart the moments are at most that different nodes note for the members on the other side of one cut: a link is
 // closed after three times Config.Silence at the latest. A tick at least.
-func (c *Core) cutTime() time.Duration { return max(c.forgetTick(), 4*c.cfg.Silence) }
+func (f *forgetting) cutTime() time.Duration { return max(f.tick(), 4*f.cfg.Silence) }
 
-// forgetTick is how often members are looked at that may be forgotten.
-func (c *Core) forgetTick() time.Duration { return min(c.cfg.ForgetAfter/16, time.Minute) }
+// tick is how often members are looked at that may be forgotten.
+func (f *forgetting) tick() time.Duration { return min(f.cfg.ForgetAfter/16, time.Minute) }
 
 // isNearlyDue reports whether a member that was last up at a moment is forgotten now, or within two ticks.
-func (c *Core) isNearlyDue(seen Moment) bool {
-	return c.clusterTime().Sub(seen) >= c.cfg.ForgetAfter-2*c.forgetTick()
+func (f *forgetting) isNearlyDue(seen Moment) bool {
+	return f.cluster.moment().Sub(seen) >= f.cfg.ForgetAfter-2*f.tick()
 }
 
 // forgottenLife is a life that was forgotten a moment ago. Others forget it a moment later, and must not give it back meanwhile,
@@ -128,54 +133,54 @@ type forgottenLife struct {
 // forgetLife forgets a member, and remembers which life was forgotten: a neighbour that has not forgotten it yet must not bring it back.
 // When as many lives are remembered as members are allowed, that is left out; then the member may return with the record of a neighbour,
 // and is forgotten again by its age.
-func (c *Core) forgetLife(t *slot, until time.Duration) {
-	if len(c.forgotten) < c.cfg.Limits.Members {
+func (f *forgetting) forgetLife(t *slot, until time.Duration) {
+	if len(f.forgotten) < f.cfg.Limits.Members {
 		life := forgottenLife{t.rec.generation, t.seen, until}
 		if t.left {
 			life.seen = 0
 		}
-		c.forgotten[t.node] = life
+		f.forgotten[t.node] = life
 	}
-	c.forgetMember(t)
+	f.drop(t)
 }
 
-// giveBackDue gives back the places of nodes that have no record, no link and no dial, once in a while, or at once if there are many.
-func (c *Core) giveBackDue() {
-	spare := len(c.store.slots) - c.store.known
-	if c.now() < c.giveBackAt && spare < min(c.store.known+maxSpare, c.cfg.Limits.Members) {
+// giveBackPlaces gives back the places of nodes that have no record, no link and no dial, once in a while, or at once if there are many.
+func (f *forgetting) giveBackPlaces() {
+	spare := len(f.store.slots) - f.store.known
+	if f.now() < f.giveBackAt && spare < min(f.store.known+maxSpare, f.cfg.Limits.Members) {
 		return
 	}
-	c.giveBackAt = c.now() + 60*c.cfg.Heartbeat
-	if spare == 0 || c.judge.held != 0 { // a verdict that is held back remembers places
+	f.giveBackAt = f.now() + 60*f.cfg.Heartbeat
+	if spare == 0 || f.judge.held != 0 { // a verdict that is held back remembers places
 		return
 	}
 	dialled := map[*slot]bool{}
-	for _, t := range c.dials.inFlight {
+	for _, t := range f.dials.inFlight {
 		dialled[t.slot] = true
 	}
 	draining := map[*slot]bool{}
-	for _, l := range c.links.removed {
+	for _, l := range f.links.removed {
 		draining[l.peer] = true
 	}
-	c.store.giveBack(func(t *slot) bool {
-		return c.links.byPeer[t] != nil || dialled[t] || draining[t] || t.want != wantNone
+	f.store.giveBack(func(t *slot) bool {
+		return f.links.byPeer[t] != nil || dialled[t] || draining[t] || t.want != wantNone
 	})
 }
 
 // maxSpare is the number of places without a record from which on they are given back at once.
 const maxSpare = 64
 
-// forgetMember drops the record of a member that is not up.
-func (c *Core) forgetMember(t *slot) {
+// drop drops the record of a member that is not up.
+func (f *forgetting) drop(t *slot) {
 	if t.call != nil {
 		t.call.lost = false
 	}
-	c.setUp(t, false)
-	c.flood.forget(t)
-	c.emit(Forget{ID: t.rec.id})
-	c.store.drop(t)
-	c.stale = true
-	c.judgeSoon()
+	f.judge.setUp(t, false)
+	f.flood.forget(t)
+	f.emit(Forget{ID: t.rec.id})
+	f.store.drop(t)
+	f.stale = true
+	f.judge.soon()
 }
 
 // quietly is the reason for which a record is turned away that is no fault of the peer.
@@ -191,15 +196,15 @@ func (c *Core) turnsAway(d *RecordDelta) string {
 		id = t.rec.id
 	}
 	switch {
-	case c.beyondClocks(d.Generation):
+	case c.cluster.beyondClocks(d.Generation):
 		return "generation is far beyond all clocks"
-	case id != "" && c.isBanned(id):
+	case id != "" && c.replica.isBanned(id):
 		return quietly
 	case known:
 		return ""
-	case d.Seen != 0 && d.Generation <= c.forgotten[d.Node].generation && c.isNearlyDue(d.Seen):
+	case d.Seen != 0 && d.Generation <= c.forgetting.forgotten[d.Node].generation && c.forgetting.isNearlyDue(d.Seen):
 		return quietly
-	case d.From == 0 && !c.makeRoom(d.Node, d.Generation, d.Seen):
+	case d.From == 0 && !c.forgetting.makeRoom(d.Node, d.Generation, d.Seen):
 		return ReasonFull
 	}
 	return ""
@@ -211,37 +216,37 @@ const ReasonFull = "too many members"
 // makeRoom reports whether there is room for the record of one more member, and makes it if the table is full. All nodes follow one
 // rule, so that they keep the same members: those that left go first, then those that are gone for the longest; among those that are
 // up the ones that started last stay outside.
-func (c *Core) makeRoom(n NodeID, generation uint64, seen Moment) bool {
-	if c.store.admits() {
+func (f *forgetting) makeRoom(n NodeID, generation uint64, seen Moment) bool {
+	if f.store.admits() {
 		return true
 	}
 	newcomer := rank{up: seen == 0, seen: seen, generation: generation, node: n}
 	var last *slot
 	lowest := newcomer
-	for _, t := range c.store.slots {
-		if t.rec == nil || t == c.self {
+	for _, t := range f.store.slots {
+		if t.rec == nil || t == f.self {
 			continue
 		}
-		if r := c.rank(t); r.compare(lowest) < 0 {
+		if r := f.rank(t); r.compare(lowest) < 0 {
 			last, lowest = t, r
 		}
 	}
 	if last == nil {
 		return false
 	}
-	c.evict(last)
-	return c.store.admits()
+	f.evict(last)
+	return f.store.admits()
 }
 
 // evict drops the record of a member and the link to it, for one that ranks higher.
-func (c *Core) evict(t *slot) {
-	if l := c.links.byPeer[t]; l != nil {
-		c.dropLink(l)
-		c.send(l, &Bye{Reason: ByeFull})
-		c.emit(Close{Link: l.id, Graceful: true})
-		c.publishNow()
+func (f *forgetting) evict(t *slot) {
+	if l := f.links.byPeer[t]; l != nil {
+		f.links.drop(l)
+		f.send(l, &Bye{Reason: ByeFull})
+		f.emit(Close{Link: l.id, Graceful: true})
+		f.links.publishNow()
 	}
-	c.forgetMember(t)
+	f.drop(t)
 }
 
 // rank orders members for a full table: the first ones are kept.
@@ -253,8 +258,8 @@ type rank struct {
 }
 
 // rank returns the place of a member in that order.
-func (c *Core) rank(t *slot) rank {
-	return rank{up: !t.left && c.age(t) < settledAfter*c.cfg.Heartbeat, left: t.left, seen: c.seenOf(t), generation: t.rec.generation, node: t.node}
+func (f *forgetting) rank(t *slot) rank {
+	return rank{up: !t.left && f.age(t) < settledAfter*f.cfg.Heartbeat, left: t.left, seen: f.judge.seenOf(t), generation: t.rec.generation, node: t.node}
 }
 
 // settledAfter is for how many heartbeats a member must not have been up to count as gone in a full table: that a newcomer is up

@@ -103,8 +103,8 @@ func TestAMemberThatRisesForAMomentIsNotReportedAsUp(t *testing.T) {
 	if y := l.store.byNode[HashID("y")]; y.up || y.seen != gone {
 		t.Errorf("y is up: %v, last seen at %v, want %v", y.up, y.seen, gone)
 	}
-	if x := l.store.byNode[HashID("x")]; !x.up || l.seenOf(x) != 0 {
-		t.Errorf("x is up: %v, last seen at %v, want it up", x.up, l.seenOf(x))
+	if x := l.store.byNode[HashID("x")]; !x.up || l.judge.seenOf(x) != 0 {
+		t.Errorf("x is up: %v, last seen at %v, want it up", x.up, l.judge.seenOf(x))
 	}
 }
 
@@ -136,7 +136,7 @@ func TestMembersOfOneCutThatComeBackOneByOneAreKeptAfterTheFirst(t *testing.T) {
 	gone := MomentAt(l.now.Add(-10 * time.Minute))
 	for i, name := range []string{"x", "y", "x"} { // b keeps both; the time for which x is not taken back ends after y came
 		if i == 2 {
-			clear(l.forgotten)
+			clear(l.forgetting.forgotten)
 		}
 		l.receive(1, &Delta{Records: []RecordDelta{recordOf(name, gone, "b")}})
 		for range 5 {

@@ -13,6 +13,10 @@ type host struct {
 	clock clock
 	load  load
 	out   []Output
+
+	self   *slot // this node's place in the store
+	stale  bool  // what a view shows differs from what was last announced
+	closed bool  // left, or superseded
 }
 
 // now is the running time, which stands still while the process does not run: deadlines and the patience with others are counted in it.

@@ -53,6 +53,11 @@ func (l *link) awaitsRecord() bool { return l.peer.rec != nil && l.peer.rec.gene
 
 // links are all the streams of a node and what is published of them.
 type links struct {
+	*host
+	store               *store
+	shared              *sharedMap
+	records, sharedMaps *exchanger
+
 	list      []*link // ascending by ID of the peer: a fixed order makes runs repeat
 	byID      map[LinkID]*link
 	byPeer    map[*slot]*link
@@ -63,8 +68,10 @@ type links struct {
 	urgent    bool          // the next publication must not wait
 }
 
-func newLinks() links {
-	return links{byID: map[LinkID]*link{}, byPeer: map[*slot]*link{}}
+// clear takes all links out of use.
+func (ls *links) clear() {
+	ls.list, ls.removed, ls.byID, ls.byPeer = nil, nil, map[LinkID]*link{}, map[*slot]*link{}
+	ls.tendAt, ls.publishAt, ls.published, ls.urgent = 0, 0, 0, false
 }
 
 // add takes a link into use. The caller has dropped the one to the same peer, if there was one.
@@ -83,37 +90,37 @@ func (ls *links) remove(l *link) {
 	ls.removed = slices.DeleteFunc(ls.removed, func(o *link) bool { return o == l })
 }
 
-// dropLink takes a link out of use, and gives back what was asked for over it.
-func (c *Core) dropLink(l *link) {
-	c.links.remove(l)
-	c.records.release(l)
-	c.sharedMaps.release(l)
+// drop takes a link out of use, and gives back what was asked for over it.
+func (ls *links) drop(l *link) {
+	ls.remove(l)
+	ls.records.release(l)
+	ls.sharedMaps.release(l)
 }
 
 // linkUp takes a stream into use, or turns it down.
 func (c *Core) linkUp(in LinkUp) {
 	node := HashID(in.ID)
-	if c.beyondClocks(in.Generation) {
+	if c.cluster.beyondClocks(in.Generation) {
 		c.emit(Rejected{Link: in.Link, Reason: "generation is far beyond all clocks"})
 		c.emit(Close{Link: in.Link})
-		c.dialFailed(DialFailed{Attempt: in.Attempt})
+		c.dials.failed(DialFailed{Attempt: in.Attempt})
 		return
 	}
-	if e := c.shared.find(SpaceMember, in.ID); e.Removes(c.clusterTime()) { // first: it must not take the place of a member
+	if e := c.shared.find(SpaceMember, in.ID); e.Removes(c.cluster.moment()) { // first: it must not take the place of a member
 		if !in.Rejoin || !e.Stamp.Time().Before(time.UnixMilli(int64(in.Generation))) {
 			c.rejectRemoved(in, e)
 			return
 		}
-		c.readmit(in.ID, stampAt(Moment(in.Generation)))
+		c.replica.readmit(in.ID, stampAt(Moment(in.Generation)))
 	}
 	if !c.hasRoom(node, in.Generation) {
 		c.emit(Rejected{Link: in.Link, Reason: ReasonFull})
 		c.emit(Send{Link: in.Link, Frame: &Bye{Reason: ByeFull}})
 		c.emit(Close{Link: in.Link, Graceful: true})
-		c.dialFailed(DialFailed{Attempt: in.Attempt})
+		c.dials.failed(DialFailed{Attempt: in.Attempt})
 		return
 	}
-	t, from := c.dialled(in, node)
+	t, from := c.dials.dialled(in, node)
 	if node == c.self.node {
 		c.emit(Close{Link: in.Link})
 		if in.Generation != c.self.rec.generation {
@@ -140,12 +147,12 @@ func (c *Core) linkUp(in LinkUp) {
 	l.records.same, l.shared.same = true, true
 	l.hearClock(in.Clock, now)
 	c.links.add(l)
-	c.meet(l, in.Aged)
+	c.aging.meet(l, in.Aged)
 	if c.store.known == 1 {
-		c.sendDelta(l, c.self.fullDelta())
+		c.flood.sendRecords(l, c.self.fullDelta())
 	}
-	c.beat(l)
-	c.ringSoon(false)
+	c.links.beat(l)
+	c.ring.soon(false)
 }
 
 // turnDown closes a new stream; an older process of a name in use hears of the newer one first. For a peer that was dialled the stream was
@@ -182,7 +189,7 @@ func (c *Core) admit(in LinkUp, t *slot) bool {
 	case in.Generation < l.generation, in.Dialled, crossed && c.self.node < t.node:
 		return false
 	}
-	c.dropLink(l)
+	c.links.drop(l)
 	c.emit(Close{Link: l.id})
 	return true
 }
@@ -191,25 +198,25 @@ func (c *Core) admit(in LinkUp, t *slot) bool {
 func (c *Core) linkReady(l *link) {
 	l.offered = true
 	if !l.peer.isReached() || c.judge.held != 0 {
-		c.publishNow()
+		c.links.publishNow()
 		return
 	}
-	c.publishSoon(2 * c.cfg.Relax)
+	c.links.publishSoon(2 * c.cfg.Relax)
 }
 
 // publishSoon has changes that are not urgent published after Config.Relax, and so long after the last time.
-func (c *Core) publishSoon(gap time.Duration) {
-	if c.strain() > 0 {
-		gap = strainedGap * c.cfg.Relax
+func (ls *links) publishSoon(gap time.Duration) {
+	if ls.strain() > 0 {
+		gap = strainedGap * ls.cfg.Relax
 	}
-	soonest(&c.links.publishAt, max(c.now()+c.cfg.Relax, c.links.published+c.patiently(gap)))
+	soonest(&ls.publishAt, max(ls.now()+ls.cfg.Relax, ls.published+ls.patiently(gap)))
 }
 
 // publishNow has own links that came or went published with this step: a member that hangs on one of them would be missed, or a dead one
 // be taken for reachable, until then.
-func (c *Core) publishNow() {
-	c.links.urgent = true
-	soonest(&c.links.publishAt, c.now()+c.patiently(0))
+func (ls *links) publishNow() {
+	ls.urgent = true
+	soonest(&ls.publishAt, ls.now()+ls.patiently(0))
 }
 
 // linkDown notes the end of a stream that neither side announced. The redial precedes the verdict: a link stays published
@@ -219,14 +226,14 @@ func (c *Core) linkDown(id LinkID) {
 	if l == nil {
 		return
 	}
-	c.dropLink(l)
+	c.links.drop(l)
 	if l.drainUntil != 0 {
 		return
 	}
 	call := c.dials.target(l.peer)
 	call.lost = c.self.publishes(l.peer)
-	c.redialSoon(l, call)
-	c.ringSoon(true)
+	c.dials.redialSoon(l, call)
+	c.ring.soon(true)
 }
 
 // livedFor is how long a link must have lived, in heartbeats, for its peer to be dialled again at once. One that shakes hands and
@@ -234,23 +241,23 @@ func (c *Core) linkDown(id LinkID) {
 const livedFor = 5
 
 // redialSoon sets when the peer of a link that ended is dialled again.
-func (c *Core) redialSoon(l *link, call *target) {
-	now := c.now()
-	if now-l.since >= livedFor*c.cfg.Heartbeat {
+func (d *dialler) redialSoon(l *link, call *target) {
+	now := d.now()
+	if now-l.since >= livedFor*d.cfg.Heartbeat {
 		call.backoff, call.next = 0, now
 	} else {
-		c.dials.backOff(call, now)
-		if call.lost && call.next > now+c.cfg.Coalesce {
+		d.backOff(call, now)
+		if call.lost && call.next > now+d.cfg.Coalesce {
 			call.lost = false
-			c.publishNow()
+			d.links.publishNow()
 		}
 	}
-	soonest(&c.dials.dueAt, call.next)
+	soonest(&d.dueAt, call.next)
 }
 
 // bye notes that the peer closes a link on purpose.
 func (c *Core) bye(l *link, why ByeReason) {
-	c.dropLink(l)
+	c.links.drop(l)
 	c.emit(Close{Link: l.id})
 	switch why {
 	case ByeCrossed: // the other stream is on its way to us, or here
@@ -258,13 +265,13 @@ func (c *Core) bye(l *link, why ByeReason) {
 		call.lost, call.next = c.self.publishes(l.peer), c.now()+c.cfg.DialTimeout
 		soonest(&c.dials.dueAt, call.next)
 	case ByeUnwanted:
-		c.publishSoon(0)
+		c.links.publishSoon(0)
 	default: // it is gone, and we may have hung on it
-		c.publishNow()
-		c.ringSoon(true)
+		c.links.publishNow()
+		c.ring.soon(true)
 		return
 	}
-	c.ringSoon(false)
+	c.ring.soon(false)
 }
 
 // tendLinks closes silent links, sends heartbeats, and closes links that neither end has wanted for a while.
@@ -277,31 +284,31 @@ func (c *Core) tendLinks() {
 	for _, l := range slices.Clone(c.links.list) {
 		switch {
 		case now-l.detector.heard > c.load.silence(l, l.detector.silence(c.cfg.Silence), c.cfg.Silence):
-			c.dropLink(l)
+			c.links.drop(l)
 			c.emit(Close{Link: l.id})
-			c.redialSoon(l, c.dials.target(l.peer))
-			c.publishNow()
-			c.ringSoon(true)
+			c.dials.redialSoon(l, c.dials.target(l.peer))
+			c.links.publishNow()
+			c.ring.soon(true)
 		case c.unwanted(l):
 			c.send(l, &Bye{Reason: ByeUnwanted})
 			c.emit(Close{Link: l.id, Graceful: true})
-			c.dropLink(l)
-			c.publishSoon(0)
+			c.links.drop(l)
+			c.links.publishSoon(0)
 		default:
 			c.tend(l)
 		}
 	}
-	c.graft()
+	c.links.graft()
 	c.load.fade(now, c.cfg.Heartbeat)
 	c.endDraining()
-	c.sweep()
+	c.own.sweep()
 }
 
 // tend sends the heartbeat of a link when it is due, whatever else was sent: hashes, clocks, hysteresis and staleness live on
 // heartbeats, and must not wait for the traffic to pause.
 func (c *Core) tend(l *link) {
 	if c.now()-l.beatAt >= c.cfg.Heartbeat {
-		c.beat(l)
+		c.links.beat(l)
 	}
 	if l.ready() && !l.offered {
 		c.linkReady(l)
@@ -327,7 +334,7 @@ func (c *Core) unwanted(l *link) bool {
 		l.idleSince = now
 	}
 	patience := 5 * c.cfg.Heartbeat
-	if strain := c.strain(); strain > 0 { // the links that take its place are not published yet
+	if strain := c.links.strain(); strain > 0 { // the links that take its place are not published yet
 		patience += 2*strainedGap*c.cfg.Relax + 4*strain
 	}
 	return now-l.idleSince > patience && now-l.since > patience
@@ -354,26 +361,26 @@ const clockEvery = 8
 
 // beat sends a heartbeat. The hashes in it are recorded before it leaves: the peer may be equal to them when its answer comes and this
 // node has gone on, and must count as in step then.
-func (c *Core) beat(l *link) {
-	b := &Beat{Hash: c.store.hash, Wanted: l.wanted, Eager: l.eager, Shared: c.shared.hash}
-	if c.now()-l.since < livedFor*c.cfg.Heartbeat {
-		b.Known = uint32(c.store.known)
+func (ls *links) beat(l *link) {
+	b := &Beat{Hash: ls.store.hash, Wanted: l.wanted, Eager: l.eager, Shared: ls.shared.hash}
+	if ls.now()-l.since < livedFor*ls.cfg.Heartbeat {
+		b.Known = uint32(ls.store.known)
 	}
 	if l.clockIn--; l.clockIn < 0 {
-		b.Clock, l.clockIn = c.clock.last.UnixMilli(), clockEvery-1
+		b.Clock, l.clockIn = ls.clock.last.UnixMilli(), clockEvery-1
 	}
-	b.Lag = uint32(c.load.lag.Milliseconds())
-	l.beatAt = c.now()
-	c.noteHashes()
-	c.send(l, b)
+	b.Lag = uint32(ls.load.lag.Milliseconds())
+	l.beatAt = ls.now()
+	ls.recordHashes()
+	ls.send(l, b)
 }
 
 // setEager makes a link one of the tree that carries bulk, or takes it out. The peer decides what it sends over the link, so it learns of
 // that at once, with a heartbeat out of turn.
-func (c *Core) setEager(l *link, eager bool) {
+func (ls *links) setEager(l *link, eager bool) {
 	if l.eager != eager {
 		l.eager = eager
-		c.beat(l)
+		ls.beat(l)
 	}
 }
 
@@ -404,7 +411,7 @@ func (c *Core) publishDue() {
 		}
 	}
 	if c.self.rec.version != prev {
-		c.wrote(prev, urgent)
-		c.relink(c.self, lost)
+		c.flood.wrote(prev, urgent)
+		c.judge.relink(c.self, lost)
 	}
 }

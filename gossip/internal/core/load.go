@@ -61,9 +61,9 @@ func (l *load) silence(k *link, d, floor time.Duration) time.Duration {
 
 // strain is the lag of this node or of a neighbour, whichever is more: while a neighbour is behind, there is more to come. It looks at
 // some neighbours only if there are many.
-func (c *Core) strain() time.Duration {
-	lag := c.load.lag
-	for _, l := range c.links.list[:min(len(c.links.list), maxClocks)] {
+func (ls *links) strain() time.Duration {
+	lag := ls.load.lag
+	for _, l := range ls.list[:min(len(ls.list), maxClocks)] {
 		lag = max(lag, l.lag)
 	}
 	return lag
@@ -75,4 +75,4 @@ func (c *Core) Lag() time.Duration { return c.load.lag }
 
 // patiently is how long to wait for company where d suffices for a node that is not behind: while it is, so long that what takes
 // part in the wait arrives.
-func (c *Core) patiently(d time.Duration) time.Duration { return d + 2*c.load.lag }
+func (h *host) patiently(d time.Duration) time.Duration { return d + 2*h.load.lag }

@@ -14,7 +14,7 @@ func (t *recordTable) gives(_, _ claim) bool { return true } // only its owner w
 const wholeDigest = 40
 
 // takes is false for a generation that no clock can have given, so that no message can make a name unusable for good.
-func (t *recordTable) takes(c claim) bool { return !t.c.beyondClocks(c.hi) }
+func (t *recordTable) takes(c claim) bool { return !t.c.cluster.beyondClocks(c.hi) }
 
 func (t *recordTable) sums() (uint64, *[NumBuckets]uint64) { return t.c.store.hash, &t.c.store.buckets }
 
@@ -65,7 +65,7 @@ func (t *recordTable) lacked(c claim) (RecordDelta, bool) {
 		c.lo, c.floor = 0, 0
 	}
 	d := s.since(c.lo, c.floor)
-	d.Seen = t.c.seenOf(s)
+	d.Seen = t.c.judge.seenOf(s)
 	return d, true
 }
 
@@ -100,7 +100,7 @@ func (t *recordTable) send(l *link, claims []claim) {
 			t.c.flood.markHas(t.c.store.byNode[d.Node], l.id)
 		}
 	}
-	t.c.sendRecords(l, out, true)
+	t.c.flood.sendFrames(l, out, true)
 }
 
 // onDigest deals with a digest of records. One that lists our own record may show that another process has our name.
@@ -117,7 +117,7 @@ func (c *Core) onDigest(l *link, d *Digest) {
 		claims = append(claims, claim{uint64(e.Node), e.Generation, e.Version, e.Floor})
 	}
 	if c.records.onDigest(l, d.Mask, d.Reply, claims) { // both having something makes the link part of the tree
-		c.setEager(l, true)
+		c.links.setEager(l, true)
 	}
 }
 
@@ -126,6 +126,6 @@ func (c *Core) onDigest(l *link, d *Digest) {
 const farGeneration = 100 * 366 * 24 * time.Hour
 
 // beyondClocks reports whether a generation is so high that nothing but a defect or malice can have made it.
-func (c *Core) beyondClocks(generation uint64) bool {
-	return generation > uint64(max(0, c.clusterTime().Add(farGeneration)))
+func (k *clusterClock) beyondClocks(generation uint64) bool {
+	return generation > uint64(max(0, k.moment().Add(farGeneration)))
 }

@@ -21,8 +21,8 @@ func removalOf(generation uint64) string {
 }
 
 // isBanned reports whether a name was removed.
-func (c *Core) isBanned(id string) bool {
-	return c.shared.removals > 0 && c.shared.find(SpaceMember, id).Removes(c.clusterTime())
+func (r *replica) isBanned(id string) bool {
+	return r.shared.removals > 0 && r.shared.find(SpaceMember, id).Removes(r.cluster.moment())
 }
 
 // ErrUnknownMember means that no member of that name is known.
@@ -45,17 +45,17 @@ func (c *Core) remove(id string) {
 		return
 	}
 	t := c.store.byNode[HashID(id)]
-	c.writeShared(SharedEntry{Space: SpaceMember, Key: id, Value: removalOf(t.rec.generation),
-		Expires: expiry(c.clusterTime(), c.cfg.Horizon)})
+	c.replica.write(SharedEntry{Space: SpaceMember, Key: id, Value: removalOf(t.rec.generation),
+		Expires: expiry(c.cluster.moment(), c.cfg.Horizon)})
 }
 
 // readmit takes back the removals of a name that are older than a life that began at a moment. The entry is stamped with that moment: with the
 // present, it would also take back a removal of this very life that is on its way.
-func (c *Core) readmit(id string, began Stamp) {
+func (r *replica) readmit(id string, began Stamp) {
 	e := SharedEntry{Space: SpaceMember, Key: id, Deleted: true}
-	present, _ := c.nextStamp(c.shared.find(e.Space, e.Key))
-	e.Stamp = max(c.stampOf(e.id())+1, min(began, present))
-	c.writeStamped(e)
+	present, _ := r.nextStamp(r.shared.find(e.Space, e.Key))
+	e.Stamp = max(r.shared.stampOf(e.id())+1, min(began, present))
+	r.writeStamped(e)
 }
 
 // enforce applies an entry of the map to a member.
@@ -65,14 +65,14 @@ func (c *Core) enforce(e *SharedEntry) {
 	}
 	t := c.store.byNode[HashID(e.Key)]
 	switch {
-	case t == nil || !e.Removes(c.clusterTime()):
+	case t == nil || !e.Removes(c.cluster.moment()):
 	case t != c.self:
 		c.expel(t, e)
 	case c.cfg.Rejoin && e.Stamp < c.born:
-		c.readmit(c.cfg.ID, c.born)
+		c.replica.readmit(c.cfg.ID, c.born)
 	default:
-		c.handOverRemovals()
-		c.pushAllShared()
+		c.replica.handOverRemovals()
+		c.sharedFlood.pushAll()
 		c.emit(Removed{})
 		c.closeAll(ByeRemoved)
 	}
@@ -80,16 +80,16 @@ func (c *Core) enforce(e *SharedEntry) {
 
 // handOverRemovals sends all removals over the links whose first comparison is not over: a removal that was acknowledged must not end with
 // this node, as when each side of a cut removed members of the other.
-func (c *Core) handOverRemovals() {
+func (r *replica) handOverRemovals() {
 	var removals []SharedEntry
-	for _, e := range c.shared.inBuckets(^uint64(0)) {
-		if e.Space == SpaceMember && e.Key != c.cfg.ID && e.Removes(c.clusterTime()) {
+	for _, e := range r.shared.inBuckets(^uint64(0)) {
+		if e.Space == SpaceMember && e.Key != r.cfg.ID && e.Removes(r.cluster.moment()) {
 			removals = append(removals, *e)
 		}
 	}
-	for _, l := range c.links.list {
+	for _, l := range r.links.list {
 		if !l.exchanged {
-			c.sendShared(l, removals)
+			r.sharedFlood.sendWrites(l, removals)
 		}
 	}
 }
@@ -97,14 +97,14 @@ func (c *Core) handOverRemovals() {
 // expel drops the record of a member, and the link to it: it gets the reason before.
 func (c *Core) expel(t *slot, e *SharedEntry) {
 	if l := c.links.byPeer[t]; l != nil {
-		c.dropLink(l)
+		c.links.drop(l)
 		c.startDraining(l, e)
-		c.publishNow()
+		c.links.publishNow()
 	}
 	if t.rec == nil {
 		return
 	}
-	c.forgetMember(t)
+	c.forgetting.drop(t)
 }
 
 // rejectRemoved sends a removed node the reason, and reads what it sends: if this node was removed as well, the peer may be the only one
@@ -119,12 +119,12 @@ func (c *Core) rejectRemoved(in LinkUp, e *SharedEntry) {
 	}
 	c.startDraining(&link{id: in.Link, name: in.ID, peer: t, generation: in.Generation, ours: in.Dialled, since: c.now(),
 		unsettled: in.Aged, detector: newDetector(c.now(), c.cfg.Heartbeat)}, e)
-	c.dialFailed(DialFailed{Attempt: in.Attempt})
+	c.dials.failed(DialFailed{Attempt: in.Attempt})
 }
 
 // startDraining sends the peer of a link that is not in use the entry that removes it, and has what the peer still sends read for a while.
 func (c *Core) startDraining(l *link, e *SharedEntry) {
-	c.sendShared(l, []SharedEntry{*e})
+	c.sharedFlood.sendWrites(l, []SharedEntry{*e})
 	l.drainUntil = c.now() + c.cfg.DialTimeout
 	c.links.byID[l.id] = l
 	c.links.removed = append(c.links.removed, l)
@@ -136,11 +136,11 @@ func (c *Core) drain(l *link, f Frame) {
 	switch f := f.(type) {
 	case *SharedDelta:
 		c.onSharedDelta(l, f)
-		if c.links.byID[l.id] == l && !c.isBanned(l.name) {
+		if c.links.byID[l.id] == l && !c.replica.isBanned(l.name) {
 			c.endDrain(l)
 		}
 	case *Bye:
-		c.dropLink(l)
+		c.links.drop(l)
 		c.emit(Close{Link: l.id})
 	}
 }
@@ -158,7 +158,7 @@ func (c *Core) endDraining() {
 func (c *Core) endDrain(l *link) {
 	c.send(l, &Bye{Reason: ByeRemoved})
 	c.emit(Close{Link: l.id, Graceful: true})
-	c.dropLink(l)
+	c.links.drop(l)
 }
 
 // forget takes a record out of what is to be pushed.
@@ -179,14 +179,14 @@ func (s *store) drop(t *slot) {
 	s.known--
 }
 
-// pushAllShared sends what waits for company, over all links: nothing is sent after a Bye.
-func (c *Core) pushAllShared() {
-	if c.sharedFlood.pushAt == 0 {
+// pushAll sends what waits for company, over all links: nothing is sent after a Bye.
+func (f *sharedFlood) pushAll() {
+	if f.pushAt == 0 {
 		return
 	}
-	for _, l := range c.links.list {
+	for _, l := range f.links.list {
 		l.lazy = false
 	}
-	c.sharedFlood.pushAt = 0
-	c.pushEager()
+	f.pushAt = 0
+	f.pushEager()
 }

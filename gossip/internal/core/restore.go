@@ -11,12 +11,12 @@ import (
 // could put its state aside, obeys it now: those who turn it away have nothing newer to send.
 func (c *Core) restore(in Restore) {
 	for i := range in.Shared {
-		c.restoreShared(&in.Shared[i])
+		c.replica.restore(&in.Shared[i])
 	}
-	c.shared.raise(MomentAt(in.Floor.Time()), c.clusterTime())
+	c.shared.raise(MomentAt(in.Floor.Time()), c.cluster.moment())
 	if e := c.shared.find(SpaceMember, c.cfg.ID); e != nil {
-		if c.cfg.Rejoin && e.Removes(c.clusterTime()) {
-			c.readmit(c.cfg.ID, c.born) // it is on the own disk, so it is older than this life whatever the clock shows
+		if c.cfg.Rejoin && e.Removes(c.cluster.moment()) {
+			c.replica.readmit(c.cfg.ID, c.born) // it is on the own disk, so it is older than this life whatever the clock shows
 		} else {
 			c.enforce(e)
 		}
@@ -32,44 +32,44 @@ func (c *Core) restore(in Restore) {
 			continue
 		}
 		if ch, out := c.store.apply(&d); out == applied {
-			ch.slot.seen = cmp.Or(m.Seen, in.Contact, c.clusterTime())
+			ch.slot.seen = cmp.Or(m.Seen, in.Contact, c.cluster.moment())
 			addrs = append(addrs, m.Addr)
 		}
 	}
 	c.aging.restore(in.Contact)
-	c.checkAge(c.ownTime())
+	c.aging.checkAge(c.cluster.own())
 	c.stale = true
 	c.dials.remember(addrs, c.now())
 }
 
-// restoreShared takes one entry from the own disk.
-func (c *Core) restoreShared(e *SharedEntry) {
+// restore takes one entry from the own disk.
+func (r *replica) restore(e *SharedEntry) {
 	if !e.wellFormed() {
-		c.emit(Rejected{Reason: reasonFormat})
+		r.emit(Rejected{Reason: reasonFormat})
 		return
 	}
 	e = clone(e)
-	if !c.shared.put(e) {
+	if !r.shared.put(e) {
 		return
 	}
-	c.shared.clock.see(e.Stamp, c.future())
-	if c.isAhead(e.id(), e.Stamp, 0) {
-		c.held.add(e)
+	r.shared.clock.see(e.Stamp, r.cluster.future())
+	if r.cluster.isAhead(e.id(), e.Stamp, 0) {
+		r.sharedFlood.held.add(e)
 	}
-	c.emit(RememberShared{Entry: e, Restored: true})
+	r.emit(RememberShared{Entry: e, Restored: true})
 }
 
 // remember has an entry of the shared map kept.
-func (c *Core) remember(e *SharedEntry) { c.emit(RememberShared{Entry: e}) }
+func (r *replica) remember(e *SharedEntry) { r.emit(RememberShared{Entry: e}) }
 
 // report has a shell keep what became of entries.
-func (c *Core) report(changed []ended) {
+func (r *replica) report(changed []ended) {
 	for _, x := range changed {
-		c.stale = c.stale || x.gone
+		r.stale = r.stale || x.gone
 		if x.gone {
-			c.emit(ForgetShared{Space: x.entry.Space, Key: x.entry.Key})
+			r.emit(ForgetShared{Space: x.entry.Space, Key: x.entry.Key})
 		} else {
-			c.remember(x.entry)
+			r.remember(x.entry)
 		}
 	}
 }
@@ -78,16 +78,16 @@ func (c *Core) report(changed []ended) {
 // between goes first.
 const collectMost = 1024
 
-// collectDue ends the values and drops the tombstones of the shared map whose time has come.
-func (c *Core) collectDue() {
-	c.report(c.shared.collect(c.clusterTime(), c.aging.aged, collectMost))
+// work ends the values and drops the tombstones of the shared map whose time has come.
+func (r *replica) work() {
+	r.report(r.shared.collect(r.cluster.moment(), r.aging.aged, collectMost))
 }
 
 // collectAt is the running time at which collectDue has something to do, 0 if there is none.
-func (c *Core) collectAt() time.Duration {
-	at := c.shared.next(c.aging.aged)
+func (r *replica) collectAt() time.Duration {
+	at := r.shared.next(r.aging.aged)
 	if at == 0 {
 		return 0
 	}
-	return max(1, c.now()+max(0, at.Sub(c.clusterTime())))
+	return max(1, r.now()+max(0, at.Sub(r.cluster.moment())))
 }

@@ -10,76 +10,87 @@ import (
 // fullDelta is the whole own record.
 func (t *slot) fullDelta() []RecordDelta { return t.since(0, 0).split() }
 
+// ownRecord writes the record of this node.
+type ownRecord struct {
+	*host
+	store *store
+	flood *flood
+	judge *verdict
+
+	keyDeadlines keyDeadlines // own keys with a TTL
+	sweeper      sweeper
+}
+
 // writeFirst writes what the own record has from the start.
-func (c *Core) writeFirst() {
+func (o *ownRecord) writeFirst() {
 	protocol := ""
-	if c.cfg.Protocol != 0 {
-		protocol = strconv.Itoa(int(c.cfg.Protocol))
+	if o.cfg.Protocol != 0 {
+		protocol = strconv.Itoa(int(o.cfg.Protocol))
 	}
-	meta := []Entry{{Key: MetaAddr, Value: c.cfg.Addr}, {Key: MetaProtocol, Value: protocol}, {Key: MetaZone, Value: c.cfg.Zone},
-		{Key: MetaVersion, Value: c.cfg.Version}}
+	meta := []Entry{{Key: MetaAddr, Value: o.cfg.Addr}, {Key: MetaProtocol, Value: protocol}, {Key: MetaZone, Value: o.cfg.Zone},
+		{Key: MetaVersion, Value: o.cfg.Version}}
 	for _, e := range meta {
 		if e.Value != "" {
 			e.Kind = KindMeta
-			c.store.write(c.self, e)
+			o.store.write(o.self, e)
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(c.cfg.Keys)) {
-		c.setKey(Set{Key: key, Value: c.cfg.Keys[key]})
+	for _, key := range slices.Sorted(maps.Keys(o.cfg.Keys)) {
+		o.set(Set{Key: key, Value: o.cfg.Keys[key]})
 	}
 }
 
 // wrote spreads what was written to the own record above version prev.
-func (c *Core) wrote(prev uint64, urgent bool) {
-	c.stale = true
-	it := c.mark(c.self, prev, 0, urgent)
+func (f *flood) wrote(prev uint64, urgent bool) {
+	f.stale = true
+	it := f.mark(f.self, prev, 0, urgent)
 	it.relayed = it.relayed || urgent
 }
 
 // setAddr publishes another address. The record has it, not only the next handshake: members that hold no link to this node dial it too.
-func (c *Core) setAddr(addr string) {
-	if addr == c.cfg.Addr || addr == "" || len(addr) > MaxValue {
+func (o *ownRecord) setAddr(addr string) {
+	if addr == o.cfg.Addr || addr == "" || len(addr) > MaxValue {
 		return
 	}
-	c.cfg.Addr = addr
-	prev := c.self.rec.version
-	c.store.write(c.self, Entry{Kind: KindMeta, Key: MetaAddr, Value: addr})
-	c.wrote(prev, true)
+	o.cfg.Addr = addr
+	prev := o.self.rec.version
+	o.store.write(o.self, Entry{Kind: KindMeta, Key: MetaAddr, Value: addr})
+	o.flood.wrote(prev, true)
 }
 
-// setKey writes an own key. The time to live is set first: a Set of the same value prolongs the life of the key, and writes nothing.
-func (c *Core) setKey(in Set) {
-	if c.CheckSet(in.Key, in.Value) != nil {
-		c.emit(Rejected{Reason: "own key exceeds a limit"})
+// set writes an own key. The time to live is set first: a Set of the same value prolongs the life of the key, and writes nothing.
+func (o *ownRecord) set(in Set) {
+	if o.check(in.Key, in.Value) != nil {
+		o.emit(Rejected{Reason: "own key exceeds a limit"})
 		return
 	}
-	c.setLife(in.Key, in.TTL)
-	if e, ok := c.self.rec.lookup(KindUser, in.Key); ok && e.Value == in.Value {
+	o.setLife(in.Key, in.TTL)
+	if e, ok := o.self.rec.lookup(KindUser, in.Key); ok && e.Value == in.Value {
 		return
 	}
-	prev := c.self.rec.version
-	c.store.write(c.self, Entry{Kind: KindUser, Key: in.Key, Value: in.Value})
-	c.wrote(prev, true)
+	prev := o.self.rec.version
+	o.store.write(o.self, Entry{Kind: KindUser, Key: in.Key, Value: in.Value})
+	o.flood.wrote(prev, true)
 }
 
-// deleteKey deletes an own key. Its tombstone stays for Config.Tombstone, so that a node with the value learns that it is gone.
-func (c *Core) deleteKey(key string) {
-	c.keyDeadlines.remove(key)
-	if _, ok := c.self.rec.lookup(KindUser, key); !ok {
+// delete deletes an own key. Its tombstone stays for Config.Tombstone, so that a node with the value learns that it is gone.
+func (o *ownRecord) delete(key string) {
+	o.keyDeadlines.remove(key)
+	if _, ok := o.self.rec.lookup(KindUser, key); !ok {
 		return
 	}
-	prev := c.self.rec.version
-	c.store.write(c.self, Entry{Kind: KindUser, Key: key, Deleted: true})
-	c.wrote(prev, true)
+	prev := o.self.rec.version
+	o.store.write(o.self, Entry{Kind: KindUser, Key: key, Deleted: true})
+	o.flood.wrote(prev, true)
 }
 
 // leave sends a Bye over all links and closes them; the record has it for the nodes that were not linked to us.
 func (c *Core) leave() {
 	prev := c.self.rec.version
 	c.store.write(c.self, Entry{Kind: KindMeta, Key: MetaLeft})
-	c.wrote(prev, true)
-	c.push(c.flood.take(true), false)
-	c.pushAllShared()
+	c.flood.wrote(prev, true)
+	c.flood.push(c.flood.take(true), false)
+	c.sharedFlood.pushAll()
 	c.closeAll(ByeLeft)
 }
 
@@ -89,7 +100,7 @@ func (c *Core) closeAll(why ByeReason) {
 		c.send(l, &Bye{Reason: why})
 		c.emit(Close{Link: l.id, Graceful: true})
 	}
-	c.links = newLinks()
+	c.links.clear()
 	c.closed, c.stale = true, true
 }
 
@@ -102,7 +113,7 @@ const maxRaised = 3
 // later; it stays and we go, as the newer one is the one that was just started.
 func (c *Core) hearSelf(generation, version uint64, gone bool) {
 	r := c.self.rec
-	if c.beyondClocks(generation) || generation < r.generation || generation == r.generation && version <= r.version {
+	if c.cluster.beyondClocks(generation) || generation < r.generation || generation == r.generation && version <= r.version {
 		return
 	}
 	if !gone {
@@ -113,44 +124,44 @@ func (c *Core) hearSelf(generation, version uint64, gone bool) {
 		}
 		c.raised++
 	}
-	c.renew(generation)
+	c.own.renew(generation)
 }
 
 // renew takes a generation above one that the cluster remembers, and keeps what is in the record.
-func (c *Core) renew(generation uint64) {
-	links, entries := c.self.rec.after(0)
+func (o *ownRecord) renew(generation uint64) {
+	links, entries := o.self.rec.after(0)
 	// Not just one more: the life before this one may have done the same upon the same word, and two lives in one generation
 	// would be two contents under one version.
-	next := generation + 1 + c.rng.Uint64N(1<<16)
-	c.store.begin(c.self, c.cfg.ID, next)
+	next := generation + 1 + o.rng.Uint64N(1<<16)
+	o.store.begin(o.self, o.cfg.ID, next)
 	for _, e := range entries {
 		if !e.Deleted {
-			c.store.write(c.self, e)
+			o.store.write(o.self, e)
 		}
 	}
 	for _, l := range links {
 		if !l.Deleted() {
-			c.store.writeLink(c.self, l.Node, false)
+			o.store.writeLink(o.self, l.Node, false)
 		}
 	}
-	c.emit(Renewed{Generation: next})
-	c.wrote(0, true)
+	o.emit(Renewed{Generation: next})
+	o.flood.wrote(0, true)
 }
 
 // sweep forgets tombstones of the own record older than Config.Tombstone, and signs of dead members that count no longer. It knows their age from the version that was
 // current then, so it keeps no time per entry.
-func (c *Core) sweep() {
-	now := c.now()
-	if now < c.sweeper.at {
+func (o *ownRecord) sweep() {
+	now := o.now()
+	if now < o.sweeper.at {
 		return
 	}
-	c.forgetOldDrops()
-	floor := c.sweeper.version
-	c.sweeper = sweeper{at: now + c.cfg.Tombstone, version: c.self.rec.version}
-	if c.self.rec.hasTombstones(floor) {
-		prev := c.self.rec.version
-		c.store.forgetTombstones(c.self, floor)
-		c.wrote(prev, false)
+	o.judge.forgetOldDrops()
+	floor := o.sweeper.version
+	o.sweeper = sweeper{at: now + o.cfg.Tombstone, version: o.self.rec.version}
+	if o.self.rec.hasTombstones(floor) {
+		prev := o.self.rec.version
+		o.store.forgetTombstones(o.self, floor)
+		o.flood.wrote(prev, false)
 	}
 }
 

@@ -14,14 +14,14 @@ func (t *sharedTable) isSmall() bool { return false }
 
 // takes and gives are false for a write of the future: it waits where it is until cluster time gets there.
 func (t *sharedTable) takes(c claim) bool {
-	if t.c.isAhead(c.id, Stamp(c.hi), t.c.stampOf(c.id)) {
+	if t.c.cluster.isAhead(c.id, Stamp(c.hi), t.c.shared.stampOf(c.id)) {
 		t.c.emit(Rejected{Reason: ReasonClockAhead})
 		return false
 	}
 	return true
 }
 func (t *sharedTable) gives(ours, theirs claim) bool {
-	return !t.c.isAhead(ours.id, Stamp(ours.hi), Stamp(theirs.hi))
+	return !t.c.cluster.isAhead(ours.id, Stamp(ours.hi), Stamp(theirs.hi))
 }
 
 func (t *sharedTable) sums() (uint64, *[NumBuckets]uint64) {
@@ -45,7 +45,7 @@ func (t *sharedTable) claims(mask uint64) []claim {
 	return out
 }
 
-func (t *sharedTable) sendBuckets(l *link) { t.c.send(l, t.c.sharedBuckets()) }
+func (t *sharedTable) sendBuckets(l *link) { t.c.send(l, t.c.shared.summary()) }
 
 func (t *sharedTable) sendDigest(l *link, mask uint64, reply bool, claims []claim) {
 	d := &SharedDigest{Mask: mask, Reply: reply, Entries: make([]SharedVersion, len(claims))}
@@ -83,7 +83,7 @@ func (t *sharedTable) send(l *link, claims []claim) {
 			room -= e.cost()
 		}
 	}
-	t.c.sendEntries(l, out, true)
+	t.c.sharedFlood.sendFrames(l, out, true)
 }
 
 // onSharedDigest deals with a digest of the shared map.
