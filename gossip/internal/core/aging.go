@@ -79,10 +79,6 @@ func interval(horizon time.Duration) time.Duration {
 	return min(max(horizon/1000, time.Second), time.Minute)
 }
 
-// Aged reports whether this node must not be taken for one that has all keys that still exist: it was apart from its cluster for
-// longer than Config.Horizon, or has just been started for the first time. It is for [Hello.Aged].
-func (c *Core) Aged() bool { return !c.aging.settled }
-
 // checkAge makes this node aged if it has been alone for longer than the horizon.
 func (a *aging) checkAge(now Moment) {
 	if len(a.links.list) == 0 && a.members() > 1 {

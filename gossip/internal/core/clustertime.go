@@ -130,32 +130,3 @@ func (k *clusterClock) isAhead(id uint64, s, had Stamp) bool {
 
 // followsWithin is how far above another stamp one closely follows it: many writes by a clock that stands at it.
 const followsWithin = Stamp(1000) << counterBits
-
-// stampOf returns the stamp at which this node has a shared key, 0 if not at all.
-func (m *sharedMap) stampOf(id uint64) Stamp {
-	if e := m.byID(id); e != nil {
-		return e.Stamp
-	}
-	return 0
-}
-
-// nextStamp returns the stamp of a write that replaces old, nil if nothing is there, and false if all other nodes would refuse it.
-// A clock that is behind does not count, since the cluster knows better.
-func (r *replica) nextStamp(old *SharedEntry) (Stamp, bool) {
-	replaced := Stamp(0)
-	if old != nil {
-		replaced = old.Stamp
-	}
-	return r.shared.clock.next(replaced, max(r.cluster.own(), r.cluster.moment()), r.cluster.future())
-}
-
-// CheckClock returns ErrClockAhead if what this node wrote to a new key of the shared map would be refused by all others.
-func (c *Core) CheckClock() error { return c.replica.checkStamp(nil) }
-
-// checkStamp returns ErrClockAhead if a write in the place of old would be refused by all other nodes.
-func (r *replica) checkStamp(old *SharedEntry) error {
-	if _, ok := r.nextStamp(old); !ok {
-		return ErrClockAhead
-	}
-	return nil
-}

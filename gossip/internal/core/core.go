@@ -66,9 +66,9 @@ func New(cfg Config, rng *rand.Rand, now time.Time) *Core {
 // connect makes the parts, each with those that it needs.
 func (c *Core) connect() {
 	h := c.host
-	c.records = newExchanger(h, &c.links, &recordTable{c})
+	c.records = newExchanger(h, &c.links, &recordTable{h, &c.store, &c.flood, &c.judge, &c.cluster})
 	c.records.storms = true
-	c.sharedMaps = newExchanger(h, &c.links, &sharedTable{c})
+	c.sharedMaps = newExchanger(h, &c.links, &sharedTable{h, &c.shared, &c.sharedFlood, &c.cluster})
 	c.cluster = clusterClock{host: h, links: &c.links}
 	c.links = links{host: h, store: &c.store, shared: &c.shared, records: &c.records, sharedMaps: &c.sharedMaps}
 	c.links.clear()
@@ -176,12 +176,6 @@ func (c *Core) work() {
 		}
 	}
 	c.clock.promise = max(next, now)
-}
-
-// recordHashes records the present hashes of both tables, before others can see them.
-func (ls *links) recordHashes() {
-	ls.records.recordHashes()
-	ls.sharedMaps.recordHashes()
 }
 
 // soonest moves a deadline forward to at; 0 means none is set.

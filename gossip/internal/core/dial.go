@@ -318,3 +318,22 @@ func (d *dialler) dialled(in LinkUp, node NodeID) (*slot, *target) {
 	}
 	return s, t
 }
+
+// redialSoon sets when the peer of a link that ended is dialled again.
+func (d *dialler) redialSoon(l *link, call *target) {
+	now := d.now()
+	if now-l.since >= livedFor*d.cfg.Heartbeat {
+		call.backoff, call.next = 0, now
+	} else {
+		d.backOff(call, now)
+		if call.lost && call.next > now+d.cfg.Coalesce {
+			call.lost = false
+			d.links.publishNow()
+		}
+	}
+	soonest(&d.dueAt, call.next)
+}
+
+// livedFor is how long a link must have lived, in heartbeats, for its peer to be dialled again at once. One that shakes hands and
+// breaks is dialled with the backoff of one that cannot be reached.
+const livedFor = 5

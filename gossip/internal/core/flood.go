@@ -150,7 +150,7 @@ func (f *flood) push(items []*item, inBulk bool) {
 // sendRecords sends records in frames of at most about maxFrame.
 func (f *flood) sendRecords(l *link, records []RecordDelta) { f.sendFrames(l, records, false) }
 
-// sendFrames is sendDelta; with last, the frames are an answer, and its end is marked even if there is nothing to send.
+// sendFrames is sendRecords; with last, the frames are an answer, and its end is marked even if there is nothing to send.
 func (f *flood) sendFrames(l *link, records []RecordDelta, last bool) {
 	for len(records) > 0 || last {
 		n, w := 0, 0
@@ -274,4 +274,11 @@ func (c *Core) learn(ch change, l *link, urgent bool) {
 	it := c.flood.mark(t, ch.prev, l.id, urgent)
 	it.relayed = it.relayed || relayed
 	c.judge.relink(t, lost)
+}
+
+// wrote spreads what was written to the own record above version prev.
+func (f *flood) wrote(prev uint64, urgent bool) {
+	f.stale = true
+	it := f.mark(f.self, prev, 0, urgent)
+	it.relayed = it.relayed || urgent
 }

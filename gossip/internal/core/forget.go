@@ -1,7 +1,6 @@
 package core
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -144,32 +143,6 @@ func (f *forgetting) forgetLife(t *slot, until time.Duration) {
 	f.drop(t)
 }
 
-// giveBackPlaces gives back the places of nodes that have no record, no link and no dial, once in a while, or at once if there are many.
-func (f *forgetting) giveBackPlaces() {
-	spare := len(f.store.slots) - f.store.known
-	if f.now() < f.giveBackAt && spare < min(f.store.known+maxSpare, f.cfg.Limits.Members) {
-		return
-	}
-	f.giveBackAt = f.now() + 60*f.cfg.Heartbeat
-	if spare == 0 || f.judge.held != 0 { // a verdict that is held back remembers places
-		return
-	}
-	dialled := map[*slot]bool{}
-	for _, t := range f.dials.inFlight {
-		dialled[t.slot] = true
-	}
-	draining := map[*slot]bool{}
-	for _, l := range f.links.removed {
-		draining[l.peer] = true
-	}
-	f.store.giveBack(func(t *slot) bool {
-		return f.links.byPeer[t] != nil || dialled[t] || draining[t] || t.want != wantNone
-	})
-}
-
-// maxSpare is the number of places without a record from which on they are given back at once.
-const maxSpare = 64
-
 // drop drops the record of a member that is not up.
 func (f *forgetting) drop(t *slot) {
 	if t.call != nil {
@@ -181,108 +154,4 @@ func (f *forgetting) drop(t *slot) {
 	f.store.drop(t)
 	f.stale = true
 	f.judge.soon()
-}
-
-// quietly is the reason for which a record is turned away that is no fault of the peer.
-const quietly = "quietly"
-
-// turnsAway returns why a delta is not to be merged, "" if it is: its member was removed or was forgotten a moment ago, its generation is
-// beyond all clocks, or the table is full.
-func (c *Core) turnsAway(d *RecordDelta) string {
-	t := c.store.byNode[d.Node]
-	known := t != nil && t.rec != nil
-	id := d.ID
-	if id == "" && known {
-		id = t.rec.id
-	}
-	switch {
-	case c.cluster.beyondClocks(d.Generation):
-		return "generation is far beyond all clocks"
-	case id != "" && c.replica.isBanned(id):
-		return quietly
-	case known:
-		return ""
-	case d.Seen != 0 && d.Generation <= c.forgetting.forgotten[d.Node].generation && c.forgetting.isNearlyDue(d.Seen):
-		return quietly
-	case d.From == 0 && !c.forgetting.makeRoom(d.Node, d.Generation, d.Seen):
-		return ReasonFull
-	}
-	return ""
-}
-
-// ReasonFull is the reason of a [Rejected] for a member that does not fit into the table.
-const ReasonFull = "too many members"
-
-// makeRoom reports whether there is room for the record of one more member, and makes it if the table is full. All nodes follow one
-// rule, so that they keep the same members: those that left go first, then those that are gone for the longest; among those that are
-// up the ones that started last stay outside.
-func (f *forgetting) makeRoom(n NodeID, generation uint64, seen Moment) bool {
-	if f.store.admits() {
-		return true
-	}
-	newcomer := rank{up: seen == 0, seen: seen, generation: generation, node: n}
-	var last *slot
-	lowest := newcomer
-	for _, t := range f.store.slots {
-		if t.rec == nil || t == f.self {
-			continue
-		}
-		if r := f.rank(t); r.compare(lowest) < 0 {
-			last, lowest = t, r
-		}
-	}
-	if last == nil {
-		return false
-	}
-	f.evict(last)
-	return f.store.admits()
-}
-
-// evict drops the record of a member and the link to it, for one that ranks higher.
-func (f *forgetting) evict(t *slot) {
-	if l := f.links.byPeer[t]; l != nil {
-		f.links.drop(l)
-		f.send(l, &Bye{Reason: ByeFull})
-		f.emit(Close{Link: l.id, Graceful: true})
-		f.links.publishNow()
-	}
-	f.drop(t)
-}
-
-// rank orders members for a full table: the first ones are kept.
-type rank struct {
-	up, left   bool
-	seen       Moment
-	generation uint64
-	node       NodeID
-}
-
-// rank returns the place of a member in that order.
-func (f *forgetting) rank(t *slot) rank {
-	return rank{up: !t.left && f.age(t) < settledAfter*f.cfg.Heartbeat, left: t.left, seen: f.judge.seenOf(t), generation: t.rec.generation, node: t.node}
-}
-
-// settledAfter is for how many heartbeats a member must not have been up to count as gone in a full table: that a newcomer is up
-// shows a moment after its record.
-const settledAfter = 5
-
-// compare is negative if r is dropped before o.
-func (r rank) compare(o rank) int {
-	switch {
-	case r.up != o.up:
-		return compareBool(r.up, o.up)
-	case r.up: // the member that started first stays
-		return cmp.Or(cmp.Compare(o.generation, r.generation), cmp.Compare(o.node, r.node))
-	}
-	return cmp.Or(compareBool(o.left, r.left), cmp.Compare(r.seen, o.seen), cmp.Compare(r.node, o.node))
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	}
-	return -1
 }

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
@@ -50,52 +49,6 @@ func (l *link) ready() bool {
 // awaitsRecord reports whether the record of the peer here is still that of an earlier life. The link is not published before the
 // present one has come: the links of the earlier life would make members rise that are long gone.
 func (l *link) awaitsRecord() bool { return l.peer.rec != nil && l.peer.rec.generation < l.generation }
-
-// links are all the streams of a node and what is published of them.
-type links struct {
-	*host
-	store               *store
-	shared              *sharedMap
-	records, sharedMaps *exchanger
-
-	list      []*link // ascending by ID of the peer: a fixed order makes runs repeat
-	byID      map[LinkID]*link
-	byPeer    map[*slot]*link
-	removed   []*link // of peers that were removed, in byID too
-	tendAt    time.Duration
-	publishAt time.Duration
-	published time.Duration // when links were last published
-	urgent    bool          // the next publication must not wait
-}
-
-// clear takes all links out of use.
-func (ls *links) clear() {
-	ls.list, ls.removed, ls.byID, ls.byPeer = nil, nil, map[LinkID]*link{}, map[*slot]*link{}
-	ls.tendAt, ls.publishAt, ls.published, ls.urgent = 0, 0, 0, false
-}
-
-// add takes a link into use. The caller has dropped the one to the same peer, if there was one.
-func (ls *links) add(l *link) {
-	i, _ := slices.BinarySearchFunc(ls.list, l.peer.node, func(l *link, n NodeID) int { return cmp.Compare(l.peer.node, n) })
-	ls.list = slices.Insert(ls.list, i, l)
-	ls.byID[l.id], ls.byPeer[l.peer] = l, l
-}
-
-func (ls *links) remove(l *link) {
-	ls.list = slices.DeleteFunc(ls.list, func(o *link) bool { return o == l })
-	delete(ls.byID, l.id)
-	if ls.byPeer[l.peer] == l {
-		delete(ls.byPeer, l.peer)
-	}
-	ls.removed = slices.DeleteFunc(ls.removed, func(o *link) bool { return o == l })
-}
-
-// drop takes a link out of use, and gives back what was asked for over it.
-func (ls *links) drop(l *link) {
-	ls.remove(l)
-	ls.records.release(l)
-	ls.sharedMaps.release(l)
-}
 
 // linkUp takes a stream into use, or turns it down.
 func (c *Core) linkUp(in LinkUp) {
@@ -204,21 +157,6 @@ func (c *Core) linkReady(l *link) {
 	c.links.publishSoon(2 * c.cfg.Relax)
 }
 
-// publishSoon has changes that are not urgent published after Config.Relax, and so long after the last time.
-func (ls *links) publishSoon(gap time.Duration) {
-	if ls.strain() > 0 {
-		gap = strainedGap * ls.cfg.Relax
-	}
-	soonest(&ls.publishAt, max(ls.now()+ls.cfg.Relax, ls.published+ls.patiently(gap)))
-}
-
-// publishNow has own links that came or went published with this step: a member that hangs on one of them would be missed, or a dead one
-// be taken for reachable, until then.
-func (ls *links) publishNow() {
-	ls.urgent = true
-	soonest(&ls.publishAt, ls.now()+ls.patiently(0))
-}
-
 // linkDown notes the end of a stream that neither side announced. The redial precedes the verdict: a link stays published
 // until we know whether the peer can be dialled, since a proxy that resets all streams kills no process.
 func (c *Core) linkDown(id LinkID) {
@@ -234,25 +172,6 @@ func (c *Core) linkDown(id LinkID) {
 	call.lost = c.self.publishes(l.peer)
 	c.dials.redialSoon(l, call)
 	c.ring.soon(true)
-}
-
-// livedFor is how long a link must have lived, in heartbeats, for its peer to be dialled again at once. One that shakes hands and
-// breaks is dialled with the backoff of one that cannot be reached.
-const livedFor = 5
-
-// redialSoon sets when the peer of a link that ended is dialled again.
-func (d *dialler) redialSoon(l *link, call *target) {
-	now := d.now()
-	if now-l.since >= livedFor*d.cfg.Heartbeat {
-		call.backoff, call.next = 0, now
-	} else {
-		d.backOff(call, now)
-		if call.lost && call.next > now+d.cfg.Coalesce {
-			call.lost = false
-			d.links.publishNow()
-		}
-	}
-	soonest(&d.dueAt, call.next)
 }
 
 // bye notes that the peer closes a link on purpose.
@@ -300,7 +219,7 @@ func (c *Core) tendLinks() {
 	}
 	c.links.graft()
 	c.load.fade(now, c.cfg.Heartbeat)
-	c.endDraining()
+	c.links.endDraining()
 	c.own.sweep()
 }
 
@@ -318,7 +237,7 @@ func (c *Core) tend(l *link) {
 	}
 	c.records.tend(l)
 	c.sharedMaps.tend(l)
-	c.reportExchanged(l)
+	c.links.reportExchanged(l)
 }
 
 // unwanted reports whether neither end has wanted a link for five heartbeats, and it is not so new that minds may change. While a
@@ -338,50 +257,6 @@ func (c *Core) unwanted(l *link) bool {
 		patience += 2*strainedGap*c.cfg.Relax + 4*strain
 	}
 	return now-l.idleSince > patience && now-l.since > patience
-}
-
-// reportExchanged reports, once for a link, that the first comparison of both tables is over and all that the peer had has come.
-func (c *Core) reportExchanged(l *link) {
-	if !l.exchanged && l.records.settled() && l.shared.settled() {
-		l.exchanged = true
-		c.emit(Exchanged{Link: l.id})
-	}
-}
-
-// announceClock has the next heartbeat of every link carry the clock.
-func (ls *links) announceClock() {
-	for _, l := range ls.list {
-		l.clockIn = 0
-	}
-}
-
-// clockEvery is the number of heartbeats of a link of which one carries the clock: often enough for a limit of a minute, and
-// cheap. A step of the own clock is reported with the next heartbeat of every link.
-const clockEvery = 8
-
-// beat sends a heartbeat. The hashes in it are recorded before it leaves: the peer may be equal to them when its answer comes and this
-// node has gone on, and must count as in step then.
-func (ls *links) beat(l *link) {
-	b := &Beat{Hash: ls.store.hash, Wanted: l.wanted, Eager: l.eager, Shared: ls.shared.hash}
-	if ls.now()-l.since < livedFor*ls.cfg.Heartbeat {
-		b.Known = uint32(ls.store.known)
-	}
-	if l.clockIn--; l.clockIn < 0 {
-		b.Clock, l.clockIn = ls.clock.last.UnixMilli(), clockEvery-1
-	}
-	b.Lag = uint32(ls.load.lag.Milliseconds())
-	l.beatAt = ls.now()
-	ls.recordHashes()
-	ls.send(l, b)
-}
-
-// setEager makes a link one of the tree that carries bulk, or takes it out. The peer decides what it sends over the link, so it learns of
-// that at once, with a heartbeat out of turn.
-func (ls *links) setEager(l *link, eager bool) {
-	if l.eager != eager {
-		l.eager = eager
-		ls.beat(l)
-	}
 }
 
 // publishDue writes the links that came and went into our record.

@@ -19,7 +19,7 @@ func (c *Core) received(in Received) {
 	c.handleFrame(l, in.Frame)
 	// The frame may have closed the link, or put another one in its place.
 	if c.links.byID[l.id] == l {
-		c.reportExchanged(l)
+		c.links.reportExchanged(l)
 	}
 }
 

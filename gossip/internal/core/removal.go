@@ -2,7 +2,6 @@ package core
 
 import (
 	"encoding/binary"
-	"errors"
 	"slices"
 )
 
@@ -20,26 +19,6 @@ func removalOf(generation uint64) string {
 	return string(binary.BigEndian.AppendUint64([]byte{markRemoved}, generation))
 }
 
-// isBanned reports whether a name was removed.
-func (r *replica) isBanned(id string) bool {
-	return r.shared.removals > 0 && r.shared.find(SpaceMember, id).Removes(r.cluster.moment())
-}
-
-// ErrUnknownMember means that no member of that name is known.
-var ErrUnknownMember = errors.New("no member of that name is known")
-
-// CheckRemove returns why a member cannot be removed, nil if it can.
-func (c *Core) CheckRemove(id string) error {
-	t := c.store.byNode[HashID(id)]
-	switch {
-	case t == c.self:
-		return errors.New("a node does not remove itself: it leaves")
-	case t == nil || t.rec == nil:
-		return ErrUnknownMember
-	}
-	return c.CheckClock()
-}
-
 func (c *Core) remove(id string) {
 	if c.CheckRemove(id) != nil {
 		return
@@ -47,15 +26,6 @@ func (c *Core) remove(id string) {
 	t := c.store.byNode[HashID(id)]
 	c.replica.write(SharedEntry{Space: SpaceMember, Key: id, Value: removalOf(t.rec.generation),
 		Expires: expiry(c.cluster.moment(), c.cfg.Horizon)})
-}
-
-// readmit takes back the removals of a name that are older than a life that began at a moment. The entry is stamped with that moment: with the
-// present, it would also take back a removal of this very life that is on its way.
-func (r *replica) readmit(id string, began Stamp) {
-	e := SharedEntry{Space: SpaceMember, Key: id, Deleted: true}
-	present, _ := r.nextStamp(r.shared.find(e.Space, e.Key))
-	e.Stamp = max(r.shared.stampOf(e.id())+1, min(began, present))
-	r.writeStamped(e)
 }
 
 // enforce applies an entry of the map to a member.
@@ -111,7 +81,7 @@ func (c *Core) expel(t *slot, e *SharedEntry) {
 // that has the entry. Two that both hung up without reading would reject each other for ever.
 func (c *Core) rejectRemoved(in LinkUp, e *SharedEntry) {
 	if i := slices.IndexFunc(c.links.removed, func(l *link) bool { return l.name == in.ID }); i >= 0 {
-		c.endDrain(c.links.removed[i]) // one for each peer
+		c.links.endDrain(c.links.removed[i]) // one for each peer
 	}
 	t := c.store.byNode[HashID(in.ID)]
 	if t == nil {
@@ -137,28 +107,12 @@ func (c *Core) drain(l *link, f Frame) {
 	case *SharedDelta:
 		c.onSharedDelta(l, f)
 		if c.links.byID[l.id] == l && !c.replica.isBanned(l.name) {
-			c.endDrain(l)
+			c.links.endDrain(l)
 		}
 	case *Bye:
 		c.links.drop(l)
 		c.emit(Close{Link: l.id})
 	}
-}
-
-// endDraining closes the links of removed peers that do not send a Bye.
-func (c *Core) endDraining() {
-	for _, l := range slices.Clone(c.links.removed) {
-		if c.now() >= l.drainUntil {
-			c.endDrain(l)
-		}
-	}
-}
-
-// endDrain closes the link of a removed peer.
-func (c *Core) endDrain(l *link) {
-	c.send(l, &Bye{Reason: ByeRemoved})
-	c.emit(Close{Link: l.id, Graceful: true})
-	c.links.drop(l)
 }
 
 // forget takes a record out of what is to be pushed.
@@ -177,16 +131,4 @@ func (s *store) drop(t *slot) {
 	t.rec, t.addr, t.seen = nil, "", 0
 	delete(s.drops, t)
 	s.known--
-}
-
-// pushAll sends what waits for company, over all links: nothing is sent after a Bye.
-func (f *sharedFlood) pushAll() {
-	if f.pushAt == 0 {
-		return
-	}
-	for _, l := range f.links.list {
-		l.lazy = false
-	}
-	f.pushAt = 0
-	f.pushEager()
 }

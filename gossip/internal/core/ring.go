@@ -65,7 +65,7 @@ func (r *rings) calmAt(strain time.Duration) time.Duration {
 	return at
 }
 
-// work works out the neighbours if that is due: after a change, and every Config.DialCap, when other unreachable members take their turn. A
+// work chooses the neighbours if that is due: after a change, and every Config.DialCap, when other unreachable members take their turn. A
 // node under strain waits for calm, since each pass goes over all members and more changes are on their way; a lost link does not wait.
 func (r *rings) work() {
 	now := r.now()

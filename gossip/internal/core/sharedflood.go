@@ -315,7 +315,7 @@ func (f *sharedFlood) dueAt() time.Duration {
 // sendWrites sends entries in frames of at most about maxFrame.
 func (f *sharedFlood) sendWrites(l *link, entries []SharedEntry) { f.sendFrames(l, entries, false) }
 
-// sendFrames is sendShared; with last, the frames are an answer, and its end is marked even if there is nothing to send.
+// sendFrames is sendWrites; with last, the frames are an answer, and its end is marked even if there is nothing to send.
 func (f *sharedFlood) sendFrames(l *link, entries []SharedEntry, last bool) {
 	for len(entries) > 0 || last {
 		n, w := 0, 0
@@ -327,4 +327,16 @@ func (f *sharedFlood) sendFrames(l *link, entries []SharedEntry, last bool) {
 		f.send(l, &SharedDelta{Clock: f.clock.last.UnixMilli(), Entries: entries[:n:n], Last: ends})
 		entries, last = entries[n:], last && !ends
 	}
+}
+
+// pushAll sends what waits for company, over all links: nothing is sent after a Bye.
+func (f *sharedFlood) pushAll() {
+	if f.pushAt == 0 {
+		return
+	}
+	for _, l := range f.links.list {
+		l.lazy = false
+	}
+	f.pushAt = 0
+	f.pushEager()
 }

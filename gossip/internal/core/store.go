@@ -16,7 +16,7 @@ type slot struct {
 	touched bool // it is in store.touched
 	want    want
 	risen   time.Duration // when it became up
-	missed  time.Duration // since when it is up though it cannot be reached, see Core.inGrace; 0: it is not so
+	missed  time.Duration // since when it is up though it cannot be reached, see verdict.inGrace; 0: it is not so
 	seen    Moment        // when it was last up to any node, as far as is known here; of no meaning while it is up
 	call    *target       // dialling it; nil before it was first wanted or linked to
 	flaps   flaps

@@ -117,7 +117,7 @@ func (v *verdict) setUp(t *slot, up bool) {
 	v.ring.soon(true)
 }
 
-// work works out the verdict. If it takes away more than half of the members, it may be we who are cut off or slow, so it is
+// work decides which members are up, if that is due. If it takes away more than half of the members, it may be we who are cut off or slow, so it is
 // held back for Config.Hold and worked out again (Lifeguard's suspicion of oneself, without a score).
 func (v *verdict) work() {
 	now := v.now()

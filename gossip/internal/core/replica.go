@@ -1,14 +1,9 @@
 package core
 
 import (
-	"errors"
 	"fmt"
 	"time"
 )
-
-// ErrTombstones means that so many keys were deleted, or have expired, in the last 10 minutes that one more could not be remembered as
-// deleted.
-var ErrTombstones = errors.New("too many keys of the shared map were deleted or have expired in the last 10 minutes; try again later")
 
 // replica is how the shared map of this node changes: by own writes, which get their stamps here, by those of others, and as values expire
 // and tombstones have had their time. Each change goes on to the flood and to the disk.
@@ -22,57 +17,22 @@ type replica struct {
 	enforce     func(*SharedEntry) // applies an entry about a member
 }
 
-// CheckSharedSet returns why a key of the shared map cannot be written, nil if it can.
-func (c *Core) CheckSharedSet(key, value string) error { return c.replica.checkSet(key, value, 0) }
-
-// CheckSharedSetFor is CheckSharedSet of a key that is to last for a time, 0 for ever.
-func (c *Core) CheckSharedSetFor(key, value string, ttl time.Duration) error {
-	return c.replica.checkSet(key, value, ttl)
+// nextStamp returns the stamp of a write that replaces old, nil if nothing is there, and false if all other nodes would refuse it.
+// A clock that is behind does not count, since the cluster knows better.
+func (r *replica) nextStamp(old *SharedEntry) (Stamp, bool) {
+	replaced := Stamp(0)
+	if old != nil {
+		replaced = old.Stamp
+	}
+	return r.shared.clock.next(replaced, max(r.cluster.own(), r.cluster.moment()), r.cluster.future())
 }
 
-// CheckSharedDelete returns why a key of the shared map cannot be deleted, nil if it can, or if it has no value.
-func (c *Core) CheckSharedDelete(key string) error { return c.replica.checkDelete(key) }
-
-// checkSet returns why a key cannot be written, to last for a time or, with 0, for ever.
-func (r *replica) checkSet(key, value string, ttl time.Duration) error {
-	if err := r.cfg.Limits.entry(key, value); err != nil {
-		return err
+// checkStamp returns ErrClockAhead if a write in the place of old would be refused by all other nodes.
+func (r *replica) checkStamp(old *SharedEntry) error {
+	if _, ok := r.nextStamp(old); !ok {
+		return ErrClockAhead
 	}
-	e := SharedEntry{Key: key, Value: value}
-	had := 0
-	old := r.shared.find(SpaceUser, key)
-	if old != nil && !old.Deleted {
-		had = old.cost()
-	}
-	if grown := r.shared.live - had + e.cost(); grown > r.cfg.Limits.Shared {
-		return fmt.Errorf("the shared map would have %d bytes, at most %d are possible", grown, r.cfg.Limits.Shared)
-	}
-	if ttl > 0 && (old == nil || !old.Deleted) && !r.shared.canBury(key, r.cluster.moment()) {
-		return ErrTombstones
-	}
-	return r.checkStamp(old)
-}
-
-// checkDelete returns why a key of the shared map cannot be deleted, nil if it can, or if it has no value.
-func (r *replica) checkDelete(key string) error {
-	old := r.shared.find(SpaceUser, key)
-	if old == nil || old.Deleted {
-		return nil
-	}
-	if !r.shared.canBury(key, r.cluster.moment()) {
-		return ErrTombstones
-	}
-	return r.checkStamp(old)
-}
-
-// Shared returns the value of a key of the shared map and the stamp of the write that made it. Without a value, the stamp is that of
-// the delete, 0 if nothing is known of the key. It follows from the outputs so far: a value lasts until the step that ends it.
-func (c *Core) Shared(key string) (value string, stamp Stamp, ok bool) {
-	e := c.shared.find(SpaceUser, key)
-	if e == nil {
-		return "", 0, false
-	}
-	return e.Value, e.Stamp, !e.Deleted
+	return nil
 }
 
 // write makes an own write of the shared map. If its stamp is of the future it is held back like every other one, see spread:
@@ -83,7 +43,7 @@ func (r *replica) write(e SharedEntry) {
 	r.writeStamped(e)
 }
 
-// writeStamped is writeShared of an entry with a stamp, which must be above that of the entry whose place it takes.
+// writeStamped is write of an entry with a stamp, which must be above that of the entry whose place it takes.
 func (r *replica) writeStamped(e SharedEntry) {
 	e.Writer = r.self.node
 	had := r.shared.stampOf(e.id())
@@ -127,6 +87,38 @@ func (r *replica) delete(key string) {
 	}
 }
 
+// checkSet returns why a key cannot be written, to last for a time or, with 0, for ever.
+func (r *replica) checkSet(key, value string, ttl time.Duration) error {
+	if err := r.cfg.Limits.entry(key, value); err != nil {
+		return err
+	}
+	e := SharedEntry{Key: key, Value: value}
+	had := 0
+	old := r.shared.find(SpaceUser, key)
+	if old != nil && !old.Deleted {
+		had = old.cost()
+	}
+	if grown := r.shared.live - had + e.cost(); grown > r.cfg.Limits.Shared {
+		return fmt.Errorf("the shared map would have %d bytes, at most %d are possible", grown, r.cfg.Limits.Shared)
+	}
+	if ttl > 0 && (old == nil || !old.Deleted) && !r.shared.canBury(key, r.cluster.moment()) {
+		return ErrTombstones
+	}
+	return r.checkStamp(old)
+}
+
+// checkDelete returns why a key of the shared map cannot be deleted, nil if it can, or if it has no value.
+func (r *replica) checkDelete(key string) error {
+	old := r.shared.find(SpaceUser, key)
+	if old == nil || old.Deleted {
+		return nil
+	}
+	if !r.shared.canBury(key, r.cluster.moment()) {
+		return ErrTombstones
+	}
+	return r.checkStamp(old)
+}
+
 // rewriteAhead writes again what this node wrote while it was alone, by a clock that was more than a minute ahead of the cluster that
 // it meets now: the writes were acknowledged, no other node has them, and none would take them before its clock gets there. They
 // keep their time to live, and stay newer than what others may have of their keys from before. What was written in company stays as
@@ -149,4 +141,18 @@ func (r *replica) rewriteAhead() {
 		r.shared.replace(&next)
 		r.publish(&next, under)
 	}
+}
+
+// readmit takes back the removals of a name that are older than a life that began at a moment. The entry is stamped with that moment: with the
+// present, it would also take back a removal of this very life that is on its way.
+func (r *replica) readmit(id string, began Stamp) {
+	e := SharedEntry{Space: SpaceMember, Key: id, Deleted: true}
+	present, _ := r.nextStamp(r.shared.find(e.Space, e.Key))
+	e.Stamp = max(r.shared.stampOf(e.id())+1, min(began, present))
+	r.writeStamped(e)
+}
+
+// isBanned reports whether a name was removed.
+func (r *replica) isBanned(id string) bool {
+	return r.shared.removals > 0 && r.shared.find(SpaceMember, id).Removes(r.cluster.moment())
 }
