@@ -50,46 +50,6 @@ func (it *sharedItem) recordHolder(l LinkID) {
 	}
 }
 
-// lackedWrite is a write that was announced and has not come.
-type lackedWrite struct {
-	version SharedVersion
-	from    []LinkID // that announced it; the first one is asked next
-	askAt   time.Duration
-}
-
-// announceAfter is how long a write that was pushed waits before it is announced over lazy links, and waits again before the other ends
-// do so. Which end is the first differs from key to key. The other one mostly has nothing left to announce.
-func (f *sharedFlood) announceAfter() time.Duration { return f.cfg.Coalesce }
-
-// announcesFirst reports whether this end of a link is the first to announce a key.
-func (f *sharedFlood) announcesFirst(l *link, id uint64) bool {
-	return (f.self.node < l.peer.node) == (id>>8&1 == 0)
-}
-
-// manyLinks is the number of links from which on a key is announced over half of them, another half for each key: the announcements of
-// six lazy links take more than a small write itself, and three are enough for all but one in fifty of the nodes that need one.
-const manyLinks = 6
-
-// announces reports whether a key is announced over a link. The two ends, if both have many links, come to the same answer.
-func (f *sharedFlood) announces(l *link, id uint64) bool {
-	return len(f.links.list) < manyLinks || mix(uint64(f.self.node^l.peer.node)^id)&1 == 0
-}
-
-// askAfter is how long an announced write may take to come by the tree: one or a few more hops. By chance, so that of a part of the
-// tree that was cut off one member asks, and the others get the write from it.
-func (f *sharedFlood) askAfter() time.Duration {
-	return 1*f.cfg.Coalesce + time.Duration(f.rng.Int64N(int64(f.cfg.Coalesce)))
-}
-
-// lackedMost bounds the announced writes that are waited for; the comparison of hashes finds the others.
-const lackedMost = 1 << 13
-
-// askAtOnce is how many links are asked for a lost write at once: that it is late shows that links lose packets.
-const askAtOnce = 2
-
-// askAgainAfter is how long the answer to a question may take.
-const askAgainAfter = 25 * time.Millisecond
-
 // spread pushes an entry, which took the place of one with stamp had, on to all neighbours but the one it came from, 0: it is ours.
 // One that is of the future waits until no neighbour takes it for that.
 func (f *sharedFlood) spread(e *SharedEntry, had Stamp, from LinkID) {
@@ -180,27 +140,6 @@ func (f *sharedFlood) pushEager() {
 	}
 }
 
-// announce names the writes that are due over lazy links, and those that are due soon with them.
-func (f *sharedFlood) announce() {
-	now := f.now() + f.cfg.Coalesce
-	second := due(&f.second, func(it *sharedItem) bool { return it.announceAt+2*f.announceAfter() <= now })
-	first := due(&f.first, func(it *sharedItem) bool { return it.announceAt <= now })
-	f.announceItems(second, false)
-	f.announceItems(first, true)
-	for _, it := range second {
-		if id := it.entry.id(); f.items[id] == it {
-			delete(f.items, id)
-		}
-	}
-	f.second = append(f.second, first...)
-	if len(f.first) > 0 {
-		soonest(&f.announceAt, f.first[0].announceAt)
-	}
-	if len(f.second) > 0 {
-		soonest(&f.announceAt, f.second[0].announceAt+2*f.announceAfter())
-	}
-}
-
 // due cuts off the items at the head of a queue that are due.
 func due(queue *[]*sharedItem, isDue func(*sharedItem) bool) []*sharedItem {
 	n := 0
@@ -212,93 +151,10 @@ func due(queue *[]*sharedItem, isDue func(*sharedItem) bool) []*sharedItem {
 	return items
 }
 
-// announceItems names writes over the links of which this end is the first one to do so, or is not, and whose peers have not shown that
-// they have them.
-func (f *sharedFlood) announceItems(items []*sharedItem, first bool) {
-	for _, l := range f.links.list {
-		var out []SharedVersion
-		for _, it := range items {
-			id := it.entry.id()
-			if f.items[id] == it && f.announcesFirst(l, id) == first && f.announces(l, id) && !slices.Contains(it.has, l.id) {
-				out = append(out, SharedVersion{ID: id, Stamp: it.entry.Stamp}) // the stamp names the write well enough
-				it.recordHolder(l.id)
-			}
-		}
-		for part := range slices.Chunk(out, maxFrame/24) {
-			f.send(l, &SharedAnnounce{Entries: part})
-		}
-	}
-}
-
-// onAnnounce notes which announced writes have not come.
-func (f *sharedFlood) onAnnounce(l *link, a *SharedAnnounce) {
-
-	for _, v := range a.Entries {
-		if f.cluster.isAhead(v.ID, v.Stamp, f.shared.stampOf(v.ID)) || len(f.lacks) >= lackedMost {
-			continue
-		}
-		if f.shared.hasWrite(v) {
-			f.markHas(v, l.id)
-			continue
-		}
-		if w := f.lacks[v.ID]; w != nil && w.version.Stamp >= v.Stamp {
-			if !slices.Contains(w.from, l.id) {
-				w.from = append(w.from, l.id)
-			}
-			continue
-		}
-		if f.lacks == nil {
-			f.lacks = map[uint64]*lackedWrite{}
-		}
-		w := &lackedWrite{version: v, from: []LinkID{l.id}, askAt: f.now() + f.askAfter()}
-		f.lacks[v.ID] = w
-		f.waiting = append(f.waiting, w)
-		soonest(&f.askAt, w.askAt)
-	}
-}
-
 // hasWrite reports whether this node has a write or a newer one of its key.
 func (m *sharedMap) hasWrite(v SharedVersion) bool {
 	e := m.byID(v.ID)
 	return e != nil && e.Stamp >= v.Stamp
-}
-
-// askForLacked asks for the writes that were announced and have not come, each over one of the links that announced it, and makes these
-// links eager.
-func (f *sharedFlood) askForLacked() {
-	now := f.now()
-	ask := map[LinkID][]claim{}
-	kept := f.waiting[:0]
-	for _, w := range f.waiting {
-		switch {
-		case f.lacks[w.version.ID] != w:
-			continue // replaced by a newer write
-		case f.shared.hasWrite(w.version):
-			delete(f.lacks, w.version.ID)
-			continue
-		case now >= w.askAt:
-			if len(w.from) == 0 { // the next announcement, or comparison of hashes, finds it
-				delete(f.lacks, w.version.ID)
-				continue
-			}
-			n := min(askAtOnce, len(w.from))
-			for _, from := range w.from[:n] {
-				ask[from] = append(ask[from], claim{id: w.version.ID, hi: uint64(w.version.Stamp)})
-			}
-			w.from, w.askAt = w.from[n:], now+askAgainAfter
-		}
-		soonest(&f.askAt, w.askAt)
-		kept = append(kept, w)
-	}
-	clear(f.waiting[len(kept):])
-	f.waiting = kept
-	for _, l := range f.links.list {
-		if lacks := ask[l.id]; len(lacks) > 0 {
-			f.setLazy(l, false)
-			l.grafted = f.now()
-			f.sharedMaps.ask(l, lacks)
-		}
-	}
 }
 
 // dueAt is when the shared map next has something to do by itself, 0 if never.
