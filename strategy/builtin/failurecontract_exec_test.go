@@ -8,14 +8,14 @@ import (
 )
 
 // execWorld has a script that the shell runs.
-func execWorld(tb testing.TB) world {
+func execWorld(tb testing.TB) testSource {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		tb.Skip("there is no shell here:", err)
 	}
 	path := filepath.Join(tb.TempDir(), "peers.sh")
 	script := func(text string) func() { return func() { put(tb, path, text) } }
-	return world{
+	return testSource{
 		config: fmt.Sprintf("{command: ['%s', '%s'], interval: 100ms, timeout: 500ms}", sh, path),
 		states: map[string]func(){
 			complete: script("echo " + first + "; echo " + second),

@@ -46,7 +46,7 @@ func TestAddressesThatDidNotComeWithATargetAreAskedFor(t *testing.T) {
 						return rr.Header().Name == target && (typ == "*" || rr.Header().Rrtype == miekg.StringToType[typ])
 					})
 				}))
-				l := lookup{client: newClient([]string{s.Addr()}, s.Dial), family: tc.family, prefer6: tc.prefer6}
+				l := lookupRun{client: newClient([]string{s.Addr()}, s.Dial), family: tc.family, prefer6: tc.prefer6}
 				got := askWith(t, l, "_g._tcp.test.")
 				check(t, got, tc.want, "")
 				if n := len(s.Asked()) - 1; n != tc.asked {

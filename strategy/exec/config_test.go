@@ -42,7 +42,7 @@ func TestTheEnvironmentIsThatOfTheConfigurationAndAFewMore(t *testing.T) {
 	t.Setenv("PATH", "/bin")
 	t.Setenv("TZ", "UTC")
 	env := strategy.Env{Topology: "lab", ClusterID: "orders"}
-	got := environ(map[string]strategy.Secret{"TZ": "CET", "KEY": "value"}, env)
+	got := programEnv(map[string]strategy.Secret{"TZ": "CET", "KEY": "value"}, env)
 	for _, want := range []string{"PATH=/bin", "CONVOKE_TOPOLOGY=lab", "CONVOKE_CLUSTER=orders", "KEY=value"} {
 		if !slices.Contains(got, want) {
 			t.Errorf("%v lacks %q", got, want)

@@ -73,11 +73,11 @@ func parseLine(raw []byte, port int) (string, error) {
 	if len(strings.Fields(line)) != 1 {
 		return "", fmt.Errorf("%q is not one host; write one host:port a line", line)
 	}
-	return address(line, port)
+	return hostAddr(line, port)
 }
 
-// address returns the canonical host:port of a host with or without a port.
-func address(s string, port int) (string, error) {
+// hostAddr returns the canonical host:port of a host with or without a port.
+func hostAddr(s string, port int) (string, error) {
 	if strings.Contains(s, "..") {
 		return "", fmt.Errorf("%q has two dots in a row, which no host name has", s)
 	}

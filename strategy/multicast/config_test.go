@@ -56,12 +56,12 @@ broadcast: true
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.IPv6Group != "" || got.Interval != 5*time.Second || got.expiry() != time.Minute || len(got.Keys) != 1 || !got.Broadcast {
+	if got.IPv6Group != "" || got.Interval != 5*time.Second || got.peerExpiry() != time.Minute || len(got.Keys) != 1 || !got.Broadcast {
 		t.Errorf("settings are %+v", got)
 	}
 	var seeds []string
 	for _, s := range got.Seeds {
-		addr, _ := got.seed(s)
+		addr, _ := got.seedAddr(s)
 		seeds = append(seeds, addr)
 	}
 	want := []string{"a.example:45892", "10.0.0.1:99", "[fd00::1]:45892", "[fd00::2]:99"}

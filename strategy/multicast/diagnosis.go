@@ -25,7 +25,7 @@ type Diagnosis struct {
 func (d Diagnosis) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d peers heard in %v on %s, sending to %s: %d packets sent, %d accepted",
-		d.Peers, d.At.Sub(d.Since).Round(time.Second), list(d.Interfaces, "no interface"), list(d.Targets, "none"),
+		d.Peers, d.At.Sub(d.Since).Round(time.Second), joinNames(d.Interfaces, "no interface"), joinNames(d.Targets, "none"),
 		d.Sent, d.Received[accepted.String()])
 	if r := d.rejected(); r != "" {
 		b.WriteString(", dropped " + r)
@@ -36,7 +36,7 @@ func (d Diagnosis) String() string {
 	return b.String()
 }
 
-func list(names []string, none string) string {
+func joinNames(names []string, none string) string {
 	if len(names) == 0 {
 		return none
 	}
@@ -119,7 +119,7 @@ func (r *runner) publishDiagnosis(d Diagnosis) {
 	r.strategy.latest = d
 }
 
-func (r *runner) diagnosis(now time.Time) Diagnosis {
+func (r *runner) newDiagnosis(now time.Time) Diagnosis {
 	d := Diagnosis{
 		Since:     r.born,
 		At:        now,

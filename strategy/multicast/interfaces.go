@@ -92,7 +92,7 @@ func (i Interface) canSend(f family, broadcast bool) bool {
 
 // chooseInterfaces returns the interfaces to use for a family, of all that the host has.
 func chooseInterfaces(all []Interface, c Config, f family) []Interface {
-	if !c.uses(f) {
+	if !c.usesFamily(f) {
 		return nil
 	}
 	var named, usual, loopback []Interface
@@ -122,7 +122,7 @@ func missingInterfaces(all []Interface, c Config) []error {
 	for _, setting := range c.Interfaces {
 		found := slices.ContainsFunc(all, func(i Interface) bool {
 			return i.matches(setting) &&
-				(c.uses(v4) && i.canSend(v4, c.Broadcast) || c.uses(v6) && i.canSend(v6, c.Broadcast))
+				(c.usesFamily(v4) && i.canSend(v4, c.Broadcast) || c.usesFamily(v6) && i.canSend(v6, c.Broadcast))
 		})
 		if !found {
 			errs = append(errs, fmt.Errorf("interface %s is absent, down, or cannot multicast; this host has %s",

@@ -184,12 +184,12 @@ func (s *lanSocket) Send(b []byte, i Interface, to netip.AddrPort) error {
 	if i.Index == 0 {
 		i = s.host.ifaces[0]
 	}
-	l.carry(s.host, i, s.family, slices.Clone(b), netip.AddrPortFrom(to.Addr().WithZone(""), to.Port()), s.port)
+	l.deliver(s.host, i, s.family, slices.Clone(b), netip.AddrPortFrom(to.Addr().WithZone(""), to.Port()), s.port)
 	return nil
 }
 
-// carry delivers a datagram to all sockets that it is for; the mutex is held.
-func (l *lan) carry(from *host, by Interface, f family, b []byte, to netip.AddrPort, port uint16) {
+// deliver delivers a datagram to all sockets that it is for; the mutex is held.
+func (l *lan) deliver(from *host, by Interface, f family, b []byte, to netip.AddrPort, port uint16) {
 	source := netip.AddrPortFrom(by.addr(f), port)
 	if f == v6 {
 		source = netip.AddrPortFrom(by.addr(f).WithZone(by.Name), port)
@@ -228,7 +228,7 @@ func (l *lan) inject(b []byte) {
 	defer l.mu.Unlock()
 	stranger := &host{}
 	c := DefaultConfig()
-	l.carry(stranger, iface("eth0", 1, 99, true), v4, slices.Clone(b), netAddrPort(c), uint16(c.Port))
+	l.deliver(stranger, iface("eth0", 1, 99, true), v4, slices.Clone(b), netAddrPort(c), uint16(c.Port))
 }
 
 // run starts a strategy on a host. It is stopped at the end of the test at the latest.

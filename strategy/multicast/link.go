@@ -52,7 +52,7 @@ func (s *sockets) joinGroups(f family) (better bool) {
 	l := &s.links[f]
 	for name, old := range l.joined {
 		if !slices.ContainsFunc(l.chosen, func(i Interface) bool { return i.Name == name && i.sameMembership(old) }) {
-			s.leave(l, f, old)
+			s.leaveGroup(l, f, old)
 		}
 	}
 	for _, i := range l.chosen {
@@ -86,7 +86,7 @@ func (s *sockets) joinGroups(f family) (better bool) {
 	return better
 }
 
-func (s *sockets) leave(l *link, f family, i Interface) {
+func (s *sockets) leaveGroup(l *link, f family, i Interface) {
 	if !s.config.Broadcast || f == v6 {
 		_ = l.socket.Leave(i) // the interface may be gone, and the membership with it
 	}

@@ -50,7 +50,7 @@ func (s *Strategy) listenUntil(ctx context.Context, each func(Heard)) error {
 	st.everything = true
 	defer st.close()
 	st.maintainSockets(time.Now())
-	if errs, unable := st.faults(); unable {
+	if errs, unable := st.collectFaults(); unable {
 		return errors.Join(errs...)
 	}
 	timer := time.NewTimer(time.Until(st.nextMaintenance()))
@@ -60,7 +60,7 @@ func (s *Strategy) listenUntil(ctx context.Context, each func(Heard)) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case a := <-st.arrivals:
-			each(st.describe(&a))
+			each(st.describeArrival(&a))
 		case b := <-st.broken:
 			if st.loseSocket(b, time.Now()) {
 				s.env.Log.Warn("socket lost", "error", b.err)
@@ -72,12 +72,12 @@ func (s *Strategy) listenUntil(ctx context.Context, each func(Heard)) error {
 	}
 }
 
-func (s *sockets) describe(a *arrival) Heard {
+func (s *sockets) describeArrival(a *received) Heard {
 	p := &a.packet
 	return Heard{
 		At:         a.time,
 		From:       a.from,
-		Interface:  s.name(a.iface),
+		Interface:  s.interfaceName(a.iface),
 		Family:     a.family.String(),
 		Size:       a.size,
 		Verdict:    a.dropReason.String(),

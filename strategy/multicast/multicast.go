@@ -56,7 +56,7 @@ func newStrategy(c Config, env strategy.Env) (*Strategy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Strategy{config: c, env: env, codec: codec, network: kernel{}}, nil
+	return &Strategy{config: c, env: env, codec: codec, network: osNetwork{}}, nil
 }
 
 // Run announces and listens until ctx is done; then it announces that it leaves, which takes under a second.

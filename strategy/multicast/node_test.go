@@ -15,7 +15,7 @@ import (
 
 // node is a strategy that runs in a bubble, and what it reported.
 type node struct {
-	*notes
+	*recordingSink
 	env      strategy.Env
 	strategy *Strategy
 	log      *lockedBuffer
@@ -32,10 +32,10 @@ func newTestNode(name string, addrs ...string) *node {
 
 func (n *node) start(t testing.TB) {
 	ctx, cancel := context.WithCancel(context.Background())
-	n.notes, n.cancel, n.done = newNotes(), cancel, make(chan struct{})
+	n.recordingSink, n.cancel, n.done = newNotes(), cancel, make(chan struct{})
 	go func() {
 		defer close(n.done)
-		n.err = n.strategy.Run(ctx, n.notes)
+		n.err = n.strategy.Run(ctx, n.recordingSink)
 	}()
 	t.Cleanup(n.stop)
 }
@@ -46,8 +46,8 @@ func (n *node) stop() {
 	<-n.done
 }
 
-// kill ends the strategy without an announcement.
-func (n *node) kill(h *host) {
+// crash ends the strategy without an announcement.
+func (n *node) crash(h *host) {
 	h.change(func() { h.sendErr["eth0"] = errCut })
 	n.stop()
 	h.change(func() { delete(h.sendErr, "eth0") })

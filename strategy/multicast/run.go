@@ -29,11 +29,11 @@ type runner struct {
 	log      hclog.Logger
 	out      strategy.Sink
 	sockets  *sockets
-	table    *table
+	table    *peerTable
 	sender   sender
 	seeds    chan seedsAnswer
-	watch    watch // for what an operator must hear of
-	pace     pace  // of heartbeats
+	watch    peerLog        // for what an operator must hear of
+	pace     heartbeatPacer // of heartbeats
 
 	born     time.Time
 	sound    time.Time // since when nothing kept a peer from being heard
@@ -56,11 +56,11 @@ func newRunner(s *Strategy, instance uint64) *runner {
 		born:     now,
 		sound:    now,
 		reportAt: now,
-		pace:     newPace(s.config.Interval, s.env.Rand, now),
+		pace:     newHeartbeatPacer(s.config.Interval, s.env.Rand, now),
 	}
 	r.sender = sender{strategy: s, sockets: r.sockets, instance: instance, generation: now.UnixNano(), interval: s.config.Interval}
 	r.table = newTable(s.config, r.sockets.sourceIsLocal)
-	r.watch = newWatch(now)
+	r.watch = newPeerLog(now)
 	return r
 }
 
@@ -95,7 +95,7 @@ func (r *runner) run(ctx context.Context, out strategy.Sink) error {
 		case a := <-r.seeds:
 			r.setSeeds(a)
 		case <-r.strategy.env.SelfChanged:
-			r.pace.hurryHeartbeats(time.Now())
+			r.pace.sendSoon(time.Now())
 		case <-timer.C:
 			fired = true
 			if err := r.doWork(time.Now()); err != nil {
@@ -114,7 +114,7 @@ func (r *runner) setSeeds(a seedsAnswer) {
 	changed := !slices.Equal(r.sender.seeds, a.addrs)
 	r.sender.seeds, r.sender.seedErrs = a.addrs, a.errs
 	if changed {
-		r.pace.hurryHeartbeats(time.Now())
+		r.pace.sendSoon(time.Now())
 	}
 }
 
@@ -137,9 +137,9 @@ func (r *runner) nextWork() time.Time {
 // doWork does everything that is due.
 func (r *runner) doWork(now time.Time) error {
 	if r.sockets.maintainSockets(now) {
-		r.pace.hurryHeartbeats(now)
+		r.pace.sendSoon(now)
 	}
-	if err := r.sockets.unsupported(); err != nil {
+	if err := r.sockets.unsupportedError(); err != nil {
 		return strategy.Permanent(err)
 	}
 	if !now.Before(r.pace.next) {
@@ -147,7 +147,7 @@ func (r *runner) doWork(now time.Time) error {
 	}
 	if !r.settleAt.IsZero() && !now.Before(r.settleAt) {
 		r.settleAt = time.Time{}
-		if some := r.table.changes(now); len(some) > 0 {
+		if some := r.table.dueChanges(now); len(some) > 0 {
 			r.out.Add(some)
 		}
 	}
@@ -158,7 +158,7 @@ func (r *runner) doWork(now time.Time) error {
 		r.reportPeers(now)
 	}
 	if !now.Before(r.watch.next) {
-		r.watch.warnIfSilent(r.log, r.diagnosis(now), now)
+		r.watch.warnIfSilent(r.log, r.newDiagnosis(now), now)
 	}
 	r.watch.logSummary(r.log, len(r.table.nodes), now)
 	return nil
@@ -184,17 +184,17 @@ func (r *runner) sendHeartbeat(now time.Time) {
 }
 
 // handlePacket takes an accepted packet.
-func (r *runner) handlePacket(a *arrival) {
+func (r *runner) handlePacket(a *received) {
 	if r.sender.isSelf(a) {
 		r.sockets.filter.recountDropped(own)
 		return
 	}
-	iface := r.sockets.name(a.iface)
+	iface := r.sockets.interfaceName(a.iface)
 	n := r.table.handlePacket(&a.packet, &a.datagram, iface, a.time)
 	if n.dropReason != accepted {
 		r.sockets.filter.recountDropped(n.dropReason)
 		if n.dropReason == stale {
-			r.watch.noticeNamesake(r.log, a)
+			r.watch.warnDuplicateName(r.log, a)
 		}
 		return
 	}
@@ -213,7 +213,7 @@ func (r *runner) handlePacket(a *arrival) {
 	if len(n.report) > 0 {
 		r.reportNew(n.report, a.time)
 	} else if n.fresh {
-		r.settleAt = a.time.Add(holdBack)
+		r.settleAt = a.time.Add(preferredFamilyWait)
 	}
 	if a.packet.hello() {
 		r.sender.answerHello(a.from, a.time)
@@ -255,8 +255,8 @@ func (r *runner) takeFresh() []peer.Peer {
 // reportPeers gives the answer: a complete one when every peer had the time to be heard since anything
 // was broken by which one could have been heard. It plans the next report.
 func (r *runner) reportPeers(now time.Time) {
-	faults, unable := r.sockets.faults()
-	faults = append(faults, r.sender.faults()...)
+	faults, unable := r.sockets.collectFaults()
+	faults = append(faults, r.sender.collectFaults()...)
 	live := r.table.liveNodes(now)
 	r.takeFresh() // they are among the live ones
 	r.noteSilent(now)
@@ -274,7 +274,7 @@ func (r *runner) reportPeers(now time.Time) {
 	if len(faults) > 0 {
 		r.out.Fail(errors.Join(faults...))
 	}
-	d := r.diagnosis(now)
+	d := r.newDiagnosis(now)
 	r.watch.warnRefusals(r.log, d, now)
 	r.publishDiagnosis(d)
 	r.planReport(now, len(faults) > 0, interval)
@@ -287,7 +287,7 @@ func (r *runner) planReport(now time.Time, broken bool, interval time.Duration) 
 	if broken {
 		wait = r.config.Interval
 	}
-	r.reportAt = later(r.table.nextExpiry(now.Add(wait)), now.Add(min(expiryBatch, wait)))
+	r.reportAt = laterOf(r.table.nextExpiry(now.Add(wait)), now.Add(min(expiryBatch, wait)))
 }
 
 // noteSilent counts the peers that fell silent.

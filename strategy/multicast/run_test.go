@@ -99,7 +99,7 @@ func TestTheFirstCompleteAnswerWaitsUntilEveryPeerHadTheTimeToBeHeard(t *testing
 func TestASilentPeerExpiresAfterFiveMissedHeartbeats(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
 		_, hb, a, b := pair(t, l, DefaultConfig())
-		b.kill(hb)
+		b.crash(hb)
 		time.Sleep(6 * time.Second)
 		wantView(t, a, peerB)
 		time.Sleep(7 * time.Second)
@@ -127,7 +127,7 @@ func TestALeaveRemovesThePeerAtOnce(t *testing.T) {
 func TestARestartedNodeReplacesItsOlderLifeAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
 		_, hb, a, b := pair(t, l, DefaultConfig())
-		b.kill(hb)
+		b.crash(hb)
 		again := hb.run(t, DefaultConfig(), "b", "0.0.0.0:8000")
 		time.Sleep(3 * time.Second)
 		wantView(t, a, peer.Peer{ID: "b", Addr: "10.0.1.2:8000"})

@@ -187,13 +187,13 @@ func (s *sender) answerHello(to netip.AddrPort, now time.Time) {
 
 // isSelf reports whether a packet is of this very node though of another run: when a reload hands
 // over, two runs overlap, and after a crash the last packets of the run before may still arrive.
-func (s *sender) isSelf(a *arrival) bool {
+func (s *sender) isSelf(a *received) bool {
 	p := &a.packet
 	return len(p.Addrs) > 0 && p.Node == s.node && slices.Equal(p.Addrs, s.addrs) && s.sockets.sourceIsLocal(a.from.Addr())
 }
 
-// faults returns what keeps this node from reaching all that it should.
-func (s *sender) faults() []error {
+// collectFaults returns what keeps this node from reaching all that it should.
+func (s *sender) collectFaults() []error {
 	errs := slices.Clone(s.seedErrs)
 	for _, err := range []error{s.selfErr, s.seedSent} {
 		if err != nil {

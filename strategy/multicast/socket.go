@@ -33,11 +33,11 @@ const (
 	oobSize     = 128
 )
 
-// kernel is the real network.
-type kernel struct{}
+// osNetwork is the real network.
+type osNetwork struct{}
 
 // Interfaces lists the interfaces of the host.
-func (kernel) Interfaces() ([]Interface, error) {
+func (osNetwork) Interfaces() ([]Interface, error) {
 	list, err := net.Interfaces()
 	if err != nil {
 		return nil, fmt.Errorf("list network interfaces: %w", err)
@@ -68,7 +68,7 @@ func (kernel) Interfaces() ([]Interface, error) {
 // Listen opens the socket of a family. Listening on a group makes the net package bind the
 // wildcard address of its port with address reuse on, so that several nodes of a host
 // share the port; joining the group is up to the caller.
-func (kernel) Listen(f family, c Config) (socket, error) {
+func (osNetwork) Listen(f family, c Config) (socket, error) {
 	group := c.groups()[f]
 	if !group.IsValid() {
 		group = netip.AddrFrom4([4]byte{224, 0, 0, 1}) // with broadcasts alone; never joined
@@ -122,7 +122,7 @@ func (s *socket4) Receive(buf []byte) (datagram, error) {
 		if err != nil {
 			return datagram{}, err
 		}
-		d := datagram{data: buf[:n], family: v4, from: unmap(from)}
+		d := datagram{data: buf[:n], family: v4, from: unmapAddrPort(from)}
 		if oob > 0 && s.cm.Parse(s.oob[:oob]) == nil {
 			to, _ := netip.AddrFromSlice(s.cm.Dst)
 			d.to, d.iface = to.Unmap(), s.cm.IfIndex
@@ -185,7 +185,7 @@ func (s *socket6) Receive(buf []byte) (datagram, error) {
 		if err != nil {
 			return datagram{}, err
 		}
-		d := datagram{data: buf[:n], family: v6, from: unmap(from)}
+		d := datagram{data: buf[:n], family: v6, from: unmapAddrPort(from)}
 		if oob > 0 && s.cm.Parse(s.oob[:oob]) == nil {
 			d.to, _ = netip.AddrFromSlice(s.cm.Dst)
 			d.iface = s.cm.IfIndex
@@ -212,6 +212,6 @@ func (s *socket6) Send(b []byte, i Interface, to netip.AddrPort) error {
 
 func (s *socket6) Close() error { return s.conn.Close() }
 
-func unmap(a netip.AddrPort) netip.AddrPort {
+func unmapAddrPort(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
