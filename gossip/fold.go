@@ -99,17 +99,6 @@ func (f *Fold[T]) Withdraw(ctx context.Context) error {
 // whose parts cannot be decoded; the value then has those of all others.
 func (f *Fold[T]) Get() (T, error) { return f.merge(f.node.View()) }
 
-// Parts yields the members that have a part and what it is, by name. Parts that cannot be decoded are left out; see Get.
-func (f *Fold[T]) Parts() iter.Seq2[*Member, T] {
-	return func(yield func(*Member, T) bool) {
-		for m, value := range f.publishedParts(f.node.View()) {
-			if part, err := f.config.Decode(value); err == nil && !yield(m, part) {
-				return
-			}
-		}
-	}
-}
-
 // Watch yields what Get returns, now and whenever a part has changed, until ctx or the node ends. A slow reader misses values in
 // between, never the newest. Each costs as much as there are parts.
 func (f *Fold[T]) Watch(ctx context.Context) iter.Seq2[T, error] {

@@ -126,7 +126,7 @@ func TestPeersOfSlices(t *testing.T) {
 			want: "a 10.0.0.1:7946", err: `"ten" is not an address`},
 		{name: "zone and version", set: func(c *Config) { c.VersionLabel = "release" },
 			objects: []string{sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", `, "zone": "eu-1a"`))}, want: "a 10.0.0.1:7946 eu-1a blue"},
-		{name: "version: same keeps a rollout apart", set: func(c *Config) { c.VersionLabel, c.Version, c.OwnVersion = "release", strategy.SameVersion, "green" },
+		{name: "version: same keeps a rollout apart", set: func(c *Config) { c.VersionLabel, c.Version, c.OwnVersion = "release", "same", "green" },
 			objects: []string{
 				sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", ``)),
 				strings.Replace(sliceJSON("IPv4", endpointJSON("b", "10.0.0.2", ``)), "blue", "green", 1),
@@ -214,7 +214,7 @@ func TestPeersOfPods(t *testing.T) {
 			object: podJSON("a", `{`+running+`, "containerStatuses": [{"name": "proxy", "state": {"waiting": {}}}, {"name": "app", "state": {"running": {}}}]}`)},
 		{name: "the container that is named counts", set: func(c *Config) { c.Container, c.Port = "proxy", 1 },
 			object: podJSON("a", `{`+running+`, "containerStatuses": [{"name": "proxy", "state": {"waiting": {}}}]}`)},
-		{name: "another version", set: func(c *Config) { c.Version, c.OwnVersion = strategy.SameVersion, "77f" }, object: podJSON("a", `{`+running+`}`)},
+		{name: "another version", set: func(c *Config) { c.Version, c.OwnVersion = "same", "77f" }, object: podJSON("a", `{`+running+`}`)},
 		{name: "null everywhere", object: `{"kind": "Pod", "metadata": {"labels": null}, "spec": null, "status": null}`},
 		{name: "no address", object: podJSON("a", `{"phase": "Running", "podIP": "x"}`), err: `pod shop/a: "x" is not an address`},
 		{name: "no port", set: func(c *Config) { c.Container = "proxy" }, object: podJSON("a", `{`+running+`}`), err: "pod shop/a leaves the port open"},

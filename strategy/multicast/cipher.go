@@ -72,7 +72,7 @@ func (c *codec) encode(b []byte, p *packet) []byte {
 func (c *codec) seal(b []byte, k *sealKey, nonce []byte, p *packet) []byte {
 	start := len(b)
 	b = append(append(c.appendHeader(b, suiteSealed), k.hint[:]...), nonce...)
-	body := p.appendBody(make([]byte, 0, MaxPacket))
+	body := p.appendBody(make([]byte, 0, maxPacket))
 	return k.aead.Seal(b, nonce, body, b[start:])
 }
 
@@ -85,7 +85,7 @@ func (c *codec) appendHeader(b []byte, suite byte) []byte {
 // precheck judges a datagram by its size and header alone: a few comparisons, whatever it holds.
 func (c *codec) precheck(b []byte) dropReason {
 	switch {
-	case len(b) == 0 || len(b) > MaxPacket:
+	case len(b) == 0 || len(b) > maxPacket:
 		return badSize
 	case bytes.HasPrefix(b, libPrefix):
 		return libcluster

@@ -13,8 +13,8 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// DefaultPort is the UDP port of the groups and of seeds without one.
-const DefaultPort = 45892
+// defaultPort is the UDP port of the groups and of seeds without one.
+const defaultPort = 45892
 
 const (
 	maxKeys  = 8
@@ -60,7 +60,7 @@ func DefaultConfig() Config {
 	return Config{
 		IPv4Group: "233.252.1.32",
 		IPv6Group: "ff12::6c63",
-		Port:      DefaultPort,
+		Port:      defaultPort,
 		TTL:       1,
 		Interval:  2 * time.Second,
 		Rescan:    15 * time.Second,

@@ -250,7 +250,7 @@ func TestALoopbackThatIsNamedGivesACompleteAnswer(t *testing.T) {
 
 func TestAHostWithIPv6AloneGivesCompleteAnswers(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
-		only := func(n int) Interface {
+		only := func(n int) netInterface {
 			i := iface("eth0", 1, n, true)
 			i.Addrs = i.Addrs[1:]
 			return i
@@ -263,5 +263,5 @@ func TestAHostWithIPv6AloneGivesCompleteAnswers(t *testing.T) {
 }
 
 // standIn is lo as Linux has it, without the flag for multicasts.
-var standIn = Interface{Index: 50, Name: "lo", Flags: net.FlagUp | net.FlagRunning | net.FlagLoopback,
+var standIn = netInterface{Index: 50, Name: "lo", Flags: net.FlagUp | net.FlagRunning | net.FlagLoopback,
 	Addrs: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")}}

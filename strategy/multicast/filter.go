@@ -30,7 +30,7 @@ type filter struct {
 	ifaces  [families]map[int]bool
 	casts   map[netip.Addr]bool // broadcast addresses of our networks
 	counts  [dropReasons]uint64
-	scratch [MaxPacket]byte
+	scratch [maxPacket]byte
 }
 
 func newFilter(c Config, codec *codec, instance uint64) *filter {
@@ -50,7 +50,7 @@ func newFilter(c Config, codec *codec, instance uint64) *filter {
 }
 
 // setInterfaces sets the interfaces by which multicasts are accepted and the addresses that are broadcasts.
-func (s *filter) setInterfaces(chosen [families][]Interface, all []Interface) {
+func (s *filter) setInterfaces(chosen [families][]netInterface, all []netInterface) {
 	casts := map[netip.Addr]bool{limitedBroadcast: true}
 	for _, i := range all {
 		for _, a := range i.broadcasts() {

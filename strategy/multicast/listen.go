@@ -16,7 +16,7 @@ type Heard struct {
 	From       netip.AddrPort
 	Interface  string // name, "" if unknown
 	Family     string // "ipv4" or "ipv6"
-	Size       int    // bytes; one over [MaxPacket] stands for all that are longer
+	Size       int    // bytes; 513 stands for all that are longer than 512
 	Verdict    string // "accepted", or why a node would drop it
 	Cluster    bool   // it carries the hash of our cluster ID
 	Node       string // name of the sender, "" if it has none
@@ -42,10 +42,10 @@ func Listen(ctx context.Context, c Config, env strategy.Env, each func(Heard)) e
 	if err != nil {
 		return err
 	}
-	return made.(*Strategy).listenUntil(ctx, each) //nolint:forcetypeassert // Kind makes no other
+	return made.(*discoverer).listenUntil(ctx, each) //nolint:forcetypeassert // Kind makes no other
 }
 
-func (s *Strategy) listenUntil(ctx context.Context, each func(Heard)) error {
+func (s *discoverer) listenUntil(ctx context.Context, each func(Heard)) error {
 	st := newSockets(s.config, s.network, s.env.Log, newFilter(s.config, s.codec, 0))
 	st.everything = true
 	defer st.close()

@@ -57,7 +57,7 @@ func skipIfLoopbackCannotMulticast(t *testing.T, c Config) {
 	if err := sock.Send([]byte("probe"), lo, to); err != nil {
 		t.Skip("loopback does not take multicasts here:", err)
 	}
-	if _, err := sock.Receive(make([]byte, MaxPacket)); err != nil {
+	if _, err := sock.Receive(make([]byte, maxPacket)); err != nil {
 		t.Skip("loopback does not deliver multicasts here:", err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 type node struct {
 	*recordingSink
 	env      strategy.Env
-	strategy *Strategy
+	strategy *discoverer
 	log      *lockedBuffer
 	cancel   context.CancelFunc
 	done     chan struct{}
@@ -62,7 +62,7 @@ func (n *node) view() []peer.Peer {
 
 func (n *node) dropped(reason string) uint64 {
 	synctest.Wait()
-	return n.strategy.Diagnose().Received[reason]
+	return n.strategy.diagnose().Received[reason]
 }
 
 type lockedBuffer struct {

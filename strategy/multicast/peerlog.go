@@ -75,7 +75,7 @@ func (w *peerLog) recordHeard(log hclog.Logger, now time.Time) {
 }
 
 // warnIfSilent warns if no peer was heard for a while, and plans the next look.
-func (w *peerLog) warnIfSilent(log hclog.Logger, d Diagnosis, now time.Time) {
+func (w *peerLog) warnIfSilent(log hclog.Logger, d diagnosis, now time.Time) {
 	if quiet := now.Sub(w.last); quiet < silenceWarnAfter {
 		w.next = w.last.Add(silenceWarnAfter)
 		return
@@ -83,7 +83,7 @@ func (w *peerLog) warnIfSilent(log hclog.Logger, d Diagnosis, now time.Time) {
 	w.warned = true
 	w.next = now.Add(warnEvery)
 	log.Warn("no peer heard", "elapsed", now.Sub(w.last).Round(time.Second), "interfaces", d.Interfaces,
-		"targets", d.Targets, "sent", d.Sent, "rejected", d.rejected(), "hint", d.Hint())
+		"targets", d.Targets, "sent", d.Sent, "rejected", d.rejected(), "hint", d.hint())
 }
 
 // nextLook returns when look or summarize has something to do.
@@ -137,7 +137,7 @@ func (w *peerLog) warnDuplicateName(log hclog.Logger, a *received) {
 
 // warnRefusals warns of packets of this cluster that could not be accepted while others are: some nodes have
 // other keys, or a clock that is off.
-func (w *peerLog) warnRefusals(log hclog.Logger, d Diagnosis, now time.Time) {
+func (w *peerLog) warnRefusals(log hclog.Logger, d diagnosis, now time.Time) {
 	n := d.Received[badKey.String()] + d.Received[badPlain.String()] + d.Received[badSkew.String()]
 	const phrase = "packets of this cluster were dropped"
 	if d.Peers == 0 || n == w.refused || !w.warnings.Allow(phrase, now) {

@@ -36,7 +36,7 @@ func (s *sockets) receiveAll(sock socket) (err error) {
 			err = fmt.Errorf("receiver panicked: %v\n%s", r, debug.Stack())
 		}
 	}()
-	buf := make([]byte, MaxPacket+1) // one more, to detect what is too long
+	buf := make([]byte, maxPacket+1) // one more, to detect what is too long
 	var batcher receiveBatcher
 	for {
 		began := time.Now()

@@ -24,7 +24,7 @@ const (
 
 // runner is one run of a strategy. Its fields belong to the goroutine of run.
 type runner struct {
-	strategy *Strategy
+	strategy *discoverer
 	config   Config
 	log      hclog.Logger
 	out      strategy.Sink
@@ -32,8 +32,8 @@ type runner struct {
 	table    *peerTable
 	sender   sender
 	seeds    chan seedsAnswer
-	watch    peerLog        // for what an operator must hear of
-	pace     heartbeatPacer // of heartbeats
+	peerLog  peerLog        // for what an operator must hear of
+	pacer    heartbeatPacer // of heartbeats
 
 	born     time.Time
 	sound    time.Time // since when nothing kept a peer from being heard
@@ -44,7 +44,7 @@ type runner struct {
 	addAt time.Time   // when they are; zero: there are none
 }
 
-func newRunner(s *Strategy, instance uint64) *runner {
+func newRunner(s *discoverer, instance uint64) *runner {
 	filter := newFilter(s.config, s.codec, instance)
 	now := time.Now()
 	r := &runner{
@@ -56,11 +56,11 @@ func newRunner(s *Strategy, instance uint64) *runner {
 		born:     now,
 		sound:    now,
 		reportAt: now,
-		pace:     newHeartbeatPacer(s.config.Interval, s.env.Rand, now),
+		pacer:    newHeartbeatPacer(s.config.Interval, s.env.Rand, now),
 	}
 	r.sender = sender{strategy: s, sockets: r.sockets, instance: instance, generation: now.UnixNano(), interval: s.config.Interval}
 	r.table = newTable(s.config, r.sockets.sourceIsLocal)
-	r.watch = newPeerLog(now)
+	r.peerLog = newPeerLog(now)
 	return r
 }
 
@@ -95,7 +95,7 @@ func (r *runner) run(ctx context.Context, out strategy.Sink) error {
 		case a := <-r.seeds:
 			r.setSeeds(a)
 		case <-r.strategy.env.SelfChanged:
-			r.pace.sendSoon(time.Now())
+			r.pacer.sendSoon(time.Now())
 		case <-timer.C:
 			fired = true
 			if err := r.doWork(time.Now()); err != nil {
@@ -114,14 +114,14 @@ func (r *runner) setSeeds(a seedsAnswer) {
 	changed := !slices.Equal(r.sender.seeds, a.addrs)
 	r.sender.seeds, r.sender.seedErrs = a.addrs, a.errs
 	if changed {
-		r.pace.sendSoon(time.Now())
+		r.pacer.sendSoon(time.Now())
 	}
 }
 
 // nextWork returns when work has something to do.
 func (r *runner) nextWork() time.Time {
 	at := r.sockets.nextMaintenance()
-	for _, t := range []time.Time{r.pace.next, r.reportAt, r.watch.nextLook()} {
+	for _, t := range []time.Time{r.pacer.next, r.reportAt, r.peerLog.nextLook()} {
 		if t.Before(at) {
 			at = t
 		}
@@ -137,12 +137,12 @@ func (r *runner) nextWork() time.Time {
 // doWork does everything that is due.
 func (r *runner) doWork(now time.Time) error {
 	if r.sockets.maintainSockets(now) {
-		r.pace.sendSoon(now)
+		r.pacer.sendSoon(now)
 	}
 	if err := r.sockets.unsupportedError(); err != nil {
 		return strategy.Permanent(err)
 	}
-	if !now.Before(r.pace.next) {
+	if !now.Before(r.pacer.next) {
 		r.sendHeartbeat(now)
 	}
 	if !r.settleAt.IsZero() && !now.Before(r.settleAt) {
@@ -157,10 +157,10 @@ func (r *runner) doWork(now time.Time) error {
 	if !now.Before(r.reportAt) {
 		r.reportPeers(now)
 	}
-	if !now.Before(r.watch.next) {
-		r.watch.warnIfSilent(r.log, r.newDiagnosis(now), now)
+	if !now.Before(r.peerLog.next) {
+		r.peerLog.warnIfSilent(r.log, r.newDiagnosis(now), now)
 	}
-	r.watch.logSummary(r.log, len(r.table.nodes), now)
+	r.peerLog.logSummary(r.log, len(r.table.nodes), now)
 	return nil
 }
 
@@ -170,17 +170,17 @@ func (r *runner) interval() time.Duration {
 	if !r.table.carryIntervals() {
 		return r.config.Interval
 	}
-	return r.pace.steadyInterval(1+len(r.table.nodes), 1+r.table.onHost())
+	return r.pacer.steadyInterval(1+len(r.table.nodes), 1+r.table.onHost())
 }
 
 // sendHeartbeat sends a heartbeat and plans the next.
 func (r *runner) sendHeartbeat(now time.Time) {
 	steady := r.interval()
 	if !r.sender.sendHeartbeats(now, steady) {
-		r.pace.planRetry(now)
+		r.pacer.planRetry(now)
 		return
 	}
-	r.pace.planAfterSend(now, steady)
+	r.pacer.planAfterSend(now, steady)
 }
 
 // handlePacket takes an accepted packet.
@@ -194,20 +194,20 @@ func (r *runner) handlePacket(a *received) {
 	if n.dropReason != accepted {
 		r.sockets.filter.recountDropped(n.dropReason)
 		if n.dropReason == stale {
-			r.watch.warnDuplicateName(r.log, a)
+			r.peerLog.warnDuplicateName(r.log, a)
 		}
 		return
 	}
 	r.sockets.recordHeard(iface)
-	r.watch.recordHeard(r.log, a.time)
+	r.peerLog.recordHeard(r.log, a.time)
 	if n.fresh {
 		r.log.Debug("peer heard", "peer", a.packet.Node, "addr", a.from.String(), "generation", a.packet.Generation)
-		r.watch.countChange(&r.watch.came, nameOf(a.packet.Node), a.time)
-		r.pace.planGreeting(a.time, 1+len(r.table.nodes))
+		r.peerLog.countChange(&r.peerLog.came, nameOf(a.packet.Node), a.time)
+		r.pacer.planGreeting(a.time, 1+len(r.table.nodes))
 	}
 	if n.gone {
 		r.log.Debug("peer left", "peer", a.packet.Node, "addr", a.from.String())
-		r.watch.countChange(&r.watch.left, nameOf(a.packet.Node), a.time)
+		r.peerLog.countChange(&r.peerLog.left, nameOf(a.packet.Node), a.time)
 		r.reportPeers(a.time)
 	}
 	if len(n.report) > 0 {
@@ -241,7 +241,7 @@ func (r *runner) reportNew(some []peer.Peer, now time.Time) {
 		}), p)
 	}
 	if r.addAt.IsZero() {
-		r.addAt = now.Add(r.pace.upTo(min(time.Duration(n)*addPerPeer, addAtTheMost)))
+		r.addAt = now.Add(r.pacer.upTo(min(time.Duration(n)*addPerPeer, addAtTheMost)))
 	}
 }
 
@@ -275,7 +275,7 @@ func (r *runner) reportPeers(now time.Time) {
 		r.out.Fail(errors.Join(faults...))
 	}
 	d := r.newDiagnosis(now)
-	r.watch.warnRefusals(r.log, d, now)
+	r.peerLog.warnRefusals(r.log, d, now)
 	r.publishDiagnosis(d)
 	r.planReport(now, len(faults) > 0, interval)
 }
@@ -294,7 +294,7 @@ func (r *runner) planReport(now time.Time, broken bool, interval time.Duration) 
 func (r *runner) noteSilent(now time.Time) {
 	for _, name := range r.table.silent {
 		r.log.Debug("peer fell silent", "peer", name)
-		r.watch.countChange(&r.watch.lost, name, now)
+		r.peerLog.countChange(&r.peerLog.lost, name, now)
 	}
 	r.table.silent = r.table.silent[:0]
 }
@@ -315,7 +315,7 @@ func (r *runner) announceLeave() {
 // sourceIsLocal reports whether an address is one of this host.
 func (s *sockets) sourceIsLocal(a netip.Addr) bool {
 	a = a.WithZone("")
-	return slices.ContainsFunc(s.all, func(i Interface) bool {
+	return slices.ContainsFunc(s.all, func(i netInterface) bool {
 		return slices.ContainsFunc(i.Addrs, func(p netip.Prefix) bool { return p.Addr() == a })
 	})
 }

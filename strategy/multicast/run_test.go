@@ -223,7 +223,7 @@ func TestJunkIsDroppedAndCountedAndTheNodeLives(t *testing.T) {
 				before := a.dropped(c.reason)
 				l.inject(c.junk())
 				if n := a.dropped(c.reason) - before; n != 1 {
-					t.Errorf("%d packets more were dropped as %q, want 1; all: %v", n, c.reason, a.strategy.Diagnose().Received)
+					t.Errorf("%d packets more were dropped as %q, want 1; all: %v", n, c.reason, a.strategy.diagnose().Received)
 				}
 				time.Sleep(5 * time.Second)
 				wantView(t, a, peerB)
@@ -254,7 +254,7 @@ func TestAReplayedPacketRevivesNoPeer(t *testing.T) {
 			wantView(t, a)
 		}
 		if a.dropped("replay") == 0 || a.dropped("skew") == 0 {
-			t.Errorf("dropped %v, want replay at first and skew later", a.strategy.Diagnose().Received)
+			t.Errorf("dropped %v, want replay at first and skew later", a.strategy.diagnose().Received)
 		}
 	})
 }

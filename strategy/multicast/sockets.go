@@ -30,7 +30,7 @@ type sockets struct {
 	filter  *filter
 
 	links    [families]link
-	all      []Interface // as of the last scan
+	all      []netInterface // as of the last scan
 	scanErr  error
 	scanAt   time.Time
 	standIn  bool                 // loopback stands in for a real interface
@@ -99,7 +99,7 @@ func (s *sockets) scanInterfaces(now time.Time) {
 	s.scanErr = err
 	if err == nil {
 		s.all = all
-		var chosen [families][]Interface
+		var chosen [families][]netInterface
 		for f := range family(families) {
 			chosen[f] = chooseInterfaces(all, s.config, f)
 			s.links[f].chosen = chosen[f]
@@ -163,7 +163,7 @@ func (s *sockets) rememberGone(now time.Time) {
 
 func (s *sockets) usesInterface(name string) bool {
 	for f := range s.links {
-		if slices.ContainsFunc(s.links[f].chosen, func(i Interface) bool { return i.Name == name }) {
+		if slices.ContainsFunc(s.links[f].chosen, func(i netInterface) bool { return i.Name == name }) {
 			return true
 		}
 	}
