@@ -8,13 +8,14 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// takeReport applies a report of a strategy. The first answer of a changed strategy ends the one before.
+// takeReport applies a report of a strategy. The first answer of a changed strategy ends the one before; a failure does not, so that a
+// mistake in a changed file costs no peer.
 func (r *reconciler) takeReport(t *topology, p report) {
 	now := time.Now()
 	isPending := p.run == t.pending
 	switch {
 	case p.attempt <= p.run.crashed || !isPending && p.run != t.current:
-		return // of an attempt or a runner that has ended
+		return // of an attempt or a runner that has ended: its sink may still be called by what it left running
 	case p.kind == reportCrash:
 		p.run.crashed = p.attempt
 		r.crash(t, p.run, p.err, now)

@@ -52,7 +52,7 @@ func (b *board) update(change func(next *snapshot)) {
 	change(&next)
 	next.formed = next.formed || next.phase == running && next.allFormed()
 	b.current.Store(&next)
-	close(before.replaced)
+	close(before.replaced) // after the store: a reader that it wakes finds the new one
 }
 
 // start records that Run has begun, and returns the configuration to run. It returns an error the second time.

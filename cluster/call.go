@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// overrunGrace is how long a call may outlast its deadline before it counts as overrun.
+// overrunGrace is how long a call may outlast its deadline before it counts as overrun: code that honours its context needs a moment to
+// return, more of them on a busy machine.
 const overrunGrace = 100 * time.Millisecond
 
 // errOverran is the error of a call that did not return by its deadline and still runs. done is closed when it returns.

@@ -18,6 +18,10 @@ type callCounts struct {
 }
 
 // dial dials a peer and posts the result. It runs outside of the loop, and returns when the call has: also long after its deadline.
+//
+// A dial that overruns is posted twice. At its deadline it gives its place among the dials that run to another peer, or a few addresses
+// that hang would stop all others; at its return the peer may be dialled again, and not before, since a peer has one call at a
+// time.
 func (r *reconciler) dial(ctx context.Context, c reconcile.Call, connect connector.ConnectFunc) {
 	err := r.callPeer(ctx, "connect "+c.Peer.String(), c.Peer, connect)
 	var late *errOverran
@@ -98,7 +102,8 @@ func (r *reconciler) disconnectFor(c reconcile.Call) connector.DisconnectFunc {
 	return connector.Funcs{}.Disconnect
 }
 
-// drop disconnects a peer and posts the result. It runs outside of the loop, and returns when the call has.
+// drop disconnects a peer and posts the result. It runs outside of the loop, and returns when the call has. One that overruns gives no
+// place free: the ledger bounds how many peers are dropped in a time, not how many calls run.
 func (r *reconciler) drop(ctx context.Context, c reconcile.Call, disconnect connector.DisconnectFunc) {
 	err := r.callPeer(ctx, "disconnect "+c.Peer.String(), c.Peer, disconnect)
 	var late *errOverran

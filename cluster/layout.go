@@ -99,7 +99,9 @@ func (l *layout) place(ctx context.Context, t *topology, wanted []peer.Peer) {
 	r.do(func(now time.Time) { r.add(ctx, t, wanted, now) })
 }
 
-// replace gives a topology other settings, and moves it first if its list is another one now.
+// replace gives a topology other settings, and moves it first if its list is another one now. A move takes two steps, release and place,
+// and each runs in the loop that owns the topology then; between them none does, which is safe since the mailbox keeps what its strategy
+// reports. The strategy goes along as it runs: a change of the connector alone must not restart it.
 func (l *layout) replace(ctx context.Context, name string, to Topology) {
 	if r := l.homes[name]; r.key != l.listKey(to) {
 		var t *topology

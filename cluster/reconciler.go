@@ -59,6 +59,8 @@ func (r *reconciler) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
+		// What is due is done before each wait, not by the timer alone: sources and connectors that report without a pause cannot keep a
+		// round or a publication from its time.
 		if at, ok := r.act(ctx, time.Now()); ok {
 			timer.Reset(time.Until(at))
 		} else {
@@ -75,7 +77,7 @@ func (r *reconciler) run(ctx context.Context) {
 			r.schedule.ask()
 		}
 	}
-	r.publish()
+	r.publish() // what came since the last publication, as the state at the end
 }
 
 // act begins a round and publishes, if they are due, and returns when to act again; ok is false if only a message can be the cause.

@@ -35,6 +35,10 @@ func (r *reconciler) beginRound(ctx context.Context, now time.Time) {
 }
 
 // collect calls the connector and posts what it returned. It runs outside of the loop.
+//
+// A call that overruns ends its round with an error, at its deadline, so that the status shows it. The goroutine stays until the call
+// returns: until then no round calls again, or a connector that hangs would collect a goroutine with every round, and the end of the
+// supervisor waits for it and can name it.
 func (r *reconciler) collect(ctx context.Context) {
 	var got listed
 	var late *errOverran
@@ -114,7 +118,12 @@ func (r *reconciler) reportLost(c reconcile.Call, left bool) {
 	r.reportPeer(noticeLost, EventPeerLost, c, nil)
 }
 
-// endRound compares what is connected with what is wanted, and begins the calls that the comparison asks for.
+// endRound compares what is connected with what is wanted, and begins the calls that the comparison asks for. Without a list it compares
+// nothing: that a list is unknown does not mean that no peer is connected.
+//
+// The order matters: departures are noted before the ledger sees the list, since a report of a lost peer needs to know whether it left,
+// and own addresses are known to the ledger before it plans, or the node would dial itself. Whether topologies are whole is looked at in
+// every round, since it can change by the list alone.
 func (r *reconciler) endRound(ctx context.Context, got listed, now time.Time) {
 	if ctx.Err() != nil {
 		return
@@ -159,6 +168,7 @@ func (r *reconciler) follow(ctx context.Context, plan reconcile.Plan) {
 			r.reportPeer(part.notice, part.event, c, part.err)
 		}
 	}
+	// A peer is dialled for a topology that wants it now, so that one exists. It is dropped for one that may have been removed.
 	for _, c := range plan.Dial {
 		connect := r.connect(r.topologies[c.Topology].settings)
 		r.tasks.start("dial of "+c.Peer.String(), func() { r.dial(ctx, c, connect) })

@@ -23,6 +23,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Two contexts, because the loops end with ctx and the connectors must not: they serve the calls under way, and then Leave.
 	loops, stopLoops := context.WithCancel(ctx)
 	defer stopLoops()
 	services, stopServices := context.WithCancel(context.WithoutCancel(ctx))

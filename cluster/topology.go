@@ -53,7 +53,7 @@ func (r *reconciler) add(ctx context.Context, t *topology, wanted []peer.Peer, n
 	r.ledger.AddTopology(name, r.prune(t.settings))
 	r.ledger.Add(name, wanted, now)
 	t.mailbox.reader.Store(r)
-	r.signal() // for a report that came before
+	r.signal() // for a report that came before: its sender woke the reconciler of then
 	if t.current == nil {
 		t.current = r.launch(ctx, t)
 	} else {

@@ -94,7 +94,7 @@ func (r *reader) readPrelude(magic string) error {
 	if r.left < preludeSize {
 		return errTorn
 	}
-	b, err := r.in.Peek(preludeSize)
+	b, err := r.in.Peek(preludeSize) // not read: bytes that are no prelude count as torn, and those are what is left
 	if err != nil {
 		return unexpectedEnd(err)
 	}
@@ -125,7 +125,7 @@ func (r *reader) nextRecord() ([]byte, error) {
 	if r.next == 0 { // the meta record holds the number, so its own header is summed without it
 		number = 0
 	}
-	h, ok := parseHeader(b, number)
+	h, ok := parseHeader(b, number) // its own checksum: a length is believed before its payload is read, and sizes a buffer
 	switch {
 	case !ok:
 		return nil, r.tornOr(damage(fmt.Sprintf("the header of record %d has a wrong checksum", r.next)))
@@ -179,6 +179,7 @@ func (r *reader) tornOr(d damage) error {
 				return d
 			}
 		}
+		// All places of a header that begin in this piece were looked at; the last headerSize-1 bytes may begin one, and stay.
 		if _, err := r.in.Discard(n); err != nil {
 			return unexpectedEnd(err)
 		}

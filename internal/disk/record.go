@@ -34,7 +34,7 @@ const (
 	metaSize    = 24
 	startSize   = preludeSize + headerSize + metaSize // what every file begins with
 
-	maxRecord = 512 << 20 // bytes of payload
+	maxRecord = 512 << 20 // bytes of payload: above MaxTotal, since a commit may replace all that there is
 	maxNumber = 1 << 62   // of a snapshot; so high that counting on cannot overflow
 
 	opSet    = 1

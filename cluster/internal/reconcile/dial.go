@@ -149,7 +149,7 @@ func (l *Ledger) Dropped(addr string, err error, now time.Time) Outcome {
 	if d.err = err; err == nil {
 		return Outcome{}
 	}
-	l.dropped = max(0, l.dropped-1)
+	l.dropped = max(0, l.dropped-1) // it took no peer away, so another one may go in its place
 	first := !d.reported
 	d.reported = true
 	return Outcome{Report: first, Err: err}

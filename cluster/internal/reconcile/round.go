@@ -26,6 +26,10 @@ type Call struct {
 
 // Round compares the peers that are wanted with those that are connected. It goes over all peers once, O(peers) without allocation
 // when nothing has changed. What it returns as Dial and Drop counts as running until the result of the call comes in.
+//
+// For each peer the list is applied first, then its age: a peer that is connected does not age, and one whose interest ends here is
+// forgotten and not dialled. The due are collected before any is dialled, since those that were never dialled go first whatever
+// the order of the map.
 func (l *Ledger) Round(connected []peer.Peer, now time.Time) Plan {
 	l.note(connected)
 	var plan Plan
@@ -198,7 +202,7 @@ func (s *peerState) rank() time.Duration {
 // be noticed. The share is of the peers at the start of the batch: of those left it would shrink with each drop.
 func (l *Ledger) drop(plan *Plan, managed int, now time.Time) {
 	if now.Sub(l.dropWindow) >= Interval {
-		l.dropped = 0
+		l.dropped = 0 // the next drop begins a batch
 	}
 	if l.dropped == 0 {
 		l.dropWindow, l.dropBase = now, managed
@@ -210,6 +214,7 @@ func (l *Ledger) drop(plan *Plan, managed int, now time.Time) {
 		}
 		if !l.moved(s) {
 			fraction, ok := s.prunable(now)
+			// One at least: in a cluster of three no share of a third would ever drop a peer.
 			if !ok || l.dropped >= max(1, int(fraction*float64(l.dropBase))) {
 				continue
 			}

@@ -62,9 +62,9 @@ type flaps struct {
 }
 
 const (
-	flapWindow = time.Minute
-	flapFirst  = 3
-	flapMost   = 24
+	flapWindow = time.Minute // between two breaks that belong together
+	flapFirst  = 3           // heartbeats after the second break, doubling with each further one
+	flapMost   = 24          // heartbeats at most: a path that was repaired is in use again within half a minute
 )
 
 // broke notes that a link had to be unpublished.
