@@ -44,6 +44,8 @@ type Store struct {
 	closed  bool
 	buf     []byte
 
+	// values are what the files hold: the snapshot and the commits of the journal. Only while a commit fails may the files hold one
+	// more, of which it is not known whether it is there; failed is set then, until new files are certain to be without it.
 	mu     sync.RWMutex
 	values values // changed only with both mutexes held
 }

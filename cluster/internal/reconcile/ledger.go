@@ -75,6 +75,9 @@ type peerState struct {
 
 // want is one topology's interest in one peer. It stays when the topology no longer names the peer, because the time and the
 // number of answers since then decide when the peer is dropped.
+//
+// A want is always in both of its maps, or in none: topology.wants and peerState.wants. topology.wanted and peerState.wanted count those of
+// them that are active; only markWanted, endWant and learnSelf change them.
 type want struct {
 	topology  *topology
 	peer      *peerState

@@ -1,6 +1,7 @@
 package core
 
-// item is a record with versions not yet pushed.
+// item is a record with versions not yet pushed: those above prev. It exists from the first change after a push to the next push, which
+// takes all that came between as one delta.
 type item struct {
 	slot   *slot
 	prev   uint64
