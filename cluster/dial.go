@@ -74,7 +74,7 @@ func (r *reconciler) topologyCalled(topology string) {
 }
 
 // reportDial publishes and logs a dial that failed, once in a while. A peer that left is dialled until the answers no longer name it; that it
-// cannot be reached is no news, and no warning.
+// cannot be reached is expected, and not logged as a warning.
 func (r *reconciler) reportDial(c reconcile.Call, err error, o reconcile.Outcome) {
 	switch {
 	case o.Self:

@@ -10,7 +10,7 @@ import (
 )
 
 // Fold is one value that many members add to at once, without losing what any of them adds: each publishes its own part, under one
-// key of its own record, and whoever reads merges the parts. It is for registrations, counters and sets, where the shared map would
+// key of its own record, and a reader merges the parts. It is for registrations, counters and sets, where the shared map would
 // keep the last write alone. (A state-based CRDT with one register for each member; Shapiro et al. 2011.)
 //
 // A member changes its own part only, so nothing here can take away what another one has added: its part goes when it withdraws it,

@@ -211,7 +211,7 @@ func (m *Mesh) List(ctx context.Context) ([]peer.Peer, error) {
 	return m.connectedLocked(), nil
 }
 
-// Changes wakes whoever reads it when the list has changed.
+// Changes wakes its readers when the list has changed.
 func (m *Mesh) Changes() <-chan struct{} { return m.changes }
 
 // Gossips returns the field Gossip.

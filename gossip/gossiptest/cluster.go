@@ -118,7 +118,7 @@ func (c *Cluster) hostNamed(name string) *host {
 	return h
 }
 
-// Crash ends the process of a node without a word; its host closes the connections, so the others see it at once. For a host that
+// Crash ends the process of a node, which announces nothing; its host closes the connections, so the others see it at once. For a host that
 // vanishes, Cut it off first.
 func (c *Cluster) Crash(name string) {
 	c.t.Helper()

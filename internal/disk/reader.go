@@ -94,7 +94,7 @@ func (r *reader) readPrelude(magic string) error {
 	if r.left < preludeSize {
 		return errTorn
 	}
-	b, err := r.in.Peek(preludeSize) // not read: bytes that are no prelude count as torn, and those are what is left
+	b, err := r.in.Peek(preludeSize) // not read: bytes that are not a prelude count as torn, and those are what is left
 	if err != nil {
 		return unexpectedEnd(err)
 	}
@@ -120,7 +120,7 @@ func (r *reader) nextRecord() ([]byte, error) {
 	if err != nil {
 		return nil, unexpectedEnd(err)
 	}
-	// Headers are summed with the number of the snapshot, so that blocks of an older file, left over on the disk, are no records.
+	// Headers are summed with the number of the snapshot, so that blocks of an older file, left over on the disk, are not taken for records.
 	number := r.number
 	if r.next == 0 { // the meta record holds the number, so its own header is summed without it
 		number = 0

@@ -92,7 +92,7 @@ func TestSearchNamesAreTriedUntilOneHasRecords(t *testing.T) {
 		if want := "udp peers.a.test. A,udp peers.b.test. A"; strings.Join(s.Asked(), ",") != want {
 			t.Errorf("asked %q, want %q", s.Asked(), want)
 		}
-		check(t, askWith(t, l, "other"), "", "") // no candidate exists: nobody is there
+		check(t, askWith(t, l, "other"), "", "") // no candidate exists: there is no peer
 
 		s.Fault("peers.a.test", "", dnstest.Code(miekg.RcodeServerFailure))
 		check(t, askWith(t, l, "peers"), "10.0.0.1:7946", "peers.a.test. A") // it may have been the right one

@@ -76,7 +76,7 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// age makes a file look as if it was written a while ago, so that its time tells a change.
+// age makes a file look as if it was written a while ago, so that its time shows a change.
 func age(t *testing.T, path string, by time.Duration) {
 	t.Helper()
 	at := time.Now().Add(-by)
@@ -127,7 +127,7 @@ func TestResolvConfIsReadAgainWhenItChanges(t *testing.T) {
 		}
 		expect(what, "10.0.0.44")
 		if r.stale == nil {
-			t.Errorf("%s: nothing says that the content is old", what)
+			t.Errorf("%s: no line reports that the content is old", what)
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (l *lookupRun) hasPreferredFamily(a answer) bool {
 }
 
 // hasAllAddrs reports whether the addresses that came with a target are all that is wanted of it. A server may leave some out,
-// without a word, where the message is full. That it left out the preferred family of all targets is not
+// without a sign of it, where the message is full. That it left out the preferred family of all targets is not
 // assumed, only that of some, or else each round would ask for what does not exist.
 func (l *lookupRun) hasAllAddrs(target string, came []netip.Addr, preferredCame bool) bool {
 	wants6 := l.prefer6

@@ -10,7 +10,7 @@ import (
 	"github.com/goconvoke/convoke/strategy/internal/dnstest"
 )
 
-// A server may leave addresses out of the additional section where a message is full, and says nothing of it.
+// A server may leave addresses out of the additional section where a message is full, and does not report it.
 func TestAddressesThatDidNotComeWithATargetAreAskedFor(t *testing.T) {
 	both := []string{
 		"_g._tcp.test. 5 SRV 0 0 1 a.test.", "_g._tcp.test. 5 SRV 0 0 1 b.test.",

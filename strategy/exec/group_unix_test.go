@@ -62,7 +62,7 @@ func awaitGone(t *testing.T, file string) {
 	}
 }
 
-// exists reports whether there is a process; one that has ended and that nobody asked for its status does not count.
+// exists reports whether there is a process; one that has ended and whose status was not collected does not count.
 func exists(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err == nil {

@@ -143,7 +143,7 @@ func TestACertificateOfAnotherCAIsRefusedUnlessInsecure(t *testing.T) {
 		l.put("s", "10.0.0.1")
 		l.run("insecure: true")
 		l.after(time.Hour, "Set(10.0.0.1:7946)")
-		if n := strings.Count(l.logs.String(), "whoever answers gets the token"); n != 1 {
+		if n := strings.Count(l.logs.String(), "any server that answers gets the token"); n != 1 {
 			t.Errorf("warned %d times, want once:\n%s", n, l.logs)
 		}
 	})

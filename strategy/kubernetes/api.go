@@ -79,7 +79,7 @@ func (a *api) connect() (*dynamic.DynamicClient, string, error) {
 		a.transport.CloseIdleConnections()
 	}
 	if a.client == nil && cfg.TLSClientConfig.Insecure {
-		a.env.Log.Warn("the API server is not verified: whoever answers gets the token", "addr", cfg.Host)
+		a.env.Log.Warn("the API server is not verified: any server that answers gets the token", "addr", cfg.Host)
 	}
 	a.client, a.transport, a.made = client, transport, made
 	a.account = accountOf(cfg, namespace)

@@ -84,7 +84,7 @@ type Config struct {
 	Context        string `yaml:"context"`         // in the kubeconfig; "" means its current one
 	API            string `yaml:"api"`             // https://host:port; "" means KUBERNETES_SERVICE_HOST and _PORT
 	ServiceAccount string `yaml:"service_account"` // directory with token, ca.crt and namespace
-	Insecure       bool   `yaml:"insecure"`        // does not verify the API server: whoever answers gets the token
+	Insecure       bool   `yaml:"insecure"`        // does not verify the API server: any server that answers gets the token
 }
 
 // DefaultConfig watches slices, of pods ready or not, in the own namespace. It names no Service.

@@ -34,7 +34,7 @@ func defaultDir() string {
 	return filepath.Join(os.TempDir(), "convoke-"+strconv.Itoa(os.Getuid()))
 }
 
-// checkPrivate makes dir if it is missing, and refuses one in which another user could write: whoever
+// checkPrivate makes dir if it is missing, and refuses one in which another user could write: a user that
 // can write there decides whom this node connects to.
 func checkPrivate(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {

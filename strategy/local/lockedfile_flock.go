@@ -14,7 +14,7 @@ import (
 	"syscall"
 )
 
-// The name of a registration is never used twice, so whoever removes a dead one cannot hit a fresh one.
+// The name of a registration is never used twice, so a node that removes a dead one cannot remove a fresh one.
 // It appears under a temporary name first and is renamed when it is locked and written.
 var (
 	fileName = regexp.MustCompile(`^node-[0-9]+-[A-Z2-7]{26}\.json$`)
@@ -62,7 +62,7 @@ func (h *lockedFile) inPlace() bool {
 	return err == nil && os.SameFile(own, found)
 }
 
-// release removes the registration, then lets go of its lock.
+// release removes the registration, then its lock.
 func (h *lockedFile) release() error {
 	return errors.Join(removeIfExists(h.path), h.file.Close())
 }

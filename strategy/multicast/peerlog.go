@@ -12,7 +12,7 @@ import (
 const (
 	silenceWarnAfter   = 15 * time.Second // without any foreign packet: it is logged
 	warnEvery          = 10 * time.Minute // the same warning, at most this often
-	duplicateNameAfter = 30 * time.Second // packets of one name from two lives for so long are no restart
+	duplicateNameAfter = 30 * time.Second // packets of one name from two lives for so long do not come from a restart
 
 	summaryDelay = time.Second      // changes of the peers so close together make one line of each kind,
 	summaryEvery = 30 * time.Second // and the next lines come after this

@@ -75,7 +75,7 @@ func (c *containerList) UnmarshalJSON(raw []byte) error {
 	case json.Delim('['):
 		c.given = true
 	default:
-		return errors.New("its containers are no list")
+		return errors.New("its containers are not a list")
 	}
 	for n := 1; dec.More(); n++ {
 		if n > maxContainers {
@@ -174,7 +174,7 @@ func validName(name string) string {
 	return name
 }
 
-// filteredCounts counts the containers that are no peers, by reason.
+// filteredCounts counts the containers that are not peers, by reason.
 type filteredCounts struct {
 	total, kept int
 	by          map[string]int

@@ -256,7 +256,7 @@ func (s *peerState) neverPruned() bool {
 }
 
 // pruneShare reports whether every topology that wanted the peer has left it out, and the smallest
-// share of peers that they let go at once.
+// share of peers that they allow to be dropped at once.
 func (s *peerState) pruneShare(now time.Time) (fraction float64, ok bool) {
 	fraction = 1
 	for _, w := range s.wants {

@@ -17,7 +17,7 @@ func newDetector(now, heartbeat time.Duration) detector {
 	return detector{heard: now, mean: heartbeat}
 }
 
-// hear records a frame. Frames sent close upon each other are no measure of the interval between heartbeats.
+// hear records a frame. Frames sent close upon each other do not measure the interval between heartbeats.
 func (d *detector) hear(now, heartbeat time.Duration) {
 	if g := now - d.heard; g > heartbeat*3/10 {
 		diff := g - d.mean

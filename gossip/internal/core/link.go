@@ -90,7 +90,7 @@ func (c *Core) linkUp(in LinkUp) {
 		return
 	}
 	if t.rec != nil && in.Generation > t.rec.generation {
-		t.flaps = flaps{} // a new process; the flaps of the old one's links are no evidence about its
+		t.flaps = flaps{} // a new process; the flaps of the old one's links do not count against it
 	}
 	now := c.now()
 	l := &link{id: in.Link, name: in.ID, peer: t, from: from, generation: in.Generation, ours: in.Dialled, since: now,

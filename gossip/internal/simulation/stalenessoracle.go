@@ -8,7 +8,7 @@ import (
 )
 
 // stalenessOracle measures what Core.Staleness is to report: for how long some neighbour has lacked, or had in addition, something that is
-// older than a moment. A write on its way is no lag; one that does not arrive is.
+// older than a moment. A write on its way does not count; one that does not arrive does.
 type stalenessOracle struct {
 	w      *World
 	reach  *reachability
