@@ -16,7 +16,7 @@ type links struct {
 	list      []*link // ascending by ID of the peer: a fixed order makes runs repeat
 	byID      map[LinkID]*link
 	byPeer    map[*slot]*link
-	removed   []*link // of peers that were removed, in byID too
+	removed   []*link       // of peers that were removed, in byID too
 	tendAt    time.Duration // when silent, due and unwanted links are looked for next
 	publishAt time.Duration // when links that came or went are published; 0: none did
 	published time.Duration // when links were last published
