@@ -10,8 +10,8 @@ import (
 	"github.com/goconvoke/convoke/strategy/internal/dnstest"
 )
 
-// dnsWorld has a DNS server on the loopback interface and each node at a name of its own.
-func dnsWorld(tb testing.TB) testSource {
+// dnsTestSource has a DNS server on the loopback interface and each node at a name of its own.
+func dnsTestSource(tb testing.TB) testSource {
 	s := dnstest.Listen(tb)
 	records := func() {
 		s.ClearFaults()
@@ -28,8 +28,8 @@ func dnsWorld(tb testing.TB) testSource {
 	})
 }
 
-// kubernetesDNSWorld has a DNS server on the loopback interface and each node in a pod of a Service.
-func kubernetesDNSWorld(tb testing.TB) testSource {
+// kubernetesDNSTestSource has a DNS server on the loopback interface and each node in a pod of a Service.
+func kubernetesDNSTestSource(tb testing.TB) testSource {
 	const service, target = "_gossip._tcp.orders.shop.svc.cluster.local.", "orders-%d.orders.shop.svc.cluster.local."
 	s := dnstest.Listen(tb)
 	records := func() {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// listsWorld has one file that is named and others that a pattern matches.
-func listsWorld(tb testing.TB) testSource {
+// listsTestSource has one file that is named and others that a pattern matches.
+func listsTestSource(tb testing.TB) testSource {
 	dir := tb.TempDir()
 	named, other := filepath.Join(dir, "named.json"), filepath.Join(dir, "other.yaml")
 	write := func(content string) func() {

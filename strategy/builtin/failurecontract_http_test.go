@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// httpWorld has a web server on the loopback interface.
-func httpWorld(tb testing.TB) testSource {
+// httpTestSource has a web server on the loopback interface.
+func httpTestSource(tb testing.TB) testSource {
 	var do atomic.Pointer[http.HandlerFunc]
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*do.Load())(w, r) }))
 	tb.Cleanup(s.Close)
@@ -18,7 +18,7 @@ func httpWorld(tb testing.TB) testSource {
 		return answer(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })
 	}
 	return testSource{
-		config: fmt.Sprintf("{url: '%s/peers', interval: 100ms, timeout: 300ms}", s.URL),
+		config: fmt.Sprintf("{url: '%s/peers', interval: 100ms, timeout: 2s}", s.URL),
 		states: map[string]func(){
 			complete: list(fmt.Sprintf(`[{"targets": [%q, %q]}]`, first, second)),
 			nothing:  list("[]"),

@@ -16,9 +16,9 @@ import (
 // answers stretch over the time they are watched for; between two there is time to change the state.
 const touched = 1300 * time.Millisecond
 
-// kubernetesWorld has an API server on the loopback interface. The first node is in one namespace, the second in
+// kubernetesTestSource has an API server on the loopback interface. The first node is in one namespace, the second in
 // another.
-func kubernetesWorld(tb testing.TB) testSource {
+func kubernetesTestSource(tb testing.TB) testSource {
 	const shop, quay = "shop", "quay"
 	s := kubernetestest.New(tb, nil)
 	put := slicesOf(tb, s)

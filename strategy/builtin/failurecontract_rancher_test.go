@@ -9,8 +9,8 @@ import (
 	"github.com/goconvoke/convoke/strategy/internal/ranchertest"
 )
 
-// rancherWorld has a metadata server on the loopback interface and each node in a container.
-func rancherWorld(tb testing.TB) testSource {
+// rancherTestSource has a metadata server on the loopback interface and each node in a container.
+func rancherTestSource(tb testing.TB) testSource {
 	s := ranchertest.New(tb, nil)
 	nodes := func(more []any, addrs ...string) {
 		s.Fault(nil)

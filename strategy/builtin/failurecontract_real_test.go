@@ -95,8 +95,8 @@ func settled(calls []strategytest.Call) string {
 	return strategytest.Summary(kept)
 }
 
-// multicastWorld has other nodes on the network, which is the loopback interface: real ones, in this process.
-func multicastWorld(tb testing.TB) testSource {
+// multicastTestSource has other nodes on the network, which is the loopback interface: real ones, in this process.
+func multicastTestSource(tb testing.TB) testSource {
 	lo, group := loopback(tb)
 	config := func(interfaces string) string {
 		return fmt.Sprintf("{ipv4_group: %v, ipv6_group: '', port: %d, interfaces: [%s], interval: 100ms, expire_after: 300ms}",

@@ -50,7 +50,7 @@ var contract = []struct {
 	real     bool     // the source needs the real clock, see callsInRealTime
 	atStart  []string // states that nothing can bring about after an answer
 }{
-	{strategy: "static", setup: staticWorld, want: map[string]string{
+	{strategy: "static", setup: staticTestSource, want: map[string]string{
 		complete: both,
 		nothing:  "refused",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -59,20 +59,20 @@ var contract = []struct {
 		garbage:  "refused",
 		panics:   "crash",
 	}},
-	{strategy: "hostsfile", setup: fileWorld, want: map[string]string{ // reads all or nothing; a file neither hangs nor panics
+	{strategy: "hostsfile", setup: fileTestSource, want: map[string]string{ // reads all or nothing; a file neither hangs nor panics
 		complete: both,
 		nothing:  "Set()",
 		broken:   "Fail",
 		garbage:  "Fail",
 	}},
-	{strategy: "file", setup: listsWorld, want: map[string]string{ // a file neither hangs nor panics
+	{strategy: "file", setup: listsTestSource, want: map[string]string{ // a file neither hangs nor panics
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
 		broken:   "Fail",
 		garbage:  "Add(10.0.0.1:1 10.0.0.2:1) Fail",
 	}},
-	{strategy: "local", setup: localWorld, want: map[string]string{ // a directory does not hang
+	{strategy: "local", setup: localTestSource, want: map[string]string{ // a directory does not hang
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -80,7 +80,7 @@ var contract = []struct {
 		garbage:  "Add(10.0.0.1:1 10.0.0.2:1) Fail",
 		panics:   "crash",
 	}},
-	{strategy: "kubernetes", setup: kubernetesWorld, want: map[string]string{ // a server does not panic in our hands
+	{strategy: "kubernetes", setup: kubernetesTestSource, want: map[string]string{ // a server does not panic in our hands
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -88,7 +88,7 @@ var contract = []struct {
 		hang:     "Fail",
 		garbage:  "Add(10.0.0.1:1 10.0.0.2:1) Fail",
 	}, real: true},
-	{strategy: "dns", setup: dnsWorld, want: map[string]string{ // a server does not panic in our hands
+	{strategy: "dns", setup: dnsTestSource, want: map[string]string{ // a server does not panic in our hands
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -96,7 +96,7 @@ var contract = []struct {
 		hang:     "Fail",
 		garbage:  "Add(10.0.0.1:1 10.0.0.2:1) Fail",
 	}, real: true},
-	{strategy: "kubernetes_dns", setup: kubernetesDNSWorld, want: map[string]string{
+	{strategy: "kubernetes_dns", setup: kubernetesDNSTestSource, want: map[string]string{
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -104,7 +104,7 @@ var contract = []struct {
 		hang:     "Fail",
 		garbage:  "Add(10.0.0.1:1 10.0.0.2:1) Fail",
 	}, real: true},
-	{strategy: "rancher", setup: rancherWorld, want: map[string]string{
+	{strategy: "rancher", setup: rancherTestSource, want: map[string]string{
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -112,7 +112,7 @@ var contract = []struct {
 		hang:     "Fail",
 		garbage:  "Fail",
 	}, real: true},
-	{strategy: "http", setup: httpWorld, want: map[string]string{
+	{strategy: "http", setup: httpTestSource, want: map[string]string{
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -120,7 +120,7 @@ var contract = []struct {
 		hang:     "Fail",
 		garbage:  "Fail",
 	}, real: true},
-	{strategy: "exec", setup: execWorld, want: map[string]string{
+	{strategy: "exec", setup: execTestSource, want: map[string]string{
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -128,7 +128,7 @@ var contract = []struct {
 		hang:     "Fail",
 		garbage:  "Fail",
 	}, real: true},
-	{strategy: "multicast", setup: multicastWorld, want: map[string]string{ // a socket neither hangs nor panics
+	{strategy: "multicast", setup: multicastTestSource, want: map[string]string{ // a socket neither hangs nor panics
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -239,7 +239,7 @@ func configure(tb testing.TB, name, config string) (*strategy.Configured, error)
 	return builtin.Registry().Configure(name, doc.Content[0], strategy.Source{File: "contract.yaml"})
 }
 
-func staticWorld(testing.TB) testSource {
+func staticTestSource(testing.TB) testSource {
 	const one, two = "one.test", "two.test"
 	r := new(strategytest.Resolver)
 	answer := func() {
@@ -260,7 +260,7 @@ func staticWorld(testing.TB) testSource {
 	}
 }
 
-func fileWorld(tb testing.TB) testSource {
+func fileTestSource(tb testing.TB) testSource {
 	path := filepath.Join(tb.TempDir(), "hosts")
 	write := func(content string) func() { return func() { put(tb, path, content) } }
 	return testSource{
@@ -274,8 +274,8 @@ func fileWorld(tb testing.TB) testSource {
 	}
 }
 
-// localWorld has other nodes on the machine: real ones, in this process.
-func localWorld(tb testing.TB) testSource {
+// localTestSource has other nodes on the machine: real ones, in this process.
+func localTestSource(tb testing.TB) testSource {
 	root := filepath.Join(tb.TempDir(), "convoke")
 	var panicking atomic.Bool
 	leave := func() {}

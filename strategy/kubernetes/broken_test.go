@@ -17,7 +17,7 @@ import (
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
-// breakableNetwork is a network that can be cut without a word: what is sent on connections of before is lost.
+// breakableNetwork is a network that can be cut without notice: what is sent on connections of before is lost.
 type breakableNetwork struct {
 	dial strategy.DialFunc
 

@@ -16,7 +16,7 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// localNode is one Run. It belongs to the lookups, which never overlap, and to run after the last one.
+// localNode is one Run. It belongs to the lookups, which never overlap, and to runNode after the last one.
 type localNode struct {
 	config  Config
 	cluster string

@@ -4,12 +4,12 @@ import "time"
 
 const (
 	batchWindow = 500 * time.Millisecond // packets that arrive within it are read together
-	batchAbove  = 10                     // packets in the last second, above which a receiver waits
-	// batchGap is how long a receiver must have waited for a packet to wait after it: a flood is read at once, or the buffer of
+	batchAbove  = 10                     // packets in the last second, above which a receiver lets packets collect
+	// batchGap is how long a receiver must have waited for a packet to let others collect after it: a flood is read at once, or the buffer of
 	// the kernel would overflow.
 	batchGap = 5 * time.Millisecond
-	// batchBelow is the number of packets in the last second from which on a receiver does not wait: half as many would wait in the buffer.
-	// floodRun is the number of packets without such a gap between them that show a flood: then it does not wait for floodLasts,
+	// batchBelow is the number of packets in the last second from which on a receiver reads at once: half as many would wait in the buffer.
+	// floodRun is the number of packets without such a gap between them that show a flood: then a receiver reads at once for floodLasts,
 	// since on a busy host a flood has gaps too.
 	batchBelow = 100
 	floodRun   = 16
