@@ -33,7 +33,7 @@ func strategyOf(c Config, env strategy.Env, run runner) strategy.Strategy {
 		if err != nil {
 			return nil, fmt.Errorf("run %s: %w", c.Command[0], err)
 		}
-		peers, err := Parse(output, c.Port, targets.Options{
+		peers, err := parseOutput(output, c.Port, targets.Options{
 			IDLabel: c.IDLabel, ZoneLabel: c.ZoneLabel, VersionLabel: c.VersionLabel,
 		})
 		if err != nil {

@@ -21,13 +21,13 @@ const (
 
 var byteOrderMark = []byte("\ufeff")
 
-// Parse reads what a program printed: JSON as [targets.JSON] takes it, or one host or host:port a line. Blank
+// parseOutput reads what a program printed: JSON as [targets.JSON] takes it, or one host or host:port a line. Blank
 // lines are skipped, and so is what follows a '#'. A host without a port gets the given one, unless that is 0.
 // No output at all is an answer: there are no peers.
 //
-// With mistakes Parse returns the good peers, none perhaps, and an error that names the line of each, the
+// With mistakes parseOutput returns the good peers, none perhaps, and an error that names the line of each, the
 // first ten of them.
-func Parse(output []byte, port int, o targets.Options) ([]peer.Peer, error) {
+func parseOutput(output []byte, port int, o targets.Options) ([]peer.Peer, error) {
 	output = bytes.TrimPrefix(output, byteOrderMark)
 	if isJSON(output) {
 		return targets.JSON(output, o)

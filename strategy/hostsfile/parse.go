@@ -19,15 +19,15 @@ const (
 
 var byteOrderMark = []byte("\ufeff")
 
-// Parse reads one host or host:port a line. Blank lines are skipped and so is what follows
+// parseHosts reads one host or host:port a line. Blank lines are skipped and so is what follows
 // a '#'; a line that starts with '%' is a comment too. A host may be written as a quoted
 // atom with a final dot ('a.example.com'.), an IPv6 address with or without brackets. A host
 // without a port gets the given one, unless that is 0. Hosts listed twice count once, and
 // names stay names.
 //
-// One bad line spoils the whole: Parse returns all peers or an error that names file and line of
+// One bad line spoils the whole: parseHosts returns all peers or an error that names file and line of
 // each mistake, the first ten of them.
-func Parse(file string, data []byte, port int) ([]peer.Peer, error) {
+func parseHosts(file string, data []byte, port int) ([]peer.Peer, error) {
 	peers := []peer.Peer{}
 	seen := make(map[string]bool)
 	var errs []error

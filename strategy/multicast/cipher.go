@@ -12,6 +12,8 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
+const aesKeySize = 32 // bytes: AES-256
+
 // codec turns packets into datagrams of one cluster and back. It is immutable.
 type codec struct {
 	cluster [8]byte
@@ -31,7 +33,7 @@ func newCodec(clusterID string, keys []strategy.Key) (*codec, error) {
 	sum := sha256.Sum256([]byte("convoke multicast cluster\x00" + clusterID))
 	c := &codec{cluster: [8]byte(sum[:])}
 	for i, k := range keys {
-		secret, err := deriveKey(k, clusterID, "convoke multicast v1 aes-256-gcm", strategy.KeySize)
+		secret, err := deriveKey(k, clusterID, "convoke multicast v1 aes-256-gcm", aesKeySize)
 		if err != nil {
 			return nil, fmt.Errorf("key %d: %w", i, err)
 		}
