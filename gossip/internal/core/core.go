@@ -48,7 +48,7 @@ type Core struct {
 
 // New returns a node that knows only itself. The configuration must be valid; rng is the core's alone.
 func New(cfg Config, rng *rand.Rand, now time.Time) *Core {
-	step := cfg.Heartbeat / 4
+	step := cfg.Heartbeat / 4 // until the first Step, as later between two of them: see work
 	c := &Core{
 		host:   &host{cfg: cfg, node: HashID(cfg.ID), rng: rng, clock: clock{last: now, promise: step, grace: step}},
 		store:  newStore(cfg.Limits),
@@ -102,6 +102,8 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 	if away > 0 || stepped {
 		c.links.announceClock()
 	}
+	// The input comes before what is due. It may have waited in the shell's queue past a deadline that it answers: a heartbeat that is
+	// here already must count before its link is taken for silent.
 	switch in := in.(type) {
 	case LinkUp:
 		c.linkUp(in)
@@ -133,7 +135,7 @@ func (c *Core) Step(now time.Time, in Input) []Output {
 	if !c.closed {
 		c.work()
 	}
-	if c.stale {
+	if c.stale { // once for a step, whatever changed: a view costs the shell more than the change
 		c.stale = false
 		c.emit(Changed{})
 	}
@@ -149,8 +151,15 @@ func (c *Core) NextTick() time.Time {
 	return c.clock.last.Add(c.clock.promise - c.clock.at)
 }
 
-// work does what is due and promises the next Step. What one part does can make another due, hence the order: links first,
-// since the verdict hangs on them, then the rings, which follow the verdict; what changed is sent last.
+// work does what is due and promises the next Step. What one part does can make another due, hence the order:
+//
+//   - what ends by age comes first, so that nothing is compared, judged or sent that is over;
+//   - links before the verdict, which is worked out over published links, so own links are published before it, too;
+//   - the rings after the verdict, since they consist of the members that are up, and dials after the rings, which choose them;
+//   - links are published again when the verdict lost members: then none of those that wait to be published may wait longer;
+//   - what changed is sent last, together, and the hashes of the result are recorded before the shell sends it.
+//
+// What a part makes due for one before it waits for the next Step, which is promised for that time.
 func (c *Core) work() {
 	now := c.now()
 	c.own.work()

@@ -115,7 +115,8 @@ func (d *dialler) failed(in DialFailed) {
 }
 
 // dialled ends the dial that brought a link, and returns the place of the peer and the target, nil if there was none. The backoff
-// stays until the link has lived for a while.
+// stays, and even grows, until the link has lived for a while (see tend): a peer that accepts and breaks every stream would otherwise be
+// dialled without a pause.
 func (d *dialler) dialled(in LinkUp, node NodeID) (*slot, *target) {
 	s := d.store.slot(node)
 	now := d.now()
@@ -146,7 +147,7 @@ func (d *dialler) redialSoon(l *link, call *target) {
 		call.backoff, call.next = 0, now
 	} else {
 		d.backOff(call, now)
-		if call.lost && call.next > now+d.cfg.Coalesce {
+		if call.lost && call.next > now+d.cfg.Coalesce { // the redial comes too late to decide whether the link stays published
 			call.lost = false
 			d.links.publishNow()
 		}

@@ -46,7 +46,7 @@ func (e *exchanger) onHash(l *link, hash uint64, first, hint bool) {
 	}
 	x.differ++
 	if x.same = e.past.has(hash, now-recentFor); x.same { // it lags by what is on its way
-		x.sameAt, x.differ = now, 1
+		x.sameAt, x.differ = now, 1 // and not 0: this heartbeat is the first of a row, if what is on its way does not arrive
 	}
 	if x.pending = e.begins(l, first, hint); x.pending {
 		e.begin(l, first)
@@ -145,7 +145,7 @@ func (e *exchanger) sendDigest(l *link, mask uint64, reply bool) {
 func (e *exchanger) onBuckets(l *link, theirs *[NumBuckets]uint64) {
 	x := e.table.of(l)
 	b := x.bucketsOf()
-	b.caughtUp(&e.past)
+	b.caughtUp(&e.past) // before the hashes that it is about are overwritten
 	b.theirs, b.cameAt = *theirs, e.now()
 	if e.table.quiet() || !e.storms && !x.compared {
 		e.compareBuckets(l, 1)

@@ -13,13 +13,14 @@ type flood struct {
 	judge    *verdict
 	items    map[*slot]*item
 	order    []*item
-	spare    []item // not used yet
-	urgentAt time.Duration
-	relaxAt  time.Duration
+	spare    []item        // not used yet
+	urgentAt time.Duration // when the urgent items are pushed; 0: there are none
+	relaxAt  time.Duration // when the others are
 	fresh    time.Duration // when something new last came in
 }
 
-// bulk is the number of relaxed records that make a push a bulk one.
+// bulk is the number of relaxed records that make a push a bulk one. Fewer go over all links, so that they
+// need no comparison of hashes to reach the members that the tree missed.
 const bulk = 12
 
 // due returns when the next push is due, in running time; 0: none waits.

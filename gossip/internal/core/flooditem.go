@@ -1,6 +1,7 @@
 package core
 
-// item is a record with versions not yet pushed.
+// item is a record with versions not yet pushed: those above prev. It exists from the first change after a push to the next push, which
+// takes all that came between as one delta.
 type item struct {
 	slot   *slot
 	prev   uint64
@@ -39,7 +40,7 @@ func (it *item) from(l LinkID) uint64 {
 	return it.prev
 }
 
-// isLackedBy reports whether the peer of a link lacks the record, as far as is known here. A member has its own; a namesake, though, must
+// isLackedBy reports whether the peer of a link lacks the record, as far as is known here. A member has its own; another process of its name, though, must
 // hear of it.
 func (it *item) isLackedBy(l *link) bool {
 	own := it.slot == l.peer && l.generation == it.slot.rec.generation

@@ -7,7 +7,7 @@ func (f *forgetting) giveBackPlaces() {
 		return
 	}
 	f.giveBackAt = f.now() + 60*f.cfg.Heartbeat
-	if spare == 0 || f.judge.held != 0 { // a verdict that is held back remembers places
+	if spare == 0 || f.judge.held != 0 { // a verdict that is held back remembers places by their index: see verdict.seen
 		return
 	}
 	dialled := map[*slot]bool{}

@@ -51,6 +51,10 @@ func (l *link) ready() bool {
 func (l *link) awaitsRecord() bool { return l.peer.rec != nil && l.peer.rec.generation < l.generation }
 
 // linkUp takes a stream into use, or turns it down.
+//
+// The order of the checks matters. What rejects a stream whatever this node holds comes first, then a removal, which must take no place
+// in a full table; room comes before dialled, which needs a place for the peer; and a link to the same peer is compared last, when it is
+// certain that the new stream could replace it.
 func (c *Core) linkUp(in LinkUp) {
 	node := HashID(in.ID)
 	if c.cluster.beyondClocks(in.Generation) {
@@ -90,7 +94,7 @@ func (c *Core) linkUp(in LinkUp) {
 		return
 	}
 	if t.rec != nil && in.Generation > t.rec.generation {
-		t.flaps = flaps{} // a new process; the flaps of the old one's links are no evidence about its
+		t.flaps = flaps{} // a new process; the flaps of the old one's links do not count against it
 	}
 	now := c.now()
 	l := &link{id: in.Link, name: in.ID, peer: t, from: from, generation: in.Generation, ours: in.Dialled, since: now,
@@ -271,7 +275,7 @@ func (c *Core) publishDue() {
 	for _, own := range slices.Clone(c.self.rec.links) {
 		t := c.store.byNode[own.Node]
 		if own.Deleted() || t != nil && (ls.byPeer[t] != nil || t.call != nil && t.call.lost) {
-			continue
+			continue // taken back already, held, or lost with a redial that decides: see linkDown
 		}
 		lost = true
 		c.store.writeLink(c.self, own.Node, true)
@@ -281,6 +285,7 @@ func (c *Core) publishDue() {
 	}
 	for _, l := range ls.list {
 		if l.ready() && !l.awaitsRecord() && !c.self.publishes(l.peer) {
+			// It may be the link by which the peer, and all behind it, can be reached.
 			urgent = urgent || !l.peer.isReached()
 			c.store.writeLink(c.self, l.peer.node, false)
 		}

@@ -16,9 +16,9 @@ type links struct {
 	list      []*link // ascending by ID of the peer: a fixed order makes runs repeat
 	byID      map[LinkID]*link
 	byPeer    map[*slot]*link
-	removed   []*link // of peers that were removed, in byID too
-	tendAt    time.Duration
-	publishAt time.Duration
+	removed   []*link       // of peers that were removed, in byID too
+	tendAt    time.Duration // when silent, due and unwanted links are looked for next
+	publishAt time.Duration // when links that came or went are published; 0: none did
 	published time.Duration // when links were last published
 	urgent    bool          // the next publication must not wait
 }

@@ -17,7 +17,7 @@ const (
 	lagFloor = 5 * time.Millisecond
 	// lagLeast is the least lag that is one.
 	lagLeast = time.Millisecond
-	// lagCap bounds the lag, so that a node that was stopped for long is soon its old self.
+	// lagCap bounds the lag, so that a node that was stopped for long does not count as behind for long after it.
 	lagCap = 2 * time.Second
 	// lagFade is how long a lag takes to fade to a third after what made it is gone.
 	lagFade = 500 * time.Millisecond

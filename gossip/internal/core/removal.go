@@ -78,7 +78,7 @@ func (c *Core) expel(t *slot, e *SharedEntry) {
 }
 
 // rejectRemoved sends a removed node the reason, and reads what it sends: if this node was removed as well, the peer may be the only one
-// that has the entry. Two that both hung up without reading would reject each other for ever.
+// that has the entry. Two that both closed the stream without reading would reject each other for ever.
 func (c *Core) rejectRemoved(in LinkUp, e *SharedEntry) {
 	if i := slices.IndexFunc(c.links.removed, func(l *link) bool { return l.name == in.ID }); i >= 0 {
 		c.links.endDrain(c.links.removed[i]) // one for each peer

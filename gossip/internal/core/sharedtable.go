@@ -60,7 +60,8 @@ func (t *sharedTable) sendDigest(l *link, mask uint64, reply bool, claims []clai
 	t.host.send(l, d)
 }
 
-// lacked returns what a peer lacks that stands at a claim, nil if nothing.
+// lacked returns what a peer lacks that stands at a claim, nil if nothing. It looks the claim up again: the entry may have changed, or
+// become one of the future by a step of the clocks, since the peer was compared with.
 func (t *sharedTable) lacked(c claim) *SharedEntry {
 	if ours := t.claim(c.id); ours.compare(c) <= 0 || !t.gives(ours, c) {
 		return nil

@@ -20,7 +20,10 @@ type verdict struct {
 	held    time.Duration // since when a verdict is held back; 0: none is
 	reached int           // members that could be reached when that was last worked out
 	queue   []*slot       // scratch
-	seen    []bool        // scratch, by index
+
+	// seen is what the last pass reached, by index. isNear and isDropped read it until the next pass, so places must keep their index
+	// while a verdict is held back: see giveBackPlaces.
+	seen []bool
 }
 
 // reset makes this node alone up: the verdict before anything was heard.
@@ -134,7 +137,7 @@ func (v *verdict) work() {
 			v.ring.soon(true)
 		}
 		v.reached = n
-		if now-v.held < v.cfg.Hold {
+		if now-v.held < v.cfg.Hold { // looked at some eight times: when enough are back, nothing was lost
 			v.dueAt = now + max(v.cfg.Coalesce, v.cfg.Hold/8)
 			return
 		}
