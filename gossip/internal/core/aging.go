@@ -39,6 +39,15 @@ import "time"
 // that lasts for longer than the horizon, or than the floor allows, is beyond this: each part takes part in itself, and keys that
 // one of them deleted come back from the other.
 type aging struct {
+	*host
+	store   *store
+	links   *links
+	cluster *clusterClock
+	judge   *verdict
+	ring    *rings
+	shared  *sharedMap
+	replica *replica
+
 	contact  Moment // until when this node took part while settled; 0: never
 	began    Moment // since when the history of its cluster goes; 0: not known, that counts as always; never: it has none yet
 	reported Moment // the contact that was last output
@@ -83,25 +92,17 @@ func interval(horizon time.Duration) time.Duration {
 	return min(max(horizon/1000, time.Second), time.Minute)
 }
 
-// Aged reports whether this node must not be taken for one that has all keys that still exist: it was apart from its cluster for
-// longer than Config.Horizon, or has just been started for the first time. It is for [Hello.Aged].
-func (c *Core) Aged() bool { return !c.aging.settled }
-
-// Since is the moment since when the history of this node's cluster goes: of older keys that it does not have, it does not know whether
-// they exist. It is 0 if that is not known, and the highest number for a new process. It is for [Hello.Since].
-func (c *Core) Since() Moment { return c.aging.began }
-
 // checkAge makes this node aged if it has been alone for longer than the horizon.
-func (c *Core) checkAge(now Moment) {
-	if len(c.links.list) == 0 && c.members() > 1 {
-		c.aging.check(now, c.cfg.Horizon)
+func (a *aging) checkAge(now Moment) {
+	if len(a.links.list) == 0 && a.members() > 1 {
+		a.check(now, a.cfg.Horizon)
 	}
 }
 
 // members is the number of members that belong together, this one included: all but those that left. Without another one there is
 // nothing to be apart from.
-func (c *Core) members() (n int) {
-	for _, t := range c.store.slots {
+func (a *aging) members() (n int) {
+	for _, t := range a.store.slots {
 		if t.rec != nil && (!t.left || t.up) {
 			n++
 		}
@@ -112,15 +113,15 @@ func (c *Core) members() (n int) {
 // meet takes note of a new link, before anything is sent over it: the first one after a time alone may find that what was written
 // then is of the future, or that this node was away for too long. The clock of the neighbour counts for that too, since a wrong
 // clock of our own would hide it, and being aged without a need costs no more than getting the old keys once more.
-func (c *Core) meet(l *link, aged bool, since Moment) {
-	c.clusterClock.reset()
-	a := &c.aging
+func (a *aging) meet(l *link, aged bool, since Moment) {
+	a.cluster.reset()
+
 	l.unsettled = aged
 	l.younger = a.contact != 0 && since > a.contact
-	if len(c.links.list) == 1 {
-		c.rewriteAhead()
-		if c.members() > 1 {
-			a.check(max(c.ownTime(), l.clock.clock), c.cfg.Horizon)
+	if len(a.links.list) == 1 {
+		a.replica.rewriteAhead()
+		if a.members() > 1 {
+			a.check(max(a.cluster.own(), l.clock.clock), a.cfg.Horizon)
 		}
 		a.missed = a.contact
 	}
@@ -133,94 +134,94 @@ func (c *Core) meet(l *link, aged bool, since Moment) {
 	}
 	// Even one that never settled may have old keys of others: from a moment after its start, before it was cut off with them.
 	if (a.aged || a.met) && !l.younger {
-		c.report(c.shared.dropBefore(max(c.clusterTime().Add(-c.cfg.Horizon), a.contact)))
+		a.replica.report(a.shared.dropBefore(max(a.cluster.moment().Add(-a.cfg.Horizon), a.contact)))
 	}
 	if a.contact != 0 && !l.younger {
 		since = min(since, a.began)
 	}
-	a.settle(c.clusterTime(), since)
+	a.settle(a.cluster.moment(), since)
 }
 
-// ageDue keeps the contact, and settles with others that are unsettled.
-func (c *Core) ageDue() {
-	a, now := &c.aging, c.now()
+// work keeps the contact, and settles with others that are unsettled.
+func (a *aging) work() {
+	now := a.now()
 	if now-a.checked < time.Second && a.checked != 0 {
 		return
 	}
 	a.checked = max(1, now)
-	c.noteClusterStep()
-	c.checkAge(c.ownTime())
+	a.cluster.noteStep()
+	a.checkAge(a.cluster.own())
 	if !a.settled {
-		c.settleTogether()
+		a.settleTogether()
 		return
 	}
-	if len(c.links.list) == 0 && c.members() > 1 {
+	if len(a.links.list) == 0 && a.members() > 1 {
 		return
 	}
-	a.contact = c.clusterTime()
-	if a.contact.Sub(a.reported).Abs() >= interval(c.cfg.Horizon) {
+	a.contact = a.cluster.moment()
+	if a.contact.Sub(a.reported).Abs() >= interval(a.cfg.Horizon) {
 		a.reported = a.contact
-		c.emit(Contact{At: a.contact, Floor: stampAt(c.shared.floor), Since: a.began})
+		a.emit(Contact{At: a.contact, Floor: stampAt(a.shared.floor), Since: a.began})
 	}
 }
 
 // settleTogether makes this node settled after a minute with more than half of the members it knows. A link to a settled one would
 // have done so at once.
-func (c *Core) settleTogether() {
-	a, known := &c.aging, c.members()
+func (a *aging) settleTogether() {
+	known := a.members()
 	switch {
-	case 2*c.judge.up <= known || known > 1 && len(c.links.list) == 0:
+	case 2*a.judge.up <= known || known > 1 && len(a.links.list) == 0:
 		a.since = 0
 	case a.since == 0:
-		a.since = max(1, c.now())
-	case c.now()-a.since >= settleAfter && (known > 1 || a.contact != 0):
-		a.settle(c.clusterTime(), min(a.began, c.clusterTime()))
+		a.since = max(1, a.now())
+	case a.now()-a.since >= settleAfter && (known > 1 || a.contact != 0):
+		a.settle(a.cluster.moment(), min(a.began, a.cluster.moment()))
 	}
 }
 
 // fromUnsettled deals with an entry older than the horizon that came over a link whose peer was not settled when the link began. It
 // reports whether the link is to end: this node is settled, and does not have the entry because it does not exist any more.
-func (c *Core) fromUnsettled(l *link, e *SharedEntry) (end bool) {
-	if !l.unsettled || e.Deleted || e.Space != SpaceUser || c.clusterTime().Sub(MomentAt(e.Stamp.Time())) <= c.cfg.Horizon {
+func (a *aging) fromUnsettled(l *link, e *SharedEntry) (end bool) {
+	if !l.unsettled || e.Deleted || e.Space != SpaceUser || a.cluster.moment().Sub(MomentAt(e.Stamp.Time())) <= a.cfg.Horizon {
 		return false
 	}
-	if old := c.shared.byID(e.id()); old != nil && !e.newer(old) {
+	if old := a.shared.byID(e.id()); old != nil && !e.newer(old) {
 		return false
 	}
-	if c.aging.settled {
+	if a.settled {
 		return true
 	}
-	c.aging.aged = true
+	a.aged = true
 	return false
 }
 
 // endUnsettled ends a link whose peer has to learn that this node is settled.
-func (c *Core) endUnsettled(l *link) {
-	c.send(l, &Bye{Reason: ByeUnwanted})
-	c.emit(Close{Link: l.id, Graceful: true})
-	c.dropLink(l)
-	soonest(&c.links.publishAt, c.now()+c.cfg.Relax)
-	c.ringSoon(false)
+func (a *aging) endUnsettled(l *link) {
+	a.send(l, &Bye{Reason: ByeUnwanted})
+	a.emit(Close{Link: l.id, Graceful: true})
+	a.links.drop(l)
+	soonest(&a.links.publishAt, a.now()+a.cfg.Relax)
+	a.ring.soon(false)
 }
 
 // hearFloor takes over the floor of a neighbour, before what it has is compared. The first one after a time without links may be
 // beyond the moment since when this node was away: then deletes were missed whose tombstones are gone, and the keys written up to
 // the floor are dropped, as they are when the node is aged. A neighbour with a lower floor is sent ours before it sends anything.
-func (c *Core) hearFloor(l *link, floor Stamp) {
-	m, a := &c.shared, &c.aging
-	at := m.raise(MomentAt(floor.Time()), c.clusterTime())
+func (a *aging) hearFloor(l *link, floor Stamp) {
+	m := a.shared
+	at := m.raise(MomentAt(floor.Time()), a.cluster.moment())
 	if !l.unsettled {
 		if a.missed != 0 && at > a.missed && !l.younger {
-			c.report(m.dropBefore(at))
+			a.replica.report(m.dropBefore(at))
 		}
 		a.missed = 0
 	}
 	if at < m.floor {
-		c.send(l, c.sharedBuckets())
+		a.send(l, a.shared.summary())
 	}
 }
 
-// sharedBuckets sums up the map of this node.
-func (c *Core) sharedBuckets() *SharedBuckets {
-	return &SharedBuckets{Hashes: c.shared.buckets, Floor: stampAt(c.shared.floor)}
+// summary sums up the map of this node.
+func (m *sharedMap) summary() *SharedBuckets {
+	return &SharedBuckets{Hashes: m.buckets, Floor: stampAt(m.floor)}
 }

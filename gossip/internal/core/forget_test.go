@@ -103,8 +103,8 @@ func TestAMemberThatRisesForAMomentIsNotReportedAsUp(t *testing.T) {
 	if y := l.store.byNode[HashID("y")]; y.up || y.seen != gone {
 		t.Errorf("y is up: %v, last seen at %v, want %v", y.up, y.seen, gone)
 	}
-	if x := l.store.byNode[HashID("x")]; !x.up || l.seenOf(x) != 0 {
-		t.Errorf("x is up: %v, last seen at %v, want it up", x.up, l.seenOf(x))
+	if x := l.store.byNode[HashID("x")]; !x.up || l.judge.seenOf(x) != 0 {
+		t.Errorf("x is up: %v, last seen at %v, want it up", x.up, l.judge.seenOf(x))
 	}
 }
 
@@ -121,8 +121,8 @@ func TestAMemberThatRisesForAMomentIsNotReportedAsUpWhileItIsSpared(t *testing.T
 		{Node: HashID("b"), Generation: 1, From: 3, To: 4, Links: []LinkEntry{Link(HashID("x"), 4, true)}}}})
 	l.pass(l.cfg.Hold / 2)
 	y := l.store.byNode[HashID("y")]
-	if !y.up || l.seenOf(y) != gone {
-		t.Errorf("y is up: %v, reported as last seen at %v, want it spared and %v", y.up, l.seenOf(y), gone)
+	if !y.up || l.judge.seenOf(y) != gone {
+		t.Errorf("y is up: %v, reported as last seen at %v, want it spared and %v", y.up, l.judge.seenOf(y), gone)
 	}
 	l.pass(l.cfg.Hold)
 	if y.up || y.seen != gone {
@@ -142,8 +142,8 @@ func TestAMemberThatRisesByOldNewsIsNotReportedAsUpBeforeNeighboursWereCompared(
 		{Node: HashID("z"), Generation: 1, From: 2, To: 3, Links: []LinkEntry{Link(HashID("b"), 3, false)}}}})
 	l.pass(200 * time.Millisecond)
 	x, z := l.store.byNode[HashID("x")], l.store.byNode[HashID("z")]
-	if !x.up || l.seenOf(x) != gone {
-		t.Errorf("x is up: %v, reported as last seen at %v, want it up and %v", x.up, l.seenOf(x), gone)
+	if !x.up || l.judge.seenOf(x) != gone {
+		t.Errorf("x is up: %v, reported as last seen at %v, want it up and %v", x.up, l.judge.seenOf(x), gone)
 	}
 	l.receive(1, &Delta{Records: []RecordDelta{
 		{Node: HashID("z"), Generation: 1, From: 3, To: 4, Links: []LinkEntry{Link(HashID("x"), 4, true)}}}})
@@ -153,8 +153,8 @@ func TestAMemberThatRisesByOldNewsIsNotReportedAsUpBeforeNeighboursWereCompared(
 	}
 	l.receive(1, &Beat{Wanted: true, Hash: l.Hash()})
 	l.pass(time.Second)
-	if !z.up || l.seenOf(z) != 0 || len(l.judge.doubts) > 0 {
-		t.Errorf("z is up: %v, reported as last seen at %v after a comparison, want it up; %d are in doubt", z.up, l.seenOf(z), len(l.judge.doubts))
+	if !z.up || l.judge.seenOf(z) != 0 || len(l.judge.doubts) > 0 {
+		t.Errorf("z is up: %v, reported as last seen at %v after a comparison, want it up; %d are in doubt", z.up, l.judge.seenOf(z), len(l.judge.doubts))
 	}
 }
 
@@ -186,7 +186,7 @@ func TestMembersOfOneCutThatComeBackOneByOneAreKeptAfterTheFirst(t *testing.T) {
 	gone := MomentAt(l.now.Add(-10 * time.Minute))
 	for i, name := range []string{"x", "y", "x"} { // b keeps both; the time for which x is not taken back ends after y came
 		if i == 2 {
-			clear(l.forgotten)
+			clear(l.forgetting.forgotten)
 		}
 		l.receive(1, &Delta{Records: []RecordDelta{recordOf(name, gone, "b")}})
 		for range 5 {

@@ -176,7 +176,7 @@ type Answer struct {
 	Lacks  uint32 // how many of the versions asked for, or newer ones, the sender has not
 }
 
-// Open is the first frame of a stream that is no link: the sender wants to use it for a protocol of the application. The receiver
+// Open is the first frame of a stream that is not a link: the sender wants to use it for a protocol of the application. The receiver
 // answers with Opened; after that the stream has no frames, only what the two applications send. The core neither sends nor takes it.
 type Open struct {
 	Protocol string // 1 to MaxProtocol bytes

@@ -4,32 +4,32 @@ import "time"
 
 // ripen makes the moment at which a member was last up a part of its hash, if it has been gone for half of Config.ForgetAfter, or takes
 // it out again. It returns after how long that is to be looked at again, 0 if it is not before something changes.
-func (c *Core) ripen(t *slot) time.Duration {
+func (f *forgetting) ripen(t *slot) time.Duration {
 	if t.rec == nil {
 		return 0
 	}
 	gone, wait := Moment(0), time.Duration(0)
-	if c.cfg.ForgetAfter > 0 && (c.isGone(t) || t.doubted) {
-		at := c.roundUp(t.seen)
-		if wait = c.cfg.ForgetAfter/2 - c.clusterTime().Sub(at); wait <= 0 {
+	if f.cfg.ForgetAfter > 0 && (f.isGone(t) || t.doubted) {
+		at := f.roundUp(t.seen)
+		if wait = f.cfg.ForgetAfter/2 - f.cluster.moment().Sub(at); wait <= 0 {
 			gone, wait = at, 0
 		}
 	}
-	c.store.setGone(t, gone)
+	f.store.setGone(t, gone)
 	return wait
 }
 
 // roundUp rounds the moment at which a member was last up: a quarter of cutTime is as long as nodes mostly differ in it.
-func (c *Core) roundUp(seen Moment) Moment {
-	cell := max(1, Moment((c.cutTime() / 4).Milliseconds()))
+func (f *forgetting) roundUp(seen Moment) Moment {
+	cell := max(1, Moment((f.cutTime() / 4).Milliseconds()))
 	return (seen + cell - 1) / cell * cell
 }
 
 // ripenDue does what ripen does for all members whose time has come, and returns when to look again, at most a duration from now. All
 // nodes do so at one moment of cluster time, so that their hashes do not differ for longer than a change is under way.
-func (c *Core) ripenDue(most time.Duration) time.Duration {
-	for _, t := range c.store.slots {
-		if wait := c.ripen(t); wait > 0 {
+func (f *forgetting) ripenDue(most time.Duration) time.Duration {
+	for _, t := range f.store.slots {
+		if wait := f.ripen(t); wait > 0 {
 			most = min(most, wait)
 		}
 	}

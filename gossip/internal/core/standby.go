@@ -13,8 +13,8 @@ func (c *Core) isOnly(l *link) bool { return len(c.self.peers) <= 1 || len(l.pee
 
 // dialStandby dials the peer of an only link that is overdue, unless one of the two is behind: then frames wait there, and not on the way.
 func (c *Core) dialStandby(l *link) {
-	if c.isOverdue(l) && c.isOnly(l) && c.strain() == 0 && c.now()-l.since >= livedFor*c.cfg.Heartbeat {
-		c.dial(l.peer.target(), l.peer.addr)
+	if c.isOverdue(l) && c.isOnly(l) && c.links.strain() == 0 && c.now()-l.since >= livedFor*c.cfg.Heartbeat {
+		c.dials.dial(l.peer.target(), l.peer.addr)
 	}
 }
 
@@ -22,11 +22,11 @@ func (c *Core) dialStandby(l *link) {
 func (c *Core) endSilent(l *link) {
 	call := c.dials.target(l.peer)
 	awaits := call.attempt != 0 && c.isOnly(l) && c.self.publishes(l.peer)
-	c.dropLink(l)
+	c.links.drop(l)
 	c.emit(Close{Link: l.id})
-	c.redialSoon(l, call)
+	c.dials.redialSoon(l, call)
 	if call.lost = awaits; !awaits {
-		c.publishNow()
+		c.links.publishNow()
 	}
-	c.ringSoon(true)
+	c.ring.soon(true)
 }

@@ -16,8 +16,8 @@ type slot struct {
 	touched bool // it is in store.touched
 	want    want
 	risen   time.Duration // when it became up
-	missed  time.Duration // since when it is up though it cannot be reached, see Core.inGrace; 0: it is not so
-	doubted bool          // it is up, and that may rest on old news, see Core.isSure
+	missed  time.Duration // since when it is up though it cannot be reached, see verdict.inGrace; 0: it is not so
+	doubted bool          // it is up, and that may rest on old news, see verdict.isSure
 	seen    Moment        // when it was last up to any node, as far as is known here; of no meaning while it is up
 	gone    Moment        // seen, rounded up, once the member has been gone for long: it is part of the hash then, see ripen; 0: it has not
 	call    *target       // dialling it; nil before it was first wanted or linked to

@@ -8,9 +8,9 @@ import (
 	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
-// meet starts all nodes within half a second. Each gets the addresses of the others one by one, as discovery on a network does that
+// startWithLossyDiscovery starts all nodes within half a second. Each gets the addresses of the others one by one, as discovery on a network does that
 // loses packets: nodes dial each other at once, and dials whose first packet was lost end long after another one brought a link.
-func meet(w *World) {
+func startWithLossyDiscovery(w *World) {
 	rng := rand.New(rand.NewPCG(w.Seed, 77))
 	soon := func(d time.Duration) time.Duration { return time.Duration(rng.Int64N(int64(d))) }
 	for _, n := range w.Nodes {
@@ -31,7 +31,7 @@ func TestNodesThatMeetOnALossyNetworkLoseNoMember(t *testing.T) {
 			w := New(DefaultSettings(n, seed))
 			v := NewWatch(w)
 			w.Loss = 0.2
-			meet(w)
+			startWithLossyDiscovery(w)
 			if !w.Run(30*time.Second, v.Complete) {
 				t.Errorf("%d nodes, seed %d: not one cluster after 30 s", n, seed)
 			}

@@ -70,7 +70,7 @@ func (f *fleet) missing(answer []peer.Peer) (addrs []string) {
 func TestAUnionOverAWindowWithoutAFailureIsACompleteAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, f := new(answers), newFleet(1, 20)
-		u := newUnion(out)
+		u := newSampleUnion(out)
 		sets, largest := 0, 0
 		for i := range 3 * 3600 / 5 {
 			if i%12 == 6 {
@@ -100,7 +100,7 @@ func TestAUnionIsIncompleteUntilRarePeersHadTheTimeToBeNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for seed := range uint64(4) {
 			out, f := new(answers), newFleet(seed, 100)
-			u := newUnion(out)
+			u := newSampleUnion(out)
 			for i := range 1500 { // 3 of 100 each time: how many there are shows late
 				u.Set(f.sample(3))
 				if n := len(out.last); out.op() == "Set" && n < 99 { // one in 22,000 may be missing by chance
@@ -118,7 +118,7 @@ func TestAUnionIsIncompleteUntilRarePeersHadTheTimeToBeNamed(t *testing.T) {
 func TestAFailureMakesTheUnionIncompleteForAWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, f := new(answers), newFleet(1, 8)
-		u := newUnion(out)
+		u := newSampleUnion(out)
 		ask := func(d time.Duration) []string {
 			before := len(out.ops)
 			for range int(d / (5 * time.Second)) {
@@ -141,7 +141,7 @@ func TestAFailureMakesTheUnionIncompleteForAWindow(t *testing.T) {
 func TestAUnionOfPartsThatStayIncompleteDoesNotGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, f := new(answers), newFleet(1, 20)
-		u := newUnion(out)
+		u := newSampleUnion(out)
 		for i := range 3 * 3600 / 5 {
 			if i%12 == 6 {
 				f.replace()

@@ -21,8 +21,8 @@ type MissingPeer struct {
 	Left  bool      // it announced that it leaves; always false with connectors that do not report that
 }
 
-// departed remembers the peers that a connector no longer lists, to name those that are missing.
-type departed struct {
+// peerHistory remembers the peers that a connector no longer lists, to name those that are missing.
+type peerHistory struct {
 	listed map[string]peer.Peer   // the last list, by identity
 	gone   map[string]MissingPeer // at most maxDeparted
 }
@@ -31,13 +31,13 @@ type departed struct {
 func identity(p peer.Peer) string { return cmp.Or(p.ID, p.Addr) }
 
 // has reports whether a peer is in the last list.
-func (d *departed) has(p peer.Peer) bool {
+func (d *peerHistory) has(p peer.Peer) bool {
 	_, ok := d.listed[identity(p)]
 	return ok
 }
 
 // hasLeft reports whether a peer is no longer listed because it left. A peer of an answer may have no ID: then its address counts.
-func (d *departed) hasLeft(p peer.Peer) bool {
+func (d *peerHistory) hasLeft(p peer.Peer) bool {
 	if gone, ok := d.gone[identity(p)]; ok || p.ID != "" {
 		return gone.Left
 	}
@@ -51,7 +51,7 @@ func (d *departed) hasLeft(p peer.Peer) bool {
 
 // update takes a new list and the peers that have left, and returns those of the last list that are not in this one. A list with the
 // same peers costs no memory.
-func (d *departed) update(list, left []peer.Peer, now time.Time) (gone []MissingPeer) {
+func (d *peerHistory) update(list, left []peer.Peer, now time.Time) (gone []MissingPeer) {
 	if len(list) == len(d.listed) && !slices.ContainsFunc(list, func(p peer.Peer) bool { return !d.has(p) }) {
 		return nil
 	}
@@ -74,12 +74,12 @@ func (d *departed) update(list, left []peer.Peer, now time.Time) (gone []Missing
 			gone = append(gone, d.gone[id])
 		}
 	}
-	d.prune(now)
+	d.pruneOld(now)
 	return gone
 }
 
-// prune forgets the departures that are old, and the oldest of too many.
-func (d *departed) prune(now time.Time) {
+// pruneOld forgets the departures that are old, and the oldest of too many.
+func (d *peerHistory) pruneOld(now time.Time) {
 	maps.DeleteFunc(d.gone, func(_ string, p MissingPeer) bool { return now.Sub(p.Since) > keepDeparted })
 	if len(d.gone) > maxDeparted {
 		for _, p := range slices.SortedFunc(maps.Values(d.gone), byAge)[maxDeparted:] {
@@ -95,7 +95,7 @@ func byAge(a, b MissingPeer) int {
 
 // missing returns at most n peers that are most likely those that a topology lacks: first those that were listed and are
 // wanted, then those that were listed, then those that are wanted.
-func (d *departed) missing(n int, peers []PeerStatus) []MissingPeer {
+func (d *peerHistory) missing(n int, peers []PeerStatus) []MissingPeer {
 	if n <= 0 {
 		return nil
 	}

@@ -12,20 +12,20 @@ import (
 
 const (
 	maxPeers = 1024
-	// holdBack is how long a new peer that prefers the other family waits for being heard by that,
+	// preferredFamilyWait is how long a new peer that prefers the other family waits for being heard by that,
 	// so that it is not reported under two addresses one after the other.
-	holdBack = 300 * time.Millisecond
+	preferredFamilyWait = 300 * time.Millisecond
 )
 
-// table holds the nodes that are heard, one entry each. It belongs to one goroutine.
-type table struct {
+// peerTable holds the nodes that are heard, one entry each. It belongs to one goroutine.
+type peerTable struct {
 	config Config
 	local  func(netip.Addr) bool // whether an address is one of this host
-	nodes  map[string]*entry     // by name, or by instance for a node without one
+	nodes  map[string]*peerEntry // by name, or by instance for a node without one
 	silent []string              // those that fell silent since this was last cleared, as the log names them
 }
 
-type entry struct {
+type peerEntry struct {
 	instance   uint64
 	generation int64
 	seq        uint64 // highest so far
@@ -46,20 +46,20 @@ type path struct {
 	heard time.Time
 }
 
-// news is what a packet changed.
-type news struct {
+// packetResult is what a packet changed.
+type packetResult struct {
 	dropReason dropReason
 	fresh      bool        // a node, or a new life of one, that was not known
 	report     []peer.Peer // new, or at a new address
 	gone       bool        // a node that was known leaves
 }
 
-func newTable(c Config, local func(netip.Addr) bool) *table {
-	return &table{config: c, local: local, nodes: make(map[string]*entry)}
+func newTable(c Config, local func(netip.Addr) bool) *peerTable {
+	return &peerTable{config: c, local: local, nodes: make(map[string]*peerEntry)}
 }
 
 // handlePacket takes a packet that passed the filter. zone names the interface it came in by.
-func (t *table) handlePacket(p *packet, d *datagram, zone string, now time.Time) news {
+func (t *peerTable) handlePacket(p *packet, d *datagram, zone string, now time.Time) packetResult {
 	key := nodeKey(p)
 	e := t.nodes[key]
 	if e != nil && e.expired(now) {
@@ -68,13 +68,13 @@ func (t *table) handlePacket(p *packet, d *datagram, zone string, now time.Time)
 	}
 	switch {
 	case e != nil && e.instance != p.Instance && !p.newer(e.generation, e.instance):
-		return news{dropReason: stale}
+		return packetResult{dropReason: stale}
 	case p.leaves():
 		delete(t.nodes, key)
-		return news{gone: e != nil}
+		return packetResult{gone: e != nil}
 	case e == nil && len(t.nodes) >= maxPeers:
 		if t.purgeSilent(now); len(t.nodes) >= maxPeers {
-			return news{dropReason: full}
+			return packetResult{dropReason: full}
 		}
 	}
 	fresh := e == nil || e.instance != p.Instance
@@ -83,12 +83,12 @@ func (t *table) handlePacket(p *packet, d *datagram, zone string, now time.Time)
 		if e != nil {
 			reported = e.reported
 		}
-		e = &entry{instance: p.Instance, generation: p.Generation, node: p.Node, first: now, reported: reported}
+		e = &peerEntry{instance: p.Instance, generation: p.Generation, node: p.Node, first: now, reported: reported}
 		e.onHost = t.local(d.from.Addr())
 		t.nodes[key] = e
 	}
 	e.updateFrom(p, d, zone, now, t.config)
-	n := news{fresh: fresh}
+	n := packetResult{fresh: fresh}
 	if q, ok := e.pendingChange(now); ok {
 		n.report = []peer.Peer{q}
 	}
@@ -104,9 +104,9 @@ func nodeKey(p *packet) string {
 }
 
 // expired reports whether the node was silent for too long.
-func (e *entry) expired(now time.Time) bool { return now.Sub(e.heard) >= e.expire }
+func (e *peerEntry) expired(now time.Time) bool { return now.Sub(e.heard) >= e.expire }
 
-func (e *entry) updateFrom(p *packet, d *datagram, zone string, now time.Time, c Config) {
+func (e *peerEntry) updateFrom(p *packet, d *datagram, zone string, now time.Time, c Config) {
 	e.heard = now
 	if p.Seq > e.seq {
 		if e.seq = p.Seq; !slices.Equal(e.addrs, p.Addrs) {
@@ -139,9 +139,9 @@ func reachableAddr(addrs []string, from netip.Addr, zone string) path {
 			switch {
 			case !ip.Is6() && f != v4:
 			case !from.IsLinkLocalUnicast():
-				return path{addr: dialable(from, zone, ap.Port())}
+				return path{addr: dialableAddr(from, zone, ap.Port())}
 			case linkLocal == "":
-				linkLocal = dialable(from, zone, ap.Port())
+				linkLocal = dialableAddr(from, zone, ap.Port())
 			}
 		case ip.IsMulticast(), ip.IsLoopback() && !from.IsLoopback():
 		case familyOf(ip) != f:
@@ -149,7 +149,7 @@ func reachableAddr(addrs []string, from netip.Addr, zone string) path {
 				other = a
 			}
 		default:
-			return path{addr: dialable(ip, zone, ap.Port())}
+			return path{addr: dialableAddr(ip, zone, ap.Port())}
 		}
 	}
 	if other == "" {
@@ -158,17 +158,17 @@ func reachableAddr(addrs []string, from netip.Addr, zone string) path {
 	return path{addr: other} // the last resort
 }
 
-// dialable writes an address; a link-local one gets the zone in which it is valid here.
-func dialable(ip netip.Addr, zone string, port uint16) string {
+// dialableAddr writes an address; a link-local one gets the zone in which it is valid here.
+func dialableAddr(ip netip.Addr, zone string, port uint16) string {
 	if ip = ip.WithZone(""); ip.Is6() && ip.IsLinkLocalUnicast() {
 		ip = ip.WithZone(zone)
 	}
 	return netip.AddrPortFrom(ip, port).String()
 }
 
-// prefers returns the family of the first announced address, false if that is a name. "[::]" prefers IPv4:
+// preferredFamily returns the family of the first announced address, false if that is a name. "[::]" prefers IPv4:
 // the source of an IPv6 heartbeat is a link-local address, which only neighbours can dial.
-func (e *entry) prefers() (family, bool) {
+func (e *peerEntry) preferredFamily() (family, bool) {
 	if len(e.addrs) == 0 {
 		return v4, false
 	}
@@ -183,11 +183,11 @@ func (e *entry) prefers() (family, bool) {
 }
 
 // pickAddr returns the address to report, "" if there is none, or not yet.
-func (e *entry) pickAddr(now time.Time) string {
+func (e *peerEntry) pickAddr(now time.Time) string {
 	alive := func(f family) bool {
 		return e.paths[f].addr != "" && now.Sub(e.paths[f].heard) < e.expire
 	}
-	want, sure := e.prefers()
+	want, sure := e.preferredFamily()
 	if sure && alive(want) {
 		return e.paths[want].addr
 	}
@@ -196,7 +196,7 @@ func (e *entry) pickAddr(now time.Time) string {
 			return e.reported.Addr // whichever came first stays
 		}
 	}
-	if sure && e.paths[1-want].addr != e.addrs[0] && now.Sub(e.first) < holdBack {
+	if sure && e.paths[1-want].addr != e.addrs[0] && now.Sub(e.first) < preferredFamilyWait {
 		return ""
 	}
 	for f := range family(families) {
@@ -208,7 +208,7 @@ func (e *entry) pickAddr(now time.Time) string {
 }
 
 // pendingChange returns the peer to report if it differs from what was reported last.
-func (e *entry) pendingChange(now time.Time) (peer.Peer, bool) {
+func (e *peerEntry) pendingChange(now time.Time) (peer.Peer, bool) {
 	addr := e.pickAddr(now)
 	if addr == "" {
 		return peer.Peer{}, false
@@ -220,7 +220,7 @@ func (e *entry) pendingChange(now time.Time) (peer.Peer, bool) {
 }
 
 // purgeSilent drops the nodes that fell silent.
-func (t *table) purgeSilent(now time.Time) {
+func (t *peerTable) purgeSilent(now time.Time) {
 	for key, e := range t.nodes {
 		if e.expired(now) {
 			t.dropNode(key)
@@ -229,13 +229,13 @@ func (t *table) purgeSilent(now time.Time) {
 }
 
 // dropNode removes a node that fell silent.
-func (t *table) dropNode(key string) {
+func (t *peerTable) dropNode(key string) {
 	t.silent = append(t.silent, nameOf(t.nodes[key].node))
 	delete(t.nodes, key)
 }
 
 // nextExpiry returns when the first of the nodes will have been silent for too long, later than limit if none will before.
-func (t *table) nextExpiry(limit time.Time) time.Time {
+func (t *peerTable) nextExpiry(limit time.Time) time.Time {
 	for _, e := range t.nodes {
 		if at := e.heard.Add(e.expire); at.Before(limit) {
 			limit = at
@@ -245,7 +245,7 @@ func (t *table) nextExpiry(limit time.Time) time.Time {
 }
 
 // onHost returns how many nodes are of this host.
-func (t *table) onHost() (n int) {
+func (t *peerTable) onHost() (n int) {
 	for _, e := range t.nodes {
 		if e.onHost {
 			n++
@@ -256,7 +256,7 @@ func (t *table) onHost() (n int) {
 
 // carryIntervals reports whether the packets of every node carry its interval, so that each will wait for a longer one of ours. Those of the
 // version before would take this node for gone.
-func (t *table) carryIntervals() bool {
+func (t *peerTable) carryIntervals() bool {
 	for _, e := range t.nodes {
 		if e.interval == 0 {
 			return false
@@ -265,8 +265,8 @@ func (t *table) carryIntervals() bool {
 	return true
 }
 
-// changes returns the peers whose address has become known, or another, by the passing of time.
-func (t *table) changes(now time.Time) []peer.Peer {
+// dueChanges returns the peers whose address has become known, or another, by the passing of time.
+func (t *peerTable) dueChanges(now time.Time) []peer.Peer {
 	var all []peer.Peer
 	for _, e := range t.nodes {
 		if q, ok := e.pendingChange(now); ok {
@@ -277,7 +277,7 @@ func (t *table) changes(now time.Time) []peer.Peer {
 }
 
 // liveNodes drops the nodes that fell silent and returns all others, sorted by name and address.
-func (t *table) liveNodes(now time.Time) []peer.Peer {
+func (t *peerTable) liveNodes(now time.Time) []peer.Peer {
 	t.purgeSilent(now)
 	var all []peer.Peer
 	for _, e := range t.nodes {

@@ -55,12 +55,12 @@ func TestAPeerIsKeptForFiveOfItsOwnIntervals(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			config := DefaultConfig()
 			config.ExpireAfter = c.expire
-			tb := newTable(config, elsewhere)
-			h := hearing{from: "10.0.0.1", addrs: []string{"10.0.0.1:1"}}
+			tb := newTable(config, notLocal)
+			h := testPacket{from: "10.0.0.1", addrs: []string{"10.0.0.1:1"}}
 			if c.interval > 0 {
 				h.flags = withInterval(0, c.interval)
 			}
-			h.into(tb)
+			h.handleIn(tb)
 			if n := len(tb.liveNodes(epoch.Add(c.want - time.Millisecond))); n != 1 {
 				t.Errorf("%d peers %v after the last heartbeat, want 1", n, c.want)
 			}
@@ -74,7 +74,7 @@ func TestAPeerIsKeptForFiveOfItsOwnIntervals(t *testing.T) {
 func TestHeartbeatsAreQuickAtFirstAndThenSteady(t *testing.T) {
 	const seed = 7
 	now := epoch
-	p := newPace(2*time.Second, rand.New(rand.NewPCG(seed, 0)), now)
+	p := newHeartbeatPacer(2*time.Second, rand.New(rand.NewPCG(seed, 0)), now)
 	var gaps []time.Duration
 	for range 200 {
 		at := p.next
@@ -94,7 +94,7 @@ func TestAGreetingComesWithinAWindowThatGrowsWithTheNodes(t *testing.T) {
 		nodes  int
 		window time.Duration
 	}{{2, quickGap}, {5, quickGap}, {100, 4 * time.Second}, {1000, 40 * time.Second}} {
-		p := newPace(2*time.Second, rand.New(rand.NewPCG(1, 2)), epoch)
+		p := newHeartbeatPacer(2*time.Second, rand.New(rand.NewPCG(1, 2)), epoch)
 		p.planAfterSend(epoch, 100*time.Second)
 		for range 20 {
 			p.gap = time.Hour

@@ -12,15 +12,15 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-var tableExpiry = DefaultConfig().expiry()
+var tableExpiry = DefaultConfig().peerExpiry()
 
 var epoch = time.Unix(1000, 0)
 
-// elsewhere takes every address for one of another host.
-func elsewhere(netip.Addr) bool { return false }
+// notLocal takes every address for one of another host.
+func notLocal(netip.Addr) bool { return false }
 
-// hearing is a packet as a table test writes it.
-type hearing struct {
+// testPacket is a packet as a table test writes it.
+type testPacket struct {
 	after time.Duration // since the start
 	from  string        // source address
 	seq   uint64
@@ -29,7 +29,7 @@ type hearing struct {
 	addrs []string
 }
 
-func (h hearing) into(tb *table) news {
+func (h testPacket) handleIn(tb *peerTable) packetResult {
 	from := netip.AddrPortFrom(netip.MustParseAddr(h.from), 45892)
 	p := &packet{Instance: uint64(h.gen) + 100, Generation: h.gen, Seq: max(h.seq, 1), Flags: h.flags, Node: "n", Addrs: h.addrs}
 	return tb.handlePacket(p, &datagram{family: familyOf(from.Addr()), from: from}, "eth0", epoch.Add(h.after))
@@ -41,36 +41,36 @@ func TestTheReportedAddressIsUsableAndStable(t *testing.T) {
 	both := []string{"10.0.0.1:1", "[fd00::1]:1"}
 	for _, c := range []struct {
 		name  string
-		heard []hearing
+		heard []testPacket
 		at    time.Duration
 		want  []string // every change reported, in order
 	}{
-		{"explicit", []hearing{{from: "10.9.9.9", addrs: []string{"10.0.0.1:1"}}}, 0, []string{"10.0.0.1:1"}},
-		{"unspecified IPv4", []hearing{{from: "10.0.0.1", addrs: any4}}, 0, []string{"10.0.0.1:1"}},
-		{"unspecified IPv4 heard by IPv6 alone", []hearing{{from: "fe80::1", addrs: any4}}, time.Second, nil},
-		{"unspecified IPv6 heard by IPv4", []hearing{{from: "10.0.0.1", addrs: any6}}, 0, []string{"10.0.0.1:1"}},
-		{"link-local source gets our zone", []hearing{{from: "fe80::1%other", addrs: any6}}, time.Second, []string{"[fe80::1%eth0]:1"}},
-		{"link-local announced gets our zone", []hearing{{from: "fe80::1", addrs: []string{"[fe80::7]:1"}}}, 0, []string{"[fe80::7%eth0]:1"}},
-		{"an announced address before a link-local source", []hearing{{from: "fe80::1", addrs: []string{"[::]:1", "10.0.0.1:1"}}}, time.Second, []string{"10.0.0.1:1"}},
-		{"a name", []hearing{{from: "fe80::1", addrs: []string{"db.example:1"}}}, 0, []string{"db.example:1"}},
-		{"loopback of another host", []hearing{{from: "10.0.0.1", addrs: []string{"127.0.0.1:1", "10.0.0.1:1"}}}, 0, []string{"10.0.0.1:1"}},
-		{"loopback of this host", []hearing{{from: "127.0.0.1", addrs: []string{"127.0.0.1:1"}}}, 0, []string{"127.0.0.1:1"}},
-		{"a group is no peer", []hearing{{from: "10.0.0.1", addrs: []string{"224.0.0.1:1"}}}, time.Second, nil},
-		{"no addresses", []hearing{{from: "10.0.0.1"}}, time.Second, nil},
+		{"explicit", []testPacket{{from: "10.9.9.9", addrs: []string{"10.0.0.1:1"}}}, 0, []string{"10.0.0.1:1"}},
+		{"unspecified IPv4", []testPacket{{from: "10.0.0.1", addrs: any4}}, 0, []string{"10.0.0.1:1"}},
+		{"unspecified IPv4 heard by IPv6 alone", []testPacket{{from: "fe80::1", addrs: any4}}, time.Second, nil},
+		{"unspecified IPv6 heard by IPv4", []testPacket{{from: "10.0.0.1", addrs: any6}}, 0, []string{"10.0.0.1:1"}},
+		{"link-local source gets our zone", []testPacket{{from: "fe80::1%other", addrs: any6}}, time.Second, []string{"[fe80::1%eth0]:1"}},
+		{"link-local announced gets our zone", []testPacket{{from: "fe80::1", addrs: []string{"[fe80::7]:1"}}}, 0, []string{"[fe80::7%eth0]:1"}},
+		{"an announced address before a link-local source", []testPacket{{from: "fe80::1", addrs: []string{"[::]:1", "10.0.0.1:1"}}}, time.Second, []string{"10.0.0.1:1"}},
+		{"a name", []testPacket{{from: "fe80::1", addrs: []string{"db.example:1"}}}, 0, []string{"db.example:1"}},
+		{"loopback of another host", []testPacket{{from: "10.0.0.1", addrs: []string{"127.0.0.1:1", "10.0.0.1:1"}}}, 0, []string{"10.0.0.1:1"}},
+		{"loopback of this host", []testPacket{{from: "127.0.0.1", addrs: []string{"127.0.0.1:1"}}}, 0, []string{"127.0.0.1:1"}},
+		{"a group is no peer", []testPacket{{from: "10.0.0.1", addrs: []string{"224.0.0.1:1"}}}, time.Second, nil},
+		{"no addresses", []testPacket{{from: "10.0.0.1"}}, time.Second, nil},
 		{
 			"preferred family first, other after",
-			[]hearing{{from: "10.0.0.1", addrs: both}, {after: 1 * ms, from: "fe80::1", seq: 2, addrs: both}},
+			[]testPacket{{from: "10.0.0.1", addrs: both}, {after: 1 * ms, from: "fe80::1", seq: 2, addrs: both}},
 			time.Second, []string{"10.0.0.1:1"},
 		},
 		{
 			"other family first, preferred soon after",
-			[]hearing{{from: "fe80::1", addrs: both}, {after: 5 * ms, from: "10.0.0.1", seq: 2, addrs: both}},
+			[]testPacket{{from: "fe80::1", addrs: both}, {after: 5 * ms, from: "10.0.0.1", seq: 2, addrs: both}},
 			time.Second, []string{"10.0.0.1:1"},
 		},
-		{"other family alone is reported after a moment", []hearing{{from: "fe80::1", addrs: both}}, time.Second, []string{"[fd00::1]:1"}},
+		{"other family alone is reported after a moment", []testPacket{{from: "fe80::1", addrs: both}}, time.Second, []string{"[fd00::1]:1"}},
 		{
 			"on all addresses of both families, IPv4 is dialled",
-			[]hearing{
+			[]testPacket{
 				{from: "fd00::1", addrs: any6},
 				{after: 1 * ms, from: "10.0.0.1", seq: 2, addrs: any6},
 				{after: 2000 * ms, from: "10.0.0.1", seq: 3, addrs: any6},
@@ -80,7 +80,7 @@ func TestTheReportedAddressIsUsableAndStable(t *testing.T) {
 		},
 		{
 			"heard by two interfaces, the first source stays",
-			[]hearing{
+			[]testPacket{
 				{from: "10.0.0.1", addrs: any4},
 				{from: "10.0.5.1", seq: 2, addrs: any4},
 				{after: 2000 * ms, from: "10.0.5.1", seq: 4, addrs: any4},
@@ -90,7 +90,7 @@ func TestTheReportedAddressIsUsableAndStable(t *testing.T) {
 		},
 		{
 			"the first source fell silent, the second takes over",
-			[]hearing{
+			[]testPacket{
 				{from: "10.0.0.1", addrs: any4},
 				{after: 9000 * ms, from: "10.0.5.1", seq: 2, addrs: any4},
 				{after: 11000 * ms, from: "10.0.5.1", seq: 3, addrs: any4},
@@ -99,7 +99,7 @@ func TestTheReportedAddressIsUsableAndStable(t *testing.T) {
 		},
 		{
 			"a new announcement counts at once, an older one no more",
-			[]hearing{
+			[]testPacket{
 				{from: "10.0.0.1", seq: 1, addrs: []string{"10.0.0.1:1"}},
 				{after: 1 * ms, from: "10.0.0.1", seq: 3, addrs: []string{"10.0.0.2:1"}},
 				{after: 2 * ms, from: "10.0.0.1", seq: 2, addrs: []string{"10.0.0.1:1"}},
@@ -108,14 +108,14 @@ func TestTheReportedAddressIsUsableAndStable(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			tb := newTable(DefaultConfig(), elsewhere)
+			tb := newTable(DefaultConfig(), notLocal)
 			var got []string
 			for _, h := range c.heard {
-				for _, p := range h.into(tb).report {
+				for _, p := range h.handleIn(tb).report {
 					got = append(got, p.Addr)
 				}
 			}
-			for _, p := range tb.changes(epoch.Add(c.at)) {
+			for _, p := range tb.dueChanges(epoch.Add(c.at)) {
 				got = append(got, p.Addr)
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
@@ -134,26 +134,26 @@ func TestLivesOfANodeReplaceOneAnother(t *testing.T) {
 	a1, a2 := []string{"10.0.0.1:1"}, []string{"10.0.0.2:1"}
 	for _, c := range []struct {
 		name       string
-		heard      []hearing
+		heard      []testPacket
 		dropReason dropReason
 		want       []string
 	}{
-		{"a newer life", []hearing{{from: "10.0.0.1", gen: 1, addrs: a1}, {from: "10.0.0.2", gen: 2, addrs: a2}}, accepted, a2},
-		{"an older life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 1, addrs: a1}}, stale, a2},
-		{"leave", []hearing{{from: "10.0.0.1", gen: 1, addrs: a1}, {from: "10.0.0.1", gen: 1, flags: flagLeave}}, accepted, nil},
-		{"leave of an older life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 1, flags: flagLeave}}, stale, a2},
-		{"leave of a newer life", []hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 3, flags: flagLeave}}, accepted, nil},
+		{"a newer life", []testPacket{{from: "10.0.0.1", gen: 1, addrs: a1}, {from: "10.0.0.2", gen: 2, addrs: a2}}, accepted, a2},
+		{"an older life", []testPacket{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 1, addrs: a1}}, stale, a2},
+		{"leave", []testPacket{{from: "10.0.0.1", gen: 1, addrs: a1}, {from: "10.0.0.1", gen: 1, flags: flagLeave}}, accepted, nil},
+		{"leave of an older life", []testPacket{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 1, flags: flagLeave}}, stale, a2},
+		{"leave of a newer life", []testPacket{{from: "10.0.0.2", gen: 2, addrs: a2}, {from: "10.0.0.1", gen: 3, flags: flagLeave}}, accepted, nil},
 		{
 			"a clock set back at a restart counts once the newer life is silent",
-			[]hearing{{from: "10.0.0.2", gen: 2, addrs: a2}, {after: tableExpiry, from: "10.0.0.1", gen: 1, addrs: a1}},
+			[]testPacket{{from: "10.0.0.2", gen: 2, addrs: a2}, {after: tableExpiry, from: "10.0.0.1", gen: 1, addrs: a1}},
 			accepted, a1,
 		},
 	} {
-		tb := newTable(DefaultConfig(), elsewhere)
-		var last news
+		tb := newTable(DefaultConfig(), notLocal)
+		var last packetResult
 		var at time.Duration
 		for _, h := range c.heard {
-			last, at = h.into(tb), h.after
+			last, at = h.handleIn(tb), h.after
 		}
 		if last.dropReason != c.dropReason {
 			t.Errorf("%s: %v, want %v", c.name, last.dropReason, c.dropReason)
@@ -169,7 +169,7 @@ func TestLivesOfANodeReplaceOneAnother(t *testing.T) {
 }
 
 func TestTheTableIsBounded(t *testing.T) {
-	tb := newTable(DefaultConfig(), elsewhere)
+	tb := newTable(DefaultConfig(), notLocal)
 	hear := func(i int, at time.Time) dropReason {
 		p := &packet{Instance: uint64(i), Seq: 1, Node: fmt.Sprint(i), Addrs: []string{"10.0.0.1:1"}}
 		return tb.handlePacket(p, &datagram{from: stranger}, "", at).dropReason
@@ -191,7 +191,7 @@ func TestTheTableIsBounded(t *testing.T) {
 }
 
 func TestNodesWithoutANameAreDistinguished(t *testing.T) {
-	tb := newTable(DefaultConfig(), elsewhere)
+	tb := newTable(DefaultConfig(), notLocal)
 	for i := range 3 {
 		p := &packet{Instance: uint64(i + 1), Seq: 1, Addrs: []string{fmt.Sprintf("10.0.0.%d:1", i+1)}}
 		tb.handlePacket(p, &datagram{from: stranger}, "", epoch)

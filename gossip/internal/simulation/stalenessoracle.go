@@ -7,11 +7,11 @@ import (
 	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
-// lag measures what Core.Staleness is to report: for how long some neighbour has lacked, or had in addition, something that is
-// older than a moment. A write on its way is no lag; one that does not arrive is.
-type lag struct {
+// stalenessOracle measures what Core.Staleness is to report: for how long some neighbour has lacked, or had in addition, something that is
+// older than a moment. A write on its way does not count; one that does not arrive does.
+type stalenessOracle struct {
 	w      *World
-	reach  *reach
+	reach  *reachability
 	diffs  map[diffKey]*diff
 	harmed time.Duration   // when the network last lost or held up frames; what it held up arrives for a while after that
 	calm   []time.Duration // by node: since when the truth is about zero; 0: it is not
@@ -29,26 +29,26 @@ type diffKey struct {
 // diff is a difference: it ends when both have what the one had when it began.
 type diff struct {
 	since  time.Duration
-	target place
+	target recordVersion
 }
 
-// place orders the states of one record, or of one key.
-type place struct {
+// recordVersion orders the states of one record, or of one key.
+type recordVersion struct {
 	version version
 	stamp   core.Stamp
 }
 
-func (p place) before(q place) bool {
+func (p recordVersion) before(q recordVersion) bool {
 	return p.version.before(q.version) || p.version == q.version && p.stamp < q.stamp
 }
 
-func newLag(w *World, r *reach) *lag {
+func newLag(w *World, r *reachability) *stalenessOracle {
 	n := len(w.Nodes)
-	return &lag{w: w, reach: r, diffs: map[diffKey]*diff{}, calm: make([]time.Duration, n), truth: make([]time.Duration, n), sure: make([]time.Duration, n)}
+	return &stalenessOracle{w: w, reach: r, diffs: map[diffKey]*diff{}, calm: make([]time.Duration, n), truth: make([]time.Duration, n), sure: make([]time.Duration, n)}
 }
 
-// observe compares all neighbours; keys are those of the shared map.
-func (g *lag) observe(keys []string) {
+// compareNeighbours compares all neighbours; keys are those of the shared map.
+func (g *stalenessOracle) compareNeighbours(keys []string) {
 	w := g.w
 	clear(g.truth)
 	clear(g.sure)
@@ -58,8 +58,8 @@ func (g *lag) observe(keys []string) {
 	}
 	for _, a := range w.Nodes {
 		for _, b := range w.Nodes[:a.Index] {
-			linked := g.reach.age(a, b) > 0
-			worst, sure := g.compare(a, b, keys, linked)
+			linked := g.reach.streamAge(a, b) > 0
+			worst, sure := g.oldestDifference(a, b, keys, linked)
 			if linked {
 				g.truth[a.Index] = max(g.truth[a.Index], worst)
 				g.truth[b.Index] = max(g.truth[b.Index], worst)
@@ -78,15 +78,15 @@ func (g *lag) observe(keys []string) {
 	}
 }
 
-// compare returns the age of the oldest difference between two nodes; sure leaves out what only the hashes show, which is the key "?".
-func (g *lag) compare(a, b *Node, keys []string, linked bool) (worst, sure time.Duration) {
+// oldestDifference returns the age of the oldest difference between two nodes; sure leaves out what only the hashes show, which is the key "?".
+func (g *stalenessOracle) oldestDifference(a, b *Node, keys []string, linked bool) (worst, sure time.Duration) {
 	for _, m := range g.w.Nodes {
 		k := diffKey{a.Index, b.Index, m.Index, ""}
 		if !linked {
 			delete(g.diffs, k)
 			continue
 		}
-		sure = max(sure, g.age(k, place{version: versionAt(a, m)}, place{version: versionAt(b, m)}))
+		sure = max(sure, g.differenceAge(k, recordVersion{version: versionAt(a, m)}, recordVersion{version: versionAt(b, m)}))
 		worst = sure
 	}
 	for _, key := range keys {
@@ -95,14 +95,14 @@ func (g *lag) compare(a, b *Node, keys []string, linked bool) (worst, sure time.
 			delete(g.diffs, k)
 			continue
 		}
-		var pa, pb place
+		var pa, pb recordVersion
 		if key != "?" {
 			_, pa.stamp, _ = sharedValue(a, key)
 			_, pb.stamp, _ = sharedValue(b, key)
 		} else if a.Core.Hash() != b.Core.Hash() || a.Core.SharedHash() != b.Core.SharedHash() {
 			pa.stamp = 1
 		}
-		age := g.age(k, pa, pb)
+		age := g.differenceAge(k, pa, pb)
 		worst = max(worst, age)
 		if key != "?" {
 			sure = max(sure, age)
@@ -111,8 +111,8 @@ func (g *lag) compare(a, b *Node, keys []string, linked bool) (worst, sure time.
 	return worst, sure
 }
 
-// age is for how long two neighbours have differed in what one of them had when the difference was first seen.
-func (g *lag) age(k diffKey, a, b place) time.Duration {
+// differenceAge is for how long two neighbours have differed in what one of them had when the difference was first seen.
+func (g *stalenessOracle) differenceAge(k diffKey, a, b recordVersion) time.Duration {
 	if a == b {
 		delete(g.diffs, k)
 		return 0
@@ -129,17 +129,17 @@ func (g *lag) age(k diffKey, a, b place) time.Duration {
 	return g.w.Now - d.since
 }
 
-// check returns the first node that reports something else than the truth of four heartbeats ago. What only the hashes show may be
+// checkReported returns the first node that reports something else than the truth of four heartbeats ago. What only the hashes show may be
 // many short differences, so it proves nothing against a node that reports none.
-func (g *lag) check() error {
+func (g *stalenessOracle) checkReported() error {
 	w := g.w
 	// Three heartbeats, one more for a comparison that met two writes of one key on their way, and the time between two looks.
 	slack := 4*w.Core.Heartbeat + w.Core.Heartbeat/2
 	for _, n := range w.Nodes {
-		if !g.settled(n) {
+		if !g.hasSettledStreams(n) {
 			continue
 		}
-		got, truth := staleness(n), g.truth[n.Index]
+		got, truth := coreStaleness(n), g.truth[n.Index]
 		if c := g.calm[n.Index]; c != 0 && w.Now-c > slack && got > truth+slack {
 			return fmt.Errorf("%s reports that it is %v behind, and it is at most %v", n.ID, got, truth)
 		}
@@ -150,14 +150,14 @@ func (g *lag) check() error {
 	return nil
 }
 
-// settled reports whether a node has had all its streams for a while, unharmed.
-func (g *lag) settled(n *Node) bool {
+// hasSettledStreams reports whether a node has had all its streams for a while, unharmed.
+func (g *stalenessOracle) hasSettledStreams(n *Node) bool {
 	w := g.w
-	if !w.healthy(n) || len(n.streams) == 0 || g.harmed != 0 && w.Now-g.harmed < 5*w.Core.Heartbeat || w.Now-n.clockAt < 10*w.Core.Heartbeat {
+	if !w.isHealthy(n) || len(n.streams) == 0 || g.harmed != 0 && w.Now-g.harmed < 5*w.Core.Heartbeat || w.Now-n.clockAt < 10*w.Core.Heartbeat {
 		return false
 	}
-	for _, s := range n.sorted() {
-		if g.reach.age(n, s.node[1-s.end(n)]) < 5*w.Core.Heartbeat {
+	for _, s := range n.sortedStreams() {
+		if g.reach.streamAge(n, s.node[1-s.endOf(n)]) < 5*w.Core.Heartbeat {
 			return false
 		}
 	}

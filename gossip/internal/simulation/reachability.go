@@ -5,32 +5,32 @@ import (
 	"time"
 )
 
-// reach knows which nodes can reach which, by the world alone: over paths of streams that are open at both ends, between
+// reachability knows which nodes can reach which, by the world alone: over paths of streams that are open at both ends, between
 // processes that run, with nothing cut, for longer than a bound. What the nodes believe plays no part, so no link is exempt.
-type reach struct {
+type reachability struct {
 	w     *World
 	since []time.Duration // by pair a*n+b, b < a: since when their stream is unharmed; 0: there is none
 	group []int           // by node, as of the last observe
 }
 
-func newReach(w *World) *reach {
+func newReach(w *World) *reachability {
 	n := len(w.Nodes)
-	return &reach{w: w, since: make([]time.Duration, n*n), group: make([]int, n)}
+	return &reachability{w: w, since: make([]time.Duration, n*n), group: make([]int, n)}
 }
 
-// healthy reports whether a process runs, is not frozen, and reads what comes.
-func (w *World) healthy(n *Node) bool {
+// isHealthy reports whether a process runs, is not frozen, and reads what comes.
+func (w *World) isHealthy(n *Node) bool {
 	return n.Running() && n.stalled <= w.Now && n.Gone == "" && n.reads == 0
 }
 
-// observe looks at all streams, and groups the nodes by paths over those that were unharmed for longer than bound.
-func (r *reach) observe(bound time.Duration) {
+// updateGroups looks at all streams, and groups the nodes by paths over those that were unharmed for longer than bound.
+func (r *reachability) updateGroups(bound time.Duration) {
 	w, n := r.w, len(r.w.Nodes)
 	open := make([]time.Duration, n*n)
 	for _, a := range w.Nodes {
 		for _, s := range a.streams { // in any order: the oldest counts
-			b := s.node[1-s.end(a)]
-			if b.Index < a.Index && s.whole() && w.healthy(a) && w.healthy(b) && !w.blocked(a, b) && !w.blocked(b, a) {
+			b := s.node[1-s.endOf(a)]
+			if b.Index < a.Index && s.isOpenAtBothEnds() && w.isHealthy(a) && w.isHealthy(b) && !w.isBlocked(a, b) && !w.isBlocked(b, a) {
 				at := &open[a.Index*n+b.Index]
 				if *at == 0 || s.open < *at {
 					*at = max(1, s.open)
@@ -51,14 +51,14 @@ func (r *reach) observe(bound time.Duration) {
 				*s = w.Now
 			}
 			if *s != 0 && w.Now-*s >= bound {
-				r.join(a, b)
+				r.joinGroups(a, b)
 			}
 		}
 	}
 }
 
-// whole reports whether both ends hold the stream.
-func (s *stream) whole() bool {
+// isOpenAtBothEnds reports whether both ends hold the stream.
+func (s *stream) isOpenAtBothEnds() bool {
 	for i, n := range s.node {
 		if s.closed[i] || n.life != s.life[i] || n.streams[s.link[i]] != s {
 			return false
@@ -67,7 +67,7 @@ func (s *stream) whole() bool {
 	return true
 }
 
-func (r *reach) join(a, b int) {
+func (r *reachability) joinGroups(a, b int) {
 	from, to := r.group[a], r.group[b]
 	for i, g := range r.group {
 		if g == from {
@@ -76,8 +76,8 @@ func (r *reach) join(a, b int) {
 	}
 }
 
-// age is for how long two nodes have had an unharmed stream, 0 if they have none.
-func (r *reach) age(a, b *Node) time.Duration {
+// streamAge is for how long two nodes have had an unharmed stream, 0 if they have none.
+func (r *reachability) streamAge(a, b *Node) time.Duration {
 	if a.Index < b.Index {
 		a, b = b, a
 	}
@@ -88,7 +88,7 @@ func (r *reach) age(a, b *Node) time.Duration {
 }
 
 // reachableIsUp returns the first pair of which one is not up to the other, though a path exists.
-func (r *reach) reachableIsUp() error {
+func (r *reachability) reachableIsUp() error {
 	for _, a := range r.w.Nodes {
 		for _, b := range r.w.Nodes {
 			if a != b && r.group[a.Index] == r.group[b.Index] && !a.Core.IsUp(b.hash) {
@@ -100,7 +100,7 @@ func (r *reach) reachableIsUp() error {
 }
 
 // groups returns the nodes of each group of two or more.
-func (r *reach) groups() (all [][]*Node) {
+func (r *reachability) groups() (all [][]*Node) {
 	for first := range r.group {
 		var g []*Node
 		for i, n := range r.w.Nodes {

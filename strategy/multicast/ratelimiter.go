@@ -11,21 +11,21 @@ const (
 	maxSources = 1024 // addresses counted apart within a second; the others share one account of maxSources packets
 )
 
-// rates counts packets by source address in windows of one second, so that a flood from one address costs a comparison for each
+// rateLimiter counts packets by source address in windows of one second, so that a flood from one address costs a comparison for each
 // packet and leaves the other addresses their share. Counting comes before decryption, because that is what a flood could make
 // expensive. The address of a UDP packet can be forged, so the table is bounded: addresses beyond maxSources share one count.
 // Packets of senders that passed the replay check are refunded up to an allowance of their own, because many nodes may
 // send from one address.
-type rates struct {
+type rateLimiter struct {
 	second time.Time
 	count  map[netip.Addr]int
 	others int
 }
 
-func newRates() *rates { return &rates{count: make(map[netip.Addr]int, maxSources)} }
+func newRates() *rateLimiter { return &rateLimiter{count: make(map[netip.Addr]int, maxSources)} }
 
 // allow reports whether one more packet from this address may be looked at.
-func (r *rates) allow(from netip.Addr, now time.Time) bool {
+func (r *rateLimiter) allow(from netip.Addr, now time.Time) bool {
 	if since := now.Sub(r.second); since >= time.Second || since < 0 {
 		r.second, r.others = now, 0
 		clear(r.count)
@@ -43,7 +43,7 @@ func (r *rates) allow(from netip.Addr, now time.Time) bool {
 }
 
 // refund takes back what allow counted for a packet.
-func (r *rates) refund(from netip.Addr) {
+func (r *rateLimiter) refund(from netip.Addr) {
 	if n := r.count[from]; n > 0 {
 		r.count[from] = n - 1
 	}

@@ -14,51 +14,51 @@ import (
 	"time"
 )
 
-// stage starts nodes as processes of their own, listens to what they report and ends them.
-type stage struct {
+// demo starts nodes as processes of their own, listens to what they report and ends them.
+type demo struct {
 	dir, file string
 	began     time.Time
 
-	running map[string]*actor // owned by the goroutine of the story
-	heard   chan heard        // the actors block on it; end drains it
-	sees    map[string][]string
-	actors  sync.WaitGroup
-	ended   chan struct{}
-	once    sync.Once
+	running   map[string]*nodeProcess // owned by the goroutine of runScenario
+	lines     chan outputLine         // the readers of output block on it; endAll drains it
+	sees      map[string][]string
+	processes sync.WaitGroup
+	ended     chan struct{}
+	once      sync.Once
 }
 
-// actor is one process. It ends when life is closed, so also when this process dies.
-type actor struct {
+// nodeProcess is one process. It ends when life is closed, so also when this process dies.
+type nodeProcess struct {
 	cmd  *exec.Cmd
 	life io.Closer
 	gone chan struct{} // closed when the process has ended and all its output is read
 	err  error         // how it ended; read after gone
 }
 
-// heard is a report of one process, or its end.
-type heard struct {
-	from   *actor
+// outputLine is a report of one process, or its end.
+type outputLine struct {
+	from   *nodeProcess
 	report report
 	gone   bool
 }
 
-func newStage(dir, file string) *stage {
-	return &stage{
+func newDemo(dir, file string) *demo {
+	return &demo{
 		dir: dir, file: file, began: time.Now(),
-		running: make(map[string]*actor),
-		heard:   make(chan heard),
+		running: make(map[string]*nodeProcess),
+		lines:   make(chan outputLine),
 		sees:    make(map[string][]string),
 		ended:   make(chan struct{}),
 	}
 }
 
 // printLine prints a line of the timeline.
-func (s *stage) printLine(format string, args ...any) {
+func (s *demo) printLine(format string, args ...any) {
 	fmt.Printf("%6.2fs  %s\n", time.Since(s.began).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// start runs this program again as the node of that name.
-func (s *stage) start(name string) error {
+// startNode runs this program again as the node of that name.
+func (s *demo) startNode(name string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -77,42 +77,42 @@ func (s *stage) start(name string) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start node %s: %w", name, err)
 	}
-	a := &actor{cmd: cmd, life: life, gone: make(chan struct{})}
+	a := &nodeProcess{cmd: cmd, life: life, gone: make(chan struct{})}
 	s.running[name] = a
-	s.actors.Go(func() { s.listen(a, out) })
+	s.processes.Go(func() { s.readOutput(a, out) })
 	return nil
 }
 
-// listen passes on what a process reports until it has ended.
-func (s *stage) listen(a *actor, out io.Reader) {
+// readOutput passes on what a process reports until it has ended.
+func (s *demo) readOutput(a *nodeProcess, out io.Reader) {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		var r report
 		if json.Unmarshal(lines.Bytes(), &r) == nil {
-			s.sendEvent(heard{from: a, report: r})
+			s.sendEvent(outputLine{from: a, report: r})
 		}
 	}
 	a.err = a.cmd.Wait()
 	close(a.gone)
-	s.sendEvent(heard{from: a, gone: true})
+	s.sendEvent(outputLine{from: a, gone: true})
 }
 
-func (s *stage) sendEvent(h heard) {
+func (s *demo) sendEvent(h outputLine) {
 	select {
-	case s.heard <- h:
+	case s.lines <- h:
 	case <-s.ended:
 	}
 }
 
-// await waits until each of the nodes sees exactly the members, and returns how long that took.
-func (s *stage) await(ctx context.Context, nodes, members []string) (time.Duration, error) {
+// awaitViews waits until each of the nodes sees exactly the members, and returns how long that took.
+func (s *demo) awaitViews(ctx context.Context, nodes, members []string) (time.Duration, error) {
 	began := time.Now()
-	for !s.agree(nodes, members) {
+	for !s.viewsAgree(nodes, members) {
 		select {
 		case <-ctx.Done():
 			return 0, fmt.Errorf("%s: %w", s.views(), context.Cause(ctx))
-		case h := <-s.heard:
-			if err := s.take(h); err != nil {
+		case h := <-s.lines:
+			if err := s.handleLine(h); err != nil {
 				return 0, err
 			}
 		}
@@ -120,8 +120,8 @@ func (s *stage) await(ctx context.Context, nodes, members []string) (time.Durati
 	return time.Since(began), nil
 }
 
-// take notes a report. The end of a process that should run is an error.
-func (s *stage) take(h heard) error {
+// handleLine notes a report. The end of a process that should run is an error.
+func (s *demo) handleLine(h outputLine) error {
 	for name, a := range s.running {
 		if a != h.from {
 			continue
@@ -135,14 +135,14 @@ func (s *stage) take(h heard) error {
 	return nil
 }
 
-func (a *actor) ended() error {
+func (a *nodeProcess) ended() error {
 	if a.err != nil {
 		return a.err
 	}
 	return fmt.Errorf("without an error")
 }
 
-func (s *stage) agree(nodes, members []string) bool {
+func (s *demo) viewsAgree(nodes, members []string) bool {
 	for _, name := range nodes {
 		if !slices.Equal(s.sees[name], members) {
 			return false
@@ -152,7 +152,7 @@ func (s *stage) agree(nodes, members []string) bool {
 }
 
 // views returns which members each process sees, for an error.
-func (s *stage) views() string {
+func (s *demo) views() string {
 	var parts []string
 	for name := range s.running {
 		parts = append(parts, fmt.Sprintf("%s sees [%s]", name, strings.Join(s.sees[name], " ")))
@@ -161,8 +161,8 @@ func (s *stage) views() string {
 	return strings.Join(parts, ", ")
 }
 
-// kill ends a node as a crash would, and waits for its end.
-func (s *stage) kill(name string) error {
+// killNode ends a node as a crash would, and waits for its end.
+func (s *demo) killNode(name string) error {
 	a := s.running[name]
 	delete(s.running, name)
 	delete(s.sees, name)
@@ -173,16 +173,16 @@ func (s *stage) kill(name string) error {
 		select {
 		case <-a.gone:
 			return nil
-		case h := <-s.heard:
-			if err := s.take(h); err != nil {
+		case h := <-s.lines:
+			if err := s.handleLine(h); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// end asks every process to leave, kills those that have not within 3 s, and waits for all.
-func (s *stage) end() {
+// endAll asks every process to leave, kills those that have not within 3 s, and waits for all.
+func (s *demo) endAll() {
 	s.once.Do(func() {
 		close(s.ended)
 		for _, a := range s.running {
@@ -194,6 +194,6 @@ func (s *stage) end() {
 			}
 		})
 		defer limit.Stop()
-		s.actors.Wait()
+		s.processes.Wait()
 	})
 }

@@ -27,23 +27,23 @@ type snapshot struct {
 	replaced   chan struct{}             // closed when another snapshot is published
 }
 
-// board holds the newest snapshot. Readers take no lock.
-type board struct {
+// statusBoard holds the newest snapshot. Readers take no lock.
+type statusBoard struct {
 	current atomic.Pointer[snapshot]
 	writers sync.Mutex // held while the next snapshot is made of the current one
 }
 
 // init publishes the first snapshot: all topologies of the configuration, none of them running.
-func (b *board) init(c *Config, r *registry) {
+func (b *statusBoard) init(c *Config, r *registry) {
 	s := &snapshot{node: c.Node.Name, connectors: map[string]*connectorView{}, replaced: make(chan struct{})}
-	s.configure(c, r)
+	s.setConfig(c, r)
 	b.current.Store(s)
 }
 
-func (b *board) load() *snapshot { return b.current.Load() }
+func (b *statusBoard) load() *snapshot { return b.current.Load() }
 
 // update publishes a copy of the current snapshot that change has changed. change must replace maps, not write to them.
-func (b *board) update(change func(next *snapshot)) {
+func (b *statusBoard) update(change func(next *snapshot)) {
 	b.writers.Lock()
 	defer b.writers.Unlock()
 	before := b.current.Load()
@@ -52,11 +52,11 @@ func (b *board) update(change func(next *snapshot)) {
 	change(&next)
 	next.formed = next.formed || next.phase == running && next.allFormed()
 	b.current.Store(&next)
-	close(before.replaced)
+	close(before.replaced) // after the store: a reader that it wakes finds the new one
 }
 
 // start records that Run has begun, and returns the configuration to run. It returns an error the second time.
-func (b *board) start() (c *Config, err error) {
+func (b *statusBoard) start() (c *Config, err error) {
 	b.update(func(next *snapshot) {
 		if next.phase != notRun {
 			err = errors.New("the supervisor was run before")
@@ -68,25 +68,25 @@ func (b *board) start() (c *Config, err error) {
 }
 
 // end records that Run has ended, or is about to.
-func (b *board) end() {
+func (b *statusBoard) end() {
 	b.update(func(next *snapshot) { next.phase = ended })
 }
 
 // replaceConfig puts a configuration into force before Run has begun. Otherwise it changes nothing and returns false.
-func (b *board) replaceConfig(c *Config, r *registry) (before *Config, ok bool) {
+func (b *statusBoard) replaceConfig(c *Config, r *registry) (before *Config, ok bool) {
 	b.update(func(next *snapshot) {
 		before = next.config
 		if ok = next.phase == notRun; ok {
 			next.topologies = nil
-			next.configure(c, r)
+			next.setConfig(c, r)
 		}
 	})
 	return before, ok
 }
 
-// configure takes a configuration: topologies that it lacks are removed, and new ones are shown as starting until their reconciler
+// setConfig takes a configuration: topologies that it lacks are removed, and new ones are shown as starting until their reconciler
 // publishes them.
-func (s *snapshot) configure(c *Config, r *registry) {
+func (s *snapshot) setConfig(c *Config, r *registry) {
 	before := s.topologies
 	s.config, s.topologies = c, make(map[string]*topologyView, len(c.Topologies))
 	for _, t := range c.Topologies {
@@ -107,7 +107,7 @@ func (s *snapshot) allFormed() bool {
 }
 
 // publish publishes what a reconciler knows: views of those of its topologies that changed, and of its connector.
-func (b *board) publish(key string, connector *connectorView, topologies map[string]*topologyView) {
+func (b *statusBoard) publish(key string, connector *connectorView, topologies map[string]*topologyView) {
 	b.update(func(next *snapshot) {
 		next.connectors = maps.Clone(next.connectors)
 		next.connectors[key] = connector

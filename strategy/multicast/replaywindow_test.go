@@ -24,7 +24,7 @@ func TestAWindowAdmitsEachNumberOnceAndNothingTooOld(t *testing.T) {
 		{"a great leap", []uint64{1, 1 << 63, 1, 1<<63 - 63, 1<<63 - 64}, []bool{true, true, false, true, false}},
 		{"the last number", []uint64{1<<64 - 1, 1<<64 - 1, 1}, []bool{true, false, false}},
 	} {
-		var w window
+		var w replayWindow
 		for i, seq := range c.seqs {
 			if got := w.admit(seq); got != c.want[i] {
 				t.Errorf("%s: admit(%d) at %d = %v, want %v", c.name, seq, i, got, c.want[i])
@@ -36,7 +36,7 @@ func TestAWindowAdmitsEachNumberOnceAndNothingTooOld(t *testing.T) {
 func TestAWindowAgreesWithANaiveOne(t *testing.T) {
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	var w window
+	var w replayWindow
 	seen, high := map[uint64]bool{}, uint64(0)
 	for range 100000 {
 		seq := 1 + max(high, 50) - 50 + rnd.Uint64N(100)
