@@ -11,8 +11,8 @@ import (
 // statement about a member travels that could reach members that are alive: a member that is up has no age. (Chitchat drops dead nodes in the
 // same way, by time since death that each node counts for itself; Cassandra needs a status, "removed", that spreads.)
 //
-// When the last moment that a member was up comes to be known, its record may be everywhere already, so it would not travel. From half of
-// Config.ForgetAfter on it is therefore part of the record: of its hash, and of what digests compare (ripen). It is rounded, so that
+// When the last moment that a member was up comes to be known, its record may be everywhere already, so it would not travel. After
+// ripeAfter it is therefore part of the record: of its hash, and of what digests compare (ripen). It is rounded, so that
 // the moments that nodes note for one end are mostly one, and all that forgetting depends on is the same at all nodes before it is due.
 //
 // A node does not forget a member when those that ceased to be up together with it, as by one cut, are as many as those that are up, it

@@ -2,8 +2,12 @@ package core
 
 import "time"
 
-// ripen makes the moment at which a member was last up a part of its hash, if it has been gone for half of Config.ForgetAfter, or takes
-// it out again. It returns after how long that is to be looked at again, 0 if it is not before something changes.
+// ripeAfter is how long a member has been gone when the moment at which it was last up becomes a part of its hash: long enough that
+// members that restart make no such change, and one time for all nodes, whatever their Config.ForgetAfter.
+const ripeAfter = time.Hour
+
+// ripen makes the moment at which a member was last up a part of its hash, if it has been gone for ripeAfter, or half of
+// Config.ForgetAfter if that is less; or takes it out again. It returns after how long that is to be looked at again, 0 if it is not before something changes.
 func (f *forgetting) ripen(t *slot) time.Duration {
 	if t.rec == nil {
 		return 0
@@ -11,7 +15,7 @@ func (f *forgetting) ripen(t *slot) time.Duration {
 	gone, wait := Moment(0), time.Duration(0)
 	if f.cfg.ForgetAfter > 0 && (f.isGone(t) || t.doubted) {
 		at := f.roundUp(t.seen)
-		if wait = f.cfg.ForgetAfter/2 - f.cluster.moment().Sub(at); wait <= 0 {
+		if wait = min(ripeAfter, f.cfg.ForgetAfter/2) - f.cluster.moment().Sub(at); wait <= 0 {
 			gone, wait = at, 0
 		}
 	}
