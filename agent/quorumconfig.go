@@ -18,13 +18,13 @@ func quorumConfig(c *cluster.Config, log hclog.Logger) quorum.Config {
 		birth = quorum.Founders(q.Birth.Names...)
 	}
 	return quorum.Config{
-		DataDir: c.Node.DataDir, Voters: q.Voters, Eligible: q.Eligible, Birth: birth, Lease: q.Lease, ReplaceAfter: q.ReplaceAfter, Moves: q.Moves, Log: log,
+		DataDir: c.Node.DataDir, Voters: q.Voters, Eligible: q.Eligible, Birth: birth, Lease: q.Lease, ReplaceAfter: q.ReplaceAfter, Log: log,
 	}
 }
 
 // groupSettings translates an entry of the section groups, of any level but prefer.
 func groupSettings(g cluster.Group) quorum.Settings {
-	s := quorum.Settings{Count: g.Shards, Copies: g.Copies, Weight: g.Weight, Handover: g.Handover, Return: g.Return, Level: quorum.Exclusive, Hash: quorum.FNV}
+	s := quorum.Settings{Count: g.Shards, Copies: g.Copies, Weight: g.Weight, Handover: g.Handover, Return: g.Return, Moves: g.Moves, Level: quorum.Exclusive, Hash: quorum.FNV}
 	if g.Level == cluster.LevelFenced {
 		s.Level = quorum.Fenced
 	}

@@ -23,8 +23,6 @@ type Quorum struct {
 	Lease time.Duration `yaml:"lease"`
 	// ReplaceAfter is how long a voter may be down before another member takes its place, at least 1 s.
 	ReplaceAfter time.Duration `yaml:"replace_after"`
-	// Moves is how many shards of a group may be on the way to another member for balance at the same time, 1 to 65,536.
-	Moves int `yaml:"moves"`
 }
 
 // Birth decides who founds a quorum: as soon as Expect members see each other, or all that Names names. One of the two is given.
@@ -36,22 +34,23 @@ type Birth struct {
 // Bounds of the sections quorum and groups. They are those of package quorum, which this package does not import; a test of
 // package agent compares them.
 const (
-	maxExpect   = 255
-	minLease    = time.Second
-	maxLease    = time.Minute
-	minReplace  = time.Second
-	maxShards   = 65536
-	maxCopies   = 7
-	maxWeight   = 1 << 20
-	minHandover = time.Millisecond
-	maxHandover = time.Hour
-	maxReturn   = time.Hour
-	maxName     = 255 // bytes
+	maxExpect    = 255
+	minLease     = time.Second
+	maxLease     = time.Minute
+	minReplace   = time.Second
+	maxShards    = 65536
+	maxCopies    = 7
+	maxWeight    = 1 << 20
+	minHandover  = time.Millisecond
+	maxHandover  = time.Hour
+	maxReturn    = time.Hour
+	defaultMoves = 32
+	maxName      = 255 // bytes
 )
 
 // DefaultQuorum returns what holds where the section is silent. Its birth has to be filled in.
 func DefaultQuorum() Quorum {
-	return Quorum{Voters: 3, Lease: 5 * time.Second, ReplaceAfter: 30 * time.Second, Moves: 32}
+	return Quorum{Voters: 3, Lease: 5 * time.Second, ReplaceAfter: 30 * time.Second}
 }
 
 // Validate reports all that is wrong with q, placed in the section.
@@ -73,9 +72,6 @@ func (q *Quorum) Validate() error {
 	}
 	if q.ReplaceAfter < minReplace {
 		at("replace_after", "%v: want %v or more", q.ReplaceAfter, minReplace)
-	}
-	if q.Moves < 1 || q.Moves > maxShards {
-		at("moves", "%d: want 1 to %d", q.Moves, maxShards)
 	}
 	return errors.Join(append(errs, q.validateBirth())...)
 }

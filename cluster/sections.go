@@ -110,7 +110,7 @@ func sameSections(a, b *Config) bool {
 }
 
 func (q *Quorum) equal(o *Quorum) bool {
-	return q.Voters == o.Voters && q.Lease == o.Lease && q.ReplaceAfter == o.ReplaceAfter && q.Moves == o.Moves && q.Birth.Expect == o.Birth.Expect &&
+	return q.Voters == o.Voters && q.Lease == o.Lease && q.ReplaceAfter == o.ReplaceAfter && q.Birth.Expect == o.Birth.Expect &&
 		slices.Equal(q.Birth.Names, o.Birth.Names) && slices.Equal(q.Eligible, o.Eligible)
 }
 

@@ -35,8 +35,6 @@ type Config struct {
 	Lease time.Duration
 	// ReplaceAfter is how long a voter may be down before another member takes its place, at least 1 s; 0 means 30 s.
 	ReplaceAfter time.Duration
-	// Moves is how many shards of a group may be on the way to another member for balance at the same time, 1 to 65,536; 0 means 32.
-	Moves int
 	// Log receives what happens; nil discards it.
 	Log hclog.Logger
 
@@ -55,7 +53,6 @@ func (c Config) withDefaults() (Config, error) {
 	c.Voters = cmp.Or(c.Voters, 3)
 	c.Lease = cmp.Or(c.Lease, defaultLease)
 	c.ReplaceAfter = cmp.Or(c.ReplaceAfter, 30*time.Second)
-	c.Moves = cmp.Or(c.Moves, core.DefaultConfig().Moves)
 	if c.Log == nil {
 		c.Log = hclog.NewNullLogger()
 	}
@@ -76,9 +73,6 @@ func (c Config) Validate() error {
 	}
 	if c.ReplaceAfter < 0 || c.ReplaceAfter > 0 && c.ReplaceAfter < time.Second {
 		errs = append(errs, fmt.Errorf("replace_after %v: want 1s or more", c.ReplaceAfter))
-	}
-	if c.Moves < 0 || c.Moves > core.MaxShards {
-		errs = append(errs, fmt.Errorf("moves %d: want 1 to %d", c.Moves, core.MaxShards))
 	}
 	for _, p := range c.Eligible {
 		if _, err := path.Match(p, ""); err != nil || p == "" {
@@ -124,7 +118,7 @@ func (c *Config) mayFound(name string) bool {
 func (c *Config) coreConfig(id identity) core.Config {
 	cc := core.DefaultConfig()
 	cc.Name, cc.ID, cc.Predecessor = c.Node.Name(), id.voter, id.predecessor
-	cc.Voters, cc.Lease, cc.ReplaceAfter, cc.Moves = c.Voters, c.Lease, c.ReplaceAfter, c.Moves
+	cc.Voters, cc.Lease, cc.ReplaceAfter = c.Voters, c.Lease, c.ReplaceAfter
 	if m, ok := c.Node.View().Member(c.Node.Name()); ok {
 		cc.Zone = m.Zone
 	}
