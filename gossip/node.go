@@ -207,6 +207,9 @@ func (n *Node) coreTime() time.Time { return n.config.now() }
 // Name returns the name of this node.
 func (n *Node) Name() string { return n.config.Name }
 
+// ClusterID returns the ID of the cluster that this node belongs to.
+func (n *Node) ClusterID() string { return n.config.ClusterID }
+
 // Addr returns the host:port that other nodes dial. It changes when the host gets another address, unless Config gives one.
 func (n *Node) Addr() string { return *n.addr.Load() }
 

@@ -82,7 +82,7 @@ func (c Config) Validate() error {
 	errs = append(errs, c.Birth.validate())
 	for _, name := range c.Birth.founders {
 		if !c.eligible(name) {
-			errs = append(errs, fmt.Errorf("birth: founder %q is not eligible by %q", name, c.Eligible))
+			errs = append(errs, fmt.Errorf("birth: founder %q: %w by %q", name, ErrNotEligible, c.Eligible))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
