@@ -41,6 +41,7 @@ func TestFileAndQuorumHaveTheSameBounds(t *testing.T) {
 		func(q *cluster.Quorum) { q.ReplaceAfter = time.Second }, func(q *cluster.Quorum) { q.ReplaceAfter = time.Second - 1 },
 		func(q *cluster.Quorum) { q.Eligible = []string{"a*", "x"} }, func(q *cluster.Quorum) { q.Eligible = []string{"["} }, func(q *cluster.Quorum) { q.Eligible = []string{""} },
 		func(q *cluster.Quorum) { q.Birth = cluster.Birth{Names: []string{"a", "b"}} }, func(q *cluster.Quorum) { q.Birth = cluster.Birth{Names: []string{"a", "a"}} },
+		func(q *cluster.Quorum) { q.Birth = cluster.Birth{Kubernetes: &cluster.KubernetesBirth{}} },
 		func(q *cluster.Quorum) { q.Birth.Expect = 255 }, func(q *cluster.Quorum) { q.Birth.Expect = 256 },
 		func(q *cluster.Quorum) {
 			q.Eligible, q.Birth = []string{"b*"}, cluster.Birth{Names: []string{"a"}}

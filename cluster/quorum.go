@@ -25,12 +25,6 @@ type Quorum struct {
 	ReplaceAfter time.Duration `yaml:"replace_after"`
 }
 
-// Birth decides who founds a quorum: as soon as Expect members see each other, or all that Names names. One of the two is given.
-type Birth struct {
-	Expect int      `yaml:"expect"`
-	Names  []string `yaml:"names"`
-}
-
 // Bounds of the sections quorum and groups. They are those of package quorum, which this package does not import; a test of
 // package agent compares them.
 const (
@@ -76,43 +70,9 @@ func (q *Quorum) Validate() error {
 	return errors.Join(append(errs, q.validateBirth())...)
 }
 
-// validateBirth reports what is wrong with the birth, as far as it is given.
-func (q *Quorum) validateBirth() error {
-	b := q.Birth
-	if b.Expect != 0 && len(b.Names) > 0 {
-		return strictyaml.At("birth.names", errors.New("birth.expect is given too; take one"))
-	}
-	if b.Expect < 0 || b.Expect > maxExpect {
-		return strictyaml.At("birth.expect", fmt.Errorf("%d: want 1 to %d", b.Expect, maxExpect))
-	}
-	var errs []error
-	for i, name := range b.Names {
-		at := fmt.Sprintf("birth.names[%d]", i)
-		switch {
-		case name == "":
-			errs = append(errs, strictyaml.At(at, errors.New("a name is missing")))
-		case slices.Contains(b.Names[:i], name):
-			errs = append(errs, strictyaml.At(at, fmt.Errorf("%q is given twice", name)))
-		case !q.isEligible(name):
-			errs = append(errs, strictyaml.At(at, fmt.Errorf("%q is not eligible as a voter by quorum.eligible", name)))
-		}
-	}
-	return errors.Join(errs...)
-}
-
 func (q *Quorum) isEligible(name string) bool {
 	return len(q.Eligible) == 0 || slices.ContainsFunc(q.Eligible, func(p string) bool {
 		ok, err := path.Match(p, name)
 		return ok || err != nil // a pattern that is wrong is reported by itself
 	})
-}
-
-// useExpect fills in a birth that is not given. It reports whether there is one then.
-func (q *Quorum) useExpect(topologies []Topology) bool {
-	if q.Birth.Expect == 0 && len(q.Birth.Names) == 0 {
-		for _, t := range topologies {
-			q.Birth.Expect = max(q.Birth.Expect, min(t.Expect, maxExpect))
-		}
-	}
-	return q.Birth.Expect != 0 || len(q.Birth.Names) > 0
 }

@@ -83,6 +83,22 @@ func TestNoBirthOfItsOwnIsNeededWhereNamesAreGiven(t *testing.T) {
 	}
 }
 
+func TestABirthByALeaseNeedsNoOtherSetting(t *testing.T) {
+	for text, want := range map[string]cluster.KubernetesBirth{
+		"{}": {},
+		"{namespace: shop, lease: orders-birth, api: 'https://10.0.0.1:6443', service_account: /tmp/account}": {
+			Namespace: "shop", Lease: "orders-birth", API: "https://10.0.0.1:6443", ServiceAccount: "/tmp/account"},
+	} {
+		c, err := sectionsFile(t, "quorum: {birth: {kubernetes: "+text+"}}\n")
+		if err != nil || c.Quorum.Birth.Expect != 0 || c.Quorum.Birth.Kubernetes == nil || *c.Quorum.Birth.Kubernetes != want {
+			t.Fatalf("Parse = %+v, %v, want a birth by a Lease alone", c, err)
+		}
+		if w := c.Warnings(); w == nil || !strings.Contains(w.Error(), "after its Lease was deleted") {
+			t.Errorf("Warnings without a data directory = %v", w)
+		}
+	}
+}
+
 func TestASectionThatNoPartOfTheProgramHonoursIsRefused(t *testing.T) {
 	const file = "quorum: {}\ngroups: {orders: {shards: 2}}\nhttp: {}\n"
 	c, err := sectionsFile(t, file)

@@ -67,6 +67,7 @@ var table = []rule{
 
 	{pkg: "quorum", ours: []string{"gossip", "quorum/internal/*", "internal/backoff", "internal/disk", "internal/ratelog"},
 		third: []string{hclog, "golang.org/x/sys/unix"}},
+	{pkg: "quorum/kubernetes", ours: []string{"quorum", "internal/bounded", "internal/safetext"}},
 	{pkg: "quorum/internal/plan"},
 	{pkg: "quorum/internal/core", ours: []string{"quorum/internal/plan"}, // its tests import internal/sim
 		third: []string{"github.com/tidwall/btree", "go.etcd.io/raft/v3", "go.etcd.io/raft/v3/*", "google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/proto"}},
@@ -74,7 +75,7 @@ var table = []rule{
 		third: []string{"go.etcd.io/raft/v3/raftpb", "google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/proto"}},
 	{pkg: "internal/sim"}, // tests alone import it
 
-	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "peer", "quorum", "strategy"}, third: []string{hclog, "golang.org/x/net/netutil"}},
+	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "peer", "quorum", "quorum/kubernetes", "strategy"}, third: []string{hclog, "golang.org/x/net/netutil"}},
 	{pkg: "cmd/*", ours: []string{"connector/gossip", "internal/command"}},
 	{pkg: "examples", ours: []string{"*"}, third: []string{hclog, yaml}},
 	{pkg: "examples/*", ours: []string{"*"}, third: []string{hclog, yaml}},
