@@ -15,7 +15,8 @@ import (
 func quorumConfig(c *cluster.Config, log hclog.Logger) quorum.Config {
 	q := c.Quorum
 	return quorum.Config{
-		DataDir: c.Node.DataDir, Voters: q.Voters, Eligible: q.Eligible, Birth: birthOf(c), Lease: q.Lease, ReplaceAfter: q.ReplaceAfter, Log: log,
+		DataDir: c.Node.DataDir, Voters: q.Voters, Eligible: q.Eligible, Birth: birthOf(c), Lease: q.Lease, ReplaceAfter: q.ReplaceAfter,
+		Log: log,
 	}
 }
 

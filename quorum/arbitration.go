@@ -103,7 +103,7 @@ func (a *arbitration) ask(ctx context.Context) (time.Duration, error) {
 	return arbiterEvery, a.contradicted(there)
 }
 
-// contradicted takes that the arbiter has another birth. This member ends, unless they agreed before: then somebody has overwritten the text, and
+// contradicted takes that the arbiter has another birth. This member ends, unless they agreed before: then the text was overwritten, and
 // what works goes on.
 func (a *arbitration) contradicted(there birthRecord) error {
 	err := fmt.Errorf("%w: %v has %s and this member belongs to %s; if the first one is right, empty the directory of this member's quorum, "+

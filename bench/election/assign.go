@@ -18,7 +18,8 @@ const assignRuns = 5
 // assignRow is one figure of one contender.
 func assignRow(size assign.Size, step assign.Step, what, contender string, unit scenario.Unit, real bool, sample float64) Row {
 	words := map[assign.Step]string{assign.Nothing: "from nothing", assign.Loss: "after a loss", assign.Join: "after a join"}
-	return Row{Measure: fmt.Sprintf("%d shards on %d members, %s: %s", size.Shards, size.Members, words[step], what), Contender: contender, Unit: unit, Real: real, Samples: []float64{sample}}
+	measure := fmt.Sprintf("%d shards on %d members, %s: %s", size.Shards, size.Members, words[step], what)
+	return Row{Measure: measure, Contender: contender, Unit: unit, Real: real, Samples: []float64{sample}}
 }
 
 func assignRows(size assign.Size, step assign.Step, contender string, f assign.Figure) []Row {
@@ -45,7 +46,8 @@ func libraryAssignments() (rows []Row, err error) {
 
 // convokeAssignments takes the same figures of the benchmark of the planner, which no other module can import.
 func convokeAssignments() (rows []Row, err error) {
-	c := exec.Command("go", "test", "-C", "..", "-run", "-", "-bench", "BenchmarkPlan/.*/copies=1/(nothing|loss|join)", "-benchtime", "3x", "-count", strconv.Itoa(assignRuns), "./quorum/internal/plan")
+	c := exec.Command("go", "test", "-C", "..", "-run", "-", "-bench", "BenchmarkPlan/.*/copies=1/(nothing|loss|join)", "-benchtime", "3x",
+		"-count", strconv.Itoa(assignRuns), "./quorum/internal/plan")
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	out, err := c.Output()

@@ -78,7 +78,8 @@ func convokeIdle() ([]Row, error) {
 	}
 	return []Row{row("the leader", "leader", "80 KB/s"), row("another voter", "voter", "5 KB/s"), row("a member", "none", "300 B/s"),
 		{Measure: "idle, 256 members: sent by a member of gossip alone", Contender: convoke, Unit: scenario.BytesPerSecond, Samples: without.sent},
-		{Measure: idleCPUAdded, Contender: convoke, Goal: "that of gossip", Unit: scenario.Seconds, Real: true, Samples: []float64{(with.cpu - without.cpu).Seconds() / idleMembers}},
+		{Measure: idleCPUAdded, Contender: convoke, Goal: "that of gossip", Unit: scenario.Seconds, Real: true,
+			Samples: []float64{(with.cpu - without.cpu).Seconds() / idleMembers}},
 		{Measure: idleCPUAlone, Contender: convoke, Unit: scenario.Seconds, Real: true, Samples: []float64{without.cpu.Seconds() / idleMembers}}}, nil
 }
 

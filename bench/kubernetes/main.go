@@ -24,7 +24,7 @@ import (
 // within bounds the start of the server, and each wait for a leader.
 const within = 3 * time.Minute
 
-// timing is what client-go is told of time.
+// timing are the settings of client-go that are times.
 type timing struct{ lease, renew, retry time.Duration }
 
 func main() {

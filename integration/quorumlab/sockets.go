@@ -19,6 +19,7 @@ import (
 type Sockets struct {
 	dir   string
 	nodes []*socketNode
+	joins sync.WaitGroup
 }
 
 // socketNode is a node and the lines to it.
@@ -26,11 +27,11 @@ type socketNode struct {
 	name, addr string
 	transport.TCP
 
-	mu      sync.Mutex
-	cut     bool
-	conns   map[net.Conn]struct{}
-	gossip  *gossip.Node
-	quorum  *quorum.Quorum
+	mu     sync.Mutex
+	cut    bool
+	conns  map[net.Conn]struct{}
+	gossip *gossip.Node
+	quorum *quorum.Quorum
 }
 
 var errCut = errors.New("the line is cut")
@@ -116,14 +117,15 @@ func (s *Sockets) start(i int) error {
 	if err != nil {
 		return err
 	}
-	go func(node *gossip.Node) { // ends with the node
+	node := n.gossip
+	s.joins.Go(func() {
 		for node.Err() == nil {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			_ = node.Join(ctx, s.addrs()...) // tried again
 			cancel()
 			time.Sleep(200 * time.Millisecond)
 		}
-	}(n.gossip)
+	})
 	return s.open(i)
 }
 
@@ -214,4 +216,5 @@ func (s *Sockets) Stop() {
 			n.gossip.Stop()
 		}
 	}
+	s.joins.Wait()
 }
