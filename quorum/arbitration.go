@@ -79,7 +79,7 @@ func (a *arbitration) ask(ctx context.Context) (time.Duration, error) {
 	var there birthRecord
 	if text != "" {
 		if there, err = parseNote([]byte(text), a.l.q.config.Node.ClusterID()); err != nil {
-			return 0, fmt.Errorf("%v: %w", a.arbiter, err)
+			return arbiterEvery, a.contradicted(fmt.Errorf("%v: %w", a.arbiter, err))
 		}
 	}
 	switch {
@@ -100,19 +100,18 @@ func (a *arbitration) ask(ctx context.Context) (time.Duration, error) {
 	case slices.Contains(there.Replaces, a.known.ID):
 		return arbiterLeast, nil // its members are met in the cluster, see lookForBirth
 	}
-	return arbiterEvery, a.contradicted(there)
+	return arbiterEvery, a.contradicted(fmt.Errorf("%w: %v has %s and this member belongs to %s; if the first one is right, empty the directory of this member's quorum, "+
+		"otherwise delete the text there and start this member again", ErrBirth, a.arbiter, there.ID, a.known.ID))
 }
 
-// contradicted takes that the arbiter has another birth. This member ends, unless they agreed before: then the text was overwritten, and
-// what works goes on.
-func (a *arbitration) contradicted(there birthRecord) error {
-	err := fmt.Errorf("%w: %v has %s and this member belongs to %s; if the first one is right, empty the directory of this member's quorum, "+
-		"otherwise delete the text there and start this member again", ErrBirth, a.arbiter, there.ID, a.known.ID)
+// contradicted takes that the arbiter has something else than this member belongs to. With ErrBirth the member ends, unless they agreed before: then
+// the text was overwritten, and what works goes on.
+func (a *arbitration) contradicted(err error) error {
 	if !a.agreed {
 		return err
 	}
 	a.l.q.report.setConflict(err.Error())
-	a.l.q.log.Error("the arbiter has another birth of the quorum than it had; this member goes on with its own", "arbiter", a.arbiter, "own", a.known.ID, "other", there.ID)
+	a.l.q.log.Error("the arbiter has something else than it had; this member goes on with its birth", "arbiter", a.arbiter, "birth", a.known.ID, "error", err)
 	return nil
 }
 
@@ -149,6 +148,7 @@ func (a *arbitration) write(ctx context.Context, b birthRecord, version string) 
 	if errors.Is(err, ErrConflict) {
 		return nil
 	}
+	a.agreed = a.agreed || err == nil
 	return err
 }
 
