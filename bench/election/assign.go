@@ -46,7 +46,7 @@ func libraryAssignments() (rows []Row, err error) {
 
 // convokeAssignments takes the same figures of the benchmark of the planner, which no other module can import.
 func convokeAssignments() (rows []Row, err error) {
-	c := exec.Command("go", "test", "-C", "..", "-run", "-", "-bench", "BenchmarkPlan/.*/copies=1/(nothing|loss|join)", "-benchtime", "3x",
+	c := exec.Command("go", "test", "-C", "..", "-run", "-", "-bench", "BenchmarkPlan/members/shards/copies=1/(nothing|loss|join)", "-benchtime", "3x",
 		"-count", strconv.Itoa(assignRuns), "./quorum/internal/plan")
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
