@@ -8,23 +8,35 @@ import (
 
 	"github.com/goconvoke/convoke/cluster"
 	"github.com/goconvoke/convoke/quorum"
+	"github.com/goconvoke/convoke/quorum/kubernetes"
 )
 
 // quorumConfig translates the section quorum of a file. The node is filled in when it listens.
 func quorumConfig(c *cluster.Config, log hclog.Logger) quorum.Config {
 	q := c.Quorum
-	birth := quorum.Expect(q.Birth.Expect)
-	if len(q.Birth.Names) > 0 {
-		birth = quorum.Founders(q.Birth.Names...)
-	}
 	return quorum.Config{
-		DataDir: c.Node.DataDir, Voters: q.Voters, Eligible: q.Eligible, Birth: birth, Lease: q.Lease, ReplaceAfter: q.ReplaceAfter, Moves: q.Moves, Log: log,
+		DataDir: c.Node.DataDir, Voters: q.Voters, Eligible: q.Eligible, Birth: birthOf(c), Lease: q.Lease, ReplaceAfter: q.ReplaceAfter,
+		Log: log,
 	}
+}
+
+// birthOf translates the birth of a file.
+func birthOf(c *cluster.Config) quorum.Birth {
+	b := c.Quorum.Birth
+	switch k := b.Kubernetes; {
+	case k != nil:
+		return quorum.Arbitrated(kubernetes.New(kubernetes.Config{
+			Cluster: c.Node.Cluster, Namespace: k.Namespace, Lease: k.Lease, API: k.API, ServiceAccount: k.ServiceAccount,
+		}))
+	case len(b.Names) > 0:
+		return quorum.Founders(b.Names...)
+	}
+	return quorum.Expect(b.Expect)
 }
 
 // groupSettings translates an entry of the section groups, of any level but prefer.
 func groupSettings(g cluster.Group) quorum.Settings {
-	s := quorum.Settings{Count: g.Shards, Copies: g.Copies, Weight: g.Weight, Handover: g.Handover, Return: g.Return, Level: quorum.Exclusive, Hash: quorum.FNV}
+	s := quorum.Settings{Count: g.Shards, Copies: g.Copies, Weight: g.Weight, Handover: g.Handover, Return: g.Return, Moves: g.Moves, Level: quorum.Exclusive, Hash: quorum.FNV}
 	if g.Level == cluster.LevelFenced {
 		s.Level = quorum.Fenced
 	}

@@ -24,6 +24,7 @@ func TestFileAndQuorumHaveTheSameBounds(t *testing.T) {
 		func(g *cluster.Group) { g.Handover = time.Millisecond }, func(g *cluster.Group) { g.Handover = time.Millisecond - 1 },
 		func(g *cluster.Group) { g.Handover = time.Hour }, func(g *cluster.Group) { g.Handover = time.Hour + 1 },
 		func(g *cluster.Group) { g.Return = time.Hour }, func(g *cluster.Group) { g.Return = time.Hour + 1 }, func(g *cluster.Group) { g.Return = -1 },
+		func(g *cluster.Group) { g.Moves = 65536 }, func(g *cluster.Group) { g.Moves = 65537 }, func(g *cluster.Group) { g.Moves = -1 },
 		func(g *cluster.Group) { g.Level, g.Hash = cluster.LevelFenced, cluster.HashJava },
 	} {
 		g := cluster.DefaultGroup()
@@ -38,9 +39,9 @@ func TestFileAndQuorumHaveTheSameBounds(t *testing.T) {
 		func(q *cluster.Quorum) { q.Lease = time.Second }, func(q *cluster.Quorum) { q.Lease = time.Second - 1 },
 		func(q *cluster.Quorum) { q.Lease = time.Minute }, func(q *cluster.Quorum) { q.Lease = time.Minute + 1 },
 		func(q *cluster.Quorum) { q.ReplaceAfter = time.Second }, func(q *cluster.Quorum) { q.ReplaceAfter = time.Second - 1 },
-		func(q *cluster.Quorum) { q.Moves = 65536 }, func(q *cluster.Quorum) { q.Moves = 65537 }, func(q *cluster.Quorum) { q.Moves = -1 },
 		func(q *cluster.Quorum) { q.Eligible = []string{"a*", "x"} }, func(q *cluster.Quorum) { q.Eligible = []string{"["} }, func(q *cluster.Quorum) { q.Eligible = []string{""} },
 		func(q *cluster.Quorum) { q.Birth = cluster.Birth{Names: []string{"a", "b"}} }, func(q *cluster.Quorum) { q.Birth = cluster.Birth{Names: []string{"a", "a"}} },
+		func(q *cluster.Quorum) { q.Birth = cluster.Birth{Kubernetes: &cluster.KubernetesBirth{}} },
 		func(q *cluster.Quorum) { q.Birth.Expect = 255 }, func(q *cluster.Quorum) { q.Birth.Expect = 256 },
 		func(q *cluster.Quorum) {
 			q.Eligible, q.Birth = []string{"b*"}, cluster.Birth{Names: []string{"a"}}

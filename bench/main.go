@@ -116,7 +116,7 @@ func (o *options) set(sizes, engines, scenarios string) (err error) {
 	for _, s := range list(sizes) {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 4 || n > 4096 {
-			return fmt.Errorf("-n: %q is no number of members, want 4 to 4096", s)
+			return fmt.Errorf("-n: %q is not a number of members, want 4 to 4096", s)
 		}
 		o.sizes = append(o.sizes, n)
 	}

@@ -8,20 +8,21 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// takeReport applies a report of a strategy. The first answer of a changed strategy ends the one before.
+// takeReport applies a report of a strategy. The first answer of a changed strategy ends the one before; a failure does not, so that a
+// mistake in a changed file costs no peer.
 func (r *reconciler) takeReport(t *topology, p report) {
 	now := time.Now()
 	isPending := p.run == t.pending
 	switch {
 	case p.attempt <= p.run.crashed || !isPending && p.run != t.current:
-		return // of an attempt or a runner that has ended
+		return // of an attempt or a runner that has ended: its sink may still be called by what it left running
 	case p.kind == reportCrash:
 		p.run.crashed = p.attempt
-		r.crash(t, p.run, p.err, now)
+		r.recordCrash(t, p.run, p.err, now)
 	case p.kind == reportFail && isPending:
 		t.pendingErr = p.err
 	case p.kind == reportFail:
-		r.fail(t, p.err, now)
+		r.recordFailure(t, p.err, now)
 	default:
 		if isPending {
 			r.handOver(t)
@@ -55,18 +56,18 @@ func (r *reconciler) takeAnswer(t *topology, p report, now time.Time) {
 		t.source.lastAdd = now
 		added = r.ledger.Add(name, p.peers, now)
 		if p.err != nil {
-			r.fail(t, p.err, now)
+			r.recordFailure(t, p.err, now)
 		}
 	}
 	if added {
 		r.linkLookup(p.lookup)
-		r.schedule.ask()
+		r.schedule.requestRound()
 	}
 }
 
 // noteRecovery records a complete answer, and reports it if it follows a failure.
 func (r *reconciler) noteRecovery(t *topology, now time.Time) {
-	recovered, line := t.source.answer(now)
+	recovered, line := t.source.recordAnswer(now)
 	if recovered {
 		r.feed.emit(Event{Kind: EventSourceRecovered, Topology: t.settings.Name})
 	}
@@ -85,10 +86,10 @@ func (r *reconciler) noteLeaving(t *topology) {
 	t.source.leaving = leaving
 }
 
-// fail records that the current strategy gave no answer.
-func (r *reconciler) fail(t *topology, err error, now time.Time) {
+// recordFailure records that the current strategy gave no answer.
+func (r *reconciler) recordFailure(t *topology, err error, now time.Time) {
 	r.ledger.Fail(t.settings.Name)
-	first, line := t.source.fail(err, now)
+	first, line := t.source.recordFailure(err, now)
 	if first {
 		r.feed.emit(Event{Kind: EventSourceFailed, Topology: t.settings.Name, Err: err})
 	}
@@ -98,8 +99,8 @@ func (r *reconciler) fail(t *topology, err error, now time.Time) {
 	}
 }
 
-// crash records that an attempt of a strategy ended before its context.
-func (r *reconciler) crash(t *topology, run *runner, err error, now time.Time) {
+// recordCrash records that an attempt of a strategy ended before its context.
+func (r *reconciler) recordCrash(t *topology, run *runner, err error, now time.Time) {
 	wrapped := fmt.Errorf("strategy %s crashed: %w", run.config.Kind, err)
 	args := append([]any{"topology", t.settings.Name, "strategy", run.config.Kind}, errorArgs(err)...)
 	if run == t.pending {
@@ -107,7 +108,7 @@ func (r *reconciler) crash(t *topology, run *runner, err error, now time.Time) {
 		r.reporter.error("changed strategy crashed; the one before stays in force", args...)
 		return
 	}
-	r.fail(t, wrapped, now)
+	r.recordFailure(t, wrapped, now)
 	if strategy.IsPermanent(err) {
 		t.source.state = Failed
 		r.reporter.error("strategy cannot work here", args...)

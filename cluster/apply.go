@@ -13,7 +13,7 @@ func (s *Supervisor) Apply(c *Config) error {
 	if c == nil {
 		return errors.New("the configuration is nil")
 	}
-	if err := s.check(c); err != nil {
+	if err := s.checkConfig(c); err != nil {
 		return err
 	}
 	before := s.board.load().config
@@ -24,11 +24,11 @@ func (s *Supervisor) Apply(c *Config) error {
 		s.log.Warn("settings of node, quorum, groups and http take effect at the next start")
 	}
 	s.logWarnings(c)
-	return s.apply(c)
+	return s.applyChecked(c)
 }
 
-// apply puts a configuration that was checked into force: at once before Run, else through its loop.
-func (s *Supervisor) apply(c *Config) error {
+// applyChecked puts a configuration that was checked into force: at once before Run, else through its loop.
+func (s *Supervisor) applyChecked(c *Config) error {
 	if before, ok := s.board.replaceConfig(c, &s.registry); ok {
 		for _, one := range changesOf(before, c) {
 			s.feed.emit(one.event())

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// overrunGrace is how long a call may outlast its deadline before it counts as overrun.
+// overrunGrace is how long a call may outlast its deadline before it counts as overrun: code that honours its context needs a moment to
+// return, more of them on a busy machine.
 const overrunGrace = 100 * time.Millisecond
 
 // errOverran is the error of a call that did not return by its deadline and still runs. done is closed when it returns.
@@ -21,9 +22,9 @@ func (e *errOverran) Error() string {
 	return fmt.Sprintf("%s did not return by its deadline of %v", e.what, e.timeout)
 }
 
-// call runs f under a deadline in a task of its own. It returns soon after the deadline even if f does not: then the error is an
+// callWithDeadline runs f under a deadline in a task of its own. It returns soon after the deadline even if f does not: then the error is an
 // *errOverran. A panic is returned as an error.
-func call[T any](t *tasks, ctx context.Context, timeout time.Duration, what string, f func(context.Context) (T, error)) (T, error) {
+func callWithDeadline[T any](t *tasks, ctx context.Context, timeout time.Duration, what string, f func(context.Context) (T, error)) (T, error) {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	var result T
 	var err error
@@ -31,7 +32,7 @@ func call[T any](t *tasks, ctx context.Context, timeout time.Duration, what stri
 	t.start(what, func() {
 		defer cancel()
 		defer close(done)
-		err = guard(func() (e error) { result, e = f(limited); return e })
+		err = recoverPanic(func() (e error) { result, e = f(limited); return e })
 	})
 	select {
 	case <-done:
@@ -49,8 +50,8 @@ func call[T any](t *tasks, ctx context.Context, timeout time.Duration, what stri
 	}
 }
 
-// guard calls f; a panic becomes an error.
-func guard(f func() error) (err error) {
+// recoverPanic calls f; a panic becomes an error.
+func recoverPanic(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &panicError{value: r, stack: string(debug.Stack())}

@@ -123,7 +123,7 @@ func Parse(file string, text []byte, options LoadOptions) (*Config, error) {
 		return nil, strictyaml.Errorf(file, nil, "the configuration is empty; it needs at least cluster: and topologies:")
 	}
 	p := parser{file: file, options: options}
-	c := p.document(root)
+	c := p.parseDocument(root)
 	if err := strictyaml.Join(p.errs...); err != nil {
 		return nil, err
 	}

@@ -46,15 +46,19 @@ func (c *DialCounts) count(err error) {
 	}
 }
 
-// dial dials a peer and posts the result. It runs outside of the loop, and returns when the call has: also long after its deadline.
-func (r *reconciler) dial(ctx context.Context, c reconcile.Call, connect connector.ConnectFunc) {
+// dialPeer dials a peer and posts the result. It runs outside of the loop, and returns when the call has: also long after its deadline.
+//
+// A dial that overruns is posted twice. At its deadline it gives its place among the dials that run to another peer, or a few addresses
+// that hang would stop all others; at its return the peer may be dialled again, and not before, since a peer has one call at a
+// time.
+func (r *reconciler) dialPeer(ctx context.Context, c reconcile.Call, connect connector.ConnectFunc) {
 	began := time.Now()
 	ctx, sp := r.traceCall(ctx, "convoke.dial", c)
 	err := r.callPeer(ctx, "connect "+c.Peer.String(), c.Peer, connect)
 	var late *errOverran
 	overran := errors.As(err, &late)
 	if overran {
-		r.post(func(time.Time) {
+		r.postMessage(func(time.Time) {
 			r.ledger.Overran(c.Peer.Addr, err)
 			r.reportOverrun(c, err)
 		})
@@ -62,7 +66,7 @@ func (r *reconciler) dial(ctx context.Context, c reconcile.Call, connect connect
 	}
 	elapsed := time.Since(began)
 	span.End(sp, err)
-	r.post(func(now time.Time) {
+	r.postMessage(func(now time.Time) {
 		r.calls.dials.count(err)
 		r.calls.dialTime.Observe(elapsed)
 		finish := r.ledger.Dialed
@@ -72,13 +76,13 @@ func (r *reconciler) dial(ctx context.Context, c reconcile.Call, connect connect
 		if o := finish(c.Peer.Addr, err, now); ctx.Err() == nil {
 			r.reportDial(c, err, o)
 		}
-		r.touch(c.Topology)
+		r.topologyCalled(c.Topology)
 	})
 }
 
 // callPeer calls a callback for a peer under its deadline.
 func (r *reconciler) callPeer(ctx context.Context, what string, p peer.Peer, f func(context.Context, peer.Peer) error) error {
-	_, err := call(&r.tasks, ctx, dialTimeout, what, func(ctx context.Context) (struct{}, error) {
+	_, err := callWithDeadline(&r.tasks, ctx, dialTimeout, what, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, f(ctx, p)
 	})
 	return err
@@ -87,13 +91,13 @@ func (r *reconciler) callPeer(ctx context.Context, what string, p peer.Peer, f f
 // reportOverrun reports a call that did not return by its deadline.
 func (r *reconciler) reportOverrun(c reconcile.Call, err error) {
 	r.calls.overruns++
-	r.reporter.note(noticeOverran, c.Topology, c.Peer, err)
-	r.touch(c.Topology)
+	r.reporter.addNotice(noticeOverran, c.Topology, c.Peer, err)
+	r.topologyCalled(c.Topology)
 }
 
-// touch asks for a round after a call for a topology, and has the topology published.
-func (r *reconciler) touch(topology string) {
-	r.schedule.ask()
+// topologyCalled asks for a round after a call for a topology, and has the topology published.
+func (r *reconciler) topologyCalled(topology string) {
+	r.schedule.requestRound()
 	r.publication.pending = true
 	if t := r.topologies[topology]; t != nil {
 		t.changed = true
@@ -101,7 +105,7 @@ func (r *reconciler) touch(topology string) {
 }
 
 // reportDial publishes and logs a dial that failed, once in a while. A peer that left is dialled until the answers no longer name it; that it
-// cannot be reached is no news, and no warning.
+// cannot be reached is expected, and not logged as a warning.
 func (r *reconciler) reportDial(c reconcile.Call, err error, o reconcile.Outcome) {
 	switch {
 	case o.Self:
@@ -129,17 +133,18 @@ func (r *reconciler) disconnectFor(c reconcile.Call) connector.DisconnectFunc {
 	return connector.Funcs{}.Disconnect
 }
 
-// drop disconnects a peer and posts the result. It runs outside of the loop, and returns when the call has.
-func (r *reconciler) drop(ctx context.Context, c reconcile.Call, disconnect connector.DisconnectFunc) {
+// dropPeer disconnects a peer and posts the result. It runs outside of the loop, and returns when the call has. One that overruns gives no
+// place free: the ledger bounds how many peers are dropped in a time, not how many calls run.
+func (r *reconciler) dropPeer(ctx context.Context, c reconcile.Call, disconnect connector.DisconnectFunc) {
 	ctx, sp := r.traceCall(ctx, "convoke.drop", c)
 	err := r.callPeer(ctx, "disconnect "+c.Peer.String(), c.Peer, disconnect)
 	var late *errOverran
 	if errors.As(err, &late) {
-		r.post(func(time.Time) { r.reportOverrun(c, err) })
+		r.postMessage(func(time.Time) { r.reportOverrun(c, err) })
 		<-late.done
 	}
 	span.End(sp, err)
-	r.post(func(now time.Time) {
+	r.postMessage(func(now time.Time) {
 		r.calls.disconnects++
 		if err != nil {
 			r.calls.disconnectFailures++
@@ -147,6 +152,6 @@ func (r *reconciler) drop(ctx context.Context, c reconcile.Call, disconnect conn
 		if o := r.ledger.Dropped(c.Peer.Addr, err, now); o.Report && ctx.Err() == nil {
 			r.reportPeer(noticeStays, EventDisconnectFailed, c, o.Err)
 		}
-		r.touch(c.Topology)
+		r.topologyCalled(c.Topology)
 	})
 }

@@ -15,6 +15,8 @@ type feed struct {
 	closed  bool
 }
 
+// readerBacklog bounds the events that wait for one reader. Beyond it the oldest are dropped and counted in Event.Missed: the newest are
+// those that still hold.
 const readerBacklog = 1024
 
 // reader is one reader's backlog.

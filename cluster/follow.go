@@ -87,7 +87,7 @@ func (f *follower) run(ctx context.Context) {
 	var restarts restart
 	for {
 		started := time.Now()
-		err := guard(func() error {
+		err := recoverPanic(func() error {
 			s, err := f.config.New(f.env)
 			if err != nil {
 				return err
@@ -123,7 +123,7 @@ func (f *follower) stop(cancel context.CancelFunc, done <-chan struct{}) {
 
 // Set takes a complete answer.
 func (f *follower) Set(all []peer.Peer) {
-	all, err := canonical(all)
+	all, err := canonicalPeers(all)
 	if err != nil {
 		f.add(all, err)
 		return
@@ -138,7 +138,7 @@ func (f *follower) Set(all []peer.Peer) {
 
 // Add takes an incomplete answer.
 func (f *follower) Add(some []peer.Peer) {
-	some, err := canonical(some)
+	some, err := canonicalPeers(some)
 	f.add(some, err)
 }
 

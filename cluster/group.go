@@ -26,6 +26,8 @@ type Group struct {
 	Hash string `yaml:"hash"`
 	// Return is for how long the shards of a member that is gone wait for its return, 0 to 1 h.
 	Return time.Duration `yaml:"return"`
+	// Moves is how many shards may be on the way from one member that works to another at the same time, 1 to 65,536; the least of all nodes counts.
+	Moves int `yaml:"moves"`
 }
 
 // The values of Group.Level and Group.Hash.
@@ -45,7 +47,7 @@ var (
 
 // DefaultGroup returns what holds where an entry is silent. Its name and number of shards have to be filled in.
 func DefaultGroup() Group {
-	return Group{Level: LevelExclusive, Copies: 1, Weight: 1, Handover: 30 * time.Second, Hash: HashFNV}
+	return Group{Level: LevelExclusive, Copies: 1, Weight: 1, Handover: 30 * time.Second, Hash: HashFNV, Moves: defaultMoves}
 }
 
 // Validate reports all that is wrong with g, placed in its entry.
@@ -64,10 +66,12 @@ func (g *Group) Validate() error {
 	check("handover", g.Handover >= minHandover && g.Handover <= maxHandover, "%v: want %v to %v", g.Handover, minHandover, maxHandover)
 	check("hash", slices.Contains(hashes, g.Hash), "%q is unknown%s", g.Hash, strictyaml.Hint(g.Hash, hashes))
 	check("return", g.Return >= 0 && g.Return <= maxReturn, "%v: want 0s to %v", g.Return, maxReturn)
+	check("moves", g.Moves >= 1 && g.Moves <= maxShards, "%d: want 1 to %d", g.Moves, maxShards)
 	if g.Level == LevelPrefer {
 		check("copies", g.Copies <= 1, "a group of level prefer has no copies: leave the key out")
 		check("weight", g.Weight <= 1, "a group of level prefer has no weights: leave the key out")
 		check("return", g.Return <= 0, "a group of level prefer follows the view alone: leave the key out")
+		check("moves", g.Moves == defaultMoves, "shards of a group of level prefer do not move: leave the key out")
 	}
 	return errors.Join(errs...)
 }

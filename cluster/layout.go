@@ -36,7 +36,7 @@ func newLayout(s *shared) *layout {
 	}
 	for name, c := range s.connectors {
 		var one link
-		err := guard(func() error {
+		err := recoverPanic(func() error {
 			if g, ok := c.(connector.Gossiper); ok {
 				one.gossips = g.Gossips()
 			}
@@ -73,21 +73,21 @@ func (l *layout) apply(ctx context.Context, c *Config) []change {
 	for _, one := range changes {
 		switch name := one.name; {
 		case one.to == nil:
-			l.homes[name].do(func(now time.Time) { l.homes[name].remove(name, now) })
+			l.homes[name].runInLoop(func(now time.Time) { l.homes[name].removeTopology(name, now) })
 			delete(l.homes, name)
 		case one.from == nil:
-			l.place(ctx, newTopology(*one.to), nil)
+			l.placeTopology(ctx, newTopology(*one.to), nil)
 		default:
-			l.replace(ctx, name, *one.to)
+			l.replaceTopology(ctx, name, *one.to)
 		}
 	}
 	l.config = c
-	l.board.update(func(next *snapshot) { next.configure(c, &l.registry) })
+	l.board.update(func(next *snapshot) { next.setConfig(c, &l.registry) })
 	return changes
 }
 
-// place gives a topology to the reconciler of its list, a new one if it is the first there.
-func (l *layout) place(ctx context.Context, t *topology, wanted []peer.Peer) {
+// placeTopology gives a topology to the reconciler of its list, a new one if it is the first there.
+func (l *layout) placeTopology(ctx context.Context, t *topology, wanted []peer.Peer) {
 	key := l.listKey(t.settings)
 	r := l.reconcilers[key]
 	if r == nil {
@@ -96,22 +96,24 @@ func (l *layout) place(ctx context.Context, t *topology, wanted []peer.Peer) {
 		l.tasks.start("reconciler of "+key, func() { r.run(ctx) })
 	}
 	l.homes[t.settings.Name] = r
-	r.do(func(now time.Time) { r.add(ctx, t, wanted, now) })
+	r.runInLoop(func(now time.Time) { r.addTopology(ctx, t, wanted, now) })
 }
 
-// replace gives a topology other settings, and moves it first if its list is another one now.
-func (l *layout) replace(ctx context.Context, name string, to Topology) {
+// replaceTopology gives a topology other settings, and moves it first if its list is another one now. A move takes two steps, releaseTopology and placeTopology,
+// and each runs in the loop that owns the topology then; between them none does, which is safe since the mailbox keeps what its strategy
+// reports. The strategy goes along as it runs: a change of the connector alone must not restart it.
+func (l *layout) replaceTopology(ctx context.Context, name string, to Topology) {
 	if r := l.homes[name]; r.key != l.listKey(to) {
 		var t *topology
 		var wanted []peer.Peer
-		if !r.do(func(now time.Time) { t, wanted = r.release(name, now) }) {
+		if !r.runInLoop(func(now time.Time) { t, wanted = r.releaseTopology(name, now) }) {
 			return // everything ends
 		}
 		same := t.settings.Config
 		t.settings = to
 		t.settings.Config = same // until the changed strategy starts
-		l.place(ctx, t, wanted)
+		l.placeTopology(ctx, t, wanted)
 	}
 	r := l.homes[name]
-	r.do(func(time.Time) { r.change(ctx, name, to) })
+	r.runInLoop(func(time.Time) { r.changeTopology(ctx, name, to) })
 }

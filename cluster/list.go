@@ -27,8 +27,8 @@ type list struct {
 	successes, failures uint64
 }
 
-// retry returns when to ask again for a list that the connector could not give.
-func (l *list) retry(now time.Time) time.Duration {
+// retryDelay returns when to ask again for a list that the connector could not give.
+func (l *list) retryDelay(now time.Time) time.Duration {
 	if l.done || now.Sub(l.failing) > startRetries {
 		return reconcile.Interval
 	}

@@ -59,9 +59,9 @@ func TestEachPeerHasALineAtLevelDebugAndManyShareOneAbove(t *testing.T) {
 	r.init(hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: &text, DisableTime: true}))
 	now := time.Now()
 	for _, p := range append(peersNamed(30), peersNamed(2)...) { // two of them twice
-		r.note(noticeUnreachable, "lan", p, errors.New("connection refused"))
+		r.addNotice(noticeUnreachable, "lan", p, errors.New("connection refused"))
 	}
-	r.note(noticeConnected, "lan", peer.Peer{Addr: "10.1.0.1:1"}, nil)
+	r.addNotice(noticeConnected, "lan", peer.Peer{Addr: "10.1.0.1:1"}, nil)
 	if next := r.flush(now, false); next.Sub(now) < noticeDelay/2 || strings.Contains(text.String(), "[WARN]") {
 		t.Errorf("the next line is due in %v, want a second, and no line before:\n%s", next.Sub(now), text.String())
 	}

@@ -37,8 +37,8 @@ func (d *document) Validate() error {
 	return d.Node.Validate()
 }
 
-// document decodes the top of the file, then each topology and the other sections, and checks the node against the connectors in use.
-func (p *parser) document(root *yaml.Node) *Config {
+// parseDocument decodes the top of the file, then each topology and the other sections, and checks the node against the connectors in use.
+func (p *parser) parseDocument(root *yaml.Node) *Config {
 	d := document{Node: connector.DefaultNode()}
 	decoded := strictyaml.Decode(root, &d, p.file, p.options.LookupEnv, nil)
 	p.errs = append(p.errs, decoded)
@@ -51,7 +51,7 @@ func (p *parser) document(root *yaml.Node) *Config {
 		p.errorf(topologies, "topologies: name at least one, with its strategy")
 	case topologies != nil:
 		err := strictyaml.Mapping(topologies, p.file, func(key, value *yaml.Node) {
-			c.Topologies = append(c.Topologies, p.topology(key, value))
+			c.Topologies = append(c.Topologies, p.parseTopology(key, value))
 		})
 		p.errs = append(p.errs, err)
 	}
@@ -62,8 +62,8 @@ func (p *parser) document(root *yaml.Node) *Config {
 	return c
 }
 
-// topology decodes one entry of topologies.
-func (p *parser) topology(key, value *yaml.Node) Topology {
+// parseTopology decodes one entry of topologies.
+func (p *parser) parseTopology(key, value *yaml.Node) Topology {
 	t := struct {
 		Topology `yaml:",inline"`
 		Config   *yaml.Node `yaml:"config"`
@@ -77,7 +77,7 @@ func (p *parser) topology(key, value *yaml.Node) Topology {
 	if value.Kind != yaml.MappingNode && value.Kind != yaml.AliasNode {
 		return t.Topology
 	}
-	t.Topology.Config = p.strategy(key, &t.Topology, t.Config)
+	t.Topology.Config = p.parseStrategy(key, &t.Topology, t.Config)
 	p.errs = append(p.errs, t.Topology.checkNames(p.file, p.options.names()))
 	if p.options.Connectors != nil && t.Connector == "" {
 		kind, _ := p.options.Connectors.Kind("") // no kind at all leaves it as it is
@@ -86,8 +86,8 @@ func (p *parser) topology(key, value *yaml.Node) Topology {
 	return t.Topology
 }
 
-// strategy configures the strategy that a topology names.
-func (p *parser) strategy(key *yaml.Node, t *Topology, config *yaml.Node) *strategy.Configured {
+// parseStrategy configures the strategy that a topology names.
+func (p *parser) parseStrategy(key *yaml.Node, t *Topology, config *yaml.Node) *strategy.Configured {
 	named := strictyaml.Child(t.node, "strategy")
 	switch {
 	case named == nil:

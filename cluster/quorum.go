@@ -23,35 +23,28 @@ type Quorum struct {
 	Lease time.Duration `yaml:"lease"`
 	// ReplaceAfter is how long a voter may be down before another member takes its place, at least 1 s.
 	ReplaceAfter time.Duration `yaml:"replace_after"`
-	// Moves is how many shards of a group may be on the way to another member for balance at the same time, 1 to 65,536.
-	Moves int `yaml:"moves"`
-}
-
-// Birth decides who founds a quorum: as soon as Expect members see each other, or all that Names names. One of the two is given.
-type Birth struct {
-	Expect int      `yaml:"expect"`
-	Names  []string `yaml:"names"`
 }
 
 // Bounds of the sections quorum and groups. They are those of package quorum, which this package does not import; a test of
 // package agent compares them.
 const (
-	maxExpect   = 255
-	minLease    = time.Second
-	maxLease    = time.Minute
-	minReplace  = time.Second
-	maxShards   = 65536
-	maxCopies   = 7
-	maxWeight   = 1 << 20
-	minHandover = time.Millisecond
-	maxHandover = time.Hour
-	maxReturn   = time.Hour
-	maxName     = 255 // bytes
+	maxExpect    = 255
+	minLease     = time.Second
+	maxLease     = time.Minute
+	minReplace   = time.Second
+	maxShards    = 65536
+	maxCopies    = 7
+	maxWeight    = 1 << 20
+	minHandover  = time.Millisecond
+	maxHandover  = time.Hour
+	maxReturn    = time.Hour
+	defaultMoves = 32
+	maxName      = 255 // bytes
 )
 
 // DefaultQuorum returns what holds where the section is silent. Its birth has to be filled in.
 func DefaultQuorum() Quorum {
-	return Quorum{Voters: 3, Lease: 5 * time.Second, ReplaceAfter: 30 * time.Second, Moves: 32}
+	return Quorum{Voters: 3, Lease: 5 * time.Second, ReplaceAfter: 30 * time.Second}
 }
 
 // Validate reports all that is wrong with q, placed in the section.
@@ -74,34 +67,7 @@ func (q *Quorum) Validate() error {
 	if q.ReplaceAfter < minReplace {
 		at("replace_after", "%v: want %v or more", q.ReplaceAfter, minReplace)
 	}
-	if q.Moves < 1 || q.Moves > maxShards {
-		at("moves", "%d: want 1 to %d", q.Moves, maxShards)
-	}
 	return errors.Join(append(errs, q.validateBirth())...)
-}
-
-// validateBirth reports what is wrong with the birth, as far as it is given.
-func (q *Quorum) validateBirth() error {
-	b := q.Birth
-	if b.Expect != 0 && len(b.Names) > 0 {
-		return strictyaml.At("birth.names", errors.New("birth.expect is given too; take one"))
-	}
-	if b.Expect < 0 || b.Expect > maxExpect {
-		return strictyaml.At("birth.expect", fmt.Errorf("%d: want 1 to %d", b.Expect, maxExpect))
-	}
-	var errs []error
-	for i, name := range b.Names {
-		at := fmt.Sprintf("birth.names[%d]", i)
-		switch {
-		case name == "":
-			errs = append(errs, strictyaml.At(at, errors.New("a name is missing")))
-		case slices.Contains(b.Names[:i], name):
-			errs = append(errs, strictyaml.At(at, fmt.Errorf("%q is given twice", name)))
-		case !q.isEligible(name):
-			errs = append(errs, strictyaml.At(at, fmt.Errorf("%q is not eligible as a voter by quorum.eligible", name)))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 func (q *Quorum) isEligible(name string) bool {
@@ -109,14 +75,4 @@ func (q *Quorum) isEligible(name string) bool {
 		ok, err := path.Match(p, name)
 		return ok || err != nil // a pattern that is wrong is reported by itself
 	})
-}
-
-// useExpect fills in a birth that is not given. It reports whether there is one then.
-func (q *Quorum) useExpect(topologies []Topology) bool {
-	if q.Birth.Expect == 0 && len(q.Birth.Names) == 0 {
-		for _, t := range topologies {
-			q.Birth.Expect = max(q.Birth.Expect, min(t.Expect, maxExpect))
-		}
-	}
-	return q.Birth.Expect != 0 || len(q.Birth.Names) > 0
 }

@@ -31,7 +31,7 @@ type reconciler struct {
 	ledger      *reconcile.Ledger
 	topologies  map[string]*topology
 	list        list
-	departed    departed
+	departed    peerHistory
 	lastSelf    []peer.Peer  // how the last round named this node
 	lookups     []trace.Link // whose news the next round takes
 	calls       callCounts
@@ -54,7 +54,7 @@ func newReconciler(s *shared, t Topology, l link) *reconciler {
 		r.listPeer, r.changes = r.base.List, l.changes
 	}
 	r.ledger = reconcile.New(r.gossips, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
-	r.schedule.ask()
+	r.schedule.requestRound()
 	return r
 }
 
@@ -64,7 +64,9 @@ func (r *reconciler) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		if at, ok := r.act(ctx, time.Now()); ok {
+		// What is due is done before each wait, not by the timer alone: sources and connectors that report without a pause cannot keep a
+		// round or a publication from its time.
+		if at, ok := r.doDue(ctx, time.Now()); ok {
 			timer.Reset(time.Until(at))
 		} else {
 			timer.Stop()
@@ -77,14 +79,14 @@ func (r *reconciler) run(ctx context.Context) {
 		case <-r.posted:
 			r.takeReports()
 		case <-r.changes:
-			r.schedule.ask()
+			r.schedule.requestRound()
 		}
 	}
-	r.publish()
+	r.publish() // what came since the last publication, as the state at the end
 }
 
-// act begins a round and publishes, if they are due, and returns when to act again; ok is false if only a message can be the cause.
-func (r *reconciler) act(ctx context.Context, now time.Time) (next time.Time, ok bool) {
+// doDue begins a round and publishes, if they are due, and returns when to act again; ok is false if only a message can be the cause.
+func (r *reconciler) doDue(ctx context.Context, now time.Time) (next time.Time, ok bool) {
 	if at, ok := r.schedule.next(); ok && !now.Before(at) {
 		r.beginRound(ctx, now)
 	}
@@ -112,16 +114,16 @@ func (r *reconciler) publish() {
 	r.publication.done(began, time.Now())
 }
 
-// post has the loop run a function, and does not wait for that. It is dropped if the loop has ended.
-func (r *reconciler) post(message func(now time.Time)) {
+// postMessage has the loop run a function, and does not wait for that. It is dropped if the loop has ended.
+func (r *reconciler) postMessage(message func(now time.Time)) {
 	select {
 	case r.messages <- message:
 	case <-r.ended:
 	}
 }
 
-// do has the loop run a function and waits until it has. It returns false if the loop has ended before.
-func (r *reconciler) do(message func(now time.Time)) bool {
+// runInLoop has the loop run a function and waits until it has. It returns false if the loop has ended before.
+func (r *reconciler) runInLoop(message func(now time.Time)) bool {
 	done := make(chan struct{})
 	select {
 	case r.messages <- func(now time.Time) { defer close(done); message(now) }:

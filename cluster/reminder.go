@@ -92,7 +92,7 @@ func substance(t TopologyStatus) string {
 		"|", withoutDigits(t.Err), "|", withoutDigits(t.ListErr), "|", withoutDigits(t.Handover))
 }
 
-// withoutDigits makes errors equal that differ in ports, times and counts alone: they are no other reason.
+// withoutDigits makes errors equal that differ in ports, times and counts alone: the reason is the same.
 func withoutDigits(err error) string {
 	if err == nil {
 		return ""

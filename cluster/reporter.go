@@ -55,8 +55,8 @@ func (r *reporter) write(l line) {
 	r.signal()
 }
 
-// note logs what happened to a peer of a topology, or of a connector if that is "", at level DEBUG, and counts it for the next line about many.
-func (r *reporter) note(kind *noticeKind, topology string, p peer.Peer, err error) {
+// addNotice logs what happened to a peer of a topology, or of a connector if that is "", at level DEBUG, and counts it for the next line about many.
+func (r *reporter) addNotice(kind *noticeKind, topology string, p peer.Peer, err error) {
 	key := noticeKey{topology, kind}
 	if r.out.IsDebug() {
 		r.debug(kind.one, append(append(key.args(), "peer", p), errorArgs(err)...)...)

@@ -31,32 +31,36 @@ func (r *reconciler) beginRound(ctx context.Context, now time.Time) {
 		r.endRound(ctx, listed{err: errListing, overran: true}, now)
 		return
 	}
-	r.tasks.start("round of "+r.key, func() { r.collect(ctx) })
+	r.tasks.start("round of "+r.key, func() { r.collectList(ctx) })
 }
 
-// collect calls the connector and posts what it returned. It runs outside of the loop.
-func (r *reconciler) collect(ctx context.Context) {
+// collectList calls the connector and posts what it returned. It runs outside of the loop.
+//
+// A call that overruns ends its round with an error, at its deadline, so that the status shows it. The goroutine stays until the call
+// returns: until then no round calls again, or a connector that hangs would collect a goroutine with every round, and the end of the
+// supervisor waits for it and can name it.
+func (r *reconciler) collectList(ctx context.Context) {
 	var got listed
 	var late *errOverran
-	got.peers, got.err = call(&r.tasks, ctx, listTimeout, "list of "+r.name, r.listPeer)
+	got.peers, got.err = callWithDeadline(&r.tasks, ctx, listTimeout, "list of "+r.name, r.listPeer)
 	got.overran = errors.As(got.err, &late)
 	got.peers = slices.Clone(got.peers) // the connector may change its own, and readers of the status hold these
 	got.self, got.left = r.ownAddresses(), r.leftPeers()
-	r.post(func(now time.Time) { r.endRound(ctx, got, now) })
+	r.postMessage(func(now time.Time) { r.endRound(ctx, got, now) })
 	if !got.overran {
 		return
 	}
 	<-late.done
-	r.post(func(time.Time) {
+	r.postMessage(func(time.Time) {
 		r.list.overran = false
-		r.schedule.ask()
+		r.schedule.requestRound()
 	})
 }
 
 // ownAddresses returns every address under which this node may find itself in an answer.
 func (r *reconciler) ownAddresses() []peer.Peer {
 	var self []peer.Peer
-	err := guard(func() error { self = r.self(r.base); return nil })
+	err := recoverPanic(func() error { self = r.self(r.base); return nil })
 	if err != nil {
 		r.reporter.error("connector cannot report this node's addresses", append([]any{"connector", r.name}, errorArgs(err)...)...)
 	}
@@ -81,7 +85,7 @@ func (r *reconciler) leftPeers() (left []peer.Peer) {
 	if !ok {
 		return nil
 	}
-	if err := guard(func() error { left = l.ListLeft(); return nil }); err != nil {
+	if err := recoverPanic(func() error { left = l.ListLeft(); return nil }); err != nil {
 		r.reporter.error("connector cannot list the peers that have left", append([]any{"connector", r.name}, errorArgs(err)...)...)
 	}
 	return left
@@ -114,7 +118,12 @@ func (r *reconciler) reportLost(c reconcile.Call, left bool) {
 	r.reportPeer(noticeLost, EventPeerLost, c, nil)
 }
 
-// endRound compares what is connected with what is wanted, and begins the calls that the comparison asks for.
+// endRound compares what is connected with what is wanted, and begins the calls that the comparison asks for. Without a list it compares
+// nothing: that a list is unknown does not mean that no peer is connected.
+//
+// The order matters: departures are noted before the ledger sees the list, since a report of a lost peer needs to know whether it left,
+// and own addresses are known to the ledger before it plans, or the node would dial itself. Whether topologies are whole is looked at in
+// every round, since it can change by the list alone.
 func (r *reconciler) endRound(ctx context.Context, got listed, now time.Time) {
 	if ctx.Err() != nil {
 		return
@@ -123,7 +132,7 @@ func (r *reconciler) endRound(ctx context.Context, got listed, now time.Time) {
 	r.noteList(got, now)
 	r.noteSelf(got.self)
 	if got.err != nil {
-		pause = min(pause, r.list.retry(now))
+		pause = min(pause, r.list.retryDelay(now))
 	} else {
 		gone := r.departed.update(got.peers, got.left, now)
 		r.ledger.SetSelf(got.self)
@@ -132,7 +141,7 @@ func (r *reconciler) endRound(ctx context.Context, got listed, now time.Time) {
 		if !plan.Next.IsZero() {
 			pause = min(pause, plan.Next.Sub(now))
 		}
-		r.follow(r.traceRound(ctx, &plan), plan)
+		r.carryOut(r.traceRound(ctx, &plan), plan)
 	}
 	r.round = now
 	r.roundTime.Observe(now.Sub(r.schedule.begun))
@@ -143,8 +152,8 @@ func (r *reconciler) endRound(ctx context.Context, got listed, now time.Time) {
 	r.publication.pending = true
 }
 
-// follow carries out a plan.
-func (r *reconciler) follow(ctx context.Context, plan reconcile.Plan) {
+// carryOut carries out a plan.
+func (r *reconciler) carryOut(ctx context.Context, plan reconcile.Plan) {
 	for _, part := range []struct {
 		calls  []reconcile.Call
 		notice *noticeKind
@@ -160,18 +169,19 @@ func (r *reconciler) follow(ctx context.Context, plan reconcile.Plan) {
 			r.reportPeer(part.notice, part.event, c, part.err)
 		}
 	}
+	// A peer is dialled for a topology that wants it now, so that one exists. It is dropped for one that may have been removed.
 	for _, c := range plan.Dial {
 		connect := r.connect(r.topologies[c.Topology].settings)
-		r.tasks.start("dial of "+c.Peer.String(), func() { r.dial(ctx, c, connect) })
+		r.tasks.start("dial of "+c.Peer.String(), func() { r.dialPeer(ctx, c, connect) })
 	}
 	for _, c := range plan.Drop {
 		disconnect := r.disconnectFor(c)
-		r.tasks.start("drop of "+c.Peer.String(), func() { r.drop(ctx, c, disconnect) })
+		r.tasks.start("drop of "+c.Peer.String(), func() { r.dropPeer(ctx, c, disconnect) })
 	}
 }
 
 // reportPeer publishes an event of a peer and notes it for the log.
 func (r *reconciler) reportPeer(notice *noticeKind, event EventKind, c reconcile.Call, err error) {
-	r.reporter.note(notice, c.Topology, c.Peer, err)
+	r.reporter.addNotice(notice, c.Topology, c.Peer, err)
 	r.feed.emit(Event{Kind: event, Topology: c.Topology, Connector: r.name, Peer: c.Peer, Err: err})
 }

@@ -23,6 +23,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Two contexts, because the loops end with ctx and the connectors must not: they serve the calls under way, and then Leave.
 	loops, stopLoops := context.WithCancel(ctx)
 	defer stopLoops()
 	services, stopServices := context.WithCancel(context.WithoutCancel(ctx))
@@ -40,7 +41,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.board.end()
 
 	s.tasks.wait(s.log, stopGrace)
-	s.leave(services)
+	s.leaveConnectors(services)
 	stopServices()
 	s.services.wait(s.log, stopGrace)
 	s.feed.close()
@@ -62,7 +63,7 @@ func (s *Supervisor) runConnector(ctx context.Context, name string, r connector.
 	var restarts restart
 	for {
 		started := time.Now()
-		err := guard(func() error { return r.Run(ctx) })
+		err := recoverPanic(func() error { return r.Run(ctx) })
 		if ctx.Err() != nil {
 			return
 		}
@@ -73,8 +74,8 @@ func (s *Supervisor) runConnector(ctx context.Context, name string, r connector.
 	}
 }
 
-// leave calls Leave on every connector that has it, all at once.
-func (s *Supervisor) leave(ctx context.Context) {
+// leaveConnectors calls Leave on every connector that has it, all at once.
+func (s *Supervisor) leaveConnectors(ctx context.Context) {
 	var wg sync.WaitGroup
 	for name, c := range s.connectors {
 		l, ok := c.(connector.Leaver)
@@ -82,7 +83,7 @@ func (s *Supervisor) leave(ctx context.Context) {
 			continue
 		}
 		wg.Go(func() {
-			_, err := call(&s.services, ctx, leaveTimeout, "leave on connector "+name, func(ctx context.Context) (struct{}, error) {
+			_, err := callWithDeadline(&s.services, ctx, leaveTimeout, "leave on connector "+name, func(ctx context.Context) (struct{}, error) {
 				return struct{}{}, l.Leave(ctx)
 			})
 			if err != nil {

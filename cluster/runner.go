@@ -30,14 +30,14 @@ type runner struct {
 	crashed int // the last attempt that has crashed; owned by the reconciler that owns the topology
 }
 
-// launch starts the configured strategy of a topology.
-func (r *reconciler) launch(ctx context.Context, t *topology) *runner {
+// startRunner starts the configured strategy of a topology.
+func (r *reconciler) startRunner(ctx context.Context, t *topology) *runner {
 	ctx, cancel := context.WithCancel(ctx)
 	run := &runner{
 		topology: t.settings.Name, config: t.settings.Config, mailbox: t.mailbox, cancel: cancel, stopped: make(chan struct{}),
 		selfChanged: make(chan struct{}, 1), lookups: &t.lookups, tracer: r.tracer,
 	}
-	env := r.env(run, t.settings)
+	env := r.strategyEnv(run, t.settings)
 	r.tasks.start("strategy of topology "+run.topology, func() {
 		defer close(run.stopped)
 		run.run(ctx, env)
@@ -45,8 +45,8 @@ func (r *reconciler) launch(ctx context.Context, t *topology) *runner {
 	return run
 }
 
-// env returns what the strategy of a topology may use. Self asks the connector that the topology is on now: a reload may have moved it.
-func (s *shared) env(run *runner, t Topology) strategy.Env {
+// strategyEnv returns what the strategy of a topology may use. Self asks the connector that the topology is on now: a reload may have moved it.
+func (s *shared) strategyEnv(run *runner, t Topology) strategy.Env {
 	return strategy.Env{
 		Log:         s.log.Named("strategy").With("topology", t.Name, "strategy", t.Config.Kind),
 		Topology:    t.Name,
@@ -97,7 +97,7 @@ func (run *runner) run(ctx context.Context, env strategy.Env) {
 	for attempt := 1; ; attempt++ {
 		started := time.Now()
 		out := &sink{run: run, attempt: attempt, done: ctx.Done()}
-		err := guard(func() error {
+		err := recoverPanic(func() error {
 			made, err := run.config.New(env)
 			if err != nil {
 				return err
@@ -110,7 +110,7 @@ func (run *runner) run(ctx context.Context, env strategy.Env) {
 		if err == nil {
 			err = errors.New("it returned before its context ended")
 		}
-		out.post(report{kind: reportCrash, err: err})
+		out.postReport(report{kind: reportCrash, err: err})
 		if strategy.IsPermanent(err) || !restarts.wait(ctx, time.Since(started)) {
 			return
 		}

@@ -17,8 +17,8 @@ type schedule struct {
 	due     time.Time // a round at this time without any cause
 }
 
-// ask asks for a round as soon as possible.
-func (s *schedule) ask() { s.asked = true }
+// requestRound asks for a round as soon as possible.
+func (s *schedule) requestRound() { s.asked = true }
 
 // next returns when the next round begins; ok is false while one runs.
 func (s *schedule) next() (at time.Time, ok bool) {

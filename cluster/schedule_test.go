@@ -8,7 +8,7 @@ import (
 func TestARoundFollowsAChangeAfterARestAndElseAfterThePause(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	var s schedule
-	s.ask()
+	s.requestRound()
 	want := func(at time.Time, due bool) {
 		t.Helper()
 		if got, ok := s.next(); ok != due || due && !got.Equal(at) {
@@ -20,7 +20,7 @@ func TestARoundFollowsAChangeAfterARestAndElseAfterThePause(t *testing.T) {
 	}
 	s.begin(now)
 	want(now, false)
-	s.ask() // while it runs
+	s.requestRound() // while it runs
 	now = now.Add(time.Second)
 	s.end(now, 10*time.Second)
 	want(now.Add(4*time.Second), true) // a rest of four times as long
@@ -31,7 +31,7 @@ func TestARoundFollowsAChangeAfterARestAndElseAfterThePause(t *testing.T) {
 	s.begin(now)
 	now = now.Add(time.Hour)
 	s.end(now, 10*time.Second)
-	s.ask()
+	s.requestRound()
 	want(now.Add(4*listTimeout), true)
 }
 

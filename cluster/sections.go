@@ -23,7 +23,7 @@ func (p *parser) sections(c *Config, d *document) {
 		q := DefaultQuorum()
 		p.section(n, &q, func() { c.Quorum = &q })
 		if !q.useExpect(c.Topologies) && c.Quorum != nil {
-			p.errorf(n, "quorum.birth: required, since no topology has expect: give {expect: N} or {names: [a, b, c]}")
+			p.errorf(n, "quorum.birth: required, since no topology has expect: give {expect: N}, {names: [a, b, c]} or {kubernetes: {}}")
 		}
 	}
 	if n := d.HTTP; n != nil {
@@ -80,8 +80,8 @@ func (c *Config) validateSections() error {
 	var errs []error
 	if q := c.Quorum; q != nil {
 		errs = append(errs, strictyaml.At(SectionQuorum, q.Validate()))
-		if q.Birth.Expect == 0 && len(q.Birth.Names) == 0 {
-			errs = append(errs, strictyaml.At(SectionQuorum, errors.New("birth: required: Expect or Names")))
+		if !q.Birth.given() {
+			errs = append(errs, strictyaml.At(SectionQuorum, errors.New("birth: required: Expect, Names or Kubernetes")))
 		}
 	}
 	for _, g := range c.Groups {
@@ -110,8 +110,7 @@ func sameSections(a, b *Config) bool {
 }
 
 func (q *Quorum) equal(o *Quorum) bool {
-	return q.Voters == o.Voters && q.Lease == o.Lease && q.ReplaceAfter == o.ReplaceAfter && q.Moves == o.Moves && q.Birth.Expect == o.Birth.Expect &&
-		slices.Equal(q.Birth.Names, o.Birth.Names) && slices.Equal(q.Eligible, o.Eligible)
+	return q.Voters == o.Voters && q.Lease == o.Lease && q.ReplaceAfter == o.ReplaceAfter && q.Birth.equal(o.Birth) && slices.Equal(q.Eligible, o.Eligible)
 }
 
 // warnQuorum reports what has a consequence for the quorum.
@@ -119,6 +118,10 @@ func (c *Config) warnQuorum() error {
 	if c.Quorum == nil || c.Node.DataDir != "" {
 		return nil
 	}
-	err := errors.New("quorum: without node.data_dir a voter is another one after each start: when most of them restart at once, the quorum is lost")
+	text := "quorum: without node.data_dir a voter is another one after each start: when most of them restart at once, the quorum is lost"
+	if c.Quorum.Birth.Kubernetes != nil {
+		text += ", and founded again only after its Lease was deleted"
+	}
+	err := errors.New(text)
 	return strictyaml.Warnings(strictyaml.Child(c.root, SectionQuorum), c.file, err)
 }

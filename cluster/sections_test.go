@@ -37,7 +37,7 @@ type able struct {
 func (a able) NodeConfig() connector.NodeConfig { return a.node }
 
 func TestQuorumGroupsAndHTTPAreDecodedOverTheirDefaults(t *testing.T) {
-	c, err := sectionsFile(t, "quorum: {lease: 3s}\ngroups:\n  orders: {shards: 256, level: fenced, copies: 2, weight: 3, handover: 10s, hash: java, return: 1m}\n  cache: {shards: 8, level: prefer}\nhttp: {names: [orders.example]}\n")
+	c, err := sectionsFile(t, "quorum: {lease: 3s}\ngroups:\n  orders: {shards: 256, level: fenced, copies: 2, weight: 3, handover: 10s, hash: java, return: 1m, moves: 4}\n  cache: {shards: 8, level: prefer}\nhttp: {names: [orders.example]}\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestQuorumGroupsAndHTTPAreDecodedOverTheirDefaults(t *testing.T) {
 	cache := cluster.DefaultGroup()
 	cache.Name, cache.Shards, cache.Level = "cache", 8, cluster.LevelPrefer
 	groups := []cluster.Group{
-		{Name: "orders", Shards: 256, Level: cluster.LevelFenced, Copies: 2, Weight: 3, Handover: 10 * time.Second, Hash: cluster.HashJava, Return: time.Minute},
+		{Name: "orders", Shards: 256, Level: cluster.LevelFenced, Copies: 2, Weight: 3, Handover: 10 * time.Second, Hash: cluster.HashJava, Return: time.Minute, Moves: 4},
 		cache,
 	}
 	if d := cmp.Diff(&quorum, c.Quorum); d != "" {
@@ -80,6 +80,22 @@ func TestNoBirthOfItsOwnIsNeededWhereNamesAreGiven(t *testing.T) {
 	c, err := sectionsFile(t, "quorum: {birth: {names: [n, m, o]}}\n")
 	if err != nil || c.Quorum.Birth.Expect != 0 || len(c.Quorum.Birth.Names) != 3 {
 		t.Errorf("Parse = %+v, %v, want a birth by names alone", c, err)
+	}
+}
+
+func TestABirthByALeaseNeedsNoOtherSetting(t *testing.T) {
+	for text, want := range map[string]cluster.KubernetesBirth{
+		"{}": {},
+		"{namespace: shop, lease: orders-birth, api: 'https://10.0.0.1:6443', service_account: /tmp/account}": {
+			Namespace: "shop", Lease: "orders-birth", API: "https://10.0.0.1:6443", ServiceAccount: "/tmp/account"},
+	} {
+		c, err := sectionsFile(t, "quorum: {birth: {kubernetes: "+text+"}}\n")
+		if err != nil || c.Quorum.Birth.Expect != 0 || c.Quorum.Birth.Kubernetes == nil || *c.Quorum.Birth.Kubernetes != want {
+			t.Fatalf("Parse = %+v, %v, want a birth by a Lease alone", c, err)
+		}
+		if w := c.Warnings(); w == nil || !strings.Contains(w.Error(), "after its Lease was deleted") {
+			t.Errorf("Warnings without a data directory = %v", w)
+		}
 	}
 }
 

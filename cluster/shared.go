@@ -19,7 +19,7 @@ type shared struct {
 	log      hclog.Logger // may block: loops log through reporter
 
 	reporter reporter
-	board    board
+	board    statusBoard
 	feed     feed
 	tasks    tasks // strategies, reconcilers and calls of connectors
 	services tasks // what runs until those have stopped: connectors, the writer of the log

@@ -20,18 +20,18 @@ type sink struct {
 
 // Set reports a complete answer; one with addresses that are not valid counts as incomplete.
 func (k *sink) Set(all []peer.Peer) {
-	peers, err := canonical(all)
+	peers, err := canonicalPeers(all)
 	if err != nil {
-		k.post(report{kind: reportAdd, peers: peers, err: err})
+		k.postReport(report{kind: reportAdd, peers: peers, err: err})
 		return
 	}
-	k.post(report{kind: reportSet, peers: peers})
+	k.postReport(report{kind: reportSet, peers: peers})
 }
 
 // Add reports an incomplete answer.
 func (k *sink) Add(some []peer.Peer) {
-	peers, err := canonical(some)
-	k.post(report{kind: reportAdd, peers: peers, err: err})
+	peers, err := canonicalPeers(some)
+	k.postReport(report{kind: reportAdd, peers: peers, err: err})
 }
 
 // Fail reports that there was no answer.
@@ -39,20 +39,20 @@ func (k *sink) Fail(err error) {
 	if err == nil {
 		err = errors.New("the strategy reported a failure without an error")
 	}
-	k.post(report{kind: reportFail, err: err})
+	k.postReport(report{kind: reportFail, err: err})
 }
 
-// post waits until the loop has taken the report before; see mailbox.
-func (k *sink) post(r report) {
+// postReport waits until the loop has taken the report before; see mailbox.
+func (k *sink) postReport(r report) {
 	r.run, r.attempt, r.lookup = k.run, k.attempt, k.run.takeLookup()
 	k.run.mailbox.post(k.done, r)
 }
 
 var errTooMany = fmt.Errorf("an answer with more than %d peers is not believed", maxPeers)
 
-// canonical brings the addresses into canonical form, in a slice of its own if any is not. Peers with an address that is not valid are
+// canonicalPeers brings the addresses into canonical form, in a slice of its own if any is not. Peers with an address that is not valid are
 // left out and named in the error.
-func canonical(peers []peer.Peer) ([]peer.Peer, error) {
+func canonicalPeers(peers []peer.Peer) ([]peer.Peer, error) {
 	if len(peers) > maxPeers {
 		return nil, errTooMany
 	}

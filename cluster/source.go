@@ -27,9 +27,9 @@ type source struct {
 	leaving  bool  // this node is no longer in the answers
 }
 
-// fail records that there was no answer. It reports whether the one before was a complete answer, and whether a line for the log is
+// recordFailure records that there was no answer. It reports whether the one before was a complete answer, and whether a line for the log is
 // due: at once for the first failure, ever more rarely for a source that fails again and again.
-func (s *source) fail(err error, now time.Time) (first, line bool) {
+func (s *source) recordFailure(err error, now time.Time) (first, line bool) {
 	due := s.failures.next()
 	if first = s.err == nil; !first {
 		due = s.failures.logged.Add(maxLogGap)
@@ -43,8 +43,8 @@ func (s *source) fail(err error, now time.Time) (first, line bool) {
 	return first, line
 }
 
-// answer records a complete answer. It reports whether it follows a failure, and whether that failure is in the log.
-func (s *source) answer(now time.Time) (recovered, line bool) {
+// recordAnswer records a complete answer. It reports whether it follows a failure, and whether that failure is in the log.
+func (s *source) recordAnswer(now time.Time) (recovered, line bool) {
 	s.complete++
 	s.lastSet = now
 	recovered, line = s.err != nil, s.err != nil && s.logged

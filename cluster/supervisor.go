@@ -36,10 +36,10 @@ func New(c *Config, opts ...Option) (*Supervisor, error) {
 	}
 	s := &Supervisor{applications: make(chan application), stopped: make(chan struct{})}
 	s.log, s.registry = hclog.NewNullLogger(), newRegistry()
-	if err := s.use(opts); err != nil {
+	if err := s.applyOptions(opts); err != nil {
 		return nil, err
 	}
-	if err := s.check(c); err != nil {
+	if err := s.checkConfig(c); err != nil {
 		return nil, err
 	}
 	if err := s.checkMade(c); err != nil {
@@ -56,8 +56,8 @@ func New(c *Config, opts ...Option) (*Supervisor, error) {
 	return s, nil
 }
 
-// use applies options and returns what is wrong with them.
-func (s *Supervisor) use(opts []Option) error {
+// applyOptions applies options and returns what is wrong with them.
+func (s *Supervisor) applyOptions(opts []Option) error {
 	for i, o := range opts {
 		if o == nil {
 			s.optionError("option %d of %d is nil", i+1, len(opts))
@@ -68,8 +68,8 @@ func (s *Supervisor) use(opts []Option) error {
 	return s.optionErr
 }
 
-// check reports what a configuration needs and the options do not provide.
-func (s *Supervisor) check(c *Config) error {
+// checkConfig reports what a configuration needs and the options do not provide.
+func (s *Supervisor) checkConfig(c *Config) error {
 	errs := []error{c.place(c.Node.Validate())}
 	if errs[0] == nil {
 		errs = append(errs, cmp.Or(c.checkNode(), s.checkHonoured(c)))

@@ -50,16 +50,16 @@ func sameSettings(a, b Topology) bool {
 	return a == b
 }
 
-// add takes over a topology, with the peers that were wanted on another reconciler, and starts its strategy unless it runs.
-func (r *reconciler) add(ctx context.Context, t *topology, wanted []peer.Peer, now time.Time) {
+// addTopology takes over a topology, with the peers that were wanted on another reconciler, and starts its strategy unless it runs.
+func (r *reconciler) addTopology(ctx context.Context, t *topology, wanted []peer.Peer, now time.Time) {
 	name := t.settings.Name
 	r.topologies[name] = t
-	r.ledger.AddTopology(name, r.prune(t.settings))
+	r.ledger.AddTopology(name, r.pruneRule(t.settings))
 	r.ledger.Add(name, wanted, now)
 	t.mailbox.reader.Store(r)
-	r.signal() // for a report that came before
+	r.signal() // for a report that came before: its sender woke the reconciler of then
 	if t.current == nil {
-		t.current = r.launch(ctx, t)
+		t.current = r.startRunner(ctx, t)
 	} else {
 		t.signalSelf() // it has another connector now
 	}
@@ -75,33 +75,33 @@ func (t *topology) signalSelf() {
 	}
 }
 
-// release gives up a topology that moves to another reconciler, and returns it with the peers that it wants.
-func (r *reconciler) release(name string, now time.Time) (*topology, []peer.Peer) {
+// releaseTopology gives up a topology that moves to another reconciler, and returns it with the peers that it wants.
+func (r *reconciler) releaseTopology(name string, now time.Time) (*topology, []peer.Peer) {
 	t, wanted := r.topologies[name], r.ledger.Wanted(name)
 	delete(r.topologies, name)
 	r.ledger.RemoveTopology(name, now)
-	r.schedule.ask()
+	r.schedule.requestRound()
 	return t, wanted
 }
 
-// change puts other settings into force. A changed strategy runs beside the one before until its first answer.
-func (r *reconciler) change(ctx context.Context, name string, to Topology) {
+// changeTopology puts other settings into force. A changed strategy runs beside the one before until its first answer.
+func (r *reconciler) changeTopology(ctx context.Context, name string, to Topology) {
 	t := r.topologies[name]
 	same := t.settings.Config.Equal(to.Config)
 	t.settings = to
-	r.ledger.AddTopology(name, r.prune(to))
+	r.ledger.AddTopology(name, r.pruneRule(to))
 	if !same {
 		if t.pending != nil {
 			r.stopRunner(t.pending)
 		}
-		t.pending, t.pendingErr = r.launch(ctx, t), nil
+		t.pending, t.pendingErr = r.startRunner(ctx, t), nil
 	}
 	r.topologyChanged(t)
 }
 
-// remove ends a topology.
-func (r *reconciler) remove(name string, now time.Time) {
-	t, _ := r.release(name, now)
+// removeTopology ends a topology.
+func (r *reconciler) removeTopology(name string, now time.Time) {
+	t, _ := r.releaseTopology(name, now)
 	for _, run := range []*runner{t.current, t.pending} {
 		if run != nil {
 			r.stopRunner(run)
@@ -111,13 +111,13 @@ func (r *reconciler) remove(name string, now time.Time) {
 
 // topologyChanged asks for a round and publishes the topology at once.
 func (r *reconciler) topologyChanged(t *topology) {
-	r.schedule.ask()
+	r.schedule.requestRound()
 	r.checkWhole(t)
 	r.publication.urgent = true
 }
 
-// prune returns when peers of a topology are disconnected.
-func (r *reconciler) prune(t Topology) reconcile.Prune {
+// pruneRule returns when peers of a topology are disconnected.
+func (r *reconciler) pruneRule(t Topology) reconcile.Prune {
 	p := t.Prune
 	if p == (Prune{}) {
 		p = DefaultPrune()

@@ -17,13 +17,13 @@ import (
 //   - Every call returns soon after its ctx is done. One that does not is left running and named
 //     in the log; no other call waits for it.
 //   - A panic is an error of that one call.
-//   - List returns the peers that are connected now, whoever caused it, without this node itself. An
+//   - List returns the peers that are connected now, by either side, without this node itself. An
 //     error means "unknown": nothing is dialled or dropped in that round. It never means "no peer".
 //   - A peer to which Connect returned nil is in the list soon after, under the Addr that Connect got
 //     or with the ID that Connect got, if that is not empty: only so is it known to be connected. A peer
 //     that is listed in another form (a resolved name, the port of the remote end of a
 //     TCP connection) is dialled again and again, and reported once. A [Gossiper] may be led into its
-//     cluster by addresses that are no member's own; it lists members by their own.
+//     cluster by addresses that are not those of a member; it lists members by their own.
 //   - A peer that Disconnect returned nil for is not in the list soon after. Of a [Gossiper] this is not
 //     required: its members decide who is one.
 //   - Addresses that List returns are in the form of [peer.Addr].

@@ -47,7 +47,7 @@ func Own(name string) Kind {
 	return Kind{
 		Name:  name,
 		Doc:   "a connector of the program",
-		Check: func(n NodeConfig) error { return n.Refuse(name, OptionalSettings()...) },
+		Check: func(n NodeConfig) error { return n.Refuse(name, optionalSettings()...) },
 	}
 }
 

@@ -24,14 +24,14 @@ const (
 	SettingGroups      Setting = "groups"
 )
 
-// OptionalSettings returns the settings that not every connector can honour.
-func OptionalSettings() []Setting {
+// optionalSettings returns the settings that not every connector can honour.
+func optionalSettings() []Setting {
 	return []Setting{SettingZone, SettingVersion, SettingDataDir, SettingForgetAfter, SettingTLS, SettingKeys, SettingQuorum, SettingGroups}
 }
 
 // Given returns which of the optional settings n has.
 func (n NodeConfig) Given() []Setting {
-	return slices.DeleteFunc(OptionalSettings(), func(s Setting) bool {
+	return slices.DeleteFunc(optionalSettings(), func(s Setting) bool {
 		switch s {
 		case SettingZone:
 			return n.Zone == ""

@@ -20,6 +20,7 @@ type frame struct {
 	imports []string // besides context
 	params  string   // what the page has introduced before, behind ctx
 	results string   // what the blocks leave to the reader
+	fails   bool     // the blocks return errors
 }
 
 // frames are those of the pages that have such blocks. The README has none: its blocks continue its program, see readme_test.go.
@@ -34,6 +35,11 @@ var frames = map[string]frame{
 		imports: []string{"github.com/hashicorp/go-hclog", module + "cluster", module + "connector", module + "connector/gossip", module + "strategy/builtin"},
 		params:  "log hclog.Logger, connectors *connector.Registry",
 		results: "supervisor, err",
+	},
+	"docs/migration-from-memberlist.md": {
+		imports: []string{"log", "net", "time", module + "agent", module + "gossip", module + "gossip/transport", module + "strategy/builtin"},
+		params:  "serve func(net.Listener), key []byte",
+		fails:   true,
 	},
 	"connector/hashicorp/memberlist/README.md": {
 		dir:     "../connector/hashicorp",
@@ -186,11 +192,15 @@ func compileFragments(t *testing.T, f frame, body []block) {
 	for _, path := range append([]string{"context"}, f.imports...) {
 		fmt.Fprintf(&source, "%q\n", path)
 	}
-	fmt.Fprintf(&source, ")\n\nfunc page(%s) {\n", strings.Join(slices.DeleteFunc([]string{"ctx context.Context", f.params}, isEmpty), ", "))
+	result, end := "", ""
+	if f.fails {
+		result, end = "error ", "return nil\n"
+	}
+	fmt.Fprintf(&source, ")\n\nfunc page(%s) %s{\n", strings.Join(slices.DeleteFunc([]string{"ctx context.Context", f.params}, isEmpty), ", "), result)
 	for _, b := range body {
 		fmt.Fprintf(&source, "//line %s:%d\n%s", b.page, b.line, b.text)
 	}
-	fmt.Fprintf(&source, "_ = []any{ctx, %s}\n}\n", f.results)
+	fmt.Fprintf(&source, "_ = []any{ctx, %s}\n%s}\n", f.results, end)
 	if err := buildSource(t, f.dir, source.String(), os.DevNull); err != nil {
 		t.Errorf("%v and the Go blocks that follow on the page: %v", body[0], err)
 	}

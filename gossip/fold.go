@@ -10,7 +10,7 @@ import (
 )
 
 // Fold is one value that many members add to at once, without losing what any of them adds: each publishes its own part, under one
-// key of its own record, and whoever reads merges the parts. It is for registrations, counters and sets, where the shared map would
+// key of its own record, and a reader merges the parts. It is for registrations, counters and sets, where the shared map would
 // keep the last write alone. (A state-based CRDT with one register for each member; Shapiro et al. 2011.)
 //
 // A member changes its own part only, so nothing here can take away what another one has added: its part goes when it withdraws it,
@@ -98,17 +98,6 @@ func (f *Fold[T]) Withdraw(ctx context.Context) error {
 // Get returns the merged parts of all members as this node knows them, the zero value if there are none. An error names the members
 // whose parts cannot be decoded; the value then has those of all others.
 func (f *Fold[T]) Get() (T, error) { return f.merge(f.node.View()) }
-
-// Parts yields the members that have a part and what it is, by name. Parts that cannot be decoded are left out; see Get.
-func (f *Fold[T]) Parts() iter.Seq2[*Member, T] {
-	return func(yield func(*Member, T) bool) {
-		for m, value := range f.publishedParts(f.node.View()) {
-			if part, err := f.config.Decode(value); err == nil && !yield(m, part) {
-				return
-			}
-		}
-	}
-}
 
 // Watch yields what Get returns, now and whenever a part has changed, until ctx or the node ends. A slow reader misses values in
 // between, never the newest. Each costs as much as there are parts.

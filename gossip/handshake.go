@@ -19,13 +19,20 @@ func (n *Node) newHello() *core.Hello {
 	return &core.Hello{
 		Protocol: wire.Protocol, Cluster: n.config.ClusterID, ID: n.config.Name,
 		Generation: n.generation.Load(), Addr: n.Addr(), Clock: n.coreTime().UnixMilli(),
-		Rejoin: n.config.Rejoin, Aged: n.aged.Load(),
+		Rejoin: n.config.Rejoin, Aged: n.aged.Load(), Since: core.Moment(n.since.Load()),
 	}
+}
+
+// storeAge takes over from the core what handshakes show of its age.
+func (n *Node) storeAge() {
+	n.since.Store(int64(n.core.Since()))
+	n.aged.Store(n.core.Aged())
 }
 
 // linkUp returns the input of the core for a stream whose handshake is over.
 func linkUp(id core.LinkID, h *core.Hello) core.LinkUp {
-	return core.LinkUp{Link: id, ID: h.ID, Generation: h.Generation, Addr: h.Addr, Clock: h.Clock, Rejoin: h.Rejoin, Aged: h.Aged}
+	return core.LinkUp{Link: id, ID: h.ID, Generation: h.Generation, Addr: h.Addr, Clock: h.Clock, Rejoin: h.Rejoin,
+		Aged: h.Aged, Since: h.Since}
 }
 
 // dialAddr dials an address and runs the handshake. The stream is closed if that fails. The error is a rejection, with its reason,

@@ -27,8 +27,8 @@ var (
 	errEvicted = errors.New("the handshake was not finished when others needed its place")
 )
 
-// handshakeLimit bounds the inbound handshakes and shares their places fairly between hosts: a stream costs a stranger nothing, so
-// whoever opens many must not keep others out.
+// handshakeLimit bounds the inbound handshakes and shares their places fairly between hosts: a stream costs its sender nothing, so
+// a host that opens many must not keep others out.
 //
 // A newcomer that finds no place takes that of the oldest handshake of the host with the most, if that has more than its own host; or
 // it waits until a place is free, or a handshake of its host has had fairTime. Hosts of members come first.

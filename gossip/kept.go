@@ -31,7 +31,8 @@ func (p *persist) keepOutput(out core.Output) {
 		p.queueChange(disk.Change{Key: keptPeer + out.ID})
 	case core.Contact:
 		value := binary.BigEndian.AppendUint64(nil, uint64(out.At))
-		p.queueChange(disk.Change{Key: keptContact, Value: binary.BigEndian.AppendUint64(value, uint64(out.Floor))})
+		value = binary.BigEndian.AppendUint64(value, uint64(out.Floor))
+		p.queueChange(disk.Change{Key: keptContact, Value: binary.BigEndian.AppendUint64(value, uint64(out.Since))})
 	case core.RememberShared:
 		if out.Entry.Space == core.SpaceMember {
 			defer p.flushNow() // a removal is not to be forgotten by a node that dies right after it

@@ -126,7 +126,7 @@ func keyChanges(was, is *Member, prefix string) iter.Seq[KeyChange] {
 		if is == nil {
 			is = &Member{Name: was.Name}
 		}
-		if is.SameKeys(was) {
+		if is.sameKeys(was) {
 			return
 		}
 		old, stopOld := iter.Pull2(withPrefix(was, prefix))

@@ -65,7 +65,7 @@ func (n *Node) stepCore(in core.Input) (end bool) {
 		n.persist.keepOutput(out)
 		end = n.carryOut(out) || end
 	}
-	n.aged.Store(n.core.Aged())
+	n.storeAge()
 	return end || leave
 }
 

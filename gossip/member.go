@@ -67,5 +67,5 @@ func (m *Member) KeysFrom(first string) iter.Seq2[string, string] { return m.key
 // NumKeys returns the number of keys that the member publishes.
 func (m *Member) NumKeys() int { return m.keys.Len() }
 
-// SameKeys reports whether two members publish the same keys with the same values. It costs the same however many there are.
-func (m *Member) SameKeys(o *Member) bool { return m.keys.Equal(o.keys) }
+// sameKeys reports whether two members publish the same keys with the same values. It costs the same however many there are.
+func (m *Member) sameKeys(o *Member) bool { return m.keys.Equal(o.keys) }

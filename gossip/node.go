@@ -69,7 +69,8 @@ type Node struct {
 	err     error          // why the loop ended; read after stopped
 
 	generation    atomic.Uint64
-	aged          atomic.Bool
+	aged          atomic.Bool // and since: what the next handshakes show of the core
+	since         atomic.Int64
 	addr          atomic.Pointer[string] // that others dial
 	view          atomic.Pointer[View]
 	id            core.NodeID
@@ -186,7 +187,7 @@ func init() {
 // restoreState passes to the core what is known of an earlier life, before anything else. It reports whether the node is to end: it was
 // removed and died before it could put its state aside.
 func (n *Node) restoreState(past remembered) (end bool) {
-	n.aged.Store(n.core.Aged())
+	n.storeAge()
 	if len(past.state.Members)+len(past.state.Shared) > 0 || past.state.Contact != 0 {
 		end = n.stepCore(past.state)
 	}
@@ -207,6 +208,9 @@ func (n *Node) coreTime() time.Time { return n.config.now() }
 
 // Name returns the name of this node.
 func (n *Node) Name() string { return n.config.Name }
+
+// ClusterID returns the ID of the cluster that this node belongs to.
+func (n *Node) ClusterID() string { return n.config.ClusterID }
 
 // Addr returns the host:port that other nodes dial. It changes when the host gets another address, unless Config gives one.
 func (n *Node) Addr() string { return *n.addr.Load() }

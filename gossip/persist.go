@@ -21,7 +21,7 @@ import (
 const (
 	keptCluster    = "cluster"    // the cluster ID
 	keptGeneration = "generation" // 8 bytes
-	keptContact    = "contact"    // when this node last took part in its cluster, 8 bytes, and the floor of tombstones then, 8 bytes
+	keptContact    = "contact"    // when this node last took part in its cluster, the floor of tombstones then, and since when its history goes, 8 bytes each
 	keptOwn        = "own/"       // + key: the value
 	keptPeer       = "peer/"      // + name: generation, 8 bytes, when it was last up, 8 bytes, then the address
 	keptShared     = "shared/"    // + space, 1 byte, and key: as wire has it
@@ -122,9 +122,12 @@ func (p *persist) readKept(found disk.Found) (r remembered) {
 				r.generation = binary.BigEndian.Uint64(value)
 			}
 		case keptContact + "/":
-			if len(value) == 16 {
+			if len(value) >= 16 {
 				r.state.Contact = core.Moment(binary.BigEndian.Uint64(value))
 				r.state.Floor = core.Stamp(binary.BigEndian.Uint64(value[8:]))
+			}
+			if len(value) == 24 { // a version before this one did not keep it
+				r.state.Since = core.Moment(binary.BigEndian.Uint64(value[16:]))
 			}
 		case keptOwn:
 			r.own = append(r.own, core.Set{Key: name, Value: string(value)})

@@ -157,13 +157,13 @@ func TestTheLastContactAndWhenMembersWereUpOutliveANode(t *testing.T) {
 	must(t, p.beginLife(7, nil))
 	p.keepOutput(core.Remember{ID: "up", Addr: "up:1", Generation: 3})
 	p.keepOutput(core.Remember{ID: "down", Addr: "down:1", Generation: 4, Seen: 500})
-	p.keepOutput(core.Contact{At: 1000})
+	p.keepOutput(core.Contact{At: 1000, Floor: 5, Since: 300})
 	must(t, p.commitChanges(p.pending))
 	must(t, p.close(false))
 	p, past, err := openPersist(&c, newAsyncLog(hclog.NewNullLogger()))
 	must(t, err)
 	defer func() { must(t, p.close(false)) }()
-	want := core.Restore{Contact: 1000, Members: []core.Remember{
+	want := core.Restore{Contact: 1000, Floor: 5, Since: 300, Members: []core.Remember{
 		{ID: "down", Addr: "down:1", Generation: 4, Seen: 500},
 		{ID: "up", Addr: "up:1", Generation: 3, Seen: 1000},
 	}}

@@ -83,7 +83,7 @@ func diffViews(before, after *View) Change {
 			c.Lost = append(c.Lost, was)
 		case wasUp && !up:
 			c.Lost = append(c.Lost, is)
-		case was != nil && is != nil && (is.Generation != was.Generation || is.Addr != was.Addr || !is.SameKeys(was)):
+		case was != nil && is != nil && (is.Generation != was.Generation || is.Addr != was.Addr || !is.sameKeys(was)):
 			c.Updated = append(c.Updated, is)
 		}
 	}

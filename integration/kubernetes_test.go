@@ -186,3 +186,23 @@ func TestTheExamplesAreTakenByARealServer(t *testing.T) {
 		ns.Check(strings.ReplaceAll(string(text), "namespace: shop", "namespace: "+ns.Name))
 	}
 }
+
+// The page for operators has manifests in its blocks without a language.
+func TestTheManifestsOfThePageAreTakenByARealServer(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/kubernetes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns := apiServer(t).Client().NewNamespace(t)
+	checked := 0
+	for block := range strings.SplitSeq(string(page), "\n```\n") {
+		if strings.HasPrefix(block, "apiVersion: ") {
+			ns.Check(strings.ReplaceAll(block, "namespace: shop", "namespace: "+ns.Name))
+			checked++
+		}
+	}
+	if checked == 0 {
+		t.Error("the page has no manifest")
+	}
+}

@@ -15,10 +15,12 @@ import (
 	"github.com/goconvoke/convoke/quorum/internal/core"
 )
 
-// Birth decides who founds the quorum: the only moment at which no member can be asked. [Expect] and [Founders] return one.
+// Birth decides who founds the quorum: the only moment at which no member can be asked. [Expect], [Founders] and
+// [Arbitrated] return one.
 type Birth struct {
 	expect   int
 	founders []string
+	arbiter  Arbiter
 }
 
 // Expect founds the quorum as soon as n members that may vote see each other, each of which knows of no quorum; 1 to 255. It is safe
@@ -32,8 +34,10 @@ func Founders(names ...string) Birth { return Birth{founders: names} }
 
 func (b Birth) validate() error {
 	switch {
+	case b.arbiter != nil:
+		return nil
 	case b.expect == 0 && len(b.founders) == 0:
-		return errors.New("birth: none is given: use Expect or Founders")
+		return errors.New("birth: none is given: use Expect, Founders or Arbitrated")
 	case b.expect < 0 || b.expect > 255:
 		return fmt.Errorf("birth: expect %d: want 1 to 255", b.expect)
 	}

@@ -18,7 +18,8 @@ type call struct {
 	ended    bool      // its context has ended
 	deadline time.Time // when it has to return, once the context has ended
 	returned bool
-	late     bool // it has not returned by its deadline
+	late     bool          // it has not returned by its deadline
+	gone     chan struct{} // closed when the function has returned for good
 }
 
 // Waits before a function that returned an error is called again.
@@ -34,7 +35,7 @@ func (w *worker) begin(ctx context.Context, h Hold) {
 		return
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	c := &call{hold: h, cancel: cancel}
+	c := &call{hold: h, cancel: cancel, gone: make(chan struct{})}
 	w.calls[h.Shard] = c
 	w.sessions[h.state.session]++
 	prepared := w.endStandby(h.Shard)
@@ -53,6 +54,7 @@ func stopped(h Hold) core.Input {
 func (w *worker) run(ctx context.Context, c *call) {
 	var err error
 	defer func() {
+		close(c.gone)
 		alone := ctx.Err() == nil
 		c.hold.state.over.Store(true)
 		w.inbox.put(func(context.Context) { w.returned(c, alone, err) })

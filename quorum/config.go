@@ -36,8 +36,6 @@ type Config struct {
 	Lease time.Duration
 	// ReplaceAfter is how long a voter may be down before another member takes its place, at least 1 s; 0 means 30 s.
 	ReplaceAfter time.Duration
-	// Moves is how many shards of a group may be on the way to another member for balance at the same time, 1 to 65,536; 0 means 32.
-	Moves int
 	// Log receives what happens; nil discards it.
 	Log hclog.Logger
 	// TracerProvider traces writes of the map; nil traces nothing.
@@ -58,7 +56,6 @@ func (c Config) withDefaults() (Config, error) {
 	c.Voters = cmp.Or(c.Voters, 3)
 	c.Lease = cmp.Or(c.Lease, defaultLease)
 	c.ReplaceAfter = cmp.Or(c.ReplaceAfter, 30*time.Second)
-	c.Moves = cmp.Or(c.Moves, core.DefaultConfig().Moves)
 	if c.Log == nil {
 		c.Log = hclog.NewNullLogger()
 	}
@@ -80,9 +77,6 @@ func (c Config) Validate() error {
 	if c.ReplaceAfter < 0 || c.ReplaceAfter > 0 && c.ReplaceAfter < time.Second {
 		errs = append(errs, fmt.Errorf("replace_after %v: want 1s or more", c.ReplaceAfter))
 	}
-	if c.Moves < 0 || c.Moves > core.MaxShards {
-		errs = append(errs, fmt.Errorf("moves %d: want 1 to %d", c.Moves, core.MaxShards))
-	}
 	for _, p := range c.Eligible {
 		if _, err := path.Match(p, ""); err != nil || p == "" {
 			errs = append(errs, fmt.Errorf("eligible %q: not a pattern: want a name in which * stands for any text", p))
@@ -91,7 +85,7 @@ func (c Config) Validate() error {
 	errs = append(errs, c.Birth.validate())
 	for _, name := range c.Birth.founders {
 		if !c.eligible(name) {
-			errs = append(errs, fmt.Errorf("birth: founder %q is not eligible by %q", name, c.Eligible))
+			errs = append(errs, fmt.Errorf("birth: founder %q: %w by %q", name, ErrNotEligible, c.Eligible))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -127,7 +121,7 @@ func (c *Config) mayFound(name string) bool {
 func (c *Config) coreConfig(id identity) core.Config {
 	cc := core.DefaultConfig()
 	cc.Name, cc.ID, cc.Predecessor = c.Node.Name(), id.voter, id.predecessor
-	cc.Voters, cc.Lease, cc.ReplaceAfter, cc.Moves = c.Voters, c.Lease, c.ReplaceAfter, c.Moves
+	cc.Voters, cc.Lease, cc.ReplaceAfter = c.Voters, c.Lease, c.ReplaceAfter
 	if m, ok := c.Node.View().Member(c.Node.Name()); ok {
 		cc.Zone = m.Zone
 	}

@@ -25,6 +25,11 @@ var (
 	ErrNotFound = errors.New("no such group, shard or member")
 	// ErrPinned means that the shard is pinned to another member. Nothing was changed.
 	ErrPinned = errors.New("the shard is pinned to another member")
+	// ErrBirth means that a log, or what an [Arbiter] keeps, belongs to another founding than it should, of this cluster or of another one: a member
+	// takes part in one alone. Nothing was changed.
+	ErrBirth = errors.New("another founding of the quorum")
+	// ErrNotEligible means that a member that Config.Eligible keeps from voting was to found, to lead or to recover the quorum. Nothing was changed.
+	ErrNotEligible = errors.New("not eligible as a voter")
 	// ErrUnknown means that the outcome of a write is not known: it took effect, or will, or never does, and at most once.
 	ErrUnknown = errors.New("the outcome of the write is not known")
 )

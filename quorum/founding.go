@@ -20,6 +20,13 @@ func (l *life) settleBirth(ctx context.Context) {
 	if known.ID != "" {
 		_ = l.publishBirth(ctx, known) // an error is the end of the life
 	}
+	if l.q.config.Birth.arbiter != nil {
+		if known.ID != "" && l.id.saved.Birth == 0 {
+			l.join(ctx, known)
+		}
+		l.arbitrate(ctx, known)
+		return
+	}
 	if l.id.voter != 0 {
 		form, err := l.q.config.Node.Form(ctx, l.formation(known.ID))
 		if err != nil {
@@ -124,6 +131,7 @@ func ignoreNotDurable(err error) error {
 func (l *life) lookForBirth(v *gossip.View) {
 	own, err := parseBirth(l.founding.ID)
 	if err != nil {
+		l.warnOfCrowd(v)
 		return // there is none yet
 	}
 	for m := range v.All() {

@@ -50,6 +50,7 @@ type life struct {
 	founding birthRecord                // that this member belongs to; of the loop
 	births   map[core.Birth]birthRecord // others that were met
 	ending   bool                       // this one ends for an earlier one
+	warned   bool                       // that more take part than the birth expects
 	mu       sync.Mutex
 	requests map[uint64]chan core.Result
 }
@@ -63,7 +64,7 @@ type successor struct {
 
 // newLife opens the storage and makes a core of what is in it.
 func (q *Quorum) newLife() (*life, error) {
-	storage, id, err := openStorage(q.config.DataDir, q.config.files, q.config.eligible(q.config.Node.Name()))
+	storage, id, err := openStorage(q.config.DataDir, q.config.Node.ClusterID(), q.config.files, q.config.eligible(q.config.Node.Name()))
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,9 @@ import (
 // settings and presence: it writes at both sides of a partition, the last write wins, and reads are local. Large or many values belong into a
 // database, with a [Token] to fence them.
 //
+// No write is ever applied twice: each one in the log names the index that it replaces, and an index is never used again. A write whose answer was lost
+// is sent again under the same index; where that does not show what became of it, the error wraps [ErrUnknown] and the program decides.
+//
 // A context without a deadline counts as one of 10 s. When no leader answers before it ends, the error wraps [ErrNoLeader], and of a write [ErrUnknown]
 // if a leader may have taken it.
 type Map struct{ *parts }

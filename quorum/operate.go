@@ -76,8 +76,13 @@ func (r *report) leftError() error {
 }
 
 // Transfer has the leader hand leadership to another voter, by name, "" to the one with the most entries. It returns when the leader has begun; who leads then is
-// in Status. ErrNotFound means that no such voter answers.
+// in Status. ErrNotFound means that no such voter answers, ErrNotEligible that the member never has a vote.
 func (q *Quorum) Transfer(ctx context.Context, to string) error {
+	if m, ok := q.config.Node.View().Member(to); ok {
+		if c, takesPart := coreMember(m); takesPart && c.Voter == 0 {
+			return fmt.Errorf("quorum: transfer to %q: %w", to, ErrNotEligible)
+		}
+	}
 	return q.direct(ctx, func(timeout time.Duration) core.Request { return core.Transfer{To: to, Timeout: timeout} })
 }
 
@@ -146,7 +151,7 @@ func (l *life) recover(force bool) error {
 	s := l.core.Status()
 	switch {
 	case l.id.voter == 0:
-		return errors.New("quorum: recover: this member is not eligible as a voter")
+		return fmt.Errorf("quorum: recover: this member is %w", ErrNotEligible)
 	case s.Leader != "":
 		return fmt.Errorf("%w: %s leads", ErrMajority, s.Leader)
 	case s.Why.Reason != core.Minority && !force:

@@ -278,15 +278,15 @@ func TestConfigErrorsNameTheSetting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := gossiptest.New(t).Start("a")[0]
 		for want, c := range map[string]Config{
-			"no node":                             {Birth: Expect(1)},
-			"voters 4":                            {Node: n, Birth: Expect(1), Voters: 4},
-			"lease 500ms":                         {Node: n, Birth: Expect(1), Lease: 500 * time.Millisecond},
-			"use Expect or Founders":              {Node: n},
-			"expect 300":                          {Node: n, Birth: Expect(300)},
-			`founders ["a" "a"]: a name is given`: {Node: n, Birth: Founders("a", "a")},
-			`eligible "["`:                        {Node: n, Birth: Expect(1), Eligible: []string{"["}},
-			`founder "b" is not eligible`:         {Node: n, Birth: Founders("b"), Eligible: []string{"a*"}},
-			"replace_after 1ms: want 1s or more":  {Node: n, Birth: Expect(1), ReplaceAfter: time.Millisecond},
+			"no node":                              {Birth: Expect(1)},
+			"voters 4":                             {Node: n, Birth: Expect(1), Voters: 4},
+			"lease 500ms":                          {Node: n, Birth: Expect(1), Lease: 500 * time.Millisecond},
+			"use Expect, Founders or Arbitrated":   {Node: n},
+			"expect 300":                           {Node: n, Birth: Expect(300)},
+			`founders ["a" "a"]: a name is given`:  {Node: n, Birth: Founders("a", "a")},
+			`eligible "["`:                         {Node: n, Birth: Expect(1), Eligible: []string{"["}},
+			`founder "b": not eligible as a voter`: {Node: n, Birth: Founders("b"), Eligible: []string{"a*"}},
+			"replace_after 1ms: want 1s or more":   {Node: n, Birth: Expect(1), ReplaceAfter: time.Millisecond},
 		} {
 			if _, err := Start(c); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v", want, err)

@@ -58,10 +58,10 @@ type workKey struct {
 }
 
 // Start takes part in the quorum of the cluster that the node belongs to. It returns at once: whether there is a leader, and what is missing
-// before there is one, is in Status. A directory of another cluster or in use by another process is an error, and so is a second
-// quorum on one node.
+// before there is one, is in Status. A directory of another cluster is ErrBirth; one in use by another process is an error too, and so is
+// a second quorum on one node.
 //
-// A panic in the consensus library, a disk that fails, or a birth that this member has to give up end what it holds at once; the node and the
+// A panic in the consensus library, a disk that fails, or a founding that this member has to give up end what it holds at once; the node and the
 // application go on.
 func Start(c Config) (*Quorum, error) {
 	c, err := c.withDefaults()
@@ -95,7 +95,7 @@ func (q *Quorum) run(l *life) {
 	for failures := 0; ; {
 		err := l.run()
 		q.endLife(l)
-		if errors.Is(err, errBroken) {
+		if errors.Is(err, errBroken) || errors.Is(err, ErrBirth) {
 			q.cancel(err)
 		}
 		if err == nil || q.ctx.Err() != nil {

@@ -48,12 +48,15 @@ type Settings struct {
 	// Return is for how long after its last sign of life the shards of a member wait for its return before they go to others, 0 to 1 h: for services
 	// that restart faster than they fill their caches. It is fixed as Count is; 0 means not at all.
 	Return time.Duration
+	// Moves is how many shards may be on the way from one member that works to another at the same time, 1 to 65,536; 0 means 32. Where members
+	// ask for different numbers, the least counts. Shards without a holder do not wait.
+	Moves int
 	// Hash is how Of divides keys.
 	Hash Hash
 }
 
 func (s Settings) withDefaults() Settings {
-	s.Copies, s.Weight = cmp.Or(s.Copies, 1), cmp.Or(s.Weight, 1)
+	s.Copies, s.Weight, s.Moves = cmp.Or(s.Copies, 1), cmp.Or(s.Weight, 1), cmp.Or(s.Moves, core.DefaultMoves)
 	s.Handover = cmp.Or(s.Handover, 30*time.Second)
 	return s
 }
@@ -76,6 +79,7 @@ func (s Settings) Validate() error {
 	check(s.Weight >= 1 && s.Weight <= maxWeight, "weight %d: want 1 to %d", s.Weight, maxWeight)
 	check(s.Handover >= time.Millisecond && s.Handover <= time.Hour, "handover %v: want 1ms to 1h", s.Handover)
 	check(s.Return >= 0 && s.Return <= core.MaxReturn, "return %v: want 0 to %v", s.Return, core.MaxReturn)
+	check(s.Moves >= 1 && s.Moves <= core.MaxShards, "moves %d: want 1 to %d", s.Moves, core.MaxShards)
 	check(s.HandoverThen <= Exit, "handover_then %d: want Wait or Exit", s.HandoverThen)
 	check(s.Hash <= Java, "hash %d: want FNV or Java", s.Hash)
 	return errors.Join(errs...)
@@ -83,7 +87,7 @@ func (s Settings) Validate() error {
 
 // group returns what the core is asked for.
 func (s Settings) group(name string) core.GroupSettings {
-	return core.GroupSettings{Name: name, Shards: s.Count, Level: core.Level(s.Level), Copies: s.Copies, Weight: s.Weight, Return: s.Return}
+	return core.GroupSettings{Name: name, Shards: s.Count, Level: core.Level(s.Level), Copies: s.Copies, Weight: s.Weight, Return: s.Return, Moves: s.Moves}
 }
 
 // checkGroup reports how a group that exists differs from what was asked for, nil if it does not.

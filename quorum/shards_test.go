@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/goconvoke/convoke/quorum/internal/core"
 )
 
 // holders is who works on which shard now, with an error for everything that must not happen.
@@ -475,6 +477,40 @@ func TestAStandbyPreparesAndIsThenTheHolder(t *testing.T) {
 			t.Errorf("%d shards went to members that had not prepared", unprepared)
 		}
 		h.check(t)
+	})
+}
+
+func TestAMemberThatLostAShardPreparesForItWhenItsCallHasReturned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newMemoryQuorum(t, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		begun, finish, preparing := make(chan Hold, 2), make(chan struct{}), make(chan int, 1)
+		fn := func(ctx context.Context, h Hold) error {
+			begun <- h
+			<-ctx.Done()
+			<-finish
+			return nil
+		}
+		g := c.members[0].open(Settings{Count: 1, Copies: 2})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_ = g.Work(ctx, fn, WithReady(func(_ context.Context, shard int) error { preparing <- shard; return nil }))
+		})
+		h := <-begun
+		w := g.worker.Load()
+		w.stop(0, core.Token(h.Token), true) // as when the shard has gone to another member, for which this one stands by
+		w.standby(0, true)
+		synctest.Wait()
+		if len(preparing) > 0 {
+			t.Error("it prepares while the call still runs")
+		}
+		close(finish)
+		synctest.Wait()
+		if len(preparing) != 1 {
+			t.Error("it does not prepare once the call has returned")
+		}
+		cancel()
+		wg.Wait()
 	})
 }
 

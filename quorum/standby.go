@@ -9,7 +9,8 @@ import (
 type WorkOption func(*worker)
 
 // WithReady has Work call ready when this member is to hold a shard next, so that the program can prepare: load a cache, follow a log. It is no
-// right to act. The context of ready ends when the member holds the shard, for which fn is called once ready has returned, or stands by no
+// right to act: another member may work on the shard meanwhile. ready and fn of one shard never run at once in this process; where it has just lost the
+// shard, ready begins when fn has returned. The context of ready ends when the member holds the shard, for which fn is called once ready has returned, or stands by no
 // longer. Its error is logged. Only groups with Settings.Copies above 1 have standbys.
 func WithReady(ready func(ctx context.Context, shard int) error) WorkOption {
 	return func(w *worker) { w.ready = ready }
@@ -21,7 +22,8 @@ type preparation struct {
 	returned chan struct{}
 }
 
-// prepare begins the preparation for a shard, or ends it. One for a shard that is prepared again waits for the end of the one before.
+// prepare begins the preparation for a shard, or ends it. It waits for the end of the one before, and of a call that
+// has lost the shard.
 func (w *worker) prepare(ctx context.Context, shard int, on bool) {
 	before := w.endStandby(shard)
 	if !on || w.ready == nil || w.over || w.draining {
@@ -29,10 +31,15 @@ func (w *worker) prepare(ctx context.Context, shard int, on bool) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	p := &preparation{cancel: cancel, returned: make(chan struct{})}
+	working := closed
+	if c := w.calls[shard]; c != nil {
+		working = c.gone
+	}
 	w.standbys[shard] = p
 	w.wg.Go(func() {
 		defer close(p.returned)
 		<-before
+		<-working
 		w.invokeReady(ctx, shard)
 	})
 }

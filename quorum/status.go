@@ -141,15 +141,23 @@ func (q *Quorum) whyNoLeader(w core.Why, now core.Now) string {
 	since := (now.Running - w.Since).Round(time.Second)
 	switch w.Reason {
 	case core.Unborn:
-		return "there is no quorum yet: " + q.report.formationProblem()
+		return "there is no quorum yet: " + q.report.formationProblem() + crowdWarning(q.config.Node.View(), &q.config)
 	case core.Minority:
 		return fmt.Sprintf("%d of %d voters can be reached and %d are needed; missing: %s", w.Reachable, w.Voters, w.Needed, strings.Join(slices.Sorted(slices.Values(w.Missing)), ", "))
 	case core.Electing:
 		return fmt.Sprintf("%d of %d voters can be reached and are electing one since %v", w.Reachable, w.Voters, since)
 	case core.Unanswered:
-		return fmt.Sprintf("no voter that this member asked knows a leader, since %v", since)
+		return fmt.Sprintf("no voter that this member asked knows a leader, since %v", since) + q.remedy()
 	case core.Broken:
 		return "an internal contract broke: this member's part has ended"
+	}
+	return ""
+}
+
+// remedy returns what to do when the voters do not come back, by the kind of birth.
+func (q *Quorum) remedy() string {
+	if a := q.config.Birth.arbiter; a != nil {
+		return fmt.Sprintf("; if the logs of most voters are lost for good, delete %v and start all members again", a)
 	}
 	return ""
 }
@@ -159,6 +167,7 @@ type report struct {
 	mu        sync.Mutex
 	problem   error
 	formation *gossip.Formation
+	missing   string // for the founding by an arbiter
 	conflict  string
 	left      chan struct{} // closed once a Leave has ended; nil before it
 	leftAs    *core.Left
@@ -168,6 +177,18 @@ func (r *report) setProblem(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.problem = err
+}
+
+func (r *report) setMissing(what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.missing = what
+}
+
+func (r *report) setConflict(what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.conflict = what
 }
 
 func (r *report) setFormation(f *gossip.Formation) {
@@ -188,8 +209,11 @@ func (r *report) read() (problem, conflict string) {
 // formationProblem returns what is missing for the founding.
 func (r *report) formationProblem() string {
 	r.mu.Lock()
-	f := r.formation
+	f, missing := r.formation, r.missing
 	r.mu.Unlock()
+	if missing != "" {
+		return missing
+	}
 	if f == nil {
 		return "this member waits for those that may vote to found it"
 	}

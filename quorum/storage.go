@@ -1,7 +1,6 @@
 package quorum
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -24,7 +23,8 @@ type identity struct {
 // storage keeps what a member has to find again. One goroutine writes, so that the loop never waits for a disk; many changes become one
 // commit. Without a directory everything counts as kept at once.
 type storage struct {
-	log *logdisk.Log // nil: in memory
+	log     *logdisk.Log // nil: in memory
+	cluster string       // the ID of the cluster
 
 	mu       sync.Mutex
 	founding []byte // to be noted, nil: nothing
@@ -36,8 +36,8 @@ type storage struct {
 }
 
 // openStorage opens the directory and returns it with what is in it.
-func openStorage(dir string, files disk.FS, eligible bool) (*storage, identity, error) {
-	s := &storage{wake: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{})}
+func openStorage(dir, cluster string, files disk.FS, eligible bool) (*storage, identity, error) {
+	s := &storage{cluster: cluster, wake: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{})}
 	id := identity{voter: max(rand.Uint64(), 1)}
 	if dir != "" {
 		log, err := logdisk.Open(filepath.Join(dir, "quorum"), files, rand.Uint64)
@@ -47,7 +47,7 @@ func openStorage(dir string, files disk.FS, eligible bool) (*storage, identity, 
 		s.log = log
 		id.voter, id.predecessor, id.damage = log.ID(), log.Session(), log.Damage()
 		if id.saved, err = log.Saved(); err == nil {
-			id.birth, err = readFounding(log.Founding(), id.saved.Birth)
+			id.birth, err = readFounding(log.Founding(), id.saved.Birth, cluster)
 		}
 		if err != nil {
 			_ = log.Close() // nothing was written
@@ -61,13 +61,13 @@ func openStorage(dir string, files disk.FS, eligible bool) (*storage, identity, 
 }
 
 // readFounding returns the founding that a log belongs to, which was noted before the log began.
-func readFounding(noted []byte, of core.Birth) (birthRecord, error) {
-	var b birthRecord
+func readFounding(noted []byte, of core.Birth, cluster string) (birthRecord, error) {
 	if len(noted) == 0 && of == 0 {
-		return b, nil
+		return birthRecord{}, nil
 	}
-	if err := json.Unmarshal(noted, &b); err != nil {
-		return b, fmt.Errorf("log of the quorum: the birth cannot be read: %w", err)
+	b, err := parseNote(noted, cluster)
+	if err != nil {
+		return b, fmt.Errorf("log of the quorum: %w", err)
 	}
 	if birth, err := parseBirth(b.ID); err != nil || of != 0 && birth != of {
 		return b, fmt.Errorf("log of the quorum: it is of birth %x, and %q is noted", uint64(of), b.ID)
@@ -80,7 +80,7 @@ func (s *storage) noteFounding(b birthRecord) {
 	if s.log == nil {
 		return
 	}
-	data, err := json.Marshal(b)
+	data, err := noteOf(b, s.cluster)
 	if err != nil {
 		panic(err) // a struct of strings
 	}
@@ -169,7 +169,7 @@ func (s *storage) replace(with successor, old identity) (identity, error) {
 	if s.log == nil {
 		return id, nil
 	}
-	data, err := json.Marshal(with.birth)
+	data, err := noteOf(with.birth, s.cluster)
 	if err != nil {
 		return id, err
 	}

@@ -37,7 +37,7 @@ func Find(ctx context.Context, s Strategy) ([]peer.Peer, error) {
 	ended := make(chan error, 1)
 	go func() { ended <- runGuarded(running, s, first) }()
 
-	crash, crashed := first.wait(ctx, ended)
+	crash, crashed := first.awaitAnswer(ctx, ended)
 	cancel()
 	if !crashed {
 		late := time.NewTimer(findStop)
@@ -129,8 +129,8 @@ func (f *firstAnswers) progress() (added int, done bool) {
 	return len(f.added), f.set || f.err != nil
 }
 
-// wait waits for the answer. If the strategy ended before, it returns the reason.
-func (f *firstAnswers) wait(ctx context.Context, ended <-chan error) (crash error, crashed bool) {
+// awaitAnswer waits for the answer. If the strategy ended before, it returns the reason.
+func (f *firstAnswers) awaitAnswer(ctx context.Context, ended <-chan error) (crash error, crashed bool) {
 	var settled <-chan time.Time // starts at the first peer
 	var before int
 	for {

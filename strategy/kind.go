@@ -40,8 +40,8 @@ type Kind[C any] struct {
 type AnyKind interface {
 	name() string
 	doc() string
-	former() []string
-	complete() bool
+	formerNames() []string
+	hasNew() bool
 	configure(config *yaml.Node, src Source) (*Configured, error)
 }
 
@@ -88,11 +88,11 @@ func (c *Configured) Node() *yaml.Node { return c.node }
 // "hosts[2]", so that it is reported with file, line and column. It returns nil for a nil error.
 func At(key string, err error) error { return strictyaml.At(key, err) }
 
-func (k Kind[C]) name() string   { return k.Name }
-func (k Kind[C]) doc() string    { return k.Doc }
-func (k Kind[C]) complete() bool { return k.New != nil }
+func (k Kind[C]) name() string { return k.Name }
+func (k Kind[C]) doc() string  { return k.Doc }
+func (k Kind[C]) hasNew() bool { return k.New != nil }
 
-func (k Kind[C]) former() []string { return k.FormerNames }
+func (k Kind[C]) formerNames() []string { return k.FormerNames }
 
 func (k Kind[C]) configure(config *yaml.Node, src Source) (*Configured, error) {
 	c := k.Default
@@ -155,7 +155,7 @@ func (r *Registry) With(kinds ...AnyKind) (*Registry, error) {
 			errs = append(errs, errors.New("a strategy without a name"))
 		case taken:
 			errs = append(errs, fmt.Errorf("two strategies are named %q", k.name()))
-		case !k.complete():
+		case !k.hasNew():
 			errs = append(errs, fmt.Errorf("strategy %q has no New", k.name()))
 		default:
 			all[k.name()] = k
@@ -171,7 +171,7 @@ func (r *Registry) With(kinds ...AnyKind) (*Registry, error) {
 // addFormer adds the names by which other software knows a kind.
 func addFormer(former map[string]string, k AnyKind) []error {
 	var errs []error
-	for _, name := range k.former() {
+	for _, name := range k.formerNames() {
 		old := formerName(name)
 		if other, taken := former[old]; taken {
 			errs = append(errs, fmt.Errorf("strategies %q and %q were both formerly named %q", other, k.name(), name))
@@ -182,8 +182,8 @@ func addFormer(former map[string]string, k AnyKind) []error {
 	return errs
 }
 
-// today returns the kind that other software knows by a name: as one of ours written in their way, or by a former name.
-func (r *Registry) today(name string) (string, bool) {
+// currentName returns the kind that other software knows by a name: as one of ours written in their way, or by a former name.
+func (r *Registry) currentName(name string) (string, bool) {
 	old := formerName(name)
 	for own := range r.kinds {
 		if formerName(own) == old {
@@ -216,7 +216,7 @@ func (r *Registry) Doc(name string) string {
 // Every mistake is reported: the error joins one "file:line:col: message" for each. A nil config means the defaults.
 func (r *Registry) Configure(name string, config *yaml.Node, src Source) (*Configured, error) {
 	k := r.kinds[name]
-	if now, ok := r.today(name); k == nil && ok {
+	if now, ok := r.currentName(name); k == nil && ok {
 		return nil, strictyaml.Errorf(src.File, src.At, "unknown strategy %q: it is called %s here", name, now)
 	}
 	if k == nil {

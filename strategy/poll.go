@@ -92,23 +92,23 @@ type poller struct {
 }
 
 func (p *poller) run(ctx context.Context, out Sink) error {
-	if err := p.once(ctx, out); err != nil {
+	if err := p.lookupOnce(ctx, out); err != nil {
 		return err
 	}
-	wait := p.wait(0)
+	wait := p.nextWait(0)
 	for {
-		if err := p.rest(ctx, wait); err != nil {
+		if err := p.waitForNext(ctx, wait); err != nil {
 			return err
 		}
-		if err := p.once(ctx, out); err != nil {
+		if err := p.lookupOnce(ctx, out); err != nil {
 			return err
 		}
-		wait = p.wait(time.Since(p.born))
+		wait = p.nextWait(time.Since(p.born))
 	}
 }
 
-// rest waits between two lookups, shorter if it is woken. It returns an error when ctx is done.
-func (p *poller) rest(ctx context.Context, wait time.Duration) error {
+// waitForNext waits between two lookups, shorter if it is woken. It returns an error when ctx is done.
+func (p *poller) waitForNext(ctx context.Context, wait time.Duration) error {
 	began, timer, wake := time.Now(), time.NewTimer(wait), p.config.Wake
 	defer timer.Stop()
 	for {
@@ -127,29 +127,29 @@ func (p *poller) rest(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-type answer struct {
+type lookupResult struct {
 	peers []peer.Peer
 	err   error
 	crash error
 }
 
-// once looks up and passes the result on. It returns an error when ctx is done or the lookup panicked.
-func (p *poller) once(ctx context.Context, out Sink) error {
+// lookupOnce looks up and passes the result on. It returns an error when ctx is done or the lookup panicked.
+func (p *poller) lookupOnce(ctx context.Context, out Sink) error {
 	limited, cancel := context.WithTimeout(ctx, p.config.Timeout)
 	defer cancel()
 	limited, end := p.begin(limited)
-	done := make(chan answer, 1)
+	done := make(chan lookupResult, 1)
 	go func() {
-		a := answer{crash: errors.New("lookup ended its goroutine")}
+		a := lookupResult{crash: errors.New("lookup ended its goroutine")}
 		defer func() { done <- a }()
-		a = ask(limited, p.lookup)
+		a = callLookup(limited, p.lookup)
 	}()
 
-	var a answer
+	var a lookupResult
 	select {
 	case a = <-done:
 	case <-limited.Done():
-		a = p.overdue(ctx, done, out)
+		a = p.awaitOverdue(ctx, done, out)
 	}
 	end(len(a.peers), cmp.Or(a.crash, a.err))
 	switch {
@@ -158,7 +158,7 @@ func (p *poller) once(ctx context.Context, out Sink) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	report(out, a.peers, a.err)
+	reportAnswer(out, a.peers, a.err)
 	p.failures++
 	if a.err == nil || len(a.peers) > 0 {
 		p.failures = 0
@@ -166,9 +166,9 @@ func (p *poller) once(ctx context.Context, out Sink) error {
 	return nil
 }
 
-// overdue waits for a lookup whose deadline has passed. One that does not return soon is
+// awaitOverdue waits for a lookup whose deadline has passed. One that does not return soon is
 // reported at once, so that a source that hangs is seen to hang.
-func (p *poller) overdue(ctx context.Context, done <-chan answer, out Sink) answer {
+func (p *poller) awaitOverdue(ctx context.Context, done <-chan lookupResult, out Sink) lookupResult {
 	grace := time.NewTimer(minInterval)
 	defer grace.Stop()
 	select {
@@ -182,19 +182,19 @@ func (p *poller) overdue(ctx context.Context, done <-chan answer, out Sink) answ
 	return <-done
 }
 
-// ask calls the lookup; a panic becomes the crash of the answer.
-func ask(ctx context.Context, l Lookup) (a answer) {
+// callLookup calls the lookup; a panic becomes the crash of the answer.
+func callLookup(ctx context.Context, l Lookup) (a lookupResult) {
 	defer func() {
 		if r := recover(); r != nil {
-			a = answer{crash: fmt.Errorf("lookup panicked: %v\n%s", r, debug.Stack())}
+			a = lookupResult{crash: fmt.Errorf("lookup panicked: %v\n%s", r, debug.Stack())}
 		}
 	}()
 	peers, err := l(ctx)
-	return answer{peers: peers, err: err}
+	return lookupResult{peers: peers, err: err}
 }
 
-// wait returns the time until the next lookup of a poller of this age.
-func (p *poller) wait(age time.Duration) time.Duration {
+// nextWait returns the time until the next lookup of a poller of this age.
+func (p *poller) nextWait(age time.Duration) time.Duration {
 	limit := p.config.MaxBackoff
 	if limit <= 0 {
 		limit = maxBackoff

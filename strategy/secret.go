@@ -6,9 +6,6 @@ import "github.com/goconvoke/convoke/internal/secret"
 // configuration, not by explain. Convert it with string() to use it.
 type Secret = secret.String
 
-// KeySize is the length of a [Key] in bytes.
-const KeySize = secret.KeySize
-
 // Key is a 256-bit secret key. In YAML it is standard base64, as `openssl rand -base64 32`
 // prints it. It is never printed; Bytes returns it.
 type Key = secret.Key

@@ -9,34 +9,31 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-// VersionRule states which versions of a rollout may meet.
-type VersionRule string
-
-// The rules.
+// The values of VersionConfig.Version.
 const (
-	AnyVersion  VersionRule = "any"
-	SameVersion VersionRule = "same" // of this node
+	anyVersion  = "any"
+	sameVersion = "same"
 )
 
 // VersionConfig keeps the versions of a rollout apart. Configurations of strategies whose source has versions embed it with
 // `yaml:",inline"` and pass their lookup through [VersionConfig.Filter].
 type VersionConfig struct {
-	VersionLabel string      `yaml:"version_label"` // label that becomes Peer.Version; "" means none
-	OwnVersion   string      `yaml:"own_version"`   // of this node, for version: same
-	Version      VersionRule `yaml:"version"`
+	VersionLabel string `yaml:"version_label"` // label that becomes Peer.Version; "" means none
+	OwnVersion   string `yaml:"own_version"`   // of this node, for version: same
+	Version      string `yaml:"version"`       // of the peers: "any", or "same" as OwnVersion
 }
 
 // DefaultVersion lets all versions meet and names no label.
-func DefaultVersion() VersionConfig { return VersionConfig{Version: AnyVersion} }
+func DefaultVersion() VersionConfig { return VersionConfig{Version: anyVersion} }
 
 // Validate reports what version: same lacks.
 func (c VersionConfig) Validate() error {
 	switch c.Version {
-	case AnyVersion:
+	case anyVersion:
 		return nil
-	case SameVersion:
+	case sameVersion:
 	default:
-		return At("version", fmt.Errorf("%q is unknown; want %s, %s", string(c.Version), AnyVersion, SameVersion))
+		return At("version", fmt.Errorf("%q is unknown; want %s, %s", c.Version, anyVersion, sameVersion))
 	}
 	var errs []error
 	if c.VersionLabel == "" {
@@ -50,12 +47,12 @@ func (c VersionConfig) Validate() error {
 
 // Meets reports whether peers of this version are wanted. A peer without a version is of no version.
 func (c VersionConfig) Meets(version string) bool {
-	return c.Version != SameVersion || version == c.OwnVersion
+	return c.Version != sameVersion || version == c.OwnVersion
 }
 
 // Filter returns a lookup that leaves out what l finds of other versions. It warns once when that is all there is.
 func (c VersionConfig) Filter(l Lookup, env Env) Lookup {
-	if c.Version != SameVersion {
+	if c.Version != sameVersion {
 		return l
 	}
 	log, warned := env.withDefaults().Log, false

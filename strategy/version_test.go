@@ -16,7 +16,7 @@ import (
 func TestPeersOfOtherVersionsAreLeftOut(t *testing.T) {
 	blue, green, none := peer.Peer{Addr: "a:1", Version: "blue"}, peer.Peer{Addr: "b:1", Version: "green"}, peer.Peer{Addr: "c:1"}
 	failure := errors.New("the second half is unknown")
-	same := strategy.VersionConfig{VersionLabel: "v", OwnVersion: "green", Version: strategy.SameVersion}
+	same := strategy.VersionConfig{VersionLabel: "v", OwnVersion: "green", Version: "same"}
 	for _, c := range []struct {
 		name    string
 		config  strategy.VersionConfig

@@ -77,7 +77,7 @@ type watcher struct {
 func (w *watcher) run(ctx context.Context) error {
 	for failures := 0; ; {
 		began := time.Now()
-		err, crash := w.once(ctx)
+		err, crash := w.watchOnce(ctx)
 		switch {
 		case crash != nil:
 			return crash
@@ -99,8 +99,8 @@ func (w *watcher) run(ctx context.Context) error {
 	}
 }
 
-// once calls the function and waits for its return. It reports a missing first answer and repeats the last one meanwhile.
-func (w *watcher) once(ctx context.Context) (err, crash error) {
+// watchOnce calls the function and waits for its return. It reports a missing first answer and repeats the last one meanwhile.
+func (w *watcher) watchOnce(ctx context.Context) (err, crash error) {
 	l := &lastAnswer{out: w.out}
 	defer l.close()
 	ctx, cancel := context.WithCancel(ctx)
@@ -120,7 +120,7 @@ func (w *watcher) once(ctx context.Context) (err, crash error) {
 		case <-done:
 			return err, crash
 		case <-first.C:
-			l.missing(ctx, w.config.FirstAnswer)
+			l.reportMissing(ctx, w.config.FirstAnswer)
 		case <-repeat.C:
 			repeat.Reset(l.repeat(ctx, w.config.Repeat))
 		}
@@ -163,11 +163,11 @@ func (l *lastAnswer) passLocked() {
 		return
 	}
 	l.at = time.Now()
-	report(l.out, l.peers, l.err)
+	reportAnswer(l.out, l.peers, l.err)
 }
 
-// report gives a sink the results of a lookup, with a copy of the slice.
-func report(out Sink, peers []peer.Peer, err error) {
+// reportAnswer gives a sink the results of a lookup, with a copy of the slice.
+func reportAnswer(out Sink, peers []peer.Peer, err error) {
 	switch {
 	case err == nil:
 		out.Set(slices.Clone(peers))
@@ -178,8 +178,8 @@ func report(out Sink, peers []peer.Peer, err error) {
 	out.Fail(err)
 }
 
-// missing reports that there was no answer in time.
-func (l *lastAnswer) missing(ctx context.Context, limit time.Duration) {
+// reportMissing reports that there was no answer in time.
+func (l *lastAnswer) reportMissing(ctx context.Context, limit time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.answered && ctx.Err() == nil {

@@ -50,16 +50,22 @@ func Plays(runs int) []Play {
 	for _, ttl := range []int{5, 2} {
 		add(fmt.Sprintf("etcd, TTL %d s", ttl), false, 1, func() ([]Row, error) { return etcdFailover(ttl, max(runs/4, 1)) })
 	}
+	for _, lease := range []time.Duration{15 * time.Second, 5 * time.Second} {
+		add(fmt.Sprintf("client-go, lease %v", lease), false, 1, func() ([]Row, error) { return kubernetesFailover(lease, max(runs/4, 1)) })
+	}
+	add("convoke, assignment", false, 1, convokeAssignments)
+	add("other assignments", false, 1, libraryAssignments)
 	return plays
 }
 
 // Measures that several contenders have.
 const (
-	leaderKilled = "leader killed → next commit"
-	leaderSilent = "leader's host silent → next commit"
-	firstLeader  = "all of 3 see each other → first leader"
-	singleWrites = "commits one after the other, 3 voters on one disk"
-	manyWrites   = "commits of 64 writers, 3 voters on one disk"
+	leaderKilled  = "leader killed → next commit"
+	leaderSilent  = "leader's host silent → next commit"
+	firstLeader   = "all of 3 see each other → first leader"
+	exclusiveHeld = "member killed → its 16 exclusive shards held again (lease 5 s)"
+	singleWrites  = "commits one after the other, 3 voters on one disk"
+	manyWrites    = "commits of 64 writers, 3 voters on one disk"
 )
 
 // within bounds each wait of a play, by its clock.

@@ -104,7 +104,7 @@ func (c *faults) killMember() error {
 	if err := c.holds.await("exclusive", faultShards); err != nil {
 		return err
 	}
-	c.add("member killed → its 16 exclusive shards held again (lease 5 s)", "6 s", time.Since(begin))
+	c.add(exclusiveHeld, "6 s", time.Since(begin))
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"runtime"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/goconvoke/convoke/bench/engine"
@@ -54,62 +55,88 @@ func (m meter) Dial(ctx context.Context, addr string) (transport.Conn, error) {
 	return meteredConn{c, m.bytes}, nil
 }
 
-// convokeIdle measures what idle members send with a quorum, above what they send without one.
+// convokeIdle measures what idle members send and compute with a quorum, above what they do without one.
 func convokeIdle() ([]Row, error) {
-	without, _, err := idleBytes(false)
+	without, err := idle(false)
 	if err != nil {
 		return nil, err
 	}
-	with, roles, err := idleBytes(true)
+	with, err := idle(true)
 	if err != nil {
 		return nil, err
 	}
 	base := 0.0
-	for _, b := range without {
-		base += b / float64(len(without))
+	for _, b := range without.sent {
+		base += b / float64(len(without.sent))
 	}
 	byRole := map[string][]float64{}
-	for i, b := range with {
-		byRole[roles[i]] = append(byRole[roles[i]], b-base)
+	for i, b := range with.sent {
+		byRole[with.roles[i]] = append(byRole[with.roles[i]], b-base)
 	}
 	row := func(what, role, goal string) Row {
 		return Row{Measure: "idle, 256 members, 1,024 shards: sent by " + what, Contender: convoke, Goal: goal, Unit: scenario.BytesPerSecond, Samples: byRole[role]}
 	}
 	return []Row{row("the leader", "leader", "80 KB/s"), row("another voter", "voter", "5 KB/s"), row("a member", "none", "300 B/s"),
-		{Measure: "idle, 256 members: sent by a member of gossip alone", Contender: convoke, Unit: scenario.BytesPerSecond, Samples: without}}, nil
+		{Measure: "idle, 256 members: sent by a member of gossip alone", Contender: convoke, Unit: scenario.BytesPerSecond, Samples: without.sent},
+		{Measure: idleCPUAdded, Contender: convoke, Goal: "that of gossip", Unit: scenario.Seconds, Real: true,
+			Samples: []float64{(with.cpu - without.cpu).Seconds() / idleMembers}},
+		{Measure: idleCPUAlone, Contender: convoke, Unit: scenario.Seconds, Real: true, Samples: []float64{without.cpu.Seconds() / idleMembers}}}, nil
 }
 
-// idleBytes returns the payload that each member sends in a second, and its role.
-func idleBytes(withQuorum bool) (sent []float64, roles []string, err error) {
+// CPU time has no virtual clock; what it has is the same machine in the same minute for both.
+const (
+	idleCPUAdded = "idle, 256 members, 1,024 shards: CPU time of a member in a second, added by the quorum"
+	idleCPUAlone = "idle, 256 members: CPU time of a member in a second, gossip alone"
+)
+
+// idleness is what members do that have nothing to do.
+type idleness struct {
+	sent  []float64 // payload of each member in a second, in bytes
+	roles []string
+	cpu   time.Duration // of all members in a second
+}
+
+// idle measures it.
+func idle(withQuorum bool) (i idleness, err error) {
 	f := fabric.New(idleMembers, rand.Uint64())
 	c := newConvoke(f, 3, idleMembers-1) // the most that a birth may expect
 	defer func() { f.Close(); c.close() }()
 	counts := make([]atomic.Int64, idleMembers)
 	c.carry = func(i int) transport.Transport { return meter{engine.Transport(f, i), &counts[i]} }
 	if err := c.start(idleMembers); err != nil {
-		return nil, nil, err
+		return i, err
 	}
 	if withQuorum {
 		if err := errors.Join(c.startQuorums(), c.work("idle", quorum.Settings{Count: idleShards})); err != nil {
-			return nil, nil, err
+			return i, err
 		}
 		if err := c.holds.await("idle", idleShards); err != nil {
-			return nil, nil, err
+			return i, err
 		}
 	}
 	time.Sleep(idleFor)
-	before := make([]int64, idleMembers)
-	for i := range counts {
-		before[i] = counts[i].Load()
+	before, cpu := make([]int64, idleMembers), cpuTime()
+	for m := range counts {
+		before[m] = counts[m].Load()
 	}
 	time.Sleep(idleFor)
-	for i := range counts {
-		sent = append(sent, float64(counts[i].Load()-before[i])/idleFor.Seconds())
+	i.cpu = (cpuTime() - cpu) / time.Duration(idleFor/time.Second)
+	for m := range counts {
+		i.sent = append(i.sent, float64(counts[m].Load()-before[m])/idleFor.Seconds())
 	}
-	for i := range c.quorums {
-		roles = append(roles, c.status(i).Role)
+	for m := range c.quorums {
+		i.roles = append(i.roles, c.status(m).Role)
 	}
-	return sent, roles, nil
+	return i, nil
+}
+
+// cpuTime returns the CPU time that this process has used.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err) // it has no other argument
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // convokeCost measures the goroutines and the heap that a voter adds to its node, on sockets.

@@ -121,7 +121,7 @@ func (c *raftCluster) leader() int {
 	return -1
 }
 
-// commit waits until a write at whoever leads is committed.
+// commit waits until a write at the leader is committed.
 func (c *raftCluster) commit() error {
 	return until("commit", func() bool {
 		i := c.leader()

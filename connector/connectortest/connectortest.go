@@ -49,20 +49,20 @@ type Subject struct {
 // check is one rule.
 type check struct {
 	name string
-	run  func(*rig)
+	run  func(*fixture)
 }
 
 // checks returns all rules.
 func checks() []check {
 	return []check{
-		{"Connect connects", connects},
+		{"Connect connects", checkConnect},
 		{"List shows a connected peer under its address or its ID", listsWhatItConnected},
 		{"List shows a peer that connected by itself under its address or its ID", listsInbound},
 		{"Connect is idempotent", connectsOnce},
 		{"Connect returns soon after its ctx is done", connectHonoursContext},
-		{"Connect to a refused address is an error", refused},
+		{"Connect to a refused address is an error", checkRefused},
 		{"Connect to the own address is ErrSelf", ownAddress},
-		{"Connect to another cluster is ErrForeign", foreign},
+		{"Connect to another cluster is ErrForeign", checkForeignDrop},
 		{"Disconnect is idempotent", disconnectsOnce},
 		{"Disconnect of an unknown peer is not an error", disconnectUnknown},
 		{"List is without this node", listWithoutSelf},
@@ -103,14 +103,14 @@ func inBubble(t *testing.T, s Subject, f func(*testing.T)) {
 // soon is how long a call may go on after its ctx is done. It is generous: a machine may be busy.
 const soon = 3 * time.Second
 
-// rig is a connector under check.
-type rig struct {
+// fixture is a connector under check.
+type fixture struct {
 	testing.TB
 	s Subject
 	c connector.Connector
 }
 
-func newRig(t testing.TB, s Subject) *rig {
+func newRig(t testing.TB, s Subject) *fixture {
 	t.Helper()
 	if s.New == nil {
 		t.Fatal("Subject.New is nil")
@@ -118,12 +118,12 @@ func newRig(t testing.TB, s Subject) *rig {
 	if s.Patience == 0 {
 		s.Patience = 30 * time.Second
 	}
-	return &rig{TB: t, s: s, c: s.New(t)}
+	return &fixture{TB: t, s: s, c: s.New(t)}
 }
 
 // start runs a connector that has a life and waits until it lists. The function it returns ends Run, waits
 // for it and may be called again; it is called when the check ends.
-func (r *rig) start() (stop func()) {
+func (r *fixture) start() (stop func()) {
 	r.Helper()
 	runner, ok := r.c.(connector.Runner)
 	if !ok {
@@ -152,15 +152,15 @@ func (r *rig) start() (stop func()) {
 }
 
 // eventually waits for a condition that must come true.
-func (r *rig) eventually(what string, ok func() bool) {
+func (r *fixture) eventually(what string, ok func() bool) {
 	r.Helper()
-	if !r.wait(ok) {
+	if !r.waitFor(ok) {
 		r.Fatalf("not within %v: %s", r.s.Patience, what)
 	}
 }
 
-// wait reports whether a condition comes true in time.
-func (r *rig) wait(ok func() bool) bool {
+// waitFor reports whether a condition comes true in time.
+func (r *fixture) waitFor(ok func() bool) bool {
 	r.Helper()
 	late := time.After(r.s.Patience)
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -175,8 +175,8 @@ func (r *rig) wait(ok func() bool) bool {
 	return true
 }
 
-// within calls f and reports whether it returned within d. One that did not is awaited at the end of the check.
-func (r *rig) within(d time.Duration, f func()) bool {
+// returnsWithin calls f and reports whether it returned within d. One that did not is awaited at the end of the check.
+func (r *fixture) returnsWithin(d time.Duration, f func()) bool {
 	r.Helper()
 	done := make(chan struct{})
 	go func() {
@@ -197,10 +197,10 @@ func (r *rig) within(d time.Duration, f func()) bool {
 	}
 }
 
-// connect connects a fresh peer and waits until it is listed.
-func (r *rig) connect() peer.Peer {
+// connectPeer connects a fresh peer and waits until it is listed.
+func (r *fixture) connectPeer() peer.Peer {
 	r.Helper()
-	p := r.peer()
+	p := r.newPeer()
 	if err := r.connectTo(p); err != nil {
 		r.Fatalf("Connect(%v) = %v", p, err)
 	}
@@ -208,14 +208,14 @@ func (r *rig) connect() peer.Peer {
 	return p
 }
 
-func (r *rig) connectTo(p peer.Peer) error {
+func (r *fixture) connectTo(p peer.Peer) error {
 	ctx, cancel := context.WithTimeout(r.Context(), r.s.Patience)
 	defer cancel()
 	return r.c.Connect(ctx, p)
 }
 
-// list returns the connected peers; an error ends the check.
-func (r *rig) list() []peer.Peer {
+// listPeers returns the connected peers; an error ends the check.
+func (r *fixture) listPeers() []peer.Peer {
 	r.Helper()
 	all, err := r.c.List(r.Context())
 	if err != nil {
@@ -224,11 +224,11 @@ func (r *rig) list() []peer.Peer {
 	return all
 }
 
-// listed returns how often a peer is listed, under its address or its ID.
-func (r *rig) listed(p peer.Peer) int {
+// countListed returns how often a peer is listed, under its address or its ID.
+func (r *fixture) countListed(p peer.Peer) int {
 	r.Helper()
 	n := 0
-	for _, q := range r.list() {
+	for _, q := range r.listPeers() {
 		if q.Addr == p.Addr || p.ID != "" && q.ID == p.ID {
 			n++
 		}
@@ -237,21 +237,21 @@ func (r *rig) listed(p peer.Peer) int {
 }
 
 // isListed waits until a peer that was connected is listed.
-func (r *rig) isListed(p peer.Peer) {
+func (r *fixture) isListed(p peer.Peer) {
 	r.Helper()
-	if !r.wait(func() bool { return r.listed(p) == 1 }) {
+	if !r.waitFor(func() bool { return r.countListed(p) == 1 }) {
 		r.Fatalf("Connect(%v) = nil, and within %v List() shows neither that address nor that ID once, but %v: "+
-			"return the peer under the Addr or the ID that Connect got", p, r.s.Patience, r.list())
+			"return the peer under the Addr or the ID that Connect got", p, r.s.Patience, r.listPeers())
 	}
 }
 
-func (r *rig) peer() peer.Peer {
+func (r *fixture) newPeer() peer.Peer {
 	r.Helper()
-	return r.ask("Peer", r.s.Peer, nil)
+	return r.callOrFallback("Peer", r.s.Peer, nil)
 }
 
-// ask calls a function of the subject, or the fallback outside a bubble; with neither the check is skipped.
-func (r *rig) ask(name string, f, fallback func(testing.TB, connector.Connector) peer.Peer) peer.Peer {
+// callOrFallback calls a function of the subject, or the fallback outside a bubble; with neither the check is skipped.
+func (r *fixture) callOrFallback(name string, f, fallback func(testing.TB, connector.Connector) peer.Peer) peer.Peer {
 	r.Helper()
 	switch {
 	case f != nil:
@@ -263,8 +263,8 @@ func (r *rig) ask(name string, f, fallback func(testing.TB, connector.Connector)
 	return peer.Peer{}
 }
 
-// self returns the addresses of the connector itself; none are known if it is nil.
-func (r *rig) self() []peer.Peer {
+// selfAddrs returns the addresses of the connector itself; none are known if it is nil.
+func (r *fixture) selfAddrs() []peer.Peer {
 	if r.s.Self != nil {
 		return []peer.Peer{r.s.Self(r, r.c)}
 	}
@@ -274,7 +274,7 @@ func (r *rig) self() []peer.Peer {
 	return nil
 }
 
-func (r *rig) gossips() bool {
+func (r *fixture) isGossiper() bool {
 	g, ok := r.c.(connector.Gossiper)
 	return ok && g.Gossips()
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/goconvoke/convoke/connector"
 )
 
-// runner skips a check of a connector without a life of its own.
-func (r *rig) runner() connector.Runner {
+// requireRunner skips a check of a connector without a life of its own.
+func (r *fixture) requireRunner() connector.Runner {
 	r.Helper()
 	runner, ok := r.c.(connector.Runner)
 	if !ok {
@@ -19,52 +19,52 @@ func (r *rig) runner() connector.Runner {
 	return runner
 }
 
-func listBeforeRun(r *rig) {
-	r.runner()
-	r.unknown("before Run")
+func listBeforeRun(r *fixture) {
+	r.requireRunner()
+	r.checkUnknown("before Run")
 }
 
-func listAfterRun(r *rig) {
-	r.runner()
+func listAfterRun(r *fixture) {
+	r.requireRunner()
 	stop := r.start()
 	stop()
-	r.unknown("after Run")
+	r.checkUnknown("after Run")
 }
 
-// unknown checks that a connector that cannot know its peers returns an error.
-func (r *rig) unknown(when string) {
+// checkUnknown checks that a connector that cannot know its peers returns an error.
+func (r *fixture) checkUnknown(when string) {
 	r.Helper()
 	if all, err := r.c.List(r.Context()); err == nil {
 		r.Errorf("List() %s = %v, nil, want an error: unknown is not empty", when, all)
 	}
 }
 
-func quietBeforeRun(r *rig) {
-	r.runner()
-	r.quiet("before Run")
+func quietBeforeRun(r *fixture) {
+	r.requireRunner()
+	r.checkNoPanic("before Run")
 }
 
-func quietAfterRun(r *rig) {
-	r.runner()
+func quietAfterRun(r *fixture) {
+	r.requireRunner()
 	stop := r.start()
 	if r.s.Peer != nil {
-		r.connect()
+		r.connectPeer()
 	}
 	stop()
-	r.quiet("after Run")
+	r.checkNoPanic("after Run")
 	if err := r.connectTo(stranger); err == nil {
 		r.Errorf("Connect(%v) after Run = nil, want an error", stranger)
 	}
 }
 
-// quiet calls every method.
-func (r *rig) quiet(when string) {
+// checkNoPanic calls every method.
+func (r *fixture) checkNoPanic(when string) {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(r.Context(), soon)
 	defer cancel()
-	for _, c := range calls(r.c, ctx, stranger) {
+	for _, c := range allCalls(r.c, ctx, stranger) {
 		var panicked any
-		returned := r.within(2*soon, func() {
+		returned := r.returnsWithin(2*soon, func() {
 			defer func() { panicked = recover() }()
 			c.run()
 		})
@@ -77,8 +77,8 @@ func (r *rig) quiet(when string) {
 	}
 }
 
-func runBlocks(r *rig) {
-	runner := r.runner()
+func runBlocks(r *fixture) {
+	runner := r.requireRunner()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	ended := make(chan error, 1)
@@ -103,26 +103,26 @@ func runBlocks(r *rig) {
 
 // noGoroutines compares their number before and after a life; it is that of the whole program, so nothing
 // else may start any meanwhile.
-func noGoroutines(r *rig) {
-	r.runner()
+func noGoroutines(r *fixture) {
+	r.requireRunner()
 	var connect func()
 	if r.s.Peer != nil {
-		p := r.peer()
+		p := r.newPeer()
 		connect = func() { _ = r.connectTo(p) }
 	}
-	before := r.settled(0)
+	before := r.settledGoroutines(0)
 	stop := r.start()
 	if connect != nil {
 		connect()
 	}
 	stop()
-	if after := r.settled(before); after > before {
-		r.Errorf("%d goroutines are left after Run, %d were there before:\n%s", after, before, stacks())
+	if after := r.settledGoroutines(before); after > before {
+		r.Errorf("%d goroutines are left after Run, %d were there before:\n%s", after, before, goroutineStacks())
 	}
 }
 
-// settled waits until the number of goroutines is at most want, or has not changed for a while, and returns it.
-func (r *rig) settled(want int) int {
+// settledGoroutines waits until the number of goroutines is at most want, or has not changed for a while, and returns it.
+func (r *fixture) settledGoroutines(want int) int {
 	const while = 40 // ticks
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
@@ -144,8 +144,8 @@ func (r *rig) settled(want int) int {
 	return last
 }
 
-// stacks returns the stacks of all goroutines, at most 64 KiB of them.
-func stacks() []byte {
+// goroutineStacks returns the stacks of all goroutines, at most 64 KiB of them.
+func goroutineStacks() []byte {
 	text := make([]byte, 64<<10)
 	return text[:runtime.Stack(text, true)]
 }

@@ -73,19 +73,19 @@ func NewMesh() *Mesh {
 
 // Refuse makes Connect to addr return err. A nil err removes whatever script addr has.
 func (m *Mesh) Refuse(addr string, err error) {
-	m.script(addr, script{err: err})
+	m.setScript(addr, script{err: err})
 }
 
 // Hang makes Connect to addr wait until its ctx is done, and return the error of ctx.
-func (m *Mesh) Hang(addr string) { m.script(addr, script{hangs: true}) }
+func (m *Mesh) Hang(addr string) { m.setScript(addr, script{hangs: true}) }
 
 // Stall makes Connect to addr wait until release is closed, whatever happens to its ctx. It succeeds then.
 func (m *Mesh) Stall(addr string, release <-chan struct{}) {
-	m.script(addr, script{release: release})
+	m.setScript(addr, script{release: release})
 }
 
 // Panic makes Connect and Disconnect to addr panic.
-func (m *Mesh) Panic(addr string) { m.script(addr, script{panics: true}) }
+func (m *Mesh) Panic(addr string) { m.setScript(addr, script{panics: true}) }
 
 // FailList makes List return err; nil lets it answer again.
 func (m *Mesh) FailList(err error) {
@@ -155,13 +155,13 @@ func (m *Mesh) Connect(ctx context.Context, p peer.Peer) error {
 	if err != nil {
 		return err
 	}
-	s, done := m.look(addr)
+	s, done := m.scriptOf(addr)
 	switch {
 	case s.panics:
 		panic(fmt.Sprintf("connectortest: scripted panic for %s", addr))
 	case s.release != nil:
 		<-s.release
-		return m.add(addr, p)
+		return m.connect(addr, p)
 	case ctx.Err() != nil:
 		return fmt.Errorf("connect %s: %w", addr, ctx.Err())
 	case done:
@@ -172,7 +172,7 @@ func (m *Mesh) Connect(ctx context.Context, p peer.Peer) error {
 	case s.err != nil:
 		return fmt.Errorf("connect %s: %w", addr, s.err)
 	}
-	return m.add(addr, p)
+	return m.connect(addr, p)
 }
 
 // Disconnect drops p, unless a script for its address prevents it.
@@ -182,7 +182,7 @@ func (m *Mesh) Disconnect(ctx context.Context, p peer.Peer) error {
 	if err != nil {
 		return err
 	}
-	if s, _ := m.look(addr); s.panics {
+	if s, _ := m.scriptOf(addr); s.panics {
 		panic(fmt.Sprintf("connectortest: scripted panic for %s", addr))
 	}
 	if err := ctx.Err(); err != nil {
@@ -211,13 +211,13 @@ func (m *Mesh) List(ctx context.Context) ([]peer.Peer, error) {
 	return m.connectedLocked(), nil
 }
 
-// Changes wakes whoever reads it when the list has changed.
+// Changes wakes its readers when the list has changed.
 func (m *Mesh) Changes() <-chan struct{} { return m.changes }
 
 // Gossips returns the field Gossip.
 func (m *Mesh) Gossips() bool { return m.Gossip }
 
-func (m *Mesh) script(addr string, s script) {
+func (m *Mesh) setScript(addr string, s script) {
 	addr = mustAddr(addr)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -231,15 +231,15 @@ func (m *Mesh) record(op string, p peer.Peer) {
 	m.calls = append(m.calls, Call{At: now, Op: op, Peer: p})
 }
 
-// look returns the script of an address and whether it is connected.
-func (m *Mesh) look(addr string) (s script, connected bool) {
+// scriptOf returns the script of an address and whether it is connected.
+func (m *Mesh) scriptOf(addr string) (s script, connected bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	_, connected = m.connected[addr]
 	return m.scripts[addr], connected
 }
 
-func (m *Mesh) add(addr string, p peer.Peer) error {
+func (m *Mesh) connect(addr string, p peer.Peer) error {
 	p.Addr = addr
 	m.mu.Lock()
 	defer m.mu.Unlock()

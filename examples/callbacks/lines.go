@@ -15,7 +15,7 @@ type lines struct {
 	open map[peer.Peer]net.Conn
 }
 
-// Connect dials under the deadline that ctx carries. Connected already is no error.
+// Connect dials under the deadline that ctx carries. A peer that is connected already is not an error.
 func (l *lines) Connect(ctx context.Context, p peer.Peer) error {
 	l.mu.Lock()
 	_, connected := l.open[p]

@@ -41,7 +41,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	var err error
 	if os.Getenv(nodeEnv) != "" {
-		err = node(ctx, os.Getenv(fileEnv))
+		err = runNode(ctx, os.Getenv(fileEnv))
 	} else {
 		err = demonstrate(ctx)
 	}
@@ -52,7 +52,7 @@ func main() {
 	}
 }
 
-// demonstrate runs the story. It ends every process it started.
+// demonstrate runs the scenario. It ends every process it started.
 func demonstrate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done within %v", limit))
 	defer cancel()
@@ -65,45 +65,45 @@ func demonstrate(ctx context.Context) error {
 	if err := os.WriteFile(file, []byte(topologies), 0o600); err != nil {
 		return err
 	}
-	s := newStage(dir, file)
-	defer s.end()
-	return story(ctx, s)
+	s := newDemo(dir, file)
+	defer s.endAll()
+	return runScenario(ctx, s)
 }
 
-// story is what the reader is shown.
-func story(ctx context.Context, s *stage) error {
+// runScenario is what the reader is shown.
+func runScenario(ctx context.Context, s *demo) error {
 	all := []string{"a", "b", "c"}
 	s.printLine("three processes start; all they know is %s", s.file)
 	for _, name := range all {
-		if err := s.start(name); err != nil {
+		if err := s.startNode(name); err != nil {
 			return err
 		}
 	}
-	formed, err := s.await(ctx, all, all)
+	formed, err := s.awaitViews(ctx, all, all)
 	if err != nil {
 		return fmt.Errorf("waiting for the cluster to form: %w", err)
 	}
 	s.printLine("formed: each of the three sees all three")
 
 	s.printLine("kill -9 c")
-	if err := s.kill("c"); err != nil {
+	if err := s.killNode("c"); err != nil {
 		return err
 	}
-	noticed, err := s.await(ctx, []string{"a", "b"}, []string{"a", "b"})
+	noticed, err := s.awaitViews(ctx, []string{"a", "b"}, []string{"a", "b"})
 	if err != nil {
 		return fmt.Errorf("waiting for the loss of c to be noticed: %w", err)
 	}
 	s.printLine("noticed: a and b see each other alone")
 
 	s.printLine("c starts again")
-	if err := s.start("c"); err != nil {
+	if err := s.startNode("c"); err != nil {
 		return err
 	}
-	whole, err := s.await(ctx, all, all)
+	whole, err := s.awaitViews(ctx, all, all)
 	if err != nil {
 		return fmt.Errorf("waiting for c to be back: %w", err)
 	}
-	s.end()
+	s.endAll()
 	fmt.Printf("formed 3 nodes in %s; noticed the loss in %s; whole again in %s\n", rounded(formed), rounded(noticed), rounded(whole))
 	return nil
 }

@@ -18,8 +18,8 @@ type report struct {
 	Sees []string `json:"sees"` // itself included, sorted
 }
 
-// node is all that a program needs to take part in a cluster.
-func node(ctx context.Context, file string) error {
+// runNode is all that a program needs to take part in a cluster.
+func runNode(ctx context.Context, file string) error {
 	level := hclog.LevelFromString(os.Getenv("QUICKSTART_LOG")) // "debug" shows how it works
 	if level == hclog.NoLevel {
 		level = hclog.Error

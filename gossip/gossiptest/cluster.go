@@ -37,11 +37,11 @@ type Cluster struct {
 	net   *transport.Memory
 	hosts map[string]*host
 	order []string // names of hosts, as they were started
-	cut   map[way]bool
+	cut   map[direction]bool
 }
 
-// way is one direction between two hosts.
-type way struct{ from, to string }
+// direction is one direction between two hosts.
+type direction struct{ from, to string }
 
 // host is a node, or the place of one that has crashed.
 type host struct {
@@ -52,7 +52,7 @@ type host struct {
 
 // New returns a cluster without nodes. It must be called inside a bubble of testing/synctest; all nodes end with the test.
 func New(t testing.TB) *Cluster {
-	c := &Cluster{t: t, net: transport.NewMemory(), hosts: map[string]*host{}, cut: map[way]bool{}}
+	c := &Cluster{t: t, net: transport.NewMemory(), hosts: map[string]*host{}, cut: map[direction]bool{}}
 	t.Cleanup(func() {
 		for _, name := range c.order {
 			c.hosts[name].node.Stop()
@@ -82,10 +82,10 @@ func (c *Cluster) StartNode(config gossip.Config) *gossip.Node {
 	config.ClusterID, config.Listen, config.Transport = "gossiptest", config.Name+":7946", c.net.Host(config.Name)
 	c.hosts[config.Name] = &host{config: config}
 	c.order = append(c.order, config.Name)
-	return c.start(config.Name)
+	return c.startNode(config.Name)
 }
 
-func (c *Cluster) start(name string) *gossip.Node {
+func (c *Cluster) startNode(name string) *gossip.Node {
 	c.t.Helper()
 	h := c.hosts[name]
 	n, err := gossip.Start(h.config)
@@ -94,7 +94,7 @@ func (c *Cluster) start(name string) *gossip.Node {
 	}
 	h.node, h.up = n, true
 	for _, other := range c.order {
-		if o := c.hosts[other]; other != name && o.up && c.open(name, other) {
+		if o := c.hosts[other]; other != name && o.up && c.bothWaysOpen(name, other) {
 			ctx, cancel := context.WithTimeout(context.Background(), waitTimeout)
 			defer cancel()
 			if err := n.Join(ctx, o.config.Listen); err != nil {
@@ -107,9 +107,9 @@ func (c *Cluster) start(name string) *gossip.Node {
 }
 
 // Node returns the node of a name: the last one, if it was restarted.
-func (c *Cluster) Node(name string) *gossip.Node { return c.host(name).node }
+func (c *Cluster) Node(name string) *gossip.Node { return c.hostNamed(name).node }
 
-func (c *Cluster) host(name string) *host {
+func (c *Cluster) hostNamed(name string) *host {
 	c.t.Helper()
 	h := c.hosts[name]
 	if h == nil {
@@ -118,11 +118,11 @@ func (c *Cluster) host(name string) *host {
 	return h
 }
 
-// Crash ends the process of a node without a word; its host closes the connections, so the others see it at once. For a host that
+// Crash ends the process of a node, which announces nothing; its host closes the connections, so the others see it at once. For a host that
 // vanishes, Cut it off first.
 func (c *Cluster) Crash(name string) {
 	c.t.Helper()
-	h := c.host(name)
+	h := c.hostNamed(name)
 	h.up = false
 	h.node.Stop()
 }
@@ -130,7 +130,7 @@ func (c *Cluster) Crash(name string) {
 // Leave has a node leave the cluster in good order, and end.
 func (c *Cluster) Leave(name string) {
 	c.t.Helper()
-	h := c.host(name)
+	h := c.hostNamed(name)
 	h.up = false
 	ctx, cancel := context.WithTimeout(context.Background(), waitTimeout)
 	defer cancel()
@@ -143,18 +143,18 @@ func (c *Cluster) Leave(name string) {
 // nothing.
 func (c *Cluster) Restart(name string) *gossip.Node {
 	c.t.Helper()
-	h := c.host(name)
+	h := c.hostNamed(name)
 	if h.up {
 		c.Crash(name)
 	}
-	return c.start(name)
+	return c.startNode(name)
 }
 
 // Freeze stops the process of a node for some time, as SIGSTOP, a paused virtual machine or a long garbage collection does: its
 // connections stay open, and nothing is sent or taken in. It returns at once.
 func (c *Cluster) Freeze(name string, d time.Duration) {
 	c.t.Helper()
-	if err := testhook.Freeze(c.host(name).node, d); err != nil {
+	if err := testhook.Freeze(c.hostNamed(name).node, d); err != nil {
 		c.t.Errorf("gossiptest: freeze %q: %v", name, err)
 	}
 }

@@ -8,23 +8,23 @@ import (
 // Cut cuts both ways between two hosts. What is written meanwhile arrives after Heal, as over TCP; new connections hang.
 func (c *Cluster) Cut(a, b string) {
 	c.t.Helper()
-	c.host(a)
-	c.host(b)
-	c.change(func(cut map[way]bool) { cut[way{a, b}], cut[way{b, a}] = true, true })
+	c.hostNamed(a)
+	c.hostNamed(b)
+	c.updateCuts(func(cut map[direction]bool) { cut[direction{a, b}], cut[direction{b, a}] = true, true })
 }
 
 // CutOneWay cuts the way from one host to another one; the other way stays open.
 func (c *Cluster) CutOneWay(from, to string) {
 	c.t.Helper()
-	c.host(from)
-	c.host(to)
-	c.change(func(cut map[way]bool) { cut[way{from, to}] = true })
+	c.hostNamed(from)
+	c.hostNamed(to)
+	c.updateCuts(func(cut map[direction]bool) { cut[direction{from, to}] = true })
 }
 
 // Isolate cuts a host off from all others.
 func (c *Cluster) Isolate(name string) {
 	c.t.Helper()
-	c.host(name)
+	c.hostNamed(name)
 	for _, other := range c.order {
 		if other != name {
 			c.Cut(name, other)
@@ -47,18 +47,20 @@ func (c *Cluster) Partition(groups ...[]string) {
 }
 
 // Heal ends all cuts.
-func (c *Cluster) Heal() { c.change(func(cut map[way]bool) { clear(cut) }) }
+func (c *Cluster) Heal() { c.updateCuts(func(cut map[direction]bool) { clear(cut) }) }
 
-// change replaces the cuts: the network reads them from other goroutines.
-func (c *Cluster) change(with func(map[way]bool)) {
+// updateCuts replaces the cuts: the network reads them from other goroutines.
+func (c *Cluster) updateCuts(with func(map[direction]bool)) {
 	cut := maps.Clone(c.cut)
 	with(cut)
 	c.cut = cut
-	c.net.Cut(func(from, to string) bool { return cut[way{from, to}] })
+	c.net.Cut(func(from, to string) bool { return cut[direction{from, to}] })
 }
 
-// open reports whether both ways between two hosts are open.
-func (c *Cluster) open(a, b string) bool { return !c.cut[way{a, b}] && !c.cut[way{b, a}] }
+// bothWaysOpen reports whether both ways between two hosts are open.
+func (c *Cluster) bothWaysOpen(a, b string) bool {
+	return !c.cut[direction{a, b}] && !c.cut[direction{b, a}]
+}
 
 // Latency sets how long each write travels, one way.
 func (c *Cluster) Latency(d time.Duration) { c.net.Delay(d) }

@@ -226,6 +226,7 @@ var collections = map[string]string{
 	"Deployment":     "/apis/apps/v1/namespaces/%s/deployments",
 
 	"PodDisruptionBudget": "/apis/policy/v1/namespaces/%s/poddisruptionbudgets",
+	"NetworkPolicy":       "/apis/networking.k8s.io/v1/namespaces/%s/networkpolicies",
 }
 
 // Apply applies the objects of a YAML file as kubectl apply --server-side does. An unknown field is an error.

@@ -28,7 +28,7 @@ func (n *node) clients(ctx context.Context, r request) {
 		wg.Go(func() {
 			for k := 0; ctx.Err() == nil; k++ {
 				client := fmt.Sprintf("%s-%d", n.config.Name, i)
-				c := n.call(client, k)
+				c := CallMap(n.quorum.Map(), client, k, "")
 				n.out.send(event{Kind: "call", At: c.End, Call: &c})
 				select {
 				case <-time.After(rand.N(pauseMost)):
@@ -39,21 +39,21 @@ func (n *node) clients(ctx context.Context, r request) {
 	}
 }
 
-// call performs one operation of a client, the kth. It is not cut short when the clients end: its deadline is near.
-func (n *node) call(client string, k int) Call {
+// CallMap performs one operation of a client, the kth, on one of the keys with a prefix. It is not cut short when the clients end: its deadline
+// is near.
+func CallMap(m *quorum.Map, client string, k int, prefix string) Call {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	c := Call{Client: client, Op: []string{"get", "get", "set", "append", "append", "delete"}[rand.IntN(6)],
-		Key: fmt.Sprintf("k%d", rand.IntN(clientKeys)), Input: fmt.Sprintf("%s.%d", client, k), Begin: Now()}
-	err := n.perform(ctx, &c)
+		Key: fmt.Sprintf("%sk%d", prefix, rand.IntN(clientKeys)), Input: fmt.Sprintf("%s.%d", client, k), Begin: Now()}
+	err := perform(ctx, m, &c)
 	c.End = Now()
 	c.OutcomeUnknown = errors.Is(err, quorum.ErrUnknown)
 	c.Failed = err != nil && !c.OutcomeUnknown
 	return c
 }
 
-func (n *node) perform(ctx context.Context, c *Call) error {
-	m := n.quorum.Map()
+func perform(ctx context.Context, m *quorum.Map, c *Call) error {
 	switch c.Op {
 	case "get":
 		e, err := m.Get(ctx, c.Key)

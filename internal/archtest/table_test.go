@@ -69,6 +69,7 @@ var table = []rule{
 
 	{pkg: "quorum", ours: []string{"gossip", "quorum/internal/*", "internal/backoff", "internal/disk", "internal/hist", "internal/ratelog", "internal/span"},
 		third: append([]string{hclog, "golang.org/x/sys/unix"}, otel...)},
+	{pkg: "quorum/kubernetes", ours: []string{"quorum", "internal/bounded", "internal/safetext"}},
 	{pkg: "quorum/internal/plan"},
 	{pkg: "quorum/internal/core", ours: []string{"quorum/internal/plan"}, // its tests import internal/sim
 		third: []string{"github.com/tidwall/btree", "go.etcd.io/raft/v3", "go.etcd.io/raft/v3/*", "google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/proto"}},
@@ -79,7 +80,7 @@ var table = []rule{
 	{pkg: "ops/hclogslog", third: []string{hclog}}, // for programs that log by log/slog
 	{pkg: "ops/prom", ours: []string{"cluster", "connector", "gossip", "quorum"}, third: []string{"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/*"}},
 
-	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "peer", "quorum", "strategy"}, third: []string{hclog, "go.opentelemetry.io/otel/trace", "golang.org/x/net/netutil"}},
+	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "peer", "quorum", "quorum/kubernetes", "strategy"}, third: []string{hclog, "go.opentelemetry.io/otel/trace", "golang.org/x/net/netutil"}},
 	{pkg: "cmd/*", ours: []string{"connector/gossip", "internal/command"}},
 	{pkg: "examples", ours: []string{"*"}, third: []string{hclog, yaml}},
 	{pkg: "examples/*", ours: []string{"*"}, third: []string{hclog, yaml}},

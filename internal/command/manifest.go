@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/goconvoke/convoke/cluster"
+	lease "github.com/goconvoke/convoke/quorum/kubernetes"
 	"github.com/goconvoke/convoke/strategy/kubernetes"
 )
 
@@ -33,7 +35,7 @@ func newManifest() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "manifest -c FILE",
 		Short: "Print what Kubernetes needs for exactly this file",
-		Long: `manifest prints what the kubernetes and kubernetes_dns topologies of the file need, and no more: a service account
+		Long: `manifest prints what the kubernetes and kubernetes_dns topologies and the quorum of the file need, and no more: a service account
 with Roles and RoleBindings, headless Services, and a patch for the pod template with environment, port and
 readiness probe. Nothing is asked and nothing applied:
 
@@ -149,10 +151,24 @@ func (p *pod) collectNeeds(config *cluster.Config) error {
 			}
 		}
 	}
+	if p.takeBirth(config) {
+		found = true
+	}
 	if !found {
-		return fmt.Errorf("no topology has strategy: kubernetes or %s, so nothing is needed; there are: %s", dnsKind, strings.Join(others, ", "))
+		return fmt.Errorf("no topology has strategy: kubernetes or %s and the quorum no birth by kubernetes, so nothing is needed; there are: %s", dnsKind, strings.Join(others, ", "))
 	}
 	return nil
+}
+
+// takeBirth collects what the founding of the quorum by a Lease needs, and reports whether there is one.
+func (p *pod) takeBirth(config *cluster.Config) bool {
+	q := config.Quorum
+	if q == nil || q.Birth.Kubernetes == nil {
+		return false
+	}
+	ns := cmp.Or(q.Birth.Kubernetes.Namespace, p.namespace)
+	p.addGrant(kubernetes.Grant{Namespace: ns, Group: "coordination.k8s.io", Resource: "leases", Verbs: lease.Verbs})
+	return true
 }
 
 // takeAPI collects what a topology needs that asks the API server.

@@ -116,7 +116,7 @@ func TestManifestReportsWhatItCannotDo(t *testing.T) {
 		want       string
 	}{
 		{"no topology for Kubernetes", head + "static\n    config: {hosts: ['10.0.0.1:1']}\n", nil, exitFailed,
-			"no topology has strategy: kubernetes or kubernetes_dns, so nothing is needed; there are: pods (static)"},
+			"no topology has strategy: kubernetes or kubernetes_dns and the quorum no birth by kubernetes, so nothing is needed; there are: pods (static)"},
 		{"mistakes in the file", head + "kubernetes\n    config: {}\n", nil, exitFailed, "name the Service"},
 		{"labels that cannot be set", head + "kubernetes\n    config: {selector: 'a in (b, c)'}\n", nil, exitFailed, "it is more than key=value"},
 		{"two ports", head + "kubernetes\n    config: {service: orders, port: 9}\n", nil, exitFailed, "dialled at port 9, but node.listen has port 7946"},
@@ -132,6 +132,16 @@ func TestManifestReportsWhatItCannotDo(t *testing.T) {
 	}
 	if got := convoke(t, "manifest"); got.code != exitUsage || !strings.Contains(got.stderr, "no configuration file: add -c FILE") {
 		t.Errorf("manifest without a file = %+v", got)
+	}
+}
+
+func TestABirthByALeaseNeedsARoleForIt(t *testing.T) {
+	file := write(t, "t.yaml", "cluster: orders\ntopologies: {peers: {strategy: static, config: {hosts: ['10.0.0.1:1']}}}\nquorum: {birth: {kubernetes: {}}}\n")
+	got := convoke(t, "manifest", "-c", file, "-n", "shop", "--only", "access")
+	for _, want := range []string{`resources: ["leases"]`, `apiGroups: ["coordination.k8s.io"]`, "verbs: [get, create, patch]", `namespace: "shop"`} {
+		if got.code != exitOK || !strings.Contains(got.stdout, want) {
+			t.Errorf("manifest = %+v, want %q", got, want)
+		}
 	}
 }
 

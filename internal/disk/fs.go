@@ -56,6 +56,8 @@ var System FS = system{}
 
 type system struct{}
 
+// Mkdir makes one directory after the other and syncs the parent of each: a directory is durable only when every entry on the way
+// to it is, which os.MkdirAll leaves open.
 func (s system) Mkdir(dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {

@@ -32,7 +32,8 @@ func (d *directory) addProblem(name string, format string, args ...any) {
 	d.problems = append(d.problems, name+": "+fmt.Sprintf(format, args...))
 }
 
-// loadFiles reads the directory and changes nothing in it.
+// loadFiles reads the directory and changes nothing in it: an error in the middle, of a disk or of a newer version, must leave all as it
+// was found. What is to be put aside is only noted.
 func (s *Store) loadFiles() (*directory, error) {
 	names, err := s.fs.Names(s.dir)
 	if err != nil {

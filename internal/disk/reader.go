@@ -94,7 +94,7 @@ func (r *reader) readPrelude(magic string) error {
 	if r.left < preludeSize {
 		return errTorn
 	}
-	b, err := r.in.Peek(preludeSize)
+	b, err := r.in.Peek(preludeSize) // not read: bytes that are not a prelude count as torn, and those are what is left
 	if err != nil {
 		return unexpectedEnd(err)
 	}
@@ -120,12 +120,12 @@ func (r *reader) nextRecord() ([]byte, error) {
 	if err != nil {
 		return nil, unexpectedEnd(err)
 	}
-	// Headers are summed with the number of the snapshot, so that blocks of an older file, left over on the disk, are no records.
+	// Headers are summed with the number of the snapshot, so that blocks of an older file, left over on the disk, are not taken for records.
 	number := r.number
 	if r.next == 0 { // the meta record holds the number, so its own header is summed without it
 		number = 0
 	}
-	h, ok := parseHeader(b, number)
+	h, ok := parseHeader(b, number) // its own checksum: a length is believed before its payload is read, and sizes a buffer
 	switch {
 	case !ok:
 		return nil, r.tornOr(damage(fmt.Sprintf("the header of record %d has a wrong checksum", r.next)))
@@ -179,6 +179,7 @@ func (r *reader) tornOr(d damage) error {
 				return d
 			}
 		}
+		// All places of a header that begin in this piece were looked at; the last headerSize-1 bytes may begin one, and stay.
 		if _, err := r.in.Discard(n); err != nil {
 			return unexpectedEnd(err)
 		}

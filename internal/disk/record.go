@@ -34,7 +34,7 @@ const (
 	metaSize    = 24
 	startSize   = preludeSize + headerSize + metaSize // what every file begins with
 
-	maxRecord = 512 << 20 // bytes of payload
+	maxRecord = 512 << 20 // bytes of payload: above MaxTotal, since a commit may replace all that there is
 	maxNumber = 1 << 62   // of a snapshot; so high that counting on cannot overflow
 
 	opSet    = 1
@@ -46,7 +46,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
 // headerChecksum covers the first 12 bytes of a header and the number of the file's snapshot, so that what an older
-// file left in a block of the disk is no record of this one.
+// file left in a block of the disk is not taken for a record of this one.
 func headerChecksum(b []byte, number uint64) uint32 {
 	var n [8]byte
 	binary.LittleEndian.PutUint64(n[:], number)
@@ -93,7 +93,7 @@ type header struct {
 	length, index, payload uint32
 }
 
-// parseHeader reports false for bytes that are no header.
+// parseHeader reports false for bytes that are not a header.
 func parseHeader(b []byte, number uint64) (header, bool) {
 	h := header{
 		length:  binary.LittleEndian.Uint32(b[0:]),

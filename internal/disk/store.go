@@ -34,7 +34,7 @@ type Store struct {
 
 	minJournal int64 // bytes of a journal for which no new snapshot is worth while
 
-	writing sync.Mutex // held while files change; guards the fields up to mu
+	writing sync.Mutex // held while files change; guards the fields up to mu. Taken before mu, never after it
 	journal File       // of snapshot number; nil after a failure to start it
 	size    int64      // bytes of the journal
 	next    uint32     // index of its next record
@@ -44,6 +44,8 @@ type Store struct {
 	closed  bool
 	buf     []byte
 
+	// values are what the files hold: the snapshot and the commits of the journal. Only while a commit fails may the files hold one
+	// more, of which it is not known whether it is there; failed is set then, until new files are certain to be without it.
 	mu     sync.RWMutex
 	values values // changed only with both mutexes held
 }
@@ -182,12 +184,14 @@ func (s *Store) Commit(changes []Change) error {
 		s.failed = err
 		return fmt.Errorf("store %s: %w", s.dir, err)
 	}
+	// Readers see the changes only now: what a reader has seen is never lost with the power.
 	s.written = now
 	s.mu.Lock()
 	for _, c := range changes {
 		s.values.applyChange(c)
 	}
 	s.mu.Unlock()
+	// At four times the live data, snapshots add a quarter to what commits write, however large the store is.
 	if s.size > max(s.minJournal, 4*s.values.total) {
 		s.failed = s.replaceFiles(s.values, nil) // this commit is safe either way
 	}
@@ -206,6 +210,7 @@ func (s *Store) encodeCommit(now time.Time, changes []Change) ([]byte, error) {
 	if bytes > maxRecord {
 		return nil, fmt.Errorf("a commit of %d bytes, at most %d fit", bytes, maxRecord)
 	}
+	// A store above the bound, as one of a version with a higher one, still takes what makes it smaller.
 	if total := s.values.sizeAfter(changes); total > MaxTotal && total > s.values.total {
 		return nil, fmt.Errorf("no room: the store would hold %d bytes, at most %d fit", total, MaxTotal)
 	}

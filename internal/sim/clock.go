@@ -20,11 +20,11 @@ func NewClock(w *World) Clock { return Clock{world: w, rate: 1} }
 
 // SetRate has the clocks run this much faster than time: 1.01 gains one percent.
 func (c *Clock) SetRate(rate float64) {
-	c.read, c.base = c.at(c.world.Now), c.world.Now
+	c.read, c.base = c.monotonicAt(c.world.Now), c.world.Now
 	c.rate = rate
 }
 
-func (c *Clock) at(t time.Duration) time.Duration {
+func (c *Clock) monotonicAt(t time.Duration) time.Duration {
 	return c.read + time.Duration(float64(t-c.base)*c.rate)
 }
 
@@ -49,7 +49,7 @@ func (c *Clock) sleptUntil(t time.Duration) time.Duration {
 
 // Read returns what the clocks show at a moment of true time that is not over yet, or is over without a change of rate.
 func (c *Clock) Read(t time.Duration) (mono, boot, wall time.Duration) {
-	boot = c.at(t)
+	boot = c.monotonicAt(t)
 	mono, wall = boot-c.sleptUntil(t), boot+c.Step
 	if c.NoBoot {
 		boot = mono

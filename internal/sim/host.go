@@ -32,7 +32,7 @@ func (h *Host) Start() {
 // Crash ends the process. The host closes its streams, as far as the network lets it.
 func (h *Host) Crash() {
 	h.running = false
-	h.world.Net.crashed(h)
+	h.world.Net.endStreamsOf(h)
 }
 
 // Freeze has the process stand still for d, as SIGSTOP does: its clocks go on.

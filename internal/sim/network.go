@@ -16,16 +16,16 @@ type Network struct {
 	world   *World
 	side    map[int]int
 	cut     map[[2]int]bool
-	streams map[[2]int]*stream
+	streams map[[2]int]*direction
 }
 
 func newNetwork(w *World) Network {
 	return Network{world: w, LatencyMin: 500 * time.Microsecond, LatencyMax: 1500 * time.Microsecond, GiveUp: 3 * time.Second,
-		side: map[int]int{}, cut: map[[2]int]bool{}, streams: map[[2]int]*stream{}}
+		side: map[int]int{}, cut: map[[2]int]bool{}, streams: map[[2]int]*direction{}}
 }
 
-// stream is one direction of a connection between two processes.
-type stream struct {
+// direction is one direction of a connection between two processes.
+type direction struct {
 	from, to   *Host
 	lives      [2]int
 	last       time.Duration // when the last message arrives
@@ -70,8 +70,8 @@ func (n *Network) Latency() time.Duration {
 // programs give up.
 const maxRetransmission = 3 * time.Second
 
-// retransmissions returns the delay that lost packets cause.
-func (n *Network) retransmissions() time.Duration {
+// retransmitDelay returns the delay that lost packets cause.
+func (n *Network) retransmitDelay() time.Duration {
 	var d time.Duration
 	for wait := 200 * time.Millisecond; n.Loss > 0 && wait <= maxRetransmission/2 && n.world.Rand.Float64() < n.Loss; wait *= 2 {
 		d += wait
@@ -85,31 +85,31 @@ func (n *Network) Send(from, to *Host, message any) {
 	key := [2]int{from.Index, to.Index}
 	s := n.streams[key]
 	if s == nil || s.terminated || s.lives[0] != from.life {
-		s = &stream{from: from, to: to, lives: [2]int{from.life, to.life}}
+		s = &direction{from: from, to: to, lives: [2]int{from.life, to.life}}
 		n.streams[key] = s
 		s.last = w.Now + 2*n.Latency() // the handshake
 	}
 	if n.Break > 0 && w.Rand.Float64() < n.Break {
-		n.terminate(s, n.Latency())
+		n.endStream(s, n.Latency())
 		return
 	}
-	s.last = max(s.last, w.Now+n.Latency()+n.retransmissions())
+	s.last = max(s.last, w.Now+n.Latency()+n.retransmitDelay())
 	s.queue = append(s.queue, packet{s.last, message})
-	n.pump(s, s.last-w.Now)
+	n.scheduleAdvance(s, s.last-w.Now)
 }
 
-func (n *Network) pump(s *stream, d time.Duration) {
+func (n *Network) scheduleAdvance(s *direction, d time.Duration) {
 	if !s.pumping && !s.terminated {
 		s.pumping = true
 		n.world.After(d, nil, func() {
 			s.pumping = false
-			n.advance(s)
+			n.deliverArrived(s)
 		})
 	}
 }
 
-// advance delivers what has arrived; over a cut it tries again, and gives the stream up in the end.
-func (n *Network) advance(s *stream) {
+// deliverArrived delivers what has arrived; over a cut it tries again, and gives the stream up in the end.
+func (n *Network) deliverArrived(s *direction) {
 	w := n.world
 	if s.terminated || len(s.queue) == 0 {
 		return
@@ -119,15 +119,15 @@ func (n *Network) advance(s *stream) {
 			s.blockedAt = w.Now
 		}
 		if w.Now-s.blockedAt >= n.GiveUp {
-			n.terminate(s, 0)
+			n.endStream(s, 0)
 			return
 		}
-		n.pump(s, 200*time.Millisecond)
+		n.scheduleAdvance(s, 200*time.Millisecond)
 		return
 	}
 	s.blockedAt = 0
 	if !s.to.running || s.to.life != s.lives[1] {
-		n.terminate(s, n.Latency()) // the host refuses it
+		n.endStream(s, n.Latency()) // the host refuses it
 		return
 	}
 	for len(s.queue) > 0 && s.queue[0].at <= w.Now {
@@ -136,26 +136,26 @@ func (n *Network) advance(s *stream) {
 		w.After(0, s.to, func() { n.Deliver(s.from, s.to, message) })
 	}
 	if len(s.queue) > 0 {
-		n.pump(s, max(0, s.queue[0].at-w.Now))
+		n.scheduleAdvance(s, max(0, s.queue[0].at-w.Now))
 	}
 }
 
-// terminate ends a stream: what is on its way is lost, and the sender is notified after d.
-func (n *Network) terminate(s *stream, d time.Duration) {
+// endStream ends a stream: what is on its way is lost, and the sender is notified after d.
+func (n *Network) endStream(s *direction, d time.Duration) {
 	s.terminated, s.queue = true, nil
 	if s.from.running && s.from.life == s.lives[0] {
 		n.world.After(d, s.from, func() { n.Broken(s.from, s.to) })
 	}
 }
 
-// crashed ends the streams of a process that ended, in both directions; across a cut its peers learn nothing.
-func (n *Network) crashed(h *Host) {
+// endStreamsOf ends the streams of a process that ended, in both directions; across a cut its peers learn nothing.
+func (n *Network) endStreamsOf(h *Host) {
 	for i := range n.world.Hosts {
 		if s := n.streams[[2]int{h.Index, i}]; s != nil {
 			s.terminated, s.queue = true, nil
 		}
 		if s := n.streams[[2]int{i, h.Index}]; s != nil && !s.terminated && !n.Blocked(h.Index, i) {
-			n.terminate(s, n.Latency())
+			n.endStream(s, n.Latency())
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/goconvoke/convoke/strategy/internal/dnstest"
 )
 
-// dnsWorld has a DNS server on the loopback interface and each node at a name of its own.
-func dnsWorld(tb testing.TB) world {
+// dnsTestSource has a DNS server on the loopback interface and each node at a name of its own.
+func dnsTestSource(tb testing.TB) testSource {
 	s := dnstest.Listen(tb)
 	records := func() {
 		s.ClearFaults()
@@ -28,8 +28,8 @@ func dnsWorld(tb testing.TB) world {
 	})
 }
 
-// kubernetesDNSWorld has a DNS server on the loopback interface and each node in a pod of a Service.
-func kubernetesDNSWorld(tb testing.TB) world {
+// kubernetesDNSTestSource has a DNS server on the loopback interface and each node in a pod of a Service.
+func kubernetesDNSTestSource(tb testing.TB) testSource {
 	const service, target = "_gossip._tcp.orders.shop.svc.cluster.local.", "orders-%d.orders.shop.svc.cluster.local."
 	s := dnstest.Listen(tb)
 	records := func() {
@@ -57,13 +57,13 @@ func kubernetesDNSWorld(tb testing.TB) world {
 	})
 }
 
-// dnsStates returns a world with the states that all names have, and those given.
-func dnsStates(s *dnstest.Server, config string, records func(), states map[string]func()) world {
+// dnsStates returns a source with the states that all names have, and those given.
+func dnsStates(s *dnstest.Server, config string, records func(), states map[string]func()) testSource {
 	states[complete] = records
 	states[nothing] = func() { s.ClearFaults(); s.Records() }
 	states[broken] = func() { s.Fault("", "", dnstest.Code(miekg.RcodeRefused)) }
 	states[hang] = func() { s.Fault("", "", dnstest.Drop) }
-	return world{config: config, states: states}
+	return testSource{config: config, states: states}
 }
 
 // addressRecord returns the record that a name has the host of an address.

@@ -7,16 +7,16 @@ import (
 	"testing"
 )
 
-// execWorld has a script that the shell runs.
-func execWorld(tb testing.TB) world {
+// execTestSource has a script that the shell runs.
+func execTestSource(tb testing.TB) testSource {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
 		tb.Skip("there is no shell here:", err)
 	}
 	path := filepath.Join(tb.TempDir(), "peers.sh")
 	script := func(text string) func() { return func() { put(tb, path, text) } }
-	return world{
-		config: fmt.Sprintf("{command: ['%s', '%s'], interval: 100ms, timeout: 500ms}", sh, path),
+	return testSource{
+		config: fmt.Sprintf("{command: ['%s', '%s'], interval: 100ms, timeout: 2s}", sh, path),
 		states: map[string]func(){
 			complete: script("echo " + first + "; echo " + second),
 			nothing:  script("exit 0"),

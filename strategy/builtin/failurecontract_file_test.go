@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// listsWorld has one file that is named and others that a pattern matches.
-func listsWorld(tb testing.TB) world {
+// listsTestSource has one file that is named and others that a pattern matches.
+func listsTestSource(tb testing.TB) testSource {
 	dir := tb.TempDir()
 	named, other := filepath.Join(dir, "named.json"), filepath.Join(dir, "other.yaml")
 	write := func(content string) func() {
@@ -17,7 +17,7 @@ func listsWorld(tb testing.TB) world {
 		}
 	}
 	two := `[{"targets": ["10.0.0.1:1", "10.0.0.2:1"]}]`
-	return world{
+	return testSource{
 		config: "paths: [" + named + ", " + dir + "/*.yaml]",
 		states: map[string]func(){
 			complete: write(two),

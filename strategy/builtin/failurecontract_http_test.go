@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// httpWorld has a web server on the loopback interface.
-func httpWorld(tb testing.TB) world {
+// httpTestSource has a web server on the loopback interface.
+func httpTestSource(tb testing.TB) testSource {
 	var do atomic.Pointer[http.HandlerFunc]
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*do.Load())(w, r) }))
 	tb.Cleanup(s.Close)
@@ -17,8 +17,8 @@ func httpWorld(tb testing.TB) world {
 	list := func(body string) func() {
 		return answer(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })
 	}
-	return world{
-		config: fmt.Sprintf("{url: '%s/peers', interval: 100ms, timeout: 300ms}", s.URL),
+	return testSource{
+		config: fmt.Sprintf("{url: '%s/peers', interval: 100ms, timeout: 2s}", s.URL),
 		states: map[string]func(){
 			complete: list(fmt.Sprintf(`[{"targets": [%q, %q]}]`, first, second)),
 			nothing:  list("[]"),

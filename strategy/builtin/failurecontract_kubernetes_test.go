@@ -16,9 +16,9 @@ import (
 // answers stretch over the time they are watched for; between two there is time to change the state.
 const touched = 1300 * time.Millisecond
 
-// kubernetesWorld has an API server on the loopback interface. The first node is in one namespace, the second in
+// kubernetesTestSource has an API server on the loopback interface. The first node is in one namespace, the second in
 // another.
-func kubernetesWorld(tb testing.TB) world {
+func kubernetesTestSource(tb testing.TB) testSource {
 	const shop, quay = "shop", "quay"
 	s := kubernetestest.New(tb, nil)
 	put := slicesOf(tb, s)
@@ -28,7 +28,7 @@ func kubernetesWorld(tb testing.TB) world {
 		put(shop, inShop)
 		put(quay, inQuay)
 	}
-	return world{
+	return testSource{
 		config: fmt.Sprintf("{service: orders, namespaces: [%s, %s], timeout: 500ms, api: '%s', service_account: '%s'}",
 			shop, quay, s.URL(), s.ServiceAccount(shop)),
 		states: map[string]func(){

@@ -9,8 +9,8 @@ import (
 	"github.com/goconvoke/convoke/strategy/internal/ranchertest"
 )
 
-// rancherWorld has a metadata server on the loopback interface and each node in a container.
-func rancherWorld(tb testing.TB) world {
+// rancherTestSource has a metadata server on the loopback interface and each node in a container.
+func rancherTestSource(tb testing.TB) testSource {
 	s := ranchertest.New(tb, nil)
 	nodes := func(more []any, addrs ...string) {
 		s.Fault(nil)
@@ -22,7 +22,7 @@ func rancherWorld(tb testing.TB) world {
 		s.Put("shop", "cart", more...)
 	}
 	fault := func(f http.HandlerFunc) func() { return func() { s.Fault(f) } }
-	return world{
+	return testSource{
 		config: fmt.Sprintf("{stack: shop, service: cart, port: 1, timeout: 500ms, url: '%s'}", s.URL()),
 		states: map[string]func(){
 			complete: func() { nodes([]any{ranchertest.Container("shop-cart-0", "")}, first, second) },

@@ -20,14 +20,14 @@ import (
 const (
 	patience = 10 * time.Second // for a state to show
 	// watched is how long the calls in a state are looked at, at least: twice the time in which multicast
-	// has a complete answer with the configuration of its world, so that a wrong Set has had the time to come.
+	// has a complete answer with the configuration of its source, so that a wrong Set has had the time to come.
 	watched = time.Second
 )
 
-// toldInTime is toldInBubble for a source that stops the clock of a bubble, such as real sockets: it
+// callsInRealTime is callsInBubble for a source that stops the clock of a bubble, such as real sockets: it
 // waits until the sink received what the contract wants, for as long as patience at most, and returns
 // what it received, as settled returns it.
-func toldInTime(t *testing.T, name string, w world, before, state string) string {
+func callsInRealTime(t *testing.T, name string, w testSource, before, state string) string {
 	t.Helper()
 	st := strategyFor(t, name, w, state)
 	if st == nil {
@@ -38,18 +38,18 @@ func toldInTime(t *testing.T, name string, w world, before, state string) string
 	defer end()
 	since := 0
 	if before != "" {
-		if got := await(t, sink, 0, both); got != both {
+		if got := awaitSummary(t, sink, 0, both); got != both {
 			t.Fatalf("the sink received %s at first, want %s", got, both)
 		}
 		since = len(sink.Calls())
 		w.states[state]()
 	}
-	return await(t, sink, since, wanted(name, state))
+	return awaitSummary(t, sink, since, wanted(name, state))
 }
 
-// await waits until the calls from the since-th on stretch over watched and settled returns want for
+// awaitSummary waits until the calls from the since-th on stretch over watched and settled returns want for
 // them, and returns what it does in the end.
-func await(t *testing.T, sink *strategytest.Sink, since int, want string) string {
+func awaitSummary(t *testing.T, sink *strategytest.Sink, since int, want string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -95,8 +95,8 @@ func settled(calls []strategytest.Call) string {
 	return strategytest.Summary(kept)
 }
 
-// multicastWorld has other nodes on the network, which is the loopback interface: real ones, in this process.
-func multicastWorld(tb testing.TB) world {
+// multicastTestSource has other nodes on the network, which is the loopback interface: real ones, in this process.
+func multicastTestSource(tb testing.TB) testSource {
 	lo, group := loopback(tb)
 	config := func(interfaces string) string {
 		return fmt.Sprintf("{ipv4_group: %v, ipv6_group: '', port: %d, interfaces: [%s], interval: 100ms, expire_after: 300ms}",
@@ -108,7 +108,7 @@ func multicastWorld(tb testing.TB) world {
 		leave()
 		leave = join(tb, "multicast", config(lo.Name), tb.Name(), addrs)
 	}
-	return world{
+	return testSource{
 		config: config(lo.Name),
 		env: strategy.Env{
 			ClusterID: tb.Name(), // a test that runs at the same time is not heard, whatever its port
@@ -118,8 +118,8 @@ func multicastWorld(tb testing.TB) world {
 			complete: func() { nodes(first, second) },
 			nothing:  func() { nodes() },
 			part:     func() { nodes(first) },
-			broken:   func() { occupy(tb, group.Port) },
-			garbage:  func() { nodes(first, second); pester(tb, lo, group) },
+			broken:   func() { occupyPort(tb, group.Port) },
+			garbage:  func() { nodes(first, second); sendJunk(tb, lo, group) },
 		},
 		configs: map[string]string{part: config(lo.Name + ", nosuch0")},
 	}
@@ -141,7 +141,7 @@ func loopback(tb testing.TB) (*net.Interface, *net.UDPAddr) {
 	}
 	group := &net.UDPAddr{IP: net.IPv4(233, 252, 1, 32), Port: free.LocalAddr().(*net.UDPAddr).Port}
 	must(tb, free.Close())
-	conn, err := member(&all[i], group)
+	conn, err := groupMember(&all[i], group)
 	if err != nil {
 		tb.Skip("the group cannot be joined on loopback:", err)
 	}
@@ -155,8 +155,8 @@ func loopback(tb testing.TB) (*net.Interface, *net.UDPAddr) {
 	return &all[i], group
 }
 
-// member returns a socket that sends to a group and hears it, itself too, for as long as patience.
-func member(lo *net.Interface, group *net.UDPAddr) (*net.UDPConn, error) {
+// groupMember returns a socket that sends to a group and hears it, itself too, for as long as patience.
+func groupMember(lo *net.Interface, group *net.UDPAddr) (*net.UDPConn, error) {
 	conn, err := net.ListenMulticastUDP("udp4", lo, group)
 	if err != nil {
 		return nil, err
@@ -168,21 +168,21 @@ func member(lo *net.Interface, group *net.UDPAddr) (*net.UDPConn, error) {
 	return conn, conn.SetReadDeadline(time.Now().Add(patience))
 }
 
-// occupy holds a port with a socket that shares it with no other, until the test ends.
-func occupy(tb testing.TB, port int) {
+// occupyPort holds a port with a socket that shares it with no other, until the test ends.
+func occupyPort(tb testing.TB, port int) {
 	tb.Helper()
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{Port: port})
 	must(tb, err)
 	tb.Cleanup(func() { conn.Close() })
 }
 
-// pester sends junk to a group until the test ends: one datagram every 25 ms, those that carry the right cluster
+// sendJunk sends junk to a group until the test ends: one datagram every 25 ms, those that carry the right cluster
 // among them rare enough that the heartbeats of the nodes, from the same address, stay within the allowed rate.
-func pester(tb testing.TB, lo *net.Interface, group *net.UDPAddr) {
+func sendJunk(tb testing.TB, lo *net.Interface, group *net.UDPAddr) {
 	tb.Helper()
-	conn, err := member(lo, group)
+	conn, err := groupMember(lo, group)
 	must(tb, err)
-	kinds := junk(overhear(tb, conn))
+	kinds := junkDatagrams(receiveHeartbeat(tb, conn))
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -203,8 +203,8 @@ func pester(tb testing.TB, lo *net.Interface, group *net.UDPAddr) {
 	tb.Cleanup(func() { close(stop); <-done; conn.Close() })
 }
 
-// overhear returns a heartbeat of a node.
-func overhear(tb testing.TB, conn *net.UDPConn) []byte {
+// receiveHeartbeat returns a heartbeat of a node.
+func receiveHeartbeat(tb testing.TB, conn *net.UDPConn) []byte {
 	tb.Helper()
 	buf := make([]byte, 1024)
 	n, _, err := conn.ReadFromUDP(buf)
@@ -212,8 +212,8 @@ func overhear(tb testing.TB, conn *net.UDPConn) []byte {
 	return buf[:n]
 }
 
-// junk returns datagrams without a meaning, some of them made of a good one.
-func junk(good []byte) [][]byte {
+// junkDatagrams returns datagrams without a meaning, some of them made of a good one.
+func junkDatagrams(good []byte) [][]byte {
 	with := func(offset int) []byte {
 		b := bytes.Clone(good)
 		b[offset] ^= 0xff

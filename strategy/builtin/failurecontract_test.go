@@ -45,12 +45,12 @@ const (
 // state that is not listed does not exist for the strategy.
 var contract = []struct {
 	strategy string
-	setup    func(tb testing.TB) world
+	setup    func(tb testing.TB) testSource
 	want     map[string]string
-	real     bool     // the source needs the real clock, see toldInTime
+	real     bool     // the source needs the real clock, see callsInRealTime
 	atStart  []string // states that nothing can bring about after an answer
 }{
-	{strategy: "static", setup: staticWorld, want: map[string]string{
+	{strategy: "static", setup: staticTestSource, want: map[string]string{
 		complete: both,
 		nothing:  "refused",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -59,20 +59,20 @@ var contract = []struct {
 		garbage:  "refused",
 		panics:   "crash",
 	}},
-	{strategy: "hostsfile", setup: fileWorld, want: map[string]string{ // reads all or nothing; a file neither hangs nor panics
+	{strategy: "hostsfile", setup: fileTestSource, want: map[string]string{ // reads all or nothing; a file neither hangs nor panics
 		complete: both,
 		nothing:  "Set()",
 		broken:   "Fail",
 		garbage:  "Fail",
 	}},
-	{strategy: "file", setup: listsWorld, want: map[string]string{ // a file neither hangs nor panics
+	{strategy: "file", setup: listsTestSource, want: map[string]string{ // a file neither hangs nor panics
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
 		broken:   "Fail",
 		garbage:  "Add(10.0.0.1:1 10.0.0.2:1) Fail",
 	}},
-	{strategy: "local", setup: localWorld, want: map[string]string{ // a directory does not hang
+	{strategy: "local", setup: localTestSource, want: map[string]string{ // a directory does not hang
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -80,7 +80,7 @@ var contract = []struct {
 		garbage:  "Add(10.0.0.1:1 10.0.0.2:1) Fail",
 		panics:   "crash",
 	}},
-	{strategy: "kubernetes", setup: kubernetesWorld, want: map[string]string{ // a server does not panic in our hands
+	{strategy: "kubernetes", setup: kubernetesTestSource, want: map[string]string{ // a server does not panic in our hands
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -88,7 +88,7 @@ var contract = []struct {
 		hang:     "Fail",
 		garbage:  "Add(10.0.0.1:1 10.0.0.2:1) Fail",
 	}, real: true},
-	{strategy: "dns", setup: dnsWorld, want: map[string]string{ // a server does not panic in our hands
+	{strategy: "dns", setup: dnsTestSource, want: map[string]string{ // a server does not panic in our hands
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -96,7 +96,7 @@ var contract = []struct {
 		hang:     "Fail",
 		garbage:  "Add(10.0.0.1:1 10.0.0.2:1) Fail",
 	}, real: true},
-	{strategy: "kubernetes_dns", setup: kubernetesDNSWorld, want: map[string]string{
+	{strategy: "kubernetes_dns", setup: kubernetesDNSTestSource, want: map[string]string{
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -104,7 +104,7 @@ var contract = []struct {
 		hang:     "Fail",
 		garbage:  "Add(10.0.0.1:1 10.0.0.2:1) Fail",
 	}, real: true},
-	{strategy: "rancher", setup: rancherWorld, want: map[string]string{
+	{strategy: "rancher", setup: rancherTestSource, want: map[string]string{
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -112,7 +112,7 @@ var contract = []struct {
 		hang:     "Fail",
 		garbage:  "Fail",
 	}, real: true},
-	{strategy: "http", setup: httpWorld, want: map[string]string{
+	{strategy: "http", setup: httpTestSource, want: map[string]string{
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -120,7 +120,7 @@ var contract = []struct {
 		hang:     "Fail",
 		garbage:  "Fail",
 	}, real: true},
-	{strategy: "exec", setup: execWorld, want: map[string]string{
+	{strategy: "exec", setup: execTestSource, want: map[string]string{
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -128,7 +128,7 @@ var contract = []struct {
 		hang:     "Fail",
 		garbage:  "Fail",
 	}, real: true},
-	{strategy: "multicast", setup: multicastWorld, want: map[string]string{ // a socket neither hangs nor panics
+	{strategy: "multicast", setup: multicastTestSource, want: map[string]string{ // a socket neither hangs nor panics
 		complete: both,
 		nothing:  "Set()",
 		part:     "Add(10.0.0.1:1) Fail",
@@ -137,8 +137,8 @@ var contract = []struct {
 	}, real: true, atStart: []string{part, broken}}, // a named interface is absent; the port is another's
 }
 
-// world is a source with a configuration that leads to it.
-type world struct {
+// testSource is a source with a configuration that leads to it.
+type testSource struct {
 	config  string
 	env     strategy.Env
 	states  map[string]func()
@@ -152,13 +152,13 @@ func TestFailureContract(t *testing.T) {
 				t.Run(row.strategy+"/"+state+"/"+when, func(t *testing.T) {
 					if row.real {
 						t.Parallel()
-						if got := toldInTime(t, row.strategy, row.setup(t), before, state); got != want {
+						if got := callsInRealTime(t, row.strategy, row.setup(t), before, state); got != want {
 							t.Errorf("the sink received %s, want %s", got, want)
 						}
 						return
 					}
 					synctest.Test(t, func(t *testing.T) {
-						if got := toldInBubble(t, row.strategy, row.setup(t), before, state); got != want {
+						if got := callsInBubble(t, row.strategy, row.setup(t), before, state); got != want {
 							t.Errorf("the sink received %s, want %s", got, want)
 						}
 					})
@@ -172,9 +172,9 @@ func TestFailureContract(t *testing.T) {
 	}
 }
 
-// toldInBubble runs a strategy for 5 minutes on a source in a state, if before is set after 2 minutes in
+// callsInBubble runs a strategy for 5 minutes on a source in a state, if before is set after 2 minutes in
 // that one, and returns what the sink received in the last state.
-func toldInBubble(t *testing.T, name string, w world, before, state string) string {
+func callsInBubble(t *testing.T, name string, w testSource, before, state string) string {
 	t.Helper()
 	st := strategyFor(t, name, w, state)
 	if st == nil {
@@ -202,7 +202,7 @@ func toldInBubble(t *testing.T, name string, w world, before, state string) stri
 }
 
 // strategyFor makes the strategy for a state, nil if its configuration is refused.
-func strategyFor(t *testing.T, name string, w world, state string) strategy.Strategy {
+func strategyFor(t *testing.T, name string, w testSource, state string) strategy.Strategy {
 	t.Helper()
 	config, ok := w.configs[state]
 	if !ok {
@@ -239,14 +239,14 @@ func configure(tb testing.TB, name, config string) (*strategy.Configured, error)
 	return builtin.Registry().Configure(name, doc.Content[0], strategy.Source{File: "contract.yaml"})
 }
 
-func staticWorld(testing.TB) world {
+func staticTestSource(testing.TB) testSource {
 	const one, two = "one.test", "two.test"
 	r := new(strategytest.Resolver)
 	answer := func() {
 		r.Answer(one, netip.MustParseAddr("10.0.0.1"))
 		r.Answer(two, netip.MustParseAddr("10.0.0.2"))
 	}
-	return world{
+	return testSource{
 		config: "hosts: [one.test:1, two.test:1]",
 		env:    strategy.Env{Resolver: r},
 		states: map[string]func(){
@@ -260,10 +260,10 @@ func staticWorld(testing.TB) world {
 	}
 }
 
-func fileWorld(tb testing.TB) world {
+func fileTestSource(tb testing.TB) testSource {
 	path := filepath.Join(tb.TempDir(), "hosts")
 	write := func(content string) func() { return func() { put(tb, path, content) } }
-	return world{
+	return testSource{
 		config: "path: " + path,
 		states: map[string]func(){
 			complete: write("10.0.0.1:1\n10.0.0.2:1\n"),
@@ -274,8 +274,8 @@ func fileWorld(tb testing.TB) world {
 	}
 }
 
-// localWorld has other nodes on the machine: real ones, in this process.
-func localWorld(tb testing.TB) world {
+// localTestSource has other nodes on the machine: real ones, in this process.
+func localTestSource(tb testing.TB) testSource {
 	root := filepath.Join(tb.TempDir(), "convoke")
 	var panicking atomic.Bool
 	leave := func() {}
@@ -291,7 +291,7 @@ func localWorld(tb testing.TB) world {
 		return filepath.Join(dirs[0], name)
 	}
 	two := func() { nodes("10.0.0.1:1", "10.0.0.2:1") }
-	return world{
+	return testSource{
 		config: "dir: " + root,
 		env: strategy.Env{ClusterID: "orders", Self: func() []peer.Peer {
 			if panicking.Load() {

@@ -161,7 +161,7 @@ func followAliases(rrs []dns.RR, name string) (chain map[string]bool, end string
 func (a *answer) addRecord(rr dns.RR) {
 	switch rr := rr.(type) {
 	case *dns.A, *dns.AAAA:
-		ip, ok := address(rr)
+		ip, ok := recordAddr(rr)
 		if !ok {
 			a.skipRecord(rr)
 			return
@@ -198,7 +198,7 @@ func (a *answer) boundTTL(seconds uint32) {
 func glueAddrs(rrs []dns.RR) map[string][]netip.Addr {
 	all := make(map[string][]netip.Addr)
 	for _, rr := range rrs {
-		if ip, ok := address(rr); ok && rr.Header().Class == dns.ClassINET {
+		if ip, ok := recordAddr(rr); ok && rr.Header().Class == dns.ClassINET {
 			name := strings.ToLower(rr.Header().Name)
 			all[name] = append(all[name], ip)
 		}
@@ -206,8 +206,8 @@ func glueAddrs(rrs []dns.RR) map[string][]netip.Addr {
 	return all
 }
 
-// address returns the address of an A or AAAA record, and false if no peer can be dialled at this address.
-func address(rr dns.RR) (netip.Addr, bool) {
+// recordAddr returns the address of an A or AAAA record, and false if no peer can be dialled at this address.
+func recordAddr(rr dns.RR) (netip.Addr, bool) {
 	var ip netip.Addr
 	switch rr := rr.(type) {
 	case *dns.A:

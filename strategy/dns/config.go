@@ -87,7 +87,7 @@ func (c Config) Warnings() error {
 	}
 	return strategy.At("interval", fmt.Errorf("with sampled, an answer is complete only after %d lookups without a failure or more, "+
 		"which take %v; until then no peer is disconnected and, without expect or min_peers, the topology is not ready; set 5s or less",
-		patience, patience*c.Interval))
+		expectedNamings, expectedNamings*c.Interval))
 }
 
 // Validate reports every setting that cannot work.

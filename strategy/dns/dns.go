@@ -44,14 +44,14 @@ func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 		}
 		subjects = append(subjects, subject)
 	}
-	fixed := func(setup) ([]subject, error) { return subjects, nil }
-	return newPoller(c.Source, env, c.Sampled, func() *finder {
-		return &finder{family: c.Family, subjects: fixed}
+	fixed := func(resolverSetup) ([]subject, error) { return subjects, nil }
+	return newPoller(c.Source, env, c.Sampled, func() *resolver {
+		return &resolver{family: c.Family, subjects: fixed}
 	}), nil
 }
 
 // newPoller makes a strategy that asks again and again; fresh makes what one run remembers.
-func newPoller(src Source, env strategy.Env, sampled bool, fresh func() *finder) strategy.Strategy {
+func newPoller(src Source, env strategy.Env, sampled bool, fresh func() *resolver) strategy.Strategy {
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
 		f := fresh()
 		f.source, f.env = src, env
@@ -59,19 +59,19 @@ func newPoller(src Source, env strategy.Env, sampled bool, fresh func() *finder)
 		poll := src.PollConfig
 		poll.Next = func() time.Duration { return f.ttl }
 		if sampled {
-			out = newUnion(out)
+			out = newSampleUnion(out)
 		}
 		return strategy.Poll(f.findPeers, poll, env).Run(ctx, out)
 	})
 }
 
-// finder remembers what a run needs from one lookup to the next. It belongs to the lookups, which never overlap.
-type finder struct {
+// resolver remembers what a run needs from one lookup to the next. It belongs to the lookups, which never overlap.
+type resolver struct {
 	source   Source
 	env      strategy.Env
 	family   Family
-	subjects func(setup) ([]subject, error)
-	note     func(found) // called with every answer, if set
+	subjects func(resolverSetup) ([]subject, error)
+	onAnswer func(result) // called with every answer, if set
 
 	conf  resolvConf
 	stale bool          // resolv.conf could not be read the last time
@@ -79,7 +79,7 @@ type finder struct {
 }
 
 // findPeers looks up once.
-func (f *finder) findPeers(ctx context.Context) ([]peer.Peer, error) {
+func (f *resolver) findPeers(ctx context.Context) ([]peer.Peer, error) {
 	f.ttl = 0
 	s, err := f.chooseServers()
 	if err != nil {
@@ -89,21 +89,21 @@ func (f *finder) findPeers(ctx context.Context) ([]peer.Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := lookup{client: newClient(s.servers, f.env.Dial), setup: s, family: f.family, prefer6: podenv.PrefersIPv6(f.env.Self())}
+	l := lookupRun{client: newClient(s.servers, f.env.Dial), setup: s, family: f.family, prefer6: podenv.PrefersIPv6(f.env.Self())}
 	all := l.askAll(ctx, subjects)
-	if f.ttl = all.ttl; f.note != nil {
-		f.note(all)
+	if f.ttl = all.ttl; f.onAnswer != nil {
+		f.onAnswer(all)
 	}
 	return all.peers, all.err
 }
 
 // chooseServers returns whom to ask.
-func (f *finder) chooseServers() (setup, error) {
-	var s setup
+func (f *resolver) chooseServers() (resolverSetup, error) {
+	var s resolverSetup
 	if f.conf.path != "" {
 		var err error
-		if s, err = f.conf.current(); err != nil && len(f.source.Servers) == 0 {
-			return setup{}, err
+		if s, err = f.conf.readCurrent(); err != nil && len(f.source.Servers) == 0 {
+			return resolverSetup{}, err
 		}
 		if stale := f.conf.stale != nil && err == nil; stale != f.stale {
 			if f.stale = stale; stale {

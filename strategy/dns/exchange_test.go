@@ -20,7 +20,7 @@ const silentServer = "192.0.2.99:53" // a server that never answers
 func TestAServerThatDoesNotAnswerIsFollowedByTheNext(t *testing.T) {
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
 		began := time.Now()
-		l := lookup{client: newClient([]string{silentServer, s.Addr()}, s.Dial), family: AnyFamily}
+		l := lookupRun{client: newClient([]string{silentServer, s.Addr()}, s.Dial), family: AnyFamily}
 		check(t, askWith(t, l, "peers.test."), allPeers, "")
 		if took := time.Since(began); took != tryTimeout {
 			t.Errorf("took %v, want the %v of one try", took, tryTimeout)
@@ -39,7 +39,7 @@ func TestAServerThatRefusesIsFollowedByTheNextAtOnce(t *testing.T) {
 			return s.Dial(ctx, network, addr)
 		}
 		began := time.Now()
-		l := lookup{client: newClient([]string{"other:53", s.Addr()}, dial), family: AnyFamily}
+		l := lookupRun{client: newClient([]string{"other:53", s.Addr()}, dial), family: AnyFamily}
 		check(t, askWith(t, l, "peers.test."), allPeers, "")
 		if took := time.Since(began); took != 0 {
 			t.Errorf("took %v, want no waiting", took)
@@ -53,8 +53,8 @@ func TestASilentServerIsWaitedForOnceInALookup(t *testing.T) {
 		s.Fault("", "SRV", dnstest.NoGlue)
 		s.Fault("n.test.", "", dnstest.Changed(func(m *miekg.Msg) { m.Answer, m.Ns = m.Answer[:1], nil })) // the alias alone
 		began := time.Now()
-		l := lookup{client: newClient([]string{silentServer, s.Addr()}, s.Dial), family: AnyFamily}
-		l.setup = setup{search: []string{"a.test", "b.test"}, ndots: 5}
+		l := lookupRun{client: newClient([]string{silentServer, s.Addr()}, s.Dial), family: AnyFamily}
+		l.setup = resolverSetup{search: []string{"a.test", "b.test"}, ndots: 5}
 		check(t, askWith(t, l, "_g._tcp"), "10.0.0.1:1", "")
 		if took := time.Since(began); took != tryTimeout {
 			t.Errorf("four questions one after the other took %v, want the %v of one try", took, tryTimeout)
@@ -73,8 +73,8 @@ func TestATruncatedAnswerIsLeftForAWholeOneOfTheNextServer(t *testing.T) {
 			}
 			return s.Dial(ctx, network, addr)
 		}
-		check(t, askWith(t, lookup{client: newClient([]string{"other:53", s.Addr()}, dial), family: AnyFamily}, "peers.test."), allPeers, "")
-		check(t, askWith(t, lookup{client: newClient([]string{"other:53", silentServer}, dial), family: IPv4}, "peers.test."), "10.0.0.1:7946", silentServer)
+		check(t, askWith(t, lookupRun{client: newClient([]string{"other:53", s.Addr()}, dial), family: AnyFamily}, "peers.test."), allPeers, "")
+		check(t, askWith(t, lookupRun{client: newClient([]string{"other:53", silentServer}, dial), family: IPv4}, "peers.test."), "10.0.0.1:7946", silentServer)
 	})
 }
 
@@ -82,7 +82,7 @@ func TestALookupWithoutAnAnswerNamesEveryServerAndEndsAtItsDeadline(t *testing.T
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
 		s.Fault("", "", dnstest.Code(miekg.RcodeServerFailure))
 		began := time.Now()
-		l := lookup{client: newClient([]string{silentServer, s.Addr()}, s.Dial), family: IPv4}
+		l := lookupRun{client: newClient([]string{silentServer, s.Addr()}, s.Dial), family: IPv4}
 		check(t, askWith(t, l, "peers.test."), "", "ask for peers.test. A: 192.0.2.99:53: read pipe: i/o timeout; 192.0.2.53:53: SERVFAIL")
 		if took := time.Since(began); took != 5*time.Second {
 			t.Errorf("took %v, want 5s", took)
@@ -167,7 +167,7 @@ func TestALookupEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(300*time.Millisecond, cancel)
 		began := time.Now()
-		l := lookup{client: newClient([]string{s.Addr()}, s.Dial), family: AnyFamily}
+		l := lookupRun{client: newClient([]string{s.Addr()}, s.Dial), family: AnyFamily}
 		got := l.askAll(ctx, []subject{{name: "peers.test.", port: 1}, {kind: services, name: "_g._tcp.test."}})
 		if took := time.Since(began); took != 300*time.Millisecond || got.err == nil {
 			t.Errorf("took %v with error %v, want 300ms and an error", took, got.err)
@@ -183,7 +183,7 @@ func TestAPanicAmongQuestionsGoesOnInTheCaller(t *testing.T) {
 			}
 		}()
 		dial := func(context.Context, string, string) (net.Conn, error) { panic("asked to panic") }
-		askWith(t, lookup{client: newClient([]string{s.Addr()}, dial), family: AnyFamily}, "peers.test.")
+		askWith(t, lookupRun{client: newClient([]string{s.Addr()}, dial), family: AnyFamily}, "peers.test.")
 	})
 }
 
@@ -195,7 +195,7 @@ func TestLoopback(t *testing.T) {
 		records = append(records, fmt.Sprintf("peers.test. 5 A 10.0.1.%d", i+1))
 	}
 	s.Records(records...)
-	l := lookup{client: newClient([]string{s.Addr()}, new(net.Dialer).DialContext), family: AnyFamily}
+	l := lookupRun{client: newClient([]string{s.Addr()}, new(net.Dialer).DialContext), family: AnyFamily}
 	if got := askWith(t, l, "peers.test."); len(got.peers) != 150 || got.err != nil {
 		t.Errorf("%d peers and error %v, want 150", len(got.peers), got.err)
 	}
@@ -220,7 +220,7 @@ func TestLoopbackPortThatIsClosed(t *testing.T) {
 	}
 	free.Close()
 	began := time.Now()
-	l := lookup{client: newClient([]string{free.LocalAddr().String()}, new(net.Dialer).DialContext), family: AnyFamily}
+	l := lookupRun{client: newClient([]string{free.LocalAddr().String()}, new(net.Dialer).DialContext), family: AnyFamily}
 	check(t, askWith(t, l, "peers.test."), "", free.LocalAddr().String())
 	if took := time.Since(began); took > 4*time.Second {
 		t.Errorf("took %v, want no waiting for a port that is closed", took)

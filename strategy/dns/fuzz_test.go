@@ -91,7 +91,7 @@ func FuzzAnswer(f *testing.F) {
 			return &canned{raw: raw, stream: network == "tcp"}, nil
 		}
 		for _, family := range []Family{AnyFamily, SameFamily} {
-			l := lookup{client: newClient([]string{"192.0.2.53:53"}, dial), family: family}
+			l := lookupRun{client: newClient([]string{"192.0.2.53:53"}, dial), family: family}
 			got := l.askAll(t.Context(), []subject{
 				{addresses, "peers.test.", 1, false}, {services, "peers.test.", 0, true}, {serviceTargets, "peers.test.", 0, false},
 			})

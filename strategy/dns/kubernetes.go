@@ -31,9 +31,9 @@ var KubernetesKind = strategy.Kind[KubernetesConfig]{
 // newKubernetes makes the strategy. With a port name it asks for the SRV records of the Service, without for its
 // addresses. Namespace and domain are found out when it runs.
 func newKubernetes(c KubernetesConfig, env strategy.Env) (strategy.Strategy, error) {
-	return newPoller(c.Source, env, false, func() *finder {
-		k := &cluster{config: c, log: env.Log, since: time.Now()}
-		return &finder{family: c.Family, subjects: k.subjects, note: k.warnIfEmpty}
+	return newPoller(c.Source, env, false, func() *resolver {
+		k := &clusterNames{config: c, log: env.Log, since: time.Now()}
+		return &resolver{family: c.Family, subjects: k.serviceSubject, onAnswer: k.warnIfEmpty}
 	}), nil
 }
 
@@ -41,8 +41,8 @@ const (
 	emptyWarnAfter = 30 * time.Second
 )
 
-// cluster is what a run knows of the cluster that it is in.
-type cluster struct {
+// clusterNames is what a run knows of the cluster that it is in.
+type clusterNames struct {
 	config    KubernetesConfig
 	log       hclog.Logger
 	namespace string // once known
@@ -53,8 +53,8 @@ type cluster struct {
 	warned  bool      // logged that there is no peer
 }
 
-// subjects returns the name of the Service.
-func (k *cluster) subjects(s setup) ([]subject, error) {
+// serviceSubject returns the name of the Service.
+func (k *clusterNames) serviceSubject(s resolverSetup) ([]subject, error) {
 	if k.namespace == "" {
 		ns, err := k.ownNamespace()
 		if err != nil {
@@ -62,7 +62,7 @@ func (k *cluster) subjects(s setup) ([]subject, error) {
 		}
 		k.namespace = ns
 	}
-	domain, found, err := k.domain(s.search)
+	domain, found, err := k.findDomain(s.search)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (k *cluster) subjects(s setup) ([]subject, error) {
 }
 
 // ownNamespace returns the namespace of this pod.
-func (k *cluster) ownNamespace() (string, error) {
+func (k *clusterNames) ownNamespace() (string, error) {
 	if k.config.Namespace != "" {
 		return k.config.Namespace, nil
 	}
@@ -93,9 +93,9 @@ func (k *cluster) ownNamespace() (string, error) {
 	return ns, nil
 }
 
-// domain returns the domain of the cluster and whether it was found: in the configuration, in the environment
+// findDomain returns the domain of the cluster and whether it was found: in the configuration, in the environment
 // variable CLUSTER_DOMAIN, or by the kubelet in the search names of resolv.conf.
-func (k *cluster) domain(search []string) (domain string, found bool, err error) {
+func (k *clusterNames) findDomain(search []string) (domain string, found bool, err error) {
 	if d := k.config.Domain; d != "" {
 		return strings.TrimSuffix(strings.ToLower(d), "."), true, nil
 	}
@@ -108,7 +108,7 @@ func (k *cluster) domain(search []string) (domain string, found bool, err error)
 
 // warnIfEmpty logs once what an absence of all pods may come from. While a cluster starts that is normal, as a pod is in
 // the DNS when it is ready, or at once with publishNotReadyAddresses.
-func (k *cluster) warnIfEmpty(f found) {
+func (k *clusterNames) warnIfEmpty(f result) {
 	switch {
 	case len(f.peers) > 0:
 		if k.warned {
@@ -123,7 +123,7 @@ func (k *cluster) warnIfEmpty(f found) {
 	}
 }
 
-func (k *cluster) portPair() []any {
+func (k *clusterNames) portPair() []any {
 	if k.config.PortName == "" {
 		return nil
 	}

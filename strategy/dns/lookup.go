@@ -20,30 +20,30 @@ import (
 
 const maxPeers = 10_000
 
-// lookup asks for the peers of some names, once.
-type lookup struct {
+// lookupRun asks for the peers of some names, once.
+type lookupRun struct {
 	client  *client
-	setup   setup
+	setup   resolverSetup
 	family  Family
 	prefer6 bool // which family is taken where one is enough
 }
 
-// found is what became of a name, as of a [strategy.Lookup].
-type found struct {
+// result is what became of a name, as of a [strategy.Lookup].
+type result struct {
 	peers []peer.Peer
 	ttl   time.Duration // 0 means unknown
 	err   error
 }
 
 // askAll asks for all subjects at once.
-func (l *lookup) askAll(ctx context.Context, subjects []subject) found {
-	each := make([]found, len(subjects))
-	parallel(len(subjects), func(i int) { each[i] = l.askCandidates(ctx, subjects[i]) })
-	var all found
+func (l *lookupRun) askAll(ctx context.Context, subjects []subject) result {
+	each := make([]result, len(subjects))
+	forEachParallel(len(subjects), func(i int) { each[i] = l.askCandidates(ctx, subjects[i]) })
+	var all result
 	var errs []error
 	for _, f := range each {
 		all.peers = append(all.peers, f.peers...)
-		all.ttl = shorter(all.ttl, f.ttl)
+		all.ttl = shorterTTL(all.ttl, f.ttl)
 		errs = append(errs, f.err)
 	}
 	all.peers = uniquePeers(all.peers)
@@ -57,18 +57,18 @@ func (l *lookup) askAll(ctx context.Context, subjects []subject) found {
 
 // askCandidates asks for one candidate of a subject after the other, until one has records. A candidate that could not be
 // asked for may be the right one, so what a later one has is incomplete.
-func (l *lookup) askCandidates(ctx context.Context, s subject) found {
-	var all found
+func (l *lookupRun) askCandidates(ctx context.Context, s subject) result {
+	var all result
 	var errs []error
-	for _, name := range s.candidates(l.setup.search, l.setup.ndots) {
-		var f found
+	for _, name := range s.candidateNames(l.setup.search, l.setup.ndots) {
+		var f result
 		if s.kind == addresses {
 			f = l.lookupHosts(ctx, s, name)
 		} else {
 			f = l.lookupServices(ctx, s, name)
 		}
 		errs = append(errs, f.err)
-		all.ttl = shorter(all.ttl, f.ttl)
+		all.ttl = shorterTTL(all.ttl, f.ttl)
 		if len(f.peers) > 0 {
 			all.peers = f.peers
 			break
@@ -79,9 +79,9 @@ func (l *lookup) askCandidates(ctx context.Context, s subject) found {
 }
 
 // lookupHosts asks for the addresses of a name.
-func (l *lookup) lookupHosts(ctx context.Context, s subject, name string) found {
+func (l *lookupRun) lookupHosts(ctx context.Context, s subject, name string) result {
 	a := l.lookupAddrs(ctx, name)
-	f := found{ttl: a.ttl, err: a.err}
+	f := result{ttl: a.ttl, err: a.err}
 	for _, ip := range l.chooseAddrs(a.addrs, l.family != AnyFamily) {
 		f.peers = append(f.peers, peer.Peer{Addr: netip.AddrPortFrom(ip, s.port).String()})
 	}
@@ -89,9 +89,9 @@ func (l *lookup) lookupHosts(ctx context.Context, s subject, name string) found 
 }
 
 // lookupServices asks for the SRV records of a name and for the addresses of those targets that came without.
-func (l *lookup) lookupServices(ctx context.Context, s subject, name string) found {
+func (l *lookupRun) lookupServices(ctx context.Context, s subject, name string) result {
 	a := l.resolveQuestion(ctx, question{name, dns.TypeSRV})
-	f := found{ttl: a.ttl, err: a.err}
+	f := result{ttl: a.ttl, err: a.err}
 	if s.kind == serviceTargets {
 		for _, srv := range a.services {
 			addr, err := peer.Addr(net.JoinHostPort(srv.target, strconv.Itoa(int(cmp.Or(s.port, srv.port)))))
@@ -103,7 +103,7 @@ func (l *lookup) lookupServices(ctx context.Context, s subject, name string) fou
 		}
 		return f
 	}
-	addrs, err := l.targets(ctx, a)
+	addrs, err := l.lookupTargets(ctx, a)
 	f.err = errors.Join(f.err, err)
 	if s.podID && l.family == SameFamily {
 		l.oneFamily(addrs)
@@ -123,7 +123,7 @@ func (l *lookup) lookupServices(ctx context.Context, s subject, name string) fou
 }
 
 // lookupAddrs asks for the addresses of a name, of both families at once.
-func (l *lookup) lookupAddrs(ctx context.Context, name string) answer {
+func (l *lookupRun) lookupAddrs(ctx context.Context, name string) answer {
 	types := []uint16{dns.TypeA, dns.TypeAAAA}
 	switch l.family {
 	case IPv4:
@@ -132,18 +132,18 @@ func (l *lookup) lookupAddrs(ctx context.Context, name string) answer {
 		types = types[1:]
 	}
 	answers := make([]answer, len(types))
-	parallel(len(types), func(i int) { answers[i] = l.resolveQuestion(ctx, question{name, types[i]}) })
+	forEachParallel(len(types), func(i int) { answers[i] = l.resolveQuestion(ctx, question{name, types[i]}) })
 	var all answer
 	for _, a := range answers {
 		all.addrs = append(all.addrs, a.addrs...)
-		all.ttl = shorter(all.ttl, a.ttl)
+		all.ttl = shorterTTL(all.ttl, a.ttl)
 		all.err = errors.Join(all.err, a.err)
 	}
 	return all
 }
 
 // resolveQuestion asks a question and follows aliases whose target the server did not answer for.
-func (l *lookup) resolveQuestion(ctx context.Context, q question) answer {
+func (l *lookupRun) resolveQuestion(ctx context.Context, q question) answer {
 	asked := q
 	var ttl time.Duration
 	for range maxAliases {
@@ -153,7 +153,7 @@ func (l *lookup) resolveQuestion(ctx context.Context, q question) answer {
 		}
 		a := readRecords(m, asked)
 		a.err = errors.Join(a.err, err)
-		if a.ttl = shorter(a.ttl, ttl); a.alias == "" || a.err != nil {
+		if a.ttl = shorterTTL(a.ttl, ttl); a.alias == "" || a.err != nil {
 			return a
 		}
 		ttl, asked.name = a.ttl, a.alias
@@ -162,7 +162,7 @@ func (l *lookup) resolveQuestion(ctx context.Context, q question) answer {
 }
 
 // chooseAddrs returns the addresses that are wanted; where one family is enough, those of the preferred one if there are any.
-func (l *lookup) chooseAddrs(all []netip.Addr, one bool) []netip.Addr {
+func (l *lookupRun) chooseAddrs(all []netip.Addr, one bool) []netip.Addr {
 	all = slices.Clone(all)
 	slices.SortFunc(all, netip.Addr.Compare)
 	all = slices.Compact(all) // a record may be there twice
@@ -220,16 +220,16 @@ func firstError(errs []error) error {
 	return fmt.Errorf("%w; and %d more", errs[0], len(errs)-1)
 }
 
-func shorter(a, b time.Duration) time.Duration {
+func shorterTTL(a, b time.Duration) time.Duration {
 	if a == 0 || b == 0 {
 		return max(a, b)
 	}
 	return min(a, b)
 }
 
-// parallel calls f(0) to f(n-1), as many at once as there are questions under way, and waits for all.
+// forEachParallel calls f(0) to f(n-1), as many at once as there are questions under way, and waits for all.
 // A panic in one of them goes on in the caller, where strategy.Poll recovers it.
-func parallel(n int, f func(i int)) {
+func forEachParallel(n int, f func(i int)) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var crash error

@@ -29,12 +29,12 @@ func bubble(t *testing.T, test func(t *testing.T, s *dnstest.Server)) {
 }
 
 // ask looks names up once, with the deadline that a lookup has by default.
-func ask(t *testing.T, s *dnstest.Server, names ...string) found {
+func ask(t *testing.T, s *dnstest.Server, names ...string) result {
 	t.Helper()
-	return askWith(t, lookup{client: newClient([]string{s.Addr()}, s.Dial), family: AnyFamily}, names...)
+	return askWith(t, lookupRun{client: newClient([]string{s.Addr()}, s.Dial), family: AnyFamily}, names...)
 }
 
-func askWith(t *testing.T, l lookup, names ...string) found {
+func askWith(t *testing.T, l lookupRun, names ...string) result {
 	t.Helper()
 	var subjects []subject
 	for _, name := range names {
@@ -52,10 +52,10 @@ func askWith(t *testing.T, l lookup, names ...string) found {
 // all three addresses of peers.test.
 const allPeers = "10.0.0.1:7946 10.0.0.2:7946 [fd00::1]:7946"
 
-func addrs(f found) string { return strings.Join(strategytest.Addrs(f.peers), " ") }
+func addrs(f result) string { return strings.Join(strategytest.Addrs(f.peers), " ") }
 
 // check compares an answer; part of an error "" means that there is none.
-func check(t *testing.T, got found, want, errPart string) {
+func check(t *testing.T, got result, want, errPart string) {
 	t.Helper()
 	if addrs(got) != want {
 		t.Errorf("peers %q, want %q", addrs(got), want)
@@ -184,14 +184,14 @@ func TestFamilyDecidesWhichAddressesAreTaken(t *testing.T) {
 			asked   int
 		}{{AnyFamily, false, allPeers, 2}, {SameFamily, false, v4, 2}, {SameFamily, true, v6, 2}, {IPv4, true, v4, 1}, {IPv6, false, v6, 1}} {
 			before := len(s.Asked())
-			l := lookup{client: newClient([]string{s.Addr()}, s.Dial), family: tc.family, prefer6: tc.prefer6}
+			l := lookupRun{client: newClient([]string{s.Addr()}, s.Dial), family: tc.family, prefer6: tc.prefer6}
 			check(t, askWith(t, l, "peers.test."), tc.want, "")
 			if n := len(s.Asked()) - before; n != tc.asked {
 				t.Errorf("%s: %d questions, want %d", tc.family, n, tc.asked)
 			}
 		}
 		s.Records("peers.test. 30 AAAA fd00::1")
-		l := lookup{client: newClient([]string{s.Addr()}, s.Dial), family: SameFamily}
+		l := lookupRun{client: newClient([]string{s.Addr()}, s.Dial), family: SameFamily}
 		check(t, askWith(t, l, "peers.test."), v6, "") // the only one there is
 	})
 }

@@ -90,9 +90,9 @@ func checkName(name string) error {
 	return nil
 }
 
-// candidates returns the complete names to ask for, in their order: as resolvers do, a name of ndots dots or more is
+// candidateNames returns the complete names to ask for, in their order: as resolvers do, a name of ndots dots or more is
 // asked for as it is before search names are added, one of fewer afterwards.
-func (s subject) candidates(search []string, ndots int) []string {
+func (s subject) candidateNames(search []string, ndots int) []string {
 	if strings.HasSuffix(s.name, ".") {
 		return []string{s.name}
 	}

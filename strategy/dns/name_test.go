@@ -75,24 +75,24 @@ func TestCandidatesFollowSearchNamesAndNdots(t *testing.T) {
 		{"a.b.c.d.e.f", 5, "a.b.c.d.e.f. a.b.c.d.e.f.shop.svc.cluster.local. a.b.c.d.e.f.svc.cluster.local."},
 		{strings.Repeat("a.", 120) + "a", 500, strings.Repeat("a.", 120) + "a."}, // too long with anything behind it
 	} {
-		if got := strings.Join((subject{name: tc.name}).candidates(search, tc.ndots), " "); got != tc.want {
+		if got := strings.Join((subject{name: tc.name}).candidateNames(search, tc.ndots), " "); got != tc.want {
 			t.Errorf("candidates of %q with ndots %d = %q, want %q", tc.name, tc.ndots, got, tc.want)
 		}
 	}
-	if got := (subject{name: "orders"}).candidates(nil, 1); !slices.Equal(got, []string{"orders."}) {
+	if got := (subject{name: "orders"}).candidateNames(nil, 1); !slices.Equal(got, []string{"orders."}) {
 		t.Errorf("candidates without search names = %q", got)
 	}
 }
 
 func TestSearchNamesAreTriedUntilOneHasRecords(t *testing.T) {
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
-		l := lookup{client: newClient([]string{s.Addr()}, s.Dial), family: IPv4, setup: setup{search: []string{"a.test", "b.test"}, ndots: 2}}
+		l := lookupRun{client: newClient([]string{s.Addr()}, s.Dial), family: IPv4, setup: resolverSetup{search: []string{"a.test", "b.test"}, ndots: 2}}
 		s.Records("peers.b.test. 5 A 10.0.0.1", "peers.a.test. 5 TXT x")
 		check(t, askWith(t, l, "peers"), "10.0.0.1:7946", "")
 		if want := "udp peers.a.test. A,udp peers.b.test. A"; strings.Join(s.Asked(), ",") != want {
 			t.Errorf("asked %q, want %q", s.Asked(), want)
 		}
-		check(t, askWith(t, l, "other"), "", "") // no candidate exists: nobody is there
+		check(t, askWith(t, l, "other"), "", "") // no candidate exists: there is no peer
 
 		s.Fault("peers.a.test", "", dnstest.Code(miekg.RcodeServerFailure))
 		check(t, askWith(t, l, "peers"), "10.0.0.1:7946", "peers.a.test. A") // it may have been the right one

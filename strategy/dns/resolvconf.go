@@ -17,8 +17,8 @@ const (
 	maxSearch     = 32
 )
 
-// setup is whom to ask, and for what besides the name itself.
-type setup struct {
+// resolverSetup is whom to ask, and for what besides the name itself.
+type resolverSetup struct {
 	servers []string // host:port
 	search  []string
 	ndots   int
@@ -29,18 +29,18 @@ type resolvConf struct {
 	path string
 
 	file  reread.File
-	known bool // setup was read once
-	setup setup
+	known bool // setup was read at least once
+	setup resolverSetup
 	bad   error // why the content as last read is not used
 	stale error // why setup is that of an earlier content
 }
 
-// current returns the content of the file. When it cannot be read any more, its last content holds, and stale is the reason.
-func (r *resolvConf) current() (setup, error) {
+// readCurrent returns the content of the file. When it cannot be read any more, its last content holds, and stale is the reason.
+func (r *resolvConf) readCurrent() (resolverSetup, error) {
 	r.file.Most = maxResolvConf
 	data, changed, err := r.file.Read(r.path)
 	if changed {
-		var s setup
+		var s resolverSetup
 		if s, r.bad = parseResolvConf(data); r.bad == nil {
 			r.setup, r.known = s, true
 		} else {
@@ -51,18 +51,18 @@ func (r *resolvConf) current() (setup, error) {
 		err = r.bad
 	}
 	if r.stale = err; err != nil && !r.known {
-		return setup{}, fmt.Errorf("find the DNS servers: %w; set servers to do without the file", err)
+		return resolverSetup{}, fmt.Errorf("find the DNS servers: %w; set servers to do without the file", err)
 	}
 	return r.setup, nil
 }
 
 // parseResolvConf reads the text of a resolv.conf. Without a nameserver line it means a server on this machine.
-func parseResolvConf(data []byte) (setup, error) {
+func parseResolvConf(data []byte) (resolverSetup, error) {
 	c, err := dns.ClientConfigFromReader(bytes.NewReader(data))
 	if err != nil {
-		return setup{}, err
+		return resolverSetup{}, err
 	}
-	s := setup{ndots: c.Ndots}
+	s := resolverSetup{ndots: c.Ndots}
 	for _, server := range c.Servers {
 		if _, err := netip.ParseAddr(server); err == nil && len(s.servers) < maxServers {
 			s.servers = append(s.servers, net.JoinHostPort(server, c.Port))
@@ -72,7 +72,7 @@ func parseResolvConf(data []byte) (setup, error) {
 		s.servers = []string{"127.0.0.1:53", "[::1]:53"}
 	}
 	if len(s.servers) == 0 {
-		return setup{}, errors.New("no nameserver line holds an address")
+		return resolverSetup{}, errors.New("no nameserver line holds an address")
 	}
 	for _, suffix := range c.Search {
 		suffix = strings.ToLower(strings.TrimSuffix(suffix, "."))

@@ -29,24 +29,24 @@ func TestParseResolvConf(t *testing.T) {
 	many.WriteString("search" + strings.Repeat(" a.test", 100) + "\n")
 	for name, tc := range map[string]struct {
 		text string
-		want setup
+		want resolverSetup
 		err  string
 	}{
 		"a pod": {
 			"search shop.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n",
-			setup{[]string{"10.96.0.10:53"}, []string{"shop.svc.cluster.local", "svc.cluster.local", "cluster.local"}, 5}, "",
+			resolverSetup{[]string{"10.96.0.10:53"}, []string{"shop.svc.cluster.local", "svc.cluster.local", "cluster.local"}, 5}, "",
 		},
 		"comments, IPv6, final dots": {
 			"# nameserver 10.0.0.1\n; x\nnameserver fd00::53\nnameserver fe80::1%eth0\nsearch A.test. .\n",
-			setup{[]string{"[fd00::53]:53", "[fe80::1%eth0]:53"}, []string{"a.test"}, 1}, "",
+			resolverSetup{[]string{"[fd00::53]:53", "[fe80::1%eth0]:53"}, []string{"a.test"}, 1}, "",
 		},
-		"empty":         {"", setup{[]string{"127.0.0.1:53", "[::1]:53"}, nil, 1}, ""},
-		"no good line":  {"nameserver dns.test\n", setup{}, "no nameserver line holds an address"},
-		"a bad line":    {"nameserver dns.test\nnameserver 10.0.0.1\noptions ndots:x ndots:-3\n", setup{[]string{"10.0.0.1:53"}, nil, 0}, ""},
-		"many of all":   {many.String(), setup{nameservers(maxServers), slices.Repeat([]string{"a.test"}, maxSearch), 1}, ""},
-		"binary":        {"nameserver \x00\xff\n", setup{}, "no nameserver line"},
-		"a bad search":  {"nameserver 10.0.0.1\nsearch a..b ok.test x/y\n", setup{[]string{"10.0.0.1:53"}, []string{"ok.test"}, 1}, ""},
-		"ndots too big": {"nameserver 10.0.0.1\noptions ndots:99\n", setup{[]string{"10.0.0.1:53"}, nil, 15}, ""},
+		"empty":         {"", resolverSetup{[]string{"127.0.0.1:53", "[::1]:53"}, nil, 1}, ""},
+		"no good line":  {"nameserver dns.test\n", resolverSetup{}, "no nameserver line holds an address"},
+		"a bad line":    {"nameserver dns.test\nnameserver 10.0.0.1\noptions ndots:x ndots:-3\n", resolverSetup{[]string{"10.0.0.1:53"}, nil, 0}, ""},
+		"many of all":   {many.String(), resolverSetup{nameservers(maxServers), slices.Repeat([]string{"a.test"}, maxSearch), 1}, ""},
+		"binary":        {"nameserver \x00\xff\n", resolverSetup{}, "no nameserver line"},
+		"a bad search":  {"nameserver 10.0.0.1\nsearch a..b ok.test x/y\n", resolverSetup{[]string{"10.0.0.1:53"}, []string{"ok.test"}, 1}, ""},
+		"ndots too big": {"nameserver 10.0.0.1\noptions ndots:99\n", resolverSetup{[]string{"10.0.0.1:53"}, nil, 15}, ""},
 	} {
 		got, err := parseResolvConf([]byte(tc.text))
 		if tc.err != "" {
@@ -55,7 +55,7 @@ func TestParseResolvConf(t *testing.T) {
 			}
 			continue
 		}
-		if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(setup{})); diff != "" || err != nil {
+		if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(resolverSetup{})); diff != "" || err != nil {
 			t.Errorf("%s: error %v (-want +got):\n%s", name, err, diff)
 		}
 	}
@@ -76,7 +76,7 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// age makes a file look as if it was written a while ago, so that its time tells a change.
+// age makes a file look as if it was written a while ago, so that its time shows a change.
 func age(t *testing.T, path string, by time.Duration) {
 	t.Helper()
 	at := time.Now().Add(-by)
@@ -90,12 +90,12 @@ func TestResolvConfIsReadAgainWhenItChanges(t *testing.T) {
 	r := &resolvConf{path: path}
 	expect := func(what, server string) {
 		t.Helper()
-		s, err := r.current()
+		s, err := r.readCurrent()
 		if err != nil || len(s.servers) != 1 || s.servers[0] != server+":53" {
 			t.Errorf("%s: %v and error %v, want %s", what, s.servers, err, server)
 		}
 	}
-	if _, err := r.current(); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "set servers") {
+	if _, err := r.readCurrent(); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "set servers") {
 		t.Errorf("without the file: %v, want an error that names it and the way out", err)
 	}
 	write(t, path, "nameserver 10.0.0.1\n")
@@ -127,16 +127,16 @@ func TestResolvConfIsReadAgainWhenItChanges(t *testing.T) {
 		}
 		expect(what, "10.0.0.44")
 		if r.stale == nil {
-			t.Errorf("%s: nothing says that the content is old", what)
+			t.Errorf("%s: no line reports that the content is old", what)
 		}
 	}
 }
 
-// newFinder returns a finder for one name with a resolv.conf.
-func newFinder(s *dnstest.Server, path string, log hclog.Logger) *finder {
-	f := &finder{family: IPv4, source: defaultSource(), env: strategy.Env{Log: log, Dial: s.Dial, Self: func() []peer.Peer { return nil }}}
+// newResolver returns a resolver for one name with a resolv.conf.
+func newResolver(s *dnstest.Server, path string, log hclog.Logger) *resolver {
+	f := &resolver{family: IPv4, source: defaultSource(), env: strategy.Env{Log: log, Dial: s.Dial, Self: func() []peer.Peer { return nil }}}
 	f.conf.path = path
-	f.subjects = func(setup) ([]subject, error) { return []subject{{name: "peers", port: 1}}, nil }
+	f.subjects = func(resolverSetup) ([]subject, error) { return []subject{{name: "peers", port: 1}}, nil }
 	return f
 }
 
@@ -144,7 +144,7 @@ func TestServersAndSearchNamesComeFromResolvConf(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "resolv.conf")
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
 		var logged strings.Builder
-		f := newFinder(s, path, hclog.New(&hclog.LoggerOptions{Output: &logged}))
+		f := newResolver(s, path, hclog.New(&hclog.LoggerOptions{Output: &logged}))
 		if _, err := f.findPeers(t.Context()); err == nil {
 			t.Error("no error without servers")
 		}

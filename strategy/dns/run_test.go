@@ -43,7 +43,7 @@ func start(t *testing.T, st strategy.Strategy) *strategytest.Sink {
 	return sink
 }
 
-// after lets time pass and returns what the sink was told then, summarised. The first lookup of a run may be over before,
+// after lets time pass and returns what the sink received then, summarised. The first lookup of a run may be over before,
 // so that less than the wait for the second, 1.2 s, may show nothing.
 func after(sink *strategytest.Sink, d time.Duration) string {
 	since := len(sink.Calls())
@@ -76,17 +76,17 @@ func TestNoFailureShrinksTheAnswer(t *testing.T) {
 			bubble(t, func(t *testing.T, s *dnstest.Server) {
 				sink := runs(t, s, nil)
 				if got := after(sink, time.Minute); got != whole {
-					t.Fatalf("told %s at first, want %s", got, whole)
+					t.Fatalf("got %s at first, want %s", got, whole)
 				}
 				s.Fault("", tc.typ, tc.fault)
 				after(sink, 12*time.Second) // until a lookup has met the fault
 				if got := after(sink, 5*time.Minute); got != tc.want {
-					t.Errorf("told %s, want %s", got, tc.want)
+					t.Errorf("got %s, want %s", got, tc.want)
 				}
 				s.ClearFaults()
 				after(sink, time.Minute)
 				if got := after(sink, time.Minute); got != whole {
-					t.Errorf("told %s afterwards, want %s", got, whole)
+					t.Errorf("got %s afterwards, want %s", got, whole)
 				}
 			})
 		})
@@ -99,7 +99,7 @@ func TestDuplicatesInOneAnswerAreOnePeer(t *testing.T) {
 			"_g._tcp.test. 5 SRV 0 0 7946 n.test.", "_g._tcp.test. 5 SRV 9 9 7946 n.test.", "n.test. 5 A 10.0.0.1")
 		sink := runs(t, s, func(c *Config) { c.Names = []string{"a.test", "b.test", "c.test", "dnssrv+_g._tcp.test"} })
 		if got := after(sink, 3*time.Second); got != "Set(10.0.0.1:7946)" {
-			t.Errorf("told %s, want one peer", got)
+			t.Errorf("got %s, want one peer", got)
 		}
 		if p := sink.Calls()[0].Peers[0]; p.ID != "n.test" {
 			t.Errorf("peer %+v, want the one that has a name", p)
@@ -162,27 +162,27 @@ func TestSampledAnswersAreUnited(t *testing.T) {
 		s.Fault("", "A", rotation)
 		sink := runs(t, s, func(c *Config) { c.Sampled, c.Family = true, IPv4 })
 		if got := after(sink, 59*time.Second); strings.Contains(got, "Set") {
-			t.Errorf("told %s within a minute, want no Set", got)
+			t.Errorf("got %s within a minute, want no Set", got)
 		}
 		after(sink, 2*time.Minute)
 		if got, want := after(sink, time.Minute), "Set(10.0.0.1:7946 10.0.0.2:7946 10.0.0.3:7946)"; got != want {
-			t.Errorf("told %s, want %s and nothing else", got, want)
+			t.Errorf("got %s, want %s and nothing else", got, want)
 		}
 		s.ClearFaults() // now it is 10.0.0.1 each time
 		after(sink, 5*time.Minute)
 		if got, want := after(sink, time.Minute), "Set(10.0.0.1:7946)"; got != want {
-			t.Errorf("told %s, want %s: the others should have been named ten times since", got, want)
+			t.Errorf("got %s, want %s: the others should have been named ten times since", got, want)
 		}
 		s.Fault("", "", dnstest.Code(miekg.RcodeServerFailure))
 		after(sink, 10*time.Second)
 		if got := after(sink, 5*time.Minute); got != "Fail" {
-			t.Errorf("told %s of a server that fails, want Fail", got)
+			t.Errorf("got %s of a server that fails, want Fail", got)
 		}
 		s.ClearFaults()
 		s.Records()
 		after(sink, 4*time.Minute)
 		if got := after(sink, time.Minute); got != "Set()" {
-			t.Errorf("told %s of a name that is gone, want Set()", got)
+			t.Errorf("got %s of a name that is gone, want Set()", got)
 		}
 	})
 }
@@ -192,7 +192,7 @@ func TestSampledPartsAreUnitedToo(t *testing.T) {
 		s.Fault("", "AAAA", dnstest.Code(miekg.RcodeServerFailure))
 		sink := runs(t, s, func(c *Config) { c.Sampled = true })
 		if got, want := after(sink, time.Minute), "Add(10.0.0.1:7946 10.0.0.2:7946) Fail"; got != want {
-			t.Errorf("told %s, want %s", got, want)
+			t.Errorf("got %s, want %s", got, want)
 		}
 	})
 }
@@ -217,8 +217,8 @@ func TestAPanicOfTheHostEndsTheRunWithAnError(t *testing.T) {
 	bubble(t, func(t *testing.T, s *dnstest.Server) {
 		c := DefaultConfig()
 		c.Names, c.Port, c.Servers = []string{"peers.test"}, 1, []string{s.Addr()}
-		st := strategytest.New(t, Kind, c, strategy.Env{Dial: s.Dial, Self: func() []peer.Peer { panic("told to panic") }})
-		if err := st.Run(t.Context(), new(strategytest.Sink)); err == nil || !strings.Contains(err.Error(), "told to panic") {
+		st := strategytest.New(t, Kind, c, strategy.Env{Dial: s.Dial, Self: func() []peer.Peer { panic("panics on purpose") }})
+		if err := st.Run(t.Context(), new(strategytest.Sink)); err == nil || !strings.Contains(err.Error(), "panics on purpose") {
 			t.Errorf("Run = %v, want the panic", err)
 		}
 	})

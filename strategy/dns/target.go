@@ -13,18 +13,18 @@ const maxTargets = 512
 
 func (s service) attrs() string { return fmt.Sprintf("priority=%d,weight=%d", s.priority, s.weight) }
 
-// targets returns the addresses of the targets of SRV records, of one family each: those that came with the records
+// lookupTargets returns the addresses of the targets of SRV records, of one family each: those that came with the records
 // or, where there is more to be known, those that the targets are asked for.
-func (l *lookup) targets(ctx context.Context, a answer) (map[string][]netip.Addr, error) {
+func (l *lookupRun) lookupTargets(ctx context.Context, a answer) (map[string][]netip.Addr, error) {
 	all := make(map[string][]netip.Addr)
 	var names []string
-	both := l.preferredCame(a)
+	both := l.hasPreferredFamily(a)
 	for _, srv := range a.services {
 		if _, done := all[srv.target]; done {
 			continue
 		}
 		all[srv.target] = l.chooseAddrs(a.glue[srv.target], true)
-		if !l.suffices(srv.target, a.glue[srv.target], both) {
+		if !l.hasAllAddrs(srv.target, a.glue[srv.target], both) {
 			names = append(names, srv.target)
 		}
 	}
@@ -34,7 +34,7 @@ func (l *lookup) targets(ctx context.Context, a answer) (map[string][]netip.Addr
 		errs = append(errs, fmt.Errorf("%d targets came without their addresses, of which %d are asked for", n, maxTargets))
 	}
 	answers := make([]answer, len(names))
-	parallel(len(names), func(i int) { answers[i] = l.lookupAddrs(ctx, names[i]) })
+	forEachParallel(len(names), func(i int) { answers[i] = l.lookupAddrs(ctx, names[i]) })
 	for i, name := range names {
 		known := slices.Concat(a.glue[name], answers[i].addrs)
 		all[name] = l.chooseAddrs(known, true)
@@ -47,23 +47,23 @@ func (l *lookup) targets(ctx context.Context, a answer) (map[string][]netip.Addr
 	return all, firstError(errs)
 }
 
-// preferredCame reports whether addresses of the preferred family came with any target that has a name.
-func (l *lookup) preferredCame(a answer) bool {
+// hasPreferredFamily reports whether addresses of the preferred family came with any target that has a name.
+func (l *lookupRun) hasPreferredFamily(a answer) bool {
 	return slices.ContainsFunc(a.services, func(srv service) bool {
 		came := a.glue[srv.target]
-		return !nameless(srv.target, came) && slices.ContainsFunc(came, func(ip netip.Addr) bool { return ip.Is6() == l.prefer6 })
+		return !namedByAddr(srv.target, came) && slices.ContainsFunc(came, func(ip netip.Addr) bool { return ip.Is6() == l.prefer6 })
 	})
 }
 
-// suffices reports whether the addresses that came with a target are all that is wanted of it. A server may leave some out,
-// without a word, where the message is full. That it left out the preferred family of all targets is not
+// hasAllAddrs reports whether the addresses that came with a target are all that is wanted of it. A server may leave some out,
+// without a sign of it, where the message is full. That it left out the preferred family of all targets is not
 // assumed, only that of some, or else each round would ask for what does not exist.
-func (l *lookup) suffices(target string, came []netip.Addr, preferredCame bool) bool {
+func (l *lookupRun) hasAllAddrs(target string, came []netip.Addr, preferredCame bool) bool {
 	wants6 := l.prefer6
 	switch {
 	case len(came) == 0:
 		return false
-	case nameless(target, came): // it has no other
+	case namedByAddr(target, came): // it has no other
 		return true
 	case l.family == IPv4 || l.family == IPv6:
 		wants6 = l.family == IPv6
@@ -75,16 +75,16 @@ func (l *lookup) suffices(target string, came []netip.Addr, preferredCame bool) 
 
 // oneFamily leaves out the targets that are named by an address which is not of the family wanted, if others are: a pod
 // without a name has one target for each of its addresses, and is one node.
-func (l *lookup) oneFamily(addrs map[string][]netip.Addr) {
+func (l *lookupRun) oneFamily(addrs map[string][]netip.Addr) {
 	var all []netip.Addr
 	for target, ips := range addrs {
-		if nameless(target, ips) {
+		if namedByAddr(target, ips) {
 			all = append(all, ips[0])
 		}
 	}
 	wanted := l.chooseAddrs(all, true)
 	for target, ips := range addrs {
-		if nameless(target, ips) && !slices.Contains(wanted, ips[0]) {
+		if namedByAddr(target, ips) && !slices.Contains(wanted, ips[0]) {
 			delete(addrs, target)
 		}
 	}
@@ -106,7 +106,7 @@ func podNames(services []service, addrs map[string][]netip.Addr, firstLabel bool
 		}
 		label, _, _ := strings.Cut(srv.target, ".")
 		switch {
-		case nameless(srv.target, addrs[srv.target]):
+		case namedByAddr(srv.target, addrs[srv.target]):
 			ids[srv.target] = ""
 		case firstLabel:
 			ids[srv.target] = label
@@ -117,9 +117,9 @@ func podNames(services []service, addrs map[string][]netip.Addr, firstLabel bool
 	return ids
 }
 
-// nameless reports whether a target is named by its one address, as Kubernetes names pods without a hostname:
+// namedByAddr reports whether a target is named by its one address, as Kubernetes names pods without a hostname:
 // 10-0-0-7, fd00--7, and fd00--0 for fd00::, as a label does not end in a hyphen.
-func nameless(target string, ips []netip.Addr) bool {
+func namedByAddr(target string, ips []netip.Addr) bool {
 	if len(ips) != 1 {
 		return false
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/goconvoke/convoke/strategy/internal/dnstest"
 )
 
-// A server may leave addresses out of the additional section where a message is full, and says nothing of it.
+// A server may leave addresses out of the additional section where a message is full, and does not report it.
 func TestAddressesThatDidNotComeWithATargetAreAskedFor(t *testing.T) {
 	both := []string{
 		"_g._tcp.test. 5 SRV 0 0 1 a.test.", "_g._tcp.test. 5 SRV 0 0 1 b.test.",
@@ -46,7 +46,7 @@ func TestAddressesThatDidNotComeWithATargetAreAskedFor(t *testing.T) {
 						return rr.Header().Name == target && (typ == "*" || rr.Header().Rrtype == miekg.StringToType[typ])
 					})
 				}))
-				l := lookup{client: newClient([]string{s.Addr()}, s.Dial), family: tc.family, prefer6: tc.prefer6}
+				l := lookupRun{client: newClient([]string{s.Addr()}, s.Dial), family: tc.family, prefer6: tc.prefer6}
 				got := askWith(t, l, "_g._tcp.test.")
 				check(t, got, tc.want, "")
 				if n := len(s.Asked()) - 1; n != tc.asked {

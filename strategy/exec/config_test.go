@@ -12,8 +12,8 @@ import (
 
 func TestValidateNamesTheKeyOfAMistake(t *testing.T) {
 	for _, c := range []struct {
-		says   string
-		change func(*Config)
+		message string
+		change  func(*Config)
 	}{
 		{"command: name the program", func(c *Config) { c.Command = nil }},
 		{"command[0]: name the program", func(c *Config) { c.Command = []string{""} }},
@@ -28,11 +28,11 @@ func TestValidateNamesTheKeyOfAMistake(t *testing.T) {
 		config := DefaultConfig()
 		config.Command = []string{"peers"}
 		c.change(&config)
-		if err := config.Validate(); err == nil || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%v, want %q", err, c.says)
+		if err := config.Validate(); err == nil || !strings.Contains(err.Error(), c.message) {
+			t.Errorf("%v, want %q", err, c.message)
 		}
 		if _, err := Kind.Configure(config); err == nil {
-			t.Errorf("Configure takes it: %q", c.says)
+			t.Errorf("Configure takes it: %q", c.message)
 		}
 	}
 }
@@ -42,7 +42,7 @@ func TestTheEnvironmentIsThatOfTheConfigurationAndAFewMore(t *testing.T) {
 	t.Setenv("PATH", "/bin")
 	t.Setenv("TZ", "UTC")
 	env := strategy.Env{Topology: "lab", ClusterID: "orders"}
-	got := environ(map[string]strategy.Secret{"TZ": "CET", "KEY": "value"}, env)
+	got := programEnv(map[string]strategy.Secret{"TZ": "CET", "KEY": "value"}, env)
 	for _, want := range []string{"PATH=/bin", "CONVOKE_TOPOLOGY=lab", "CONVOKE_CLUSTER=orders", "KEY=value"} {
 		if !slices.Contains(got, want) {
 			t.Errorf("%v lacks %q", got, want)

@@ -71,6 +71,6 @@ func (s *script) source() *strategytest.Source {
 			s.set(func(ctx context.Context) (string, error) { <-ctx.Done(); return "", ctx.Err() })
 		},
 		Garbage: func() { s.prints("\x00\x7fELF\n") },
-		Panic:   func() { s.set(func(context.Context) (string, error) { panic("told to") }) },
+		Panic:   func() { s.set(func(context.Context) (string, error) { panic("on purpose") }) },
 	}
 }

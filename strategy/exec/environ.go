@@ -20,9 +20,9 @@ var inherited = []string{
 	"APPDATA", "LOCALAPPDATA", "PROGRAMDATA",
 }
 
-// environ returns the environment of the program: what is inherited, then the topology, the cluster and
+// programEnv returns the environment of the program: what is inherited, then the topology, the cluster and
 // this node, then the configured variables; of two with one name the later one counts.
-func environ(own map[string]strategy.Secret, env strategy.Env) []string {
+func programEnv(own map[string]strategy.Secret, env strategy.Env) []string {
 	var all []string
 	for _, name := range inherited {
 		if value, ok := os.LookupEnv(name); ok {
@@ -31,7 +31,7 @@ func environ(own map[string]strategy.Secret, env strategy.Env) []string {
 	}
 	all = append(all, "CONVOKE_TOPOLOGY="+env.Topology, "CONVOKE_CLUSTER="+env.ClusterID)
 	if env.Self != nil {
-		node, addr := identity(env.Self())
+		node, addr := selfIdentity(env.Self())
 		all = append(all, "CONVOKE_NODE="+node, "CONVOKE_ADDR="+addr)
 	}
 	for _, name := range slices.Sorted(maps.Keys(own)) {
@@ -40,9 +40,9 @@ func environ(own map[string]strategy.Secret, env strategy.Env) []string {
 	return all
 }
 
-// identity returns the name of this node and the address to register it under: the preferred one of those with a
+// selfIdentity returns the name of this node and the address to register it under: the preferred one of those with a
 // specified host, else the preferred one. Both are "" while they are unknown.
-func identity(self []peer.Peer) (node, addr string) {
+func selfIdentity(self []peer.Peer) (node, addr string) {
 	if len(self) == 0 {
 		return "", ""
 	}

@@ -21,7 +21,7 @@ var Kind = strategy.Kind[Config]{
 // newStrategy makes the strategy. It runs the program every interval, never twice at a time. What the program prints
 // counts when it ends with exit code 0.
 func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
-	return strategyOf(c, env, run), nil
+	return strategyOf(c, env, runProgram), nil
 }
 
 // runner runs a program and returns what it printed. ctx has a deadline.
@@ -29,11 +29,11 @@ type runner func(ctx context.Context, p program) ([]byte, error)
 
 func strategyOf(c Config, env strategy.Env, run runner) strategy.Strategy {
 	lookup := func(ctx context.Context) ([]peer.Peer, error) {
-		output, err := run(ctx, program{argv: c.Command, dir: c.Dir, env: environ(c.Env, env)})
+		output, err := run(ctx, program{argv: c.Command, dir: c.Dir, env: programEnv(c.Env, env)})
 		if err != nil {
 			return nil, fmt.Errorf("run %s: %w", c.Command[0], err)
 		}
-		peers, err := Parse(output, c.Port, targets.Options{
+		peers, err := parseOutput(output, c.Port, targets.Options{
 			IDLabel: c.IDLabel, ZoneLabel: c.ZoneLabel, VersionLabel: c.VersionLabel,
 		})
 		if err != nil {

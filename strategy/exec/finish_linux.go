@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// finish waits until the program has ended, kills it when ctx is done before, and then kills what is left of its
+// waitAndKillGroup waits until the program has ended, kills it when ctx is done before, and then kills what is left of its
 // group. Until the exit status is collected the exit status the number of the process is not used again, so the
 // signal reaches no other process.
-func finish(ctx context.Context, cmd *exec.Cmd) error {
+func waitAndKillGroup(ctx context.Context, cmd *exec.Cmd) error {
 	pid := cmd.Process.Pid
 	ended := make(chan struct{})
 	go func() {
@@ -25,7 +25,7 @@ func finish(ctx context.Context, cmd *exec.Cmd) error {
 	}
 	killGroup(cmd)
 	err := cmd.Wait()
-	adopt(pid)
+	reapGroup(pid)
 	return err
 }
 
@@ -41,9 +41,9 @@ func awaitExit(pid int) {
 	}
 }
 
-// adopt collects the exit status of processes that were killed in a group and became children of this one: so it is
+// reapGroup collects the exit status of processes that were killed in a group and became children of this one: so it is
 // when this process is the first of its container, where orphans go to. Otherwise there are none.
-func adopt(group int) {
+func reapGroup(group int) {
 	for {
 		_, err := syscall.Wait4(-group, nil, 0, nil)
 		if err != nil && !errors.Is(err, syscall.EINTR) {

@@ -7,8 +7,8 @@ import (
 	"os/exec"
 )
 
-// finish waits until the program has ended, kills it when ctx is done before, and then kills what is left of its group.
-func finish(ctx context.Context, cmd *exec.Cmd) error {
+// waitAndKillGroup waits until the program has ended, kills it when ctx is done before, and then kills what is left of its group.
+func waitAndKillGroup(ctx context.Context, cmd *exec.Cmd) error {
 	ended := make(chan error, 1)
 	go func() {
 		err := cmd.Wait()

@@ -18,10 +18,10 @@ func TestNoZombieIsLeftToTheFirstProcessOfAContainer(t *testing.T) {
 	}
 	defer func() { _, _, _ = syscall.RawSyscall(syscall.SYS_PRCTL, childSubreaper, 0, 0) }()
 	for range 5 {
-		if _, err := run(within(t, patience), sh(`(sleep 1000 & sleep 1000 & wait) & sleep 1000 & echo a:1`)); err != nil {
+		if _, err := runProgram(within(t, patience), sh(`(sleep 1000 & sleep 1000 & wait) & sleep 1000 & echo a:1`)); err != nil {
 			t.Error(err)
 		}
-		if _, err := run(within(t, soon), sh(`(sleep 1000 & sleep 1000 & wait) & wait`)); err == nil {
+		if _, err := runProgram(within(t, soon), sh(`(sleep 1000 & sleep 1000 & wait) & wait`)); err == nil {
 			t.Error("want the deadline")
 		}
 	}
@@ -33,7 +33,7 @@ func TestNoZombieIsLeftToTheFirstProcessOfAContainer(t *testing.T) {
 // A process that left the group is out of reach; it must not hold up the answer.
 func TestAProcessThatLeftTheGroupDoesNotHoldUpTheAnswer(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
-	got, err := run(within(t, patience), sh(`setsid sh -c 'echo $$ >"`+file+`"; exec sleep 1000' & while ! test -s '`+file+`'; do :; done; echo a:1`))
+	got, err := runProgram(within(t, patience), sh(`setsid sh -c 'echo $$ >"`+file+`"; exec sleep 1000' & while ! test -s '`+file+`'; do :; done; echo a:1`))
 	if err != nil || string(got) != "a:1\n" {
 		t.Errorf("%q, %v", got, err)
 	}

@@ -20,28 +20,28 @@ func sh(script string) program {
 
 func TestNoChildIsLeftBehindAtTheDeadline(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pids")
-	_, err := run(within(t, soon), sh(`trap "" TERM HUP INT; sleep 1000 & (sleep 1000 & echo $! >>'`+file+`'; wait) & echo $! >>'`+file+`'; wait`))
+	_, err := runProgram(within(t, soon), sh(`trap "" TERM HUP INT; sleep 1000 & (sleep 1000 & echo $! >>'`+file+`'; wait) & echo $! >>'`+file+`'; wait`))
 	if err == nil {
 		t.Error("it ended well, want the deadline")
 	}
-	gone(t, file)
+	awaitGone(t, file)
 }
 
 func TestNoChildIsLeftBehindByAProgramThatEnds(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pids")
 	begin := time.Now()
-	got, err := run(within(t, patience), sh(`sleep 1000 & echo $! >>'`+file+`'; echo 10.0.0.1:1`))
+	got, err := runProgram(within(t, patience), sh(`sleep 1000 & echo $! >>'`+file+`'; echo 10.0.0.1:1`))
 	if err != nil || string(got) != "10.0.0.1:1\n" {
 		t.Errorf("%q, %v; want the answer of a program that left a child with its output open", got, err)
 	}
 	if took := time.Since(begin); took > patience/2 {
 		t.Errorf("it took %v", took)
 	}
-	gone(t, file)
+	awaitGone(t, file)
 }
 
-// gone waits until the processes of a file are gone.
-func gone(t *testing.T, file string) {
+// awaitGone waits until the processes of a file are gone.
+func awaitGone(t *testing.T, file string) {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -62,7 +62,7 @@ func gone(t *testing.T, file string) {
 	}
 }
 
-// exists reports whether there is a process; one that has ended and that nobody asked for its status does not count.
+// exists reports whether there is a process; one that has ended and whose status was not collected does not count.
 func exists(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err == nil {

@@ -21,22 +21,22 @@ const (
 
 var byteOrderMark = []byte("\ufeff")
 
-// Parse reads what a program printed: JSON as [targets.JSON] takes it, or one host or host:port a line. Blank
+// parseOutput reads what a program printed: JSON as [targets.JSON] takes it, or one host or host:port a line. Blank
 // lines are skipped, and so is what follows a '#'. A host without a port gets the given one, unless that is 0.
 // No output at all is an answer: there are no peers.
 //
-// With mistakes Parse returns the good peers, none perhaps, and an error that names the line of each, the
+// With mistakes parseOutput returns the good peers, none perhaps, and an error that names the line of each, the
 // first ten of them.
-func Parse(output []byte, port int, o targets.Options) ([]peer.Peer, error) {
+func parseOutput(output []byte, port int, o targets.Options) ([]peer.Peer, error) {
 	output = bytes.TrimPrefix(output, byteOrderMark)
 	if isJSON(output) {
 		return targets.JSON(output, o)
 	}
-	l := lines{peers: []peer.Peer{}, seen: make(map[string]bool), port: port}
+	l := lineReader{peers: []peer.Peer{}, seen: make(map[string]bool), port: port}
 	for n := 1; len(output) > 0; n++ {
 		var line []byte
 		line, output, _ = bytes.Cut(output, []byte("\n"))
-		l.add(n, line)
+		l.addLine(n, line)
 	}
 	if l.more > 0 {
 		l.errs = append(l.errs, fmt.Errorf("and %d more bad lines", l.more))
@@ -57,8 +57,8 @@ func isJSON(output []byte) bool {
 	return len(inner) == 0 || bytes.IndexByte([]byte(`{]["`), inner[0]) >= 0
 }
 
-// lines is what has been read so far.
-type lines struct {
+// lineReader is what has been read so far.
+type lineReader struct {
 	port  int
 	peers []peer.Peer
 	seen  map[string]bool
@@ -66,8 +66,8 @@ type lines struct {
 	more  int // mistakes that are not in errs
 }
 
-// add takes the n-th line.
-func (l *lines) add(n int, line []byte) {
+// addLine takes the n-th line.
+func (l *lineReader) addLine(n int, line []byte) {
 	addr, err := parseLine(line, l.port)
 	switch {
 	case err != nil && len(l.errs) == maxMistakes:

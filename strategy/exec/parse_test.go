@@ -20,8 +20,8 @@ func TestParseTakesLinesAndJSON(t *testing.T) {
 		port   int
 		want   []peer.Peer
 	}{
-		"nothing is nobody":     {want: []peer.Peer{}},
-		"comments are nobody":   {output: "# none\n\n  \r\n", want: []peer.Peer{}},
+		"nothing is no peer":    {want: []peer.Peer{}},
+		"comments are no peer":  {output: "# none\n\n  \r\n", want: []peer.Peer{}},
 		"an empty list":         {output: " [ ]\n", want: []peer.Peer{}},
 		"lines":                 {output: "10.0.0.2:1\n10.0.0.1:1", want: []peer.Peer{{Addr: "10.0.0.2:1"}, {Addr: "10.0.0.1:1"}}},
 		"spaces and comments":   {output: "\ufeff  10.0.0.1:1 # first\r\n", want: []peer.Peer{{Addr: "10.0.0.1:1"}}},
@@ -33,7 +33,7 @@ func TestParseTakesLinesAndJSON(t *testing.T) {
 		"the labels in JSON":    {output: `[{"targets":["a:1"],"labels":{"name":"n","zone":"z","version":"v","rack":"r"}}]`, want: []peer.Peer{{Addr: "a:1", ID: "n", Zone: "z", Version: "v", Attrs: "rack=r"}}},
 		"the last line unended": {output: "a:1\nb:1", want: []peer.Peer{{Addr: "a:1"}, {Addr: "b:1"}}},
 	} {
-		got, err := Parse([]byte(c.output), c.port, labels)
+		got, err := parseOutput([]byte(c.output), c.port, labels)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -45,7 +45,7 @@ func TestParseTakesLinesAndJSON(t *testing.T) {
 
 func TestParseKeepsGoodLinesBesideBadOnes(t *testing.T) {
 	for _, c := range []struct {
-		output, known, says string
+		output, known, message string
 	}{
 		{"a:1\nnot a host\nb:1", "a:1 b:1", `line 2: "not a host" is not one host`},
 		{"a:1\nb\n", "a:1", `line 2: "b" has no port`},
@@ -59,12 +59,12 @@ func TestParseKeepsGoodLinesBesideBadOnes(t *testing.T) {
 		{"[1]", "", "line 1"},
 		{strings.Repeat("x\n", 15), "", "and 5 more bad lines"},
 	} {
-		got, err := Parse([]byte(c.output), 0, labels)
-		if err == nil || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("Parse(%.40q): %v, want %q", c.output, err, c.says)
+		got, err := parseOutput([]byte(c.output), 0, labels)
+		if err == nil || !strings.Contains(err.Error(), c.message) {
+			t.Errorf("parseOutput(%.40q): %v, want %q", c.output, err, c.message)
 		}
 		if known := strings.Join(strategytest.Addrs(got), " "); known != c.known {
-			t.Errorf("Parse(%.40q) knows %q, want %q", c.output, known, c.known)
+			t.Errorf("parseOutput(%.40q) knows %q, want %q", c.output, known, c.known)
 		}
 	}
 }
@@ -77,7 +77,7 @@ func FuzzExecOutput(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, output []byte, port int) {
 		before := slices.Clone(output)
-		peers, err := Parse(output, port&0xffff, labels)
+		peers, err := parseOutput(output, port&0xffff, labels)
 		if !slices.Equal(before, output) {
 			t.Fatal("the output was written to")
 		}

@@ -14,9 +14,9 @@ const (
 	maxOutput = 4 << 20 // bytes
 	maxTail   = 1 << 10 // bytes of standard error that an error quotes
 
-	// lingering is how long the output may stay open when the program has ended and its process
+	// outputGrace is how long the output may stay open when the program has ended and its process
 	// group was killed: only a process that left the group can hold it.
-	lingering = 500 * time.Millisecond
+	outputGrace = 500 * time.Millisecond
 )
 
 // program is what to run.
@@ -26,25 +26,25 @@ type program struct {
 	env  []string
 }
 
-// run runs a program to its end and returns what it printed. When ctx is done, or the output is too large, it
+// runProgram runs a program to its end and returns what it printed. When ctx is done, or the output is too large, it
 // kills the process group of the program. It returns when the program is gone, with what it left in that group.
-func run(ctx context.Context, p program) ([]byte, error) {
+func runProgram(ctx context.Context, p program) ([]byte, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	out := &bounded{full: func() { cancel(errTooMuch) }}
-	tail := new(tail)
-	cmd := exec.Command(p.argv[0], p.argv[1:]...) //nolint:gosec,noctx // it is the operator's; finish honours ctx
+	out := &boundedOutput{full: func() { cancel(errTooMuch) }}
+	tail := new(outputTail)
+	cmd := exec.Command(p.argv[0], p.argv[1:]...) //nolint:gosec,noctx // it is the operator's; waitAndKillGroup honours ctx
 	cmd.Dir, cmd.Env = p.dir, p.env
 	cmd.Stdout, cmd.Stderr = out, tail // standard input is empty
-	cmd.WaitDelay = lingering
+	cmd.WaitDelay = outputGrace
 	ownGroup(cmd)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, plain(err)
+		return nil, withoutProgramName(err)
 	}
-	err := finish(ctx, cmd)
+	err := waitAndKillGroup(ctx, cmd)
 	switch {
 	case out.over:
 		return nil, errTooMuch
@@ -60,8 +60,8 @@ func run(ctx context.Context, p program) ([]byte, error) {
 
 var errTooMuch = fmt.Errorf("it printed more than %d bytes and was killed", maxOutput)
 
-// plain drops the name of the program from an error, which its reader knows already.
-func plain(err error) error {
+// withoutProgramName drops the name of the program from an error, which its reader knows already.
+func withoutProgramName(err error) error {
 	var not *exec.Error
 	if errors.As(err, &not) {
 		return fmt.Errorf("%w; give the full path, or check PATH", not.Err)
@@ -69,16 +69,16 @@ func plain(err error) error {
 	return err
 }
 
-// bounded keeps the output up to its bound. It belongs to one goroutine until the program has ended.
+// boundedOutput keeps the output up to its bound. It belongs to one goroutine until the program has ended.
 // The buffer is not embedded: its ReadFrom would pass by the bound.
-type bounded struct {
+type boundedOutput struct {
 	kept bytes.Buffer
 	full func() // called when the bound is passed
 	over bool
 }
 
 // Write keeps p, or fails when that is too much.
-func (b *bounded) Write(p []byte) (int, error) {
+func (b *boundedOutput) Write(p []byte) (int, error) {
 	if b.kept.Len()+len(p) > maxOutput {
 		b.over = true
 		b.full()
@@ -87,14 +87,14 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return b.kept.Write(p)
 }
 
-// tail keeps the end of what is written to it. It belongs to one goroutine until the program has ended.
-type tail struct {
+// outputTail keeps the end of what is written to it. It belongs to one goroutine until the program has ended.
+type outputTail struct {
 	end []byte
 	cut bool
 }
 
 // Write keeps the end of p.
-func (t *tail) Write(p []byte) (int, error) {
+func (t *outputTail) Write(p []byte) (int, error) {
 	n := len(p)
 	if len(p) > maxTail {
 		p, t.cut = p[len(p)-maxTail:], true
@@ -107,7 +107,7 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 // String returns the end as an addition to an error: on one line, with nothing in it that can harm a log.
-func (t *tail) String() string {
+func (t *outputTail) String() string {
 	text := strings.TrimSpace(strings.ToValidUTF8(string(t.end), ""))
 	switch {
 	case text == "":

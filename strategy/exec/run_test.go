@@ -24,13 +24,13 @@ const (
 
 func TestMain(m *testing.M) {
 	if r := os.Getenv(role); r != "" {
-		os.Exit(play(r))
+		os.Exit(runRole(r))
 	}
 	os.Exit(m.Run())
 }
 
-// play is the program that the tests run.
-func play(role string) int {
+// runRole is the program that the tests run.
+func runRole(role string) int {
 	name, arg, _ := strings.Cut(role, " ")
 	switch name {
 	case "print":
@@ -79,25 +79,25 @@ func within(t *testing.T, d time.Duration) context.Context {
 }
 
 func TestTheOutputCountsWhenTheProgramSucceeds(t *testing.T) {
-	got, err := run(within(t, patience), self(t, "print 10.0.0.1:1\n"))
+	got, err := runProgram(within(t, patience), self(t, "print 10.0.0.1:1\n"))
 	if err != nil || string(got) != "10.0.0.1:1\n" {
 		t.Errorf("%q, %v", got, err)
 	}
-	if got, err := run(within(t, patience), self(t, "print ")); err != nil || len(got) != 0 {
+	if got, err := runProgram(within(t, patience), self(t, "print ")); err != nil || len(got) != 0 {
 		t.Errorf("a program that prints nothing: %q, %v", got, err)
 	}
-	if _, err := run(within(t, patience), self(t, "stdin")); err != nil {
+	if _, err := runProgram(within(t, patience), self(t, "stdin")); err != nil {
 		t.Errorf("a program that reads its standard input, which is empty: %v", err)
 	}
 }
 
 func TestAFailureHasTheEndOfStandardError(t *testing.T) {
-	got, err := run(within(t, patience), self(t, "fail no \x1b[31mrights\nhere\n"))
+	got, err := runProgram(within(t, patience), self(t, "fail no \x1b[31mrights\nhere\n"))
 	want := `exit status 3; standard error: "no \x1b[31mrights\nhere"`
 	if got != nil || err == nil || err.Error() != want {
 		t.Errorf("%q, %v, want %s", got, err, want)
 	}
-	_, err = run(within(t, patience), self(t, "chatter"))
+	_, err = runProgram(within(t, patience), self(t, "chatter"))
 	if err == nil || !strings.HasSuffix(err.Error(), `the end"`) || len(err.Error()) > 2*maxTail {
 		t.Errorf("%v, want the end alone", err)
 	}
@@ -111,17 +111,17 @@ func TestAProgramThatCannotStartIsAFailureWithTheReason(t *testing.T) {
 		"a directory":         {argv: []string{t.TempDir()}},
 		"a missing directory": {argv: self(t, "").argv, dir: missing},
 	} {
-		if got, err := run(within(t, patience), p); err == nil || got != nil {
+		if got, err := runProgram(within(t, patience), p); err == nil || got != nil {
 			t.Errorf("%s: %q, %v; want an error", what, got, err)
 		}
 	}
 }
 
-// overdue is a context whose deadline passes when the one below is canceled.
-type overdue struct{ context.Context }
+// lateContext is a context whose deadline passes when the one below is canceled.
+type lateContext struct{ context.Context }
 
 // Err calls every end the deadline.
-func (o overdue) Err() error {
+func (o lateContext) Err() error {
 	if o.Context.Err() != nil {
 		return context.DeadlineExceeded
 	}
@@ -129,7 +129,7 @@ func (o overdue) Err() error {
 }
 
 // Value hides what the context is made of from those derived of it.
-func (overdue) Value(any) any { return nil }
+func (lateContext) Value(any) any { return nil }
 
 // whenThere calls f when a file is there.
 func whenThere(ctx context.Context, file string, f func()) {
@@ -147,7 +147,7 @@ func TestAProgramIsKilledAtTheDeadline(t *testing.T) {
 	ctx, pass := context.WithCancel(within(t, 3*patience))
 	var passing sync.WaitGroup
 	passing.Go(func() { whenThere(ctx, file, pass) })
-	got, err := run(overdue{ctx}, self(t, "hang "+file))
+	got, err := runProgram(lateContext{ctx}, self(t, "hang "+file))
 	pass()
 	passing.Wait()
 	if !errors.Is(err, context.DeadlineExceeded) || got != nil || !strings.Contains(err.Error(), "waiting for the database") {
@@ -158,10 +158,10 @@ func TestAProgramIsKilledAtTheDeadline(t *testing.T) {
 func TestAProgramIsKilledWhenRunEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(soon, cancel)
-	if _, err := run(ctx, self(t, "hang")); !errors.Is(err, context.Canceled) {
+	if _, err := runProgram(ctx, self(t, "hang")); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want it canceled", err)
 	}
-	if _, err := run(ctx, self(t, "print x")); !errors.Is(err, context.Canceled) {
+	if _, err := runProgram(ctx, self(t, "print x")); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want nothing to be started", err)
 	}
 }
@@ -169,7 +169,7 @@ func TestAProgramIsKilledWhenRunEnds(t *testing.T) {
 func TestAFloodIsStopped(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	got, err := run(within(t, patience), self(t, "flood"))
+	got, err := runProgram(within(t, patience), self(t, "flood"))
 	runtime.ReadMemStats(&after)
 	if got != nil || !errors.Is(err, errTooMuch) {
 		t.Errorf("%d bytes, %v; want it to be too much", len(got), err)
@@ -181,7 +181,7 @@ func TestAFloodIsStopped(t *testing.T) {
 
 func TestTailKeepsTheEnd(t *testing.T) {
 	var all string
-	got := new(tail)
+	got := new(outputTail)
 	for _, piece := range []string{"a", strings.Repeat("b", 700), strings.Repeat("c", 700), "", strings.Repeat("d", 3000), "e"} {
 		all += piece
 		if n, err := got.Write([]byte(piece)); n != len(piece) || err != nil {

@@ -23,7 +23,7 @@ func TestTheProgramGetsTheNameAndAddressOfThisNode(t *testing.T) {
 		{"not known yet", nil, []string{"CONVOKE_NODE=", "CONVOKE_ADDR="}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := environ(nil, strategy.Env{Self: func() []peer.Peer { return c.self }})
+			got := programEnv(nil, strategy.Env{Self: func() []peer.Peer { return c.self }})
 			for _, want := range c.want {
 				if !slices.Contains(got, want) {
 					t.Errorf("environ = %q, want %q in it", got, want)

@@ -53,7 +53,7 @@ func (c Config) Validate() error {
 		if dir := filepath.Dir(p); strings.ContainsAny(dir, meta) {
 			errs = append(errs, strategy.At(key, fmt.Errorf("%q holds a pattern for directories; only the name of the file may be one", p)))
 		}
-		if _, known := format(p); p != "" && !known {
+		if _, known := parserFor(p); p != "" && !known {
 			errs = append(errs, strategy.At(key, fmt.Errorf("%q ends in none of .json, .yml, .yaml", p)))
 		}
 	}

@@ -22,7 +22,7 @@ func source(tb testing.TB) *strategytest.Source {
 	one, two := filepath.Join(dir, "one.json"), filepath.Join(dir, "two.yaml")
 	answer := func(peers []peer.Peer) {
 		_ = os.Remove(two) // it may not be there
-		replace(tb, one, list(tb, strategytest.Addrs(peers)...))
+		replace(tb, one, listing(tb, strategytest.Addrs(peers)...))
 	}
 	return &strategytest.Source{
 		Config: fmt.Sprintf("paths: [%q, %q]", one, dir+"/*.yaml"),
@@ -40,8 +40,8 @@ func source(tb testing.TB) *strategytest.Source {
 	}
 }
 
-// list is a file that lists these addresses.
-func list(tb testing.TB, addrs ...string) string {
+// listing is a file that lists these addresses.
+func listing(tb testing.TB, addrs ...string) string {
 	tb.Helper()
 	if addrs == nil {
 		addrs = []string{}

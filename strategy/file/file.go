@@ -37,7 +37,7 @@ func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	poll := c.PollConfig
 	poll.MaxBackoff = max(poll.Interval, time.Second) // looking at files costs nothing
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
-		r := &reader{config: c, files: map[string]*seen{}}
+		r := &reader{config: c, files: map[string]*cachedFile{}}
 		return strategy.Poll(c.Filter(r.lookup, env), poll, env).Run(ctx, out)
 	}), nil
 }
@@ -45,8 +45,8 @@ func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 // parser reads the content of a file.
 type parser func([]byte, targets.Options) ([]peer.Peer, error)
 
-// format returns the parser for a file, by the end of its name.
-func format(path string) (parse parser, known bool) {
+// parserFor returns the parser for a file, by the end of its name.
+func parserFor(path string) (parse parser, known bool) {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".json":
 		return targets.JSON, true
@@ -59,18 +59,18 @@ func format(path string) (parse parser, known bool) {
 // reader remembers what it last read. It belongs to the lookups of one Run, which never overlap.
 type reader struct {
 	config Config
-	files  map[string]*seen // by path
+	files  map[string]*cachedFile // by path
 }
 
-// seen is a file as it was last read.
-type seen struct {
+// cachedFile is a file as it was last read.
+type cachedFile struct {
 	file  reread.File
 	peers []peer.Peer
 	err   error
 }
 
 func (r *reader) lookup(ctx context.Context) ([]peer.Peer, error) {
-	paths, err := r.paths()
+	paths, err := r.listPaths()
 	errs := []error{err}
 	var all []peer.Peer
 	known := map[string]bool{}
@@ -78,7 +78,7 @@ func (r *reader) lookup(ctx context.Context) ([]peer.Peer, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		peers, err := r.look(path)
+		peers, err := r.readFile(path)
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -89,16 +89,16 @@ func (r *reader) lookup(ctx context.Context) ([]peer.Peer, error) {
 			}
 		}
 	}
-	maps.DeleteFunc(r.files, func(path string, _ *seen) bool {
+	maps.DeleteFunc(r.files, func(path string, _ *cachedFile) bool {
 		_, is := slices.BinarySearch(paths, path)
 		return !is
 	})
 	return all, errors.Join(errs...)
 }
 
-// paths returns the files that there are; with an error, those that are known. A pattern that matches nothing
+// listPaths returns the files that there are; with an error, those that are known. A pattern that matches nothing
 // means that there is no peer; for a plain name only an empty list in the file means that.
-func (r *reader) paths() ([]string, error) {
+func (r *reader) listPaths() ([]string, error) {
 	var all []string
 	var errs []error
 	for _, path := range r.config.Paths {
@@ -106,7 +106,7 @@ func (r *reader) paths() ([]string, error) {
 			all = append(all, path)
 			continue
 		}
-		found, err := expand(path)
+		found, err := expandPattern(path)
 		all, errs = append(all, found...), append(errs, err)
 	}
 	slices.Sort(all)
@@ -118,11 +118,11 @@ func (r *reader) paths() ([]string, error) {
 	return all, errors.Join(errs...)
 }
 
-// look returns the content of a file, which is read again if it may have changed.
-func (r *reader) look(path string) ([]peer.Peer, error) {
+// readFile returns the content of a file, which is read again if it may have changed.
+func (r *reader) readFile(path string) ([]peer.Peer, error) {
 	s := r.files[path]
 	if s == nil {
-		s = new(seen)
+		s = new(cachedFile)
 		r.files[path] = s
 	}
 	data, changed, err := s.file.Read(path)
@@ -130,7 +130,7 @@ func (r *reader) look(path string) ([]peer.Peer, error) {
 		return nil, err
 	}
 	if changed {
-		parse, _ := format(path)
+		parse, _ := parserFor(path)
 		s.peers, s.err = parse(data, targets.Options{
 			IDLabel: r.config.IDLabel, ZoneLabel: r.config.ZoneLabel, VersionLabel: r.config.VersionLabel,
 		})

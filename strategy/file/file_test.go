@@ -64,8 +64,8 @@ func TestFilesOfAPatternComeAndGo(t *testing.T) {
 			want string
 		}{
 			{func() {}, "Set()"},
-			{func() { replace(t, filepath.Join(dir, "a.json"), list(t, "10.0.0.1:1", "10.0.0.2:1")) }, "Set(10.0.0.1:1 10.0.0.2:1)"},
-			{func() { replace(t, filepath.Join(dir, "b.json"), list(t, "10.0.0.2:1", "10.0.0.3:1")) }, "Set(10.0.0.1:1 10.0.0.2:1 10.0.0.3:1)"},
+			{func() { replace(t, filepath.Join(dir, "a.json"), listing(t, "10.0.0.1:1", "10.0.0.2:1")) }, "Set(10.0.0.1:1 10.0.0.2:1)"},
+			{func() { replace(t, filepath.Join(dir, "b.json"), listing(t, "10.0.0.2:1", "10.0.0.3:1")) }, "Set(10.0.0.1:1 10.0.0.2:1 10.0.0.3:1)"},
 			{func() { must(t, os.Remove(filepath.Join(dir, "a.json"))) }, "Set(10.0.0.2:1 10.0.0.3:1)"},
 		} {
 			step.do()
@@ -79,7 +79,7 @@ func TestFilesOfAPatternComeAndGo(t *testing.T) {
 func TestABadFileNamesItsPlaceAndTheOthersCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		replace(t, filepath.Join(dir, "good.json"), list(t, "10.0.0.1:1"))
+		replace(t, filepath.Join(dir, "good.json"), listing(t, "10.0.0.1:1"))
 		bad := filepath.Join(dir, "bad.json")
 		replace(t, bad, "[\n{\"targets\": 7}]")
 		sink := follow(t, filepath.Join(dir, "*.json"))
@@ -120,7 +120,7 @@ func TestTooManyFilesAreAnErrorAndTheFirstAreRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		for i := range 1001 {
-			must(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%04d.json", i)), []byte(list(t, fmt.Sprintf("n%d:1", i))), 0o600))
+			must(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%04d.json", i)), []byte(listing(t, fmt.Sprintf("n%d:1", i))), 0o600))
 		}
 		sink := follow(t, filepath.Join(dir, "*.json"))
 		lastCall(sink)

@@ -12,11 +12,11 @@ import (
 // isPattern reports whether a path stands for whatever matches it.
 func isPattern(path string) bool { return strings.ContainsAny(path, meta) }
 
-// expand returns the files that match a pattern. A directory that cannot be read is an error, where
+// expandPattern returns the files that match a pattern. A directory that cannot be read is an error, where
 // [filepath.Glob] takes it for an empty one.
-func expand(pattern string) ([]string, error) {
+func expandPattern(pattern string) ([]string, error) {
 	dir, name := filepath.Dir(pattern), filepath.Base(pattern)
-	entries, err := list(dir)
+	entries, err := listDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("look for %s: %w", pattern, err)
 	}
@@ -33,8 +33,8 @@ func expand(pattern string) ([]string, error) {
 	return all, nil
 }
 
-// list returns the names in a directory.
-func list(dir string) ([]string, error) {
+// listDir returns the names in a directory.
+func listDir(dir string) ([]string, error) {
 	d, err := os.Open(dir) //nolint:gosec // it is the operator's
 	if err != nil {
 		return nil, err

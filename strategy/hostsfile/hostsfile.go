@@ -48,7 +48,7 @@ func (r *reader) lookup(context.Context) ([]peer.Peer, error) {
 		return nil, fmt.Errorf("read the hosts file: %w", err)
 	}
 	if changed {
-		r.peers, r.err = Parse(r.config.Path, data, r.config.Port)
+		r.peers, r.err = parseHosts(r.config.Path, data, r.config.Port)
 	}
 	return r.peers, r.err
 }

@@ -19,15 +19,15 @@ const (
 
 var byteOrderMark = []byte("\ufeff")
 
-// Parse reads one host or host:port a line. Blank lines are skipped and so is what follows
+// parseHosts reads one host or host:port a line. Blank lines are skipped and so is what follows
 // a '#'; a line that starts with '%' is a comment too. A host may be written as a quoted
 // atom with a final dot ('a.example.com'.), an IPv6 address with or without brackets. A host
 // without a port gets the given one, unless that is 0. Hosts listed twice count once, and
 // names stay names.
 //
-// One bad line spoils the whole: Parse returns all peers or an error that names file and line of
+// One bad line spoils the whole: parseHosts returns all peers or an error that names file and line of
 // each mistake, the first ten of them.
-func Parse(file string, data []byte, port int) ([]peer.Peer, error) {
+func parseHosts(file string, data []byte, port int) ([]peer.Peer, error) {
 	peers := []peer.Peer{}
 	seen := make(map[string]bool)
 	var errs []error
@@ -73,11 +73,11 @@ func parseLine(raw []byte, port int) (string, error) {
 	if len(strings.Fields(line)) != 1 {
 		return "", fmt.Errorf("%q is not one host; write one host:port a line", line)
 	}
-	return address(line, port)
+	return hostAddr(line, port)
 }
 
-// address returns the canonical host:port of a host with or without a port.
-func address(s string, port int) (string, error) {
+// hostAddr returns the canonical host:port of a host with or without a port.
+func hostAddr(s string, port int) (string, error) {
 	if strings.Contains(s, "..") {
 		return "", fmt.Errorf("%q has two dots in a row, which no host name has", s)
 	}

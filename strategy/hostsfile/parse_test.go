@@ -32,7 +32,7 @@ func TestParseReadsHosts(t *testing.T) {
 		{"duplicates fold", "a.test:1\nA.TEST.:1\n10.0.0.1:1\n::ffff:10.0.0.1\n", 1, []string{"a.test:1", "10.0.0.1:1"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := Parse("hosts", []byte(tc.text), tc.port)
+			got, err := parseHosts("hosts", []byte(tc.text), tc.port)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -70,9 +70,9 @@ func TestParseNamesTheLineOfAMistake(t *testing.T) {
 		{"several", "a:1\nb\nc:1\nd:0", []string{"dir/hosts:2: ", "dir/hosts:4: "}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			peers, err := Parse("dir/hosts", []byte(tc.text), 0)
+			peers, err := parseHosts("dir/hosts", []byte(tc.text), 0)
 			if err == nil || peers != nil {
-				t.Fatalf("Parse = %v, %v, want an error alone", peers, err)
+				t.Fatalf("parseHosts = %v, %v, want an error alone", peers, err)
 			}
 			for _, part := range tc.want {
 				if !strings.Contains(err.Error(), part) {
@@ -84,7 +84,7 @@ func TestParseNamesTheLineOfAMistake(t *testing.T) {
 }
 
 func TestParseReportsOnlyTheFirstMistakes(t *testing.T) {
-	_, err := Parse("hosts", bytes.Repeat([]byte("no port here\n"), 1_000_000), 0)
+	_, err := parseHosts("hosts", bytes.Repeat([]byte("no port here\n"), 1_000_000), 0)
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -98,7 +98,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("\ufeff::1\n%\n''."), 0)
 	f.Fuzz(func(t *testing.T, data []byte, port int) {
 		port = int(uint16(port)) //nolint:gosec // any port will do
-		peers, err := Parse("hosts", data, port)
+		peers, err := parseHosts("hosts", data, port)
 		if err != nil {
 			if peers != nil {
 				t.Fatalf("both peers and an error: %v, %v", peers, err)

@@ -25,8 +25,8 @@ const (
 	portOfTLS  = "443"
 )
 
-// clients holds the client that fits the files with certificates as they are now. It belongs to one goroutine.
-type clients struct {
+// clientCache holds the client that fits the files with certificates as they are now. It belongs to one goroutine.
+type clientCache struct {
 	config Config
 	conns  *conntrack.Tracker
 
@@ -35,31 +35,31 @@ type clients struct {
 }
 
 // currentClient returns the client. It makes a new one, with new connections, when a file has changed.
-func (c *clients) currentClient() (*http.Client, error) {
+func (c *clientCache) currentClient() (*http.Client, error) {
 	files, err := c.readFiles()
 	if err != nil {
 		return nil, err
 	}
-	if c.client != nil && equal(files, c.files) {
+	if c.client != nil && equalFiles(files, c.files) {
 		return c.client, nil
 	}
-	security, err := c.security(files)
+	security, err := c.tlsConfig(files)
 	if err != nil {
 		return nil, err
 	}
-	c.close()
+	c.closeIdle()
 	c.client, c.files = newClient(c.conns, security), files
 	return c.client, nil
 }
 
-// close closes the connections that carry no request.
-func (c *clients) close() {
+// closeIdle closes the connections that carry no request.
+func (c *clientCache) closeIdle() {
 	if c.client != nil {
 		c.client.CloseIdleConnections()
 	}
 }
 
-func (c *clients) readFiles() (files [3][]byte, err error) {
+func (c *clientCache) readFiles() (files [3][]byte, err error) {
 	for i, f := range []struct{ key, path string }{
 		{"ca_file", c.config.CAFile}, {"cert_file", c.config.CertFile}, {"key_file", c.config.KeyFile},
 	} {
@@ -73,13 +73,13 @@ func (c *clients) readFiles() (files [3][]byte, err error) {
 	return files, nil
 }
 
-func equal(a, b [3][]byte) bool {
+func equalFiles(a, b [3][]byte) bool {
 	return bytes.Equal(a[0], b[0]) && bytes.Equal(a[1], b[1]) && bytes.Equal(a[2], b[2])
 }
 
-// security makes the settings of TLS. That a certificate and its key do not match may be seen for a
+// tlsConfig makes the settings of TLS. That a certificate and its key do not match may be seen for a
 // moment, while they are replaced one after the other.
-func (c *clients) security(files [3][]byte) (*tls.Config, error) {
+func (c *clientCache) tlsConfig(files [3][]byte) (*tls.Config, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.config.ServerName}
 	if c.config.CAFile != "" {
 		conf.RootCAs = x509.NewCertPool()

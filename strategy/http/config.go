@@ -53,9 +53,9 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-type complaint func(key, format string, args ...any)
+type addError func(key, format string, args ...any)
 
-func (c Config) validateURL(bad complaint) {
+func (c Config) validateURL(bad addError) {
 	if c.URL == "" {
 		bad("url", "set the address of the list, such as https://inventory.internal/peers.json")
 		return
@@ -79,7 +79,7 @@ func (c Config) validateURL(bad complaint) {
 var reservedHeaders = []string{"Accept", "Accept-Encoding", "Connection", "Content-Length", "If-Modified-Since", "If-None-Match", "Range",
 	"Te", "Trailer", "Transfer-Encoding", "Upgrade", "User-Agent"}
 
-func (c Config) validateHeaders(bad complaint) {
+func (c Config) validateHeaders(bad addError) {
 	first := make(map[string]string, len(c.Headers))
 	for name, value := range c.Headers {
 		key, canonical := "headers."+name, textproto.CanonicalMIMEHeaderKey(name)
@@ -105,7 +105,7 @@ func (c Config) validateHeaders(bad complaint) {
 	}
 }
 
-func (c Config) validateFiles(bad complaint) {
+func (c Config) validateFiles(bad addError) {
 	if (c.CertFile == "") != (c.KeyFile == "") {
 		missing := "key_file"
 		if c.CertFile == "" {

@@ -48,8 +48,8 @@ func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
 		conns := conntrack.New(env.Dial)
 		defer conns.Close()
-		a := &asker{config: c, place: redactedURL(target), clients: clients{config: c, conns: conns}}
-		defer a.clients.close()
+		a := &fetcher{config: c, place: redactedURL(target), clients: clientCache{config: c, conns: conns}}
+		defer a.clients.closeIdle()
 		return strategy.Poll(c.Filter(a.lookup, env), c.PollConfig, env).Run(ctx, out)
 	}), nil
 }
@@ -64,17 +64,17 @@ func redactedURL(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
-// asker remembers the last good answer. It belongs to the lookups of one Run, which never overlap.
-type asker struct {
+// fetcher remembers the last good answer. It belongs to the lookups of one Run, which never overlap.
+type fetcher struct {
 	config  Config
 	place   string
-	clients clients
+	clients clientCache
 
 	etag  string // of peers; "" when the server gave none
 	peers []peer.Peer
 }
 
-func (a *asker) lookup(ctx context.Context) ([]peer.Peer, error) {
+func (a *fetcher) lookup(ctx context.Context) ([]peer.Peer, error) {
 	peers, err := a.sendRequest(ctx)
 	if err != nil {
 		return peers, fmt.Errorf("ask %s: %w", a.place, err)
@@ -82,7 +82,7 @@ func (a *asker) lookup(ctx context.Context) ([]peer.Peer, error) {
 	return peers, nil
 }
 
-func (a *asker) sendRequest(ctx context.Context) ([]peer.Peer, error) {
+func (a *fetcher) sendRequest(ctx context.Context) ([]peer.Peer, error) {
 	client, err := a.clients.currentClient()
 	if err != nil {
 		return nil, err
@@ -115,7 +115,7 @@ func unwrapURLError(err error) error {
 }
 
 // newRequest makes the question.
-func (a *asker) newRequest(ctx context.Context) (*http.Request, error) {
+func (a *fetcher) newRequest(ctx context.Context) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.config.URL, nil)
 	if err != nil {
 		return nil, unwrapURLError(err)
@@ -144,7 +144,7 @@ func (a *asker) newRequest(ctx context.Context) (*http.Request, error) {
 }
 
 // readAnswer reads the body of a good response. Only a faultless answer is remembered.
-func (a *asker) readAnswer(res *http.Response) ([]peer.Peer, error) {
+func (a *fetcher) readAnswer(res *http.Response) ([]peer.Peer, error) {
 	a.etag, a.peers = "", nil
 	data, err := bounded.ReadAll(res.Body, maxBody)
 	if large := (*bounded.TooLargeError)(nil); errors.As(err, &large) {

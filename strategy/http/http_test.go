@@ -21,14 +21,14 @@ import (
 )
 
 // asking returns an asker of a fake server that is there already.
-func asking(t testing.TB, f *fake, change func(*Config)) *asker {
+func asking(t testing.TB, f *fake, change func(*Config)) *fetcher {
 	t.Helper()
 	p := strategytest.Listen("memory")
 	f.serve(t, p)
 	return askerOn(t, p.Dial, change)
 }
 
-func askerOn(t testing.TB, dial strategy.DialFunc, change func(*Config)) *asker {
+func askerOn(t testing.TB, dial strategy.DialFunc, change func(*Config)) *fetcher {
 	t.Helper()
 	c := DefaultConfig()
 	c.URL = "http://peers.test/list?key=secret"
@@ -39,8 +39,8 @@ func askerOn(t testing.TB, dial strategy.DialFunc, change func(*Config)) *asker 
 		t.Fatal(err)
 	}
 	conns := conntrack.New(dial)
-	a := &asker{config: c, place: "http://peers.test/list", clients: clients{config: c, conns: conns}}
-	t.Cleanup(func() { a.clients.close(); conns.Close() })
+	a := &fetcher{config: c, place: "http://peers.test/list", clients: clientCache{config: c, conns: conns}}
+	t.Cleanup(func() { a.clients.closeIdle(); conns.Close() })
 	return a
 }
 
@@ -310,7 +310,7 @@ func FuzzHTTP(f *testing.F) {
 		for range 2 {
 			check(t, a)
 		}
-		a.clients.close()
+		a.clients.closeIdle()
 		a.clients.conns.Close()
 		for range began {
 			<-done
@@ -319,7 +319,7 @@ func FuzzHTTP(f *testing.F) {
 }
 
 // check looks up and checks what comes of it.
-func check(t *testing.T, a *asker) {
+func check(t *testing.T, a *fetcher) {
 	t.Helper()
 	peers, err := a.lookup(t.Context())
 	if err == nil && peers == nil {

@@ -109,8 +109,8 @@ func accountOf(cfg *rest.Config, namespace string) account {
 	return account{name: "default", namespace: namespace}
 }
 
-// explain adds what a refused request needs, and logs the manifest to apply once for each namespace.
-func (a *api) explain(err error, namespace string) error {
+// explainRefusal adds what a refused request needs, and logs the manifest to apply once for each namespace.
+func (a *api) explainRefusal(err error, namespace string) error {
 	forbidden, unauthorized := apierrors.IsForbidden(err), apierrors.IsUnauthorized(err)
 	if !forbidden && !unauthorized {
 		return err

@@ -27,7 +27,7 @@ import (
 
 func TestForbiddenPrintsTheRoleOnceAndWorksWhenItIsGranted(t *testing.T) {
 	for _, mode := range []string{"watch: true", "watch: false"} {
-		bubble(t, func(l *lab) {
+		bubble(t, func(l *testBed) {
 			l.put("s", "10.0.0.1")
 			l.Deny("shop")
 			l.run(mode)
@@ -53,7 +53,7 @@ func TestForbiddenPrintsTheRoleOnceAndWorksWhenItIsGranted(t *testing.T) {
 }
 
 func TestTokenThatRotatesIsReadAgain(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s", "10.0.0.1")
 		l.run("relist: 1m")
 		l.after(soon, "Set(10.0.0.1:7946)")
@@ -65,7 +65,7 @@ func TestTokenThatRotatesIsReadAgain(t *testing.T) {
 }
 
 func TestUnauthorizedFailsAndANewTokenRepairsIt(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s", "10.0.0.1")
 		l.Tokens("token-2")
 		l.run()
@@ -92,7 +92,7 @@ func TestFilesOfTheServiceAccountThatAreMissingAreNamed(t *testing.T) {
 		for _, mode := range []string{"watch: true", "watch: false"} {
 			t.Run(c.file+" "+mode, func(t *testing.T) {
 				t.Setenv("POD_NAMESPACE", "")
-				bubble(t, func(l *lab) {
+				bubble(t, func(l *testBed) {
 					l.put("s", "10.0.0.1")
 					content, err := os.ReadFile(filepath.Join(l.dir, c.file))
 					if err != nil {
@@ -116,7 +116,7 @@ func TestFilesOfTheServiceAccountThatAreMissingAreNamed(t *testing.T) {
 
 func TestANamespaceFromTheEnvironmentServesWithoutTheFile(t *testing.T) {
 	t.Setenv("POD_NAMESPACE", "shop")
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		remove(t, l.dir, "namespace")
 		l.put("s", "10.0.0.1")
 		l.run()
@@ -125,7 +125,7 @@ func TestANamespaceFromTheEnvironmentServesWithoutTheFile(t *testing.T) {
 }
 
 func TestACertificateOfAnotherCAIsRefusedUnlessInsecure(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		write(t, filepath.Join(l.dir, "ca.crt"), strangeCA(t))
 		l.put("s", "10.0.0.1")
 		l.run()
@@ -138,12 +138,12 @@ func TestACertificateOfAnotherCAIsRefusedUnlessInsecure(t *testing.T) {
 		l.since = len(l.Calls())
 		l.after(time.Minute, "Set(10.0.0.1:7946)")
 	})
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		remove(t, l.dir, "ca.crt")
 		l.put("s", "10.0.0.1")
 		l.run("insecure: true")
 		l.after(time.Hour, "Set(10.0.0.1:7946)")
-		if n := strings.Count(l.logs.String(), "whoever answers gets the token"); n != 1 {
+		if n := strings.Count(l.logs.String(), "any server that answers gets the token"); n != 1 {
 			t.Errorf("warned %d times, want once:\n%s", n, l.logs)
 		}
 	})
@@ -160,7 +160,7 @@ func TestOutsideOfAClusterIsReported(t *testing.T) {
 }
 
 func TestTheAPIServerIsFoundByTheEnvironment(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		t.Setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
 		t.Setenv("KUBERNETES_SERVICE_PORT", "6443")
 		c := DefaultConfig()
@@ -173,14 +173,14 @@ func TestTheAPIServerIsFoundByTheEnvironment(t *testing.T) {
 }
 
 func TestKubeconfigWithAContext(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s", "10.0.0.1")
 		path := filepath.Join(l.dir, "kubeconfig")
 		write(t, path, kubeconfig(l.URL(), "ca.crt", "tokenFile: token"))
 		l.run("kubeconfig: "+path, "context: lab")
 		l.after(soon, "Set(10.0.0.1:7946)")
 	})
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s", "10.0.0.1")
 		path := filepath.Join(l.dir, "kubeconfig")
 		l.run("kubeconfig: " + path)
@@ -193,7 +193,7 @@ func TestKubeconfigWithAContext(t *testing.T) {
 		l.since = len(l.Calls())
 		l.after(soon*7, "Set(10.0.0.1:7946)")
 	})
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		path := filepath.Join(l.dir, "kubeconfig")
 		write(t, path, kubeconfig(l.URL(), "ca.crt", "token: x"))
 		l.run("kubeconfig: "+path, "context: nowhere")
@@ -237,7 +237,7 @@ func TestWarningsAndClientGoSpeakThroughTheLogger(t *testing.T) {
 	stderr := os.Stderr
 	os.Stderr = w
 	defer func() { os.Stderr = stderr }()
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s", "10.0.0.1")
 		l.Fault(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Warning", `299 - "v1 Something is deprecated in v1.99+"`)

@@ -37,7 +37,7 @@ type namespaceState struct {
 	err     error // of the last round, nil since it was listed again
 }
 
-// aggregator turns the news of all watchers into answers. It belongs to the goroutine of watch.
+// aggregator turns the updates of all watchers into answers. It belongs to the goroutine of watchNamespaces.
 type aggregator struct {
 	resolver   *resolver
 	yield      strategy.Yield
@@ -48,8 +48,8 @@ type aggregator struct {
 	owed  bool      // an answer was due while a part was not current
 }
 
-// watch runs a watcher for each namespace and yields what they find.
-func (r *resolver) watch(ctx context.Context, yield strategy.Yield) error {
+// watchNamespaces runs a watcher for each namespace and yields what they find.
+func (r *resolver) watchNamespaces(ctx context.Context, yield strategy.Yield) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -90,33 +90,33 @@ func (a *aggregator) loop(ctx context.Context, queue <-chan update, crash <-chan
 		case err := <-crash:
 			return err
 		case n := <-queue:
-			a.take(n)
+			a.handleUpdate(n)
 		case <-settled.C:
 			a.report()
 		}
 		settled.Stop()
-		if wait, ok := a.due(); ok {
+		if wait, ok := a.reportDelay(); ok {
 			settled.Reset(wait)
 		}
 	}
 }
 
-// due returns when the changes at hand are to be reported: soon after the last one, not long after the first.
-func (a *aggregator) due() (time.Duration, bool) {
+// reportDelay returns when the changes at hand are to be reported: soon after the last one, not long after the first.
+func (a *aggregator) reportDelay() (time.Duration, bool) {
 	if a.dirty.IsZero() {
 		return 0, false
 	}
 	return max(0, min(debounce, maxDelay-time.Since(a.dirty))), true
 }
 
-func (a *aggregator) take(n update) {
+func (a *aggregator) handleUpdate(n update) {
 	p := a.namespaces[n.from]
 	switch n.what {
 	case listed:
 		p.current, p.err = true, nil
 		a.report() // at once: if the watch fails next, this stays the best there is
 	case changed:
-		a.changedNow()
+		a.markDirty()
 	case watching:
 		if p.current = true; a.owed {
 			a.report()
@@ -125,29 +125,29 @@ func (a *aggregator) take(n update) {
 		p.current = false
 	case failed:
 		p.err = n.err
-		a.yield(a.known(n.some), n.err)
-		a.changedNow() // what the other namespaces have is an incomplete answer now
+		a.yield(a.partialPeers(n.some), n.err)
+		a.markDirty() // what the other namespaces have is an incomplete answer now
 	}
 }
 
-func (a *aggregator) changedNow() {
+func (a *aggregator) markDirty() {
 	if a.dirty.IsZero() {
 		a.dirty = time.Now()
 	}
 }
 
-// known returns the peers that are certain from a part of the objects of a namespace.
-func (a *aggregator) known(some []any) []peer.Peer {
+// partialPeers returns the peers that are certain from a part of the objects of a namespace.
+func (a *aggregator) partialPeers(some []any) []peer.Peer {
 	var found []*candidate
 	for _, obj := range some {
 		if u, ok := obj.(*unstructured.Unstructured); ok {
-			found = append(found, a.resolver.config.read(u).candidates...)
+			found = append(found, a.resolver.config.readObject(u).candidates...)
 		}
 	}
 	if len(found) == 0 {
 		return nil
 	}
-	peers, _ := a.resolver.peers(a.resolver.config.certain(found), false) // what is wrong with an object is secondary now
+	peers, _ := a.resolver.buildAnswer(a.resolver.config.certainCandidates(found), false) // what is wrong with an object is secondary now
 	return peers
 }
 
@@ -167,12 +167,12 @@ func (a *aggregator) report() {
 			a.owed = true
 			return
 		default:
-			some, err := w.store.content()
+			some, err := w.store.allCandidates()
 			found, bad = append(found, some...), append(bad, err)
 		}
 	}
 	unread := errors.Join(bad...)
-	peers, err := a.resolver.peers(found, len(failures) == 0 && unread == nil)
+	peers, err := a.resolver.buildAnswer(found, len(failures) == 0 && unread == nil)
 	unread = errors.Join(unread, err)
 	if len(peers) > 0 || len(failures) == 0 || unread != nil { // a failure alone was reported when it happened
 		a.yield(peers, errors.Join(unread, errors.Join(failures...)))

@@ -79,7 +79,7 @@ func (a *api) connect() (*dynamic.DynamicClient, string, error) {
 		a.transport.CloseIdleConnections()
 	}
 	if a.client == nil && cfg.TLSClientConfig.Insecure {
-		a.env.Log.Warn("the API server is not verified: whoever answers gets the token", "addr", cfg.Host)
+		a.env.Log.Warn("the API server is not verified: any server that answers gets the token", "addr", cfg.Host)
 	}
 	a.client, a.transport, a.made = client, transport, made
 	a.account = accountOf(cfg, namespace)
@@ -167,9 +167,9 @@ func (a *api) newClient(cfg *rest.Config) (*dynamic.DynamicClient, *http.Transpo
 		transport.Proxy = cfg.Proxy
 	}
 	cfg = rest.CopyConfig(cfg)
-	var rt http.RoundTripper = &observer{base: transport, api: a}
+	var rt http.RoundTripper = &failFastTransport{base: transport, api: a}
 	if cfg.BearerTokenFile != "" {
-		rt = &bearer{base: rt, path: cfg.BearerTokenFile}
+		rt = &tokenTransport{base: rt, path: cfg.BearerTokenFile}
 		cfg.BearerToken, cfg.BearerTokenFile = "", ""
 	}
 	cfg.UserAgent = userAgent
@@ -195,8 +195,8 @@ func (a *api) HandleWarningHeaderWithContext(_ context.Context, code int, _, tex
 // maxWarning bounds what is remembered of the text of a warning, which comes from the server, in bytes.
 const maxWarning = 200
 
-// pause returns for how long the server asks for a pause.
-func (a *api) pause() time.Duration {
+// retryDelay returns for how long the server asks for a pause.
+func (a *api) retryDelay() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return time.Until(a.retryAt)

@@ -23,8 +23,8 @@ func BenchmarkSlicesToPeers(b *testing.B) {
 			env: strategy.Env{Log: quietLog, Self: func() []peer.Peer { return nil }}}
 		s := newStore(c, func(bool) {})
 		answer := func() {
-			candidates, err := s.content()
-			peers, bad := f.peers(candidates, true)
+			candidates, err := s.allCandidates()
+			peers, bad := f.buildAnswer(candidates, true)
 			if err != nil || bad != nil || len(peers) != n {
 				b.Fatalf("%d peers (%v, %v), want %d", len(peers), err, bad, n)
 			}

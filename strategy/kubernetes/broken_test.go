@@ -17,40 +17,40 @@ import (
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
-// cable is a network that can be cut without a word: what is sent on connections of before is lost.
-type cable struct {
+// breakableNetwork is a network that can be cut without notice: what is sent on connections of before is lost.
+type breakableNetwork struct {
 	dial strategy.DialFunc
 
 	mu  sync.Mutex
 	cut chan struct{} // closed when the connections so far are cut
 }
 
-// connect connects over the cable.
-func (c *cable) connect(ctx context.Context, network, addr string) (net.Conn, error) {
+// connect connects over the network.
+func (c *breakableNetwork) connect(ctx context.Context, network, addr string) (net.Conn, error) {
 	raw, err := c.dial(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return &wire{Conn: raw, cut: c.cut, closed: make(chan struct{})}, nil
+	return &breakableConn{Conn: raw, cut: c.cut, closed: make(chan struct{})}, nil
 }
 
-// snap cuts all connections so far.
-func (c *cable) snap() {
+// dropAll cuts all connections so far.
+func (c *breakableNetwork) dropAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	close(c.cut)
 	c.cut = make(chan struct{})
 }
 
-type wire struct {
+type breakableConn struct {
 	net.Conn
 	cut, closed chan struct{}
 	once        sync.Once
 }
 
-func (w *wire) dead() bool {
+func (w *breakableConn) dead() bool {
 	select {
 	case <-w.cut:
 		return true
@@ -60,7 +60,7 @@ func (w *wire) dead() bool {
 }
 
 // Read returns what arrives, nothing once the wire is cut.
-func (w *wire) Read(p []byte) (int, error) {
+func (w *breakableConn) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	if w.dead() {
 		<-w.closed
@@ -70,7 +70,7 @@ func (w *wire) Read(p []byte) (int, error) {
 }
 
 // Write sends, into nowhere once the wire is cut.
-func (w *wire) Write(p []byte) (int, error) {
+func (w *breakableConn) Write(p []byte) (int, error) {
 	if w.dead() {
 		return len(p), nil
 	}
@@ -78,19 +78,19 @@ func (w *wire) Write(p []byte) (int, error) {
 }
 
 // Close closes the connection.
-func (w *wire) Close() error {
+func (w *breakableConn) Close() error {
 	w.once.Do(func() { close(w.closed) })
 	return w.Conn.Close()
 }
 
 func TestAConnectionThatDiedWithoutAWordIsFoundByPings(t *testing.T) {
-	bubble(t, func(l *lab) {
-		c := &cable{dial: l.pipe.Dial, cut: make(chan struct{})}
+	bubble(t, func(l *testBed) {
+		c := &breakableNetwork{dial: l.pipe.Dial, cut: make(chan struct{})}
 		l.dialBy(c.connect)
 		l.put("s", "10.0.0.1")
 		l.run()
 		l.after(soon, "Set(10.0.0.1:7946)")
-		c.snap()
+		c.dropAll()
 		l.put("s", "10.0.0.2")
 		time.Sleep(50 * time.Second) // 30 s of silence, 15 s for the ping, and the way back
 		l.since = len(l.Calls())
@@ -99,7 +99,7 @@ func TestAConnectionThatDiedWithoutAWordIsFoundByPings(t *testing.T) {
 }
 
 func TestAServerThatIsGoneIsFailed(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s", "10.0.0.1")
 		l.run()
 		l.after(soon, "Set(10.0.0.1:7946)")
@@ -116,7 +116,7 @@ func TestAServerThatIsGoneIsFailed(t *testing.T) {
 }
 
 func TestAnAnswerThatIsTooLargeIsRefused(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.Fault(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusBadGateway)
 			_, _ = io.WriteString(w, strings.Repeat("x", 10*maxRefusal))
@@ -127,14 +127,14 @@ func TestAnAnswerThatIsTooLargeIsRefused(t *testing.T) {
 			t.Errorf("an error of %d bytes, want at most %d", n, 2*maxRefusal)
 		}
 	})
-	body := limit(io.NopCloser(strings.NewReader("1234")), 3)
+	body := limitBody(io.NopCloser(strings.NewReader("1234")), 3)
 	if _, err := io.ReadAll(body); err == nil || !strings.Contains(err.Error(), "larger than 3 bytes") {
 		t.Errorf("error = %v, want that the body is too large", err)
 	}
 }
 
 func TestWatchesThatEndAtOnceAreNotOpenedWithoutAPause(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s", "10.0.0.1")
 		l.Fault(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Query().Has("watch") {
@@ -153,7 +153,7 @@ func TestWatchesThatEndAtOnceAreNotOpenedWithoutAPause(t *testing.T) {
 }
 
 func TestAPodWithoutTheNameOfTheModeIsLeftOutWithAHint(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		named := kubernetestest.Endpoint("orders-0", "10.0.0.1")
 		named["hostname"] = "orders-0"
 		l.Put(kubernetestest.Slices, "shop", "s", kubernetestest.Slice("orders", 7946, named, kubernetestest.Endpoint("b", "10.0.0.2")))
@@ -166,7 +166,7 @@ func TestAPodWithoutTheNameOfTheModeIsLeftOutWithAHint(t *testing.T) {
 }
 
 func TestADayOfRelistsUsesOneConnection(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s", "10.0.0.1")
 		var dials atomic.Int32
 		l.dialBy(func(ctx context.Context, network, addr string) (net.Conn, error) {

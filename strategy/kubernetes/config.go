@@ -84,7 +84,7 @@ type Config struct {
 	Context        string `yaml:"context"`         // in the kubeconfig; "" means its current one
 	API            string `yaml:"api"`             // https://host:port; "" means KUBERNETES_SERVICE_HOST and _PORT
 	ServiceAccount string `yaml:"service_account"` // directory with token, ca.crt and namespace
-	Insecure       bool   `yaml:"insecure"`        // does not verify the API server: whoever answers gets the token
+	Insecure       bool   `yaml:"insecure"`        // does not verify the API server: any server that answers gets the token
 }
 
 // DefaultConfig watches slices, of pods ready or not, in the own namespace. It names no Service.
@@ -132,9 +132,9 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-type complaint func(key, format string, args ...any)
+type addError func(key, format string, args ...any)
 
-func oneOf[T ~string](bad complaint, key string, got T, want ...T) {
+func oneOf[T ~string](bad addError, key string, got T, want ...T) {
 	if slices.Contains(want, got) {
 		return
 	}
@@ -145,7 +145,7 @@ func oneOf[T ~string](bad complaint, key string, got T, want ...T) {
 	bad(key, "%q is unknown; want %s", string(got), strings.Join(names, ", "))
 }
 
-func (c Config) validateSelection(bad complaint) {
+func (c Config) validateSelection(bad addError) {
 	switch {
 	case c.Source == Pods && c.Service != "":
 		bad("service", "pods are found by their labels: set selector, or source: %s", EndpointSlices)
@@ -171,7 +171,7 @@ func (c Config) validateSelection(bad complaint) {
 // dnsLabel is what Kubernetes allows as the name of a namespace or a Service.
 var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
-func (c Config) validateNames(bad complaint) {
+func (c Config) validateNames(bad addError) {
 	if c.Service != "" && !dnsLabel.MatchString(c.Service) {
 		bad("service", "%q is not a valid Service name", c.Service)
 	}
@@ -194,7 +194,7 @@ func (c Config) validateNames(bad complaint) {
 	}
 }
 
-func (c Config) validateAccess(bad complaint) {
+func (c Config) validateAccess(bad addError) {
 	if c.Context != "" && c.Kubeconfig == "" {
 		bad("context", "a context stands in a kubeconfig; name that too")
 	}

@@ -39,9 +39,9 @@ func (c Config) fromSlice(s sliceObject) ([]*candidate, error) {
 			service:   s.Metadata.Labels[serviceLabel],
 			labels:    s.Metadata.Labels,
 			version:   s.Metadata.Labels[c.VersionLabel],
-			hostname:  value(e.Hostname),
-			node:      value(e.NodeName),
-			zone:      value(e.Zone),
+			hostname:  stringOrEmpty(e.Hostname),
+			node:      stringOrEmpty(e.NodeName),
+			zone:      stringOrEmpty(e.Zone),
 			state:     e.state(),
 			ip:        e.Addresses[0], // all that follow are the same endpoint, and Kubernetes sets just one
 		}
@@ -106,7 +106,7 @@ func (c Config) choosePort(of string, names []string, ports map[string]int64) (i
 // fromPod returns the addresses of a pod, if it may be a peer.
 func (c Config) fromPod(p podObject) ([]*candidate, error) {
 	state := p.state()
-	if p.Status.Phase != "Running" || !c.includes(state) || p.waits(c.Container) {
+	if p.Status.Phase != "Running" || !c.includes(state) || p.containerWaits(c.Container) {
 		return nil, nil
 	}
 	addrs := p.Status.PodIPs
@@ -153,8 +153,8 @@ func (p podObject) state() State {
 	return NotReady
 }
 
-// waits reports whether a container waits: to be started, or to be restarted after a crash.
-func (p podObject) waits(name string) bool {
+// containerWaits reports whether a container waits: to be started, or to be restarted after a crash.
+func (p podObject) containerWaits(name string) bool {
 	if name == "" && len(p.Spec.Containers) > 0 {
 		name = p.Spec.Containers[0].Name
 	}
@@ -181,7 +181,7 @@ func (c Config) podPort(p podObject) (int, error) {
 	return c.choosePort("pod "+p.Metadata.key(), names, ports)
 }
 
-func value(s *string) string {
+func stringOrEmpty(s *string) string {
 	if s == nil {
 		return ""
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 func FuzzSlice(f *testing.F) {
-	f.Add(sliceJSON("IPv4", e("a", "10.0.0.1", `, "hostname": "a", "zone": "z", "conditions": {"ready": true, "terminating": false}`)))
-	f.Add(sliceJSON("IPv6", e("a", "fd00::1", ``), `{"addresses": null}`, `null`))
+	f.Add(sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", `, "hostname": "a", "zone": "z", "conditions": {"ready": true, "terminating": false}`)))
+	f.Add(sliceJSON("IPv6", endpointJSON("a", "fd00::1", ``), `{"addresses": null}`, `null`))
 	f.Add(sliceJSON("FQDN", `{"addresses": ["db.example"]}`))
 	f.Add(`{"kind": "EndpointSlice", "endpoints": 7, "ports": [{"port": 1e99}]}`)
 	c := DefaultConfig()
@@ -42,10 +42,10 @@ func fuzz(f *testing.F, c Config) {
 			if err := s.Add(&u); err != nil {
 				t.Fatal(err)
 			}
-			candidates, _ := s.content()
+			candidates, _ := s.allCandidates()
 			resolver := &resolver{config: c,
 				env: strategy.Env{Log: quietLog, Self: func() []peer.Peer { return nil }}}
-			peers, _ := resolver.peers(candidates, true)
+			peers, _ := resolver.buildAnswer(candidates, true)
 			for _, p := range peers {
 				if canonical, err := peer.Addr(p.Addr); err != nil || canonical != p.Addr {
 					t.Errorf("mode %s: address %q, want it in its canonical form, %q (%v)", mode, p.Addr, canonical, err)

@@ -45,7 +45,7 @@ func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 		defer a.close()
 		f := &resolver{config: c, env: env, api: a}
 		if c.Watch {
-			return strategy.Watch(f.watch, strategy.WatchConfig{FirstAnswer: c.Timeout + minBackoff}, env).Run(ctx, out)
+			return strategy.Watch(f.watchNamespaces, strategy.WatchConfig{FirstAnswer: c.Timeout + minBackoff}, env).Run(ctx, out)
 		}
 		return strategy.Poll(f.lookup, c.PollConfig, env).Run(ctx, out)
 	}), nil

@@ -23,7 +23,7 @@ const (
 
 // lookup lists all namespaces once, for watch: false.
 func (r *resolver) lookup(ctx context.Context) ([]peer.Peer, error) {
-	if d := r.api.pause(); d > 0 {
+	if d := r.api.retryDelay(); d > 0 {
 		return nil, fmt.Errorf("the API server asked for a pause, which lasts %v more", d.Round(time.Second))
 	}
 	client, own, err := r.api.connect()
@@ -44,7 +44,7 @@ func (r *resolver) lookup(ctx context.Context) ([]peer.Peer, error) {
 					errs[i] = fmt.Errorf("list %s in namespace %s: panic: %v", r.config.Source, ns, v)
 				}
 			}()
-			found[i], errs[i] = r.list(ctx, client, ns)
+			found[i], errs[i] = r.listNamespace(ctx, client, ns)
 		})
 	}
 	wg.Wait()
@@ -53,24 +53,24 @@ func (r *resolver) lookup(ctx context.Context) ([]peer.Peer, error) {
 		all = append(all, some...)
 	}
 	err = errors.Join(errs...)
-	peers, bad := r.peers(all, err == nil)
+	peers, bad := r.buildAnswer(all, err == nil)
 	return peers, errors.Join(err, bad)
 }
 
-// list reads a namespace page by page. With an error it returns what came before.
-func (r *resolver) list(ctx context.Context, client *dynamic.DynamicClient, ns string) ([]*candidate, error) {
-	ctx, cancel := abortable(klog.NewContext(ctx, r.logger()))
+// listNamespace reads a namespace page by page. With an error it returns what came before.
+func (r *resolver) listNamespace(ctx context.Context, client *dynamic.DynamicClient, ns string) ([]*candidate, error) {
+	ctx, cancel := withAbort(klog.NewContext(ctx, r.klogLogger()))
 	defer cancel(nil)
 	var all []*candidate
 	var bad []error
-	options := r.options(metav1.ListOptions{ResourceVersion: "0", Limit: pageSize})
+	options := r.addSelectors(metav1.ListOptions{ResourceVersion: "0", Limit: pageSize})
 	for page := 1; ; page++ {
 		list, err := client.Resource(resources[r.config.Source]).Namespace(ns).List(ctx, options)
 		if err != nil {
-			return r.config.certain(all), r.api.failed("list", ns, causeOf(ctx, err))
+			return r.config.certainCandidates(all), r.api.requestError("list", ns, causeOf(ctx, err))
 		}
 		for i := range list.Items {
-			it := r.config.read(&list.Items[i])
+			it := r.config.readObject(&list.Items[i])
 			all = append(all, it.candidates...)
 			if it.err != nil {
 				bad = append(bad, it.err)
@@ -80,21 +80,21 @@ func (r *resolver) list(ctx context.Context, client *dynamic.DynamicClient, ns s
 			return all, firstOf(bad)
 		}
 		if page == maxPages {
-			return r.config.certain(all), r.api.failed("list", ns, errTooMany)
+			return r.config.certainCandidates(all), r.api.requestError("list", ns, errTooMany)
 		}
 		options.ResourceVersion = "" // a continuation carries its own
 	}
 }
 
-// options adds what to select by.
-func (r *resolver) options(o metav1.ListOptions) metav1.ListOptions {
+// addSelectors adds what to select by.
+func (r *resolver) addSelectors(o metav1.ListOptions) metav1.ListOptions {
 	o.LabelSelector, o.FieldSelector = r.config.labelSelector(), r.config.FieldSelector
 	return o
 }
 
-// failed adds which request failed and, if it was refused, what it needs.
-func (a *api) failed(verb, ns string, err error) error {
-	return fmt.Errorf("%s %s in namespace %s: %w", verb, a.config.Source, ns, a.explain(withoutURL(err), ns))
+// requestError adds which request failed and, if it was refused, what it needs.
+func (a *api) requestError(verb, ns string, err error) error {
+	return fmt.Errorf("%s %s in namespace %s: %w", verb, a.config.Source, ns, a.explainRefusal(withoutURL(err), ns))
 }
 
 // causeOf returns why a request failed: the reason its round was ended for, or its own error.
@@ -105,9 +105,9 @@ func causeOf(ctx context.Context, err error) error {
 	return err
 }
 
-// peers makes the answer of all that was found. all means that nothing is missing.
-func (r *resolver) peers(found []*candidate, all bool) ([]peer.Peer, error) {
-	m := &builder{config: r.config, ipv6: r.prefersIPv6()}
+// buildAnswer makes the answer of all that was found. all means that nothing is missing.
+func (r *resolver) buildAnswer(found []*candidate, all bool) ([]peer.Peer, error) {
+	m := &peerBuilder{config: r.config, ipv6: r.prefersIPv6()}
 	name := r.config.Name
 	if name == "" {
 		name = "{name}"
@@ -122,7 +122,7 @@ func (r *resolver) peers(found []*candidate, all bool) ([]peer.Peer, error) {
 		}
 	}
 	found, undecided := r.withPorts(found)
-	peers, bad := m.peers(found)
+	peers, bad := m.buildPeers(found)
 	bad = errors.Join(undecided, bad)
 	if m.nameless > 0 {
 		r.warnOnce("endpoints without a name of this mode are left out; mode: ip finds them",

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// template makes the ID of a peer. Its placeholders are few and its own: text/template calls methods by
+// idTemplate makes the ID of a peer. Its placeholders are few and its own: text/template calls methods by
 // name, which keeps every method of a program from being left out by the linker.
-type template []segment
+type idTemplate []segment
 
 // segment is literal text, or a placeholder.
 type segment struct {
@@ -18,8 +18,8 @@ type segment struct {
 
 var placeholders = []string{"name", "namespace", "ip", "zone", "node", "label:KEY"}
 
-func parseTemplate(s string) (template, error) {
-	var t template
+func parseTemplate(s string) (idTemplate, error) {
+	var t idTemplate
 	for s != "" {
 		text, rest, found := strings.Cut(s, "{")
 		if strings.Contains(text, "}") {
@@ -35,7 +35,7 @@ func parseTemplate(s string) (template, error) {
 		if !closed {
 			return nil, fmt.Errorf("a { without its }")
 		}
-		p, err := placeholder(inside)
+		p, err := parsePlaceholder(inside)
 		if err != nil {
 			return nil, err
 		}
@@ -44,7 +44,7 @@ func parseTemplate(s string) (template, error) {
 	return t, nil
 }
 
-func placeholder(s string) (segment, error) {
+func parsePlaceholder(s string) (segment, error) {
 	if key, ok := strings.CutPrefix(s, "label:"); ok && key != "" {
 		return segment{field: "label", label: key}, nil
 	}
@@ -58,14 +58,14 @@ func placeholder(s string) (segment, error) {
 
 // expand returns the text for a candidate, "" if one of the placeholders has no value: what is left
 // would not be unique.
-func (t template) expand(c *candidate) string {
+func (t idTemplate) expand(c *candidate) string {
 	var b strings.Builder
 	for _, p := range t {
 		if p.field == "" {
 			b.WriteString(p.text)
 			continue
 		}
-		v := c.value(p)
+		v := c.placeholderValue(p)
 		if v == "" {
 			return ""
 		}
@@ -74,7 +74,7 @@ func (t template) expand(c *candidate) string {
 	return b.String()
 }
 
-func (c *candidate) value(p segment) string {
+func (c *candidate) placeholderValue(p segment) string {
 	switch p.field {
 	case "name":
 		return c.name

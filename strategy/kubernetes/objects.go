@@ -109,19 +109,19 @@ type item struct {
 	err        error // why it, or a part of it, is unknown
 }
 
-// read reads an object that the API server sent.
-func (c Config) read(obj *unstructured.Unstructured) item {
+// readObject reads an object that the API server sent.
+func (c Config) readObject(obj *unstructured.Unstructured) item {
 	var it item
 	var err error
 	switch c.Source {
 	case Pods:
 		var p podObject
-		if err = convert(obj, "Pod", &p); err == nil {
+		if err = decodeObject(obj, "Pod", &p); err == nil {
 			it.candidates, it.err = c.fromPod(p)
 		}
 	default:
 		var s sliceObject
-		if err = convert(obj, "EndpointSlice", &s); err == nil {
+		if err = decodeObject(obj, "EndpointSlice", &s); err == nil {
 			it.candidates, it.err = c.fromSlice(s)
 		}
 	}
@@ -131,8 +131,8 @@ func (c Config) read(obj *unstructured.Unstructured) item {
 	return it
 }
 
-// convert decodes an object of a kind.
-func convert(obj *unstructured.Unstructured, kind string, into any) error {
+// decodeObject decodes an object of a kind.
+func decodeObject(obj *unstructured.Unstructured, kind string, into any) error {
 	if obj == nil || obj.Object == nil {
 		return errors.New("it is empty")
 	}

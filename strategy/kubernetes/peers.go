@@ -12,27 +12,27 @@ import (
 	"github.com/goconvoke/convoke/peer"
 )
 
-// builder makes peers of candidates.
-type builder struct {
+// peerBuilder makes peers of candidates.
+type peerBuilder struct {
 	config   Config
-	name     template
+	name     idTemplate
 	domain   string // of the cluster, without dots at its ends
 	ipv6     bool   // the family to prefer
 	nameless int    // how many lacked the hostname that mode: hostname needs
 	other    int    // how many were of another version
 }
 
-// peers makes one peer of each endpoint: candidates of one pod are addresses of it in several
+// buildPeers makes one peer of each endpoint: candidates of one pod are addresses of it in several
 // slices or families. Peers are sorted by address. What cannot become a peer is in the error.
-func (b *builder) peers(all []*candidate) ([]peer.Peer, error) {
+func (b *peerBuilder) buildPeers(all []*candidate) ([]peer.Peer, error) {
 	made := make([]peer.Peer, 0, len(all))
 	var bad []error
-	for _, c := range b.best(all) {
+	for _, c := range b.bestCandidates(all) {
 		if !b.config.Meets(c.version) {
 			b.other++
 			continue
 		}
-		host := b.host(c)
+		host := b.hostPart(c)
 		if host == "" {
 			b.nameless++
 			continue
@@ -55,15 +55,15 @@ func (b *builder) peers(all []*candidate) ([]peer.Peer, error) {
 	return made, firstOf(bad)
 }
 
-// best returns the best candidate of each endpoint. An endpoint has several while Kubernetes moves it from one slice to another
+// bestCandidates returns the best candidate of each endpoint. An endpoint has several while Kubernetes moves it from one slice to another
 // (it is in both, or in the old one only, for a moment), on a dual-stack Service (a slice for each family) and where several
 // Services select the same pod. They are one peer, and the order is total, so that all nodes and all answers choose the same
 // address.
-func (b *builder) best(all []*candidate) map[identity]*candidate {
+func (b *peerBuilder) bestCandidates(all []*candidate) map[identity]*candidate {
 	chosen := make(map[identity]*candidate, len(all))
 	for _, c := range all {
 		id := c.identity()
-		if old := chosen[id]; old == nil || b.order(c, old) < 0 {
+		if old := chosen[id]; old == nil || b.compareCandidates(c, old) < 0 {
 			chosen[id] = c
 		}
 	}
@@ -85,12 +85,12 @@ func (c *candidate) identity() identity {
 	}
 }
 
-// order puts the best candidate of an endpoint first: the preferred family, then the healthiest
+// compareCandidates puts the best candidate of an endpoint first: the preferred family, then the healthiest
 // state (while an endpoint moves it is in two slices, one of them old), then any fixed order.
-func (b *builder) order(x, y *candidate) int {
+func (b *peerBuilder) compareCandidates(x, y *candidate) int {
 	return cmp.Or(
-		cmp.Compare(b.foreign(x), b.foreign(y)),
-		cmp.Compare(rank(x.state), rank(y.state)),
+		cmp.Compare(b.familyRank(x), b.familyRank(y)),
+		cmp.Compare(stateRank(x.state), stateRank(y.state)),
 		x.addr.Compare(y.addr),
 		cmp.Compare(x.ip, y.ip),
 		cmp.Compare(x.port, y.port),
@@ -98,18 +98,18 @@ func (b *builder) order(x, y *candidate) int {
 	)
 }
 
-// foreign is 1 for an address of the family that is not preferred, else 0.
-func (b *builder) foreign(c *candidate) int {
+// familyRank is 1 for an address of the family that is not preferred, else 0.
+func (b *peerBuilder) familyRank(c *candidate) int {
 	if c.addr.IsValid() && c.addr.Unmap().Is6() != b.ipv6 {
 		return 1
 	}
 	return 0
 }
 
-func rank(s State) int { return slices.Index([]State{Ready, NotReady, Terminating}, s) }
+func stateRank(s State) int { return slices.Index([]State{Ready, NotReady, Terminating}, s) }
 
-// host returns the host part of the address, "" if the candidate has none in this mode.
-func (b *builder) host(c *candidate) string {
+// hostPart returns the host part of the address, "" if the candidate has none in this mode.
+func (b *peerBuilder) hostPart(c *candidate) string {
 	switch b.config.Mode {
 	case Hostname:
 		if c.hostname == "" || c.service == "" {
@@ -120,15 +120,15 @@ func (b *builder) host(c *candidate) string {
 		if !c.addr.IsValid() {
 			return ""
 		}
-		return dashed(c.addr) + "." + c.namespace + ".pod." + b.domain
+		return dashedAddr(c.addr) + "." + c.namespace + ".pod." + b.domain
 	default:
 		return c.ip
 	}
 }
 
-// dashed writes an address as the first part of a DNS name, which neither begins nor ends with a dash:
+// dashedAddr writes an address as the first part of a DNS name, which neither begins nor ends with a dash:
 // 10-0-0-7, fd00--7, 0--1.
-func dashed(a netip.Addr) string {
+func dashedAddr(a netip.Addr) string {
 	s := strings.NewReplacer(".", "-", ":", "-").Replace(a.Unmap().WithZone("").String())
 	if strings.HasPrefix(s, "-") {
 		s = "0" + s

@@ -13,8 +13,8 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// found returns what is made of objects: one peer a line, and the error.
-func found(t *testing.T, c Config, env strategy.Env, objects ...string) (string, error) {
+// buildPeers returns what is made of objects: one peer a line, and the error.
+func buildPeers(t *testing.T, c Config, env strategy.Env, objects ...string) (string, error) {
 	t.Helper()
 	if env.Self == nil {
 		env.Self = func() []peer.Peer { return nil }
@@ -29,7 +29,7 @@ func found(t *testing.T, c Config, env strategy.Env, objects ...string) (string,
 		if err := json.Unmarshal([]byte(text), &o); err != nil {
 			t.Fatalf("%v in %s", err, text)
 		}
-		u := &unstructured.Unstructured{Object: whole(o).(map[string]any)}
+		u := &unstructured.Unstructured{Object: asAPINumbers(o).(map[string]any)}
 		if u.GetName() == "" {
 			u.SetName(fmt.Sprintf("object-%d", i))
 		}
@@ -40,8 +40,8 @@ func found(t *testing.T, c Config, env strategy.Env, objects ...string) (string,
 			t.Fatal(err)
 		}
 	}
-	candidates, err := s.content()
-	peers, bad := f.peers(candidates, err == nil)
+	candidates, err := s.allCandidates()
+	peers, bad := f.buildAnswer(candidates, err == nil)
 	if bad != nil {
 		err = bad
 	}
@@ -52,16 +52,16 @@ func found(t *testing.T, c Config, env strategy.Env, objects ...string) (string,
 	return strings.Join(lines, "\n"), err
 }
 
-// whole turns the numbers of package json into those of the API machinery.
-func whole(v any) any {
+// asAPINumbers turns the numbers of package json into those of the API machinery.
+func asAPINumbers(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for k := range v {
-			v[k] = whole(v[k])
+			v[k] = asAPINumbers(v[k])
 		}
 	case []any:
 		for i := range v {
-			v[i] = whole(v[i])
+			v[i] = asAPINumbers(v[i])
 		}
 	case float64:
 		if v == float64(int64(v)) {
@@ -77,8 +77,8 @@ func sliceJSON(addressType string, endpoints ...string) string {
 		"addressType": %q, "endpoints": [%s], "ports": [{"name": "gossip", "port": 7946}]}`, addressType, strings.Join(endpoints, ", "))
 }
 
-// e writes an endpoint of a pod; more is further JSON.
-func e(pod, ip, more string) string {
+// endpointJSON writes an endpoint of a pod; more is further JSON.
+func endpointJSON(pod, ip, more string) string {
 	return fmt.Sprintf(`{"addresses": [%q], "targetRef": {"name": %q, "uid": "uid-%s"}%s}`, ip, pod, pod, more)
 }
 
@@ -98,56 +98,56 @@ func TestPeersOfSlices(t *testing.T) {
 			`{"addresses": ["10.0.0.1"], "conditions": {"ready": null, "terminating": null}, "targetRef": null, "zone": null, "hostname": null, "nodeName": null}`,
 			`{"addresses": null}`, `null`)}, want: "10.0.0.1:7946"},
 		{name: "not ready is in, terminating is out, serving or not", objects: []string{sliceJSON("IPv4",
-			e("a", "10.0.0.1", `, "conditions": {"ready": false, "serving": false, "terminating": false}`),
-			e("b", "10.0.0.2", `, "conditions": {"ready": false, "serving": true, "terminating": true}`),
-			e("c", "10.0.0.3", `, "conditions": {"ready": true, "terminating": true}`))}, want: "a 10.0.0.1:7946"},
+			endpointJSON("a", "10.0.0.1", `, "conditions": {"ready": false, "serving": false, "terminating": false}`),
+			endpointJSON("b", "10.0.0.2", `, "conditions": {"ready": false, "serving": true, "terminating": true}`),
+			endpointJSON("c", "10.0.0.3", `, "conditions": {"ready": true, "terminating": true}`))}, want: "a 10.0.0.1:7946"},
 		{name: "terminating alone when set so", set: func(c *Config) { c.Include = []State{Terminating} }, objects: []string{sliceJSON("IPv4",
-			e("a", "10.0.0.1", ``), e("b", "10.0.0.2", `, "conditions": {"ready": false, "terminating": true}`))}, want: "b 10.0.0.2:7946"},
+			endpointJSON("a", "10.0.0.1", ``), endpointJSON("b", "10.0.0.2", `, "conditions": {"ready": false, "terminating": true}`))}, want: "b 10.0.0.2:7946"},
 		{name: "a pod in two slices is one peer, its healthiest", set: func(c *Config) { c.Include = append(c.Include, Terminating) },
 			objects: []string{
-				sliceJSON("IPv4", e("a", "10.0.0.1", `, "conditions": {"ready": false, "terminating": true}`)),
-				sliceJSON("IPv4", e("a", "10.0.0.2", ``)), sliceJSON("IPv4", e("a", "10.0.0.2", ``)),
+				sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", `, "conditions": {"ready": false, "terminating": true}`)),
+				sliceJSON("IPv4", endpointJSON("a", "10.0.0.2", ``)), sliceJSON("IPv4", endpointJSON("a", "10.0.0.2", ``)),
 			}, want: "a 10.0.0.2:7946"},
-		{name: "dual stack: IPv4 first", objects: []string{sliceJSON("IPv6", e("a", "fd00::1", ``)), sliceJSON("IPv4", e("a", "10.0.0.1", ``))},
+		{name: "dual stack: IPv4 first", objects: []string{sliceJSON("IPv6", endpointJSON("a", "fd00::1", ``)), sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", ``))},
 			want: "a 10.0.0.1:7946"},
 		{name: "dual stack: the family of this node first", env: strategy.Env{Self: func() []peer.Peer { return []peer.Peer{{Addr: "0.0.0.0:1"}, {Addr: "[fd00::9]:1"}} }},
-			objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", ``), e("b", "10.0.0.2", ``)), sliceJSON("IPv6", e("a", "fd00::1", ``))},
+			objects: []string{sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", ``), endpointJSON("b", "10.0.0.2", ``)), sliceJSON("IPv6", endpointJSON("a", "fd00::1", ``))},
 			want:    "b 10.0.0.2:7946\na [fd00::1]:7946"},
 		{name: "dual stack: the family set", set: func(c *Config) { c.Family = IPv6 },
-			objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", ``)), sliceJSON("IPv6", e("a", "fd00::1", ``))}, want: "a [fd00::1]:7946"},
+			objects: []string{sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", ``)), sliceJSON("IPv6", endpointJSON("a", "fd00::1", ``))}, want: "a [fd00::1]:7946"},
 		{name: "hostname: a pod without one is left out", set: func(c *Config) { c.Mode, c.Domain = Hostname, "corp.example" },
-			objects: []string{sliceJSON("IPv4", e("orders-0", "10.0.0.1", `, "hostname": "orders-0"`), e("b", "10.0.0.2", `, "hostname": null`))},
+			objects: []string{sliceJSON("IPv4", endpointJSON("orders-0", "10.0.0.1", `, "hostname": "orders-0"`), endpointJSON("b", "10.0.0.2", `, "hostname": null`))},
 			want:    "orders-0 orders-0.orders.shop.svc.corp.example:7946"},
 		{name: "dns: dashed addresses, IPv6 too", set: func(c *Config) { c.Mode, c.Domain = DNS, "cluster.local" },
-			objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", ``)), sliceJSON("IPv6", e("b", "fd00::7", ``), e("c", "::1", ``))},
+			objects: []string{sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", ``)), sliceJSON("IPv6", endpointJSON("b", "fd00::7", ``), endpointJSON("c", "::1", ``))},
 			want:    "c 0--1.shop.pod.cluster.local:7946\na 10-0-0-1.shop.pod.cluster.local:7946\nb fd00--7.shop.pod.cluster.local:7946"},
 		{name: "names in place of addresses", objects: []string{sliceJSON("FQDN", `{"addresses": ["db.example"]}`)}, want: "db.example:7946"},
-		{name: "no address: the others stay", objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", ``), e("b", "ten", ``))},
+		{name: "no address: the others stay", objects: []string{sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", ``), endpointJSON("b", "ten", ``))},
 			want: "a 10.0.0.1:7946", err: `"ten" is not an address`},
 		{name: "zone and version", set: func(c *Config) { c.VersionLabel = "release" },
-			objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", `, "zone": "eu-1a"`))}, want: "a 10.0.0.1:7946 eu-1a blue"},
-		{name: "version: same keeps a rollout apart", set: func(c *Config) { c.VersionLabel, c.Version, c.OwnVersion = "release", strategy.SameVersion, "green" },
+			objects: []string{sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", `, "zone": "eu-1a"`))}, want: "a 10.0.0.1:7946 eu-1a blue"},
+		{name: "version: same keeps a rollout apart", set: func(c *Config) { c.VersionLabel, c.Version, c.OwnVersion = "release", "same", "green" },
 			objects: []string{
-				sliceJSON("IPv4", e("a", "10.0.0.1", ``)),
-				strings.Replace(sliceJSON("IPv4", e("b", "10.0.0.2", ``)), "blue", "green", 1),
+				sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", ``)),
+				strings.Replace(sliceJSON("IPv4", endpointJSON("b", "10.0.0.2", ``)), "blue", "green", 1),
 			}, want: "b 10.0.0.2:7946  green"},
 		{name: "the name from a template", set: func(c *Config) { c.Name = "{label:release}-{name}-{zone}@{node}" },
-			objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", `, "zone": "eu-1a", "nodeName": "n1"`), e("b", "10.0.0.2", ``))},
+			objects: []string{sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", `, "zone": "eu-1a", "nodeName": "n1"`), endpointJSON("b", "10.0.0.2", ``))},
 			want:    "blue-a-eu-1a@n1 10.0.0.1:7946 eu-1a\n10.0.0.2:7946"},
 		{name: "several namespaces: the name distinguishes them", set: func(c *Config) { c.Namespaces = []string{"shop", "quay"} },
-			objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", ``))}, want: "a.shop 10.0.0.1:7946"},
-		{name: "the port that is set wins", set: func(c *Config) { c.Port = 1 }, objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", ``))},
+			objects: []string{sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", ``))}, want: "a.shop 10.0.0.1:7946"},
+		{name: "the port that is set wins", set: func(c *Config) { c.Port = 1 }, objects: []string{sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", ``))},
 			want: "a 10.0.0.1:1"},
 		{name: "a named port", set: func(c *Config) { c.PortName = "gossip" }, objects: []string{strings.Replace(
-			sliceJSON("IPv4", e("a", "10.0.0.1", ``)), `"ports": [`, `"ports": [{"name": "http", "port": 80}, `, 1)}, want: "a 10.0.0.1:7946"},
-		{name: "a port that is not there is reported", set: func(c *Config) { c.PortName = "grpc" }, objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", ``))},
+			sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", ``)), `"ports": [`, `"ports": [{"name": "http", "port": 80}, `, 1)}, want: "a 10.0.0.1:7946"},
+		{name: "a port that is not there is reported", set: func(c *Config) { c.PortName = "grpc" }, objects: []string{sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", ``))},
 			err: `endpointslice shop/object-0 has no port named "grpc", it has ["gossip"]; correct port_name or set port`},
-		{name: "no port is reported", objects: []string{strings.Replace(sliceJSON("IPv4", e("a", "10.0.0.1", ``)), `{"name": "gossip", "port": 7946}`, ``, 1)},
+		{name: "no port is reported", objects: []string{strings.Replace(sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", ``)), `{"name": "gossip", "port": 7946}`, ``, 1)},
 			err: `object-0 leaves the port open, it has none; set port or port_name`},
-		{name: "a wrong type spoils one object", objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", ``)), `{"kind": "EndpointSlice", "endpoints": 7}`},
+		{name: "a wrong type spoils one object", objects: []string{sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", ``)), `{"kind": "EndpointSlice", "endpoints": 7}`},
 			want: "a 10.0.0.1:7946", err: "endpointslices shop/object-1 is not readable"},
 		{name: "another kind spoils one object", objects: []string{`{"kind": "Table"}`}, err: `it is of kind "Table", want EndpointSlice`},
-		{name: "pods that share an address are one peer", objects: []string{sliceJSON("IPv4", e("a", "10.0.0.1", ``), e("b", "10.0.0.1", ``))},
+		{name: "pods that share an address are one peer", objects: []string{sliceJSON("IPv4", endpointJSON("a", "10.0.0.1", ``), endpointJSON("b", "10.0.0.1", ``))},
 			want: "a 10.0.0.1:7946"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -156,7 +156,7 @@ func TestPeersOfSlices(t *testing.T) {
 			if c.set != nil {
 				c.set(&config)
 			}
-			got, err := found(t, config, c.env, c.objects...)
+			got, err := buildPeers(t, config, c.env, c.objects...)
 			if diff := cmp.Diff(strings.TrimSpace(c.want), strings.TrimSpace(got)); diff != "" {
 				t.Errorf("peers (-want +got):\n%s", diff)
 			}
@@ -170,14 +170,14 @@ func TestPeersOfSlices(t *testing.T) {
 func TestAHundredAndTwentyEndpointsInTwoSlicesThatOverlap(t *testing.T) {
 	var first, second []string
 	for i := range 100 {
-		first = append(first, e(fmt.Sprintf("orders-%d", i), fmt.Sprintf("10.0.0.%d", i), ""))
+		first = append(first, endpointJSON(fmt.Sprintf("orders-%d", i), fmt.Sprintf("10.0.0.%d", i), ""))
 	}
 	for i := 90; i < 120; i++ {
-		second = append(second, e(fmt.Sprintf("orders-%d", i), fmt.Sprintf("10.0.0.%d", i), ""))
+		second = append(second, endpointJSON(fmt.Sprintf("orders-%d", i), fmt.Sprintf("10.0.0.%d", i), ""))
 	}
 	c := DefaultConfig()
 	c.Service = "orders"
-	got, err := found(t, c, strategy.Env{}, sliceJSON("IPv4", first...), sliceJSON("IPv4", second...))
+	got, err := buildPeers(t, c, strategy.Env{}, sliceJSON("IPv4", first...), sliceJSON("IPv4", second...))
 	if n := strings.Count(got, "\n") + 1; err != nil || n != 120 {
 		t.Errorf("%d peers (%v), want 120", n, err)
 	}
@@ -214,7 +214,7 @@ func TestPeersOfPods(t *testing.T) {
 			object: podJSON("a", `{`+running+`, "containerStatuses": [{"name": "proxy", "state": {"waiting": {}}}, {"name": "app", "state": {"running": {}}}]}`)},
 		{name: "the container that is named counts", set: func(c *Config) { c.Container, c.Port = "proxy", 1 },
 			object: podJSON("a", `{`+running+`, "containerStatuses": [{"name": "proxy", "state": {"waiting": {}}}]}`)},
-		{name: "another version", set: func(c *Config) { c.Version, c.OwnVersion = strategy.SameVersion, "77f" }, object: podJSON("a", `{`+running+`}`)},
+		{name: "another version", set: func(c *Config) { c.Version, c.OwnVersion = "same", "77f" }, object: podJSON("a", `{`+running+`}`)},
 		{name: "null everywhere", object: `{"kind": "Pod", "metadata": {"labels": null}, "spec": null, "status": null}`},
 		{name: "no address", object: podJSON("a", `{"phase": "Running", "podIP": "x"}`), err: `pod shop/a: "x" is not an address`},
 		{name: "no port", set: func(c *Config) { c.Container = "proxy" }, object: podJSON("a", `{`+running+`}`), err: "pod shop/a leaves the port open"},
@@ -226,7 +226,7 @@ func TestPeersOfPods(t *testing.T) {
 				c.set(&config)
 			}
 			object := strings.Replace(c.object, `"metadata": {`, `"metadata": {"namespace": "shop", `, 1)
-			got, err := found(t, config, strategy.Env{}, object)
+			got, err := buildPeers(t, config, strategy.Env{}, object)
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("peers (-want +got):\n%s", diff)
 			}

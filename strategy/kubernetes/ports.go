@@ -32,7 +32,7 @@ func portsOf(s sliceObject) *slicePorts {
 		if q.Port == nil {
 			continue
 		}
-		name := value(q.Name)
+		name := stringOrEmpty(q.Name)
 		p.names = append(p.names, name)
 		p.numbers[name] = *q.Port
 	}
@@ -57,8 +57,8 @@ func (c Config) dependsOnAll() bool {
 	return c.Source == EndpointSlices && c.Service == "" && c.Port == 0 && c.PortName == ""
 }
 
-// certain returns what a part of the objects of a namespace suffices to know.
-func (c Config) certain(some []*candidate) []*candidate {
+// certainCandidates returns what a part of the objects of a namespace suffices to know.
+func (c Config) certainCandidates(some []*candidate) []*candidate {
 	if c.dependsOnAll() {
 		return nil
 	}
@@ -108,8 +108,8 @@ func (r *resolver) choosePorts(services map[serviceKey][]*slicePorts) (map[*slic
 	var bad []error
 	for namespace, keys := range byNamespace {
 		slices.SortFunc(keys, func(a, b serviceKey) int { return cmp.Compare(a.name, b.name) })
-		if r.config.dependsOnAll() && differ(keys, services) {
-			bad = append(bad, undecided(namespace, keys, services))
+		if r.config.dependsOnAll() && portsDiffer(keys, services) {
+			bad = append(bad, errPortsDiffer(namespace, keys, services))
 			continue
 		}
 		for _, key := range r.withPortName(keys, services) {
@@ -159,9 +159,9 @@ func (r *resolver) logLeftOut(key serviceKey, has *slicePorts) {
 	}
 }
 
-// differ reports whether several Services leave open which port is meant: the answer would be another one if one
+// portsDiffer reports whether several Services leave open which port is meant: the answer would be another one if one
 // of them were missing.
-func differ(keys []serviceKey, services map[serviceKey][]*slicePorts) bool {
+func portsDiffer(keys []serviceKey, services map[serviceKey][]*slicePorts) bool {
 	numbers := make(map[int64]bool)
 	for _, key := range keys {
 		for _, p := range services[key] {
@@ -176,8 +176,8 @@ func differ(keys []serviceKey, services map[serviceKey][]*slicePorts) bool {
 // maxServices bounds how many Services an error names.
 const maxServices = 5
 
-// undecided is the error for Services whose ports differ.
-func undecided(namespace string, keys []serviceKey, services map[serviceKey][]*slicePorts) error {
+// errPortsDiffer is the error for Services whose ports differ.
+func errPortsDiffer(namespace string, keys []serviceKey, services map[serviceKey][]*slicePorts) error {
 	var names []string
 	for _, key := range keys[:min(len(keys), maxServices)] {
 		what := "service " + key.name

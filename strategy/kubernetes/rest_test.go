@@ -29,7 +29,7 @@ func TestAtRestTheServerIsAskedLessThanOnceAMinute(t *testing.T) {
 		most   float64 // requests in a minute; libcluster asks 12 times
 	}{"watch": {"", 1}, "poll": {"watch: false", 8}} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(l *lab) {
+			bubble(t, func(l *testBed) {
 				const endpoints, rest = 1000, time.Hour
 				for s := range endpoints / 100 {
 					var all []kubernetestest.Object

@@ -22,8 +22,8 @@ import (
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
-// lab is a server without a network and a Run that asks it, in a bubble.
-type lab struct {
+// testBed is a server without a network and a Run that asks it, in a bubble.
+type testBed struct {
 	*kubernetestest.Server
 	*strategytest.Sink
 	t     *testing.T
@@ -52,12 +52,12 @@ func (l *logs) String() string {
 	return l.b.String()
 }
 
-// bubble runs a test against a fresh lab, whose strategy is not started yet.
-func bubble(t *testing.T, test func(l *lab)) {
+// bubble runs a test against a fresh test bed, whose strategy is not started yet.
+func bubble(t *testing.T, test func(l *testBed)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		pipe := strategytest.Listen("127.0.0.1:6443")
-		l := &lab{Server: kubernetestest.New(t, pipe), Sink: new(strategytest.Sink), t: t, pipe: pipe, logs: new(logs)}
+		l := &testBed{Server: kubernetestest.New(t, pipe), Sink: new(strategytest.Sink), t: t, pipe: pipe, logs: new(logs)}
 		l.dialBy(pipe.Dial)
 		l.dir = l.ServiceAccount("shop")
 		test(l)
@@ -65,10 +65,10 @@ func bubble(t *testing.T, test func(l *lab)) {
 }
 
 // dialBy makes the strategy dial in this way.
-func (l *lab) dialBy(f strategy.DialFunc) { l.dial.Store(&f) }
+func (l *testBed) dialBy(f strategy.DialFunc) { l.dial.Store(&f) }
 
 // run starts the strategy with further configuration; without a selector it looks for the Service orders.
-func (l *lab) run(more ...string) {
+func (l *testBed) run(more ...string) {
 	l.t.Helper()
 	text := strings.Join(more, "\n") + "\n"
 	if !strings.Contains(text, "kubeconfig:") {
@@ -102,7 +102,7 @@ func (l *lab) run(more ...string) {
 }
 
 // put puts a slice with endpoints called a, b, … at these addresses.
-func (l *lab) put(name string, ips ...string) {
+func (l *testBed) put(name string, ips ...string) {
 	var all []kubernetestest.Object
 	for i, ip := range ips {
 		all = append(all, kubernetestest.Endpoint(fmt.Sprintf("%s-%c", name, 'a'+i), ip))
@@ -112,7 +112,7 @@ func (l *lab) put(name string, ips ...string) {
 
 // after lets time pass and checks what the sink received meanwhile: the calls without their repetitions,
 // sorted, without the errors.
-func (l *lab) after(d time.Duration, want string) []strategytest.Call {
+func (l *testBed) after(d time.Duration, want string) []strategytest.Call {
 	l.t.Helper()
 	time.Sleep(d)
 	synctest.Wait()
@@ -128,7 +128,7 @@ func (l *lab) after(d time.Duration, want string) []strategytest.Call {
 const soon = 5 * time.Second
 
 func TestWatchFollowsEveryChange(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s1", "10.0.0.1")
 		l.run()
 		l.after(soon, "Set(10.0.0.1:7946)")
@@ -147,7 +147,7 @@ func TestWatchFollowsEveryChange(t *testing.T) {
 }
 
 func TestOneAnswerForManyChangesAndNoneHeldBackForLong(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s", "10.0.0.1")
 		l.run()
 		l.after(soon, "Set(10.0.0.1:7946)")
@@ -168,7 +168,7 @@ func TestOneAnswerForManyChangesAndNoneHeldBackForLong(t *testing.T) {
 }
 
 func TestAWatchThatEndsIsOpenedAgainWithoutAWord(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s", "10.0.0.1")
 		l.run()
 		l.after(soon, "Set(10.0.0.1:7946)")
@@ -183,7 +183,7 @@ func TestAWatchThatEndsIsOpenedAgainWithoutAWord(t *testing.T) {
 }
 
 func TestAVersionTheServerForgotIsListedAgainWithoutAFailure(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s", "10.0.0.1")
 		l.run()
 		l.after(soon, "Set(10.0.0.1:7946)")
@@ -207,7 +207,7 @@ func TestAVersionTheServerForgotIsListedAgainWithoutAFailure(t *testing.T) {
 }
 
 func TestAWatchThatFellSilentIsRepairedByTheRelist(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s", "10.0.0.1")
 		l.run("relist: 2m")
 		l.after(soon, "Set(10.0.0.1:7946)")
@@ -220,7 +220,7 @@ func TestAWatchThatFellSilentIsRepairedByTheRelist(t *testing.T) {
 }
 
 func TestAnAnswerIsRepeatedOnlyWhileListAndWatchWork(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s", "10.0.0.1")
 		l.run()
 		l.after(time.Hour, "Set(10.0.0.1:7946)")
@@ -241,7 +241,7 @@ func TestAnAnswerIsRepeatedOnlyWhileListAndWatchWork(t *testing.T) {
 }
 
 func TestAListAloneIsAnAnswerThoughTheWatchIsForbidden(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s", "10.0.0.1")
 		l.Fault(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Query().Has("watch") {
@@ -260,7 +260,7 @@ func TestAListAloneIsAnAnswerThoughTheWatchIsForbidden(t *testing.T) {
 
 func TestRetryAfterIsObeyed(t *testing.T) {
 	for _, mode := range []string{"watch: true", "watch: false"} {
-		bubble(t, func(l *lab) {
+		bubble(t, func(l *testBed) {
 			l.Fault(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Retry-After", "120")
 				kubernetestest.Refuse(w, http.StatusTooManyRequests, "TooManyRequests", "slow down")
@@ -280,7 +280,7 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 
 func TestAFailingContinuationIsAnAdd(t *testing.T) {
 	for _, mode := range []string{"watch: true", "watch: false"} {
-		bubble(t, func(l *lab) {
+		bubble(t, func(l *testBed) {
 			for i := range 520 {
 				l.put(fmt.Sprintf("s%03d", i), fmt.Sprintf("10.0.%d.%d", i/250, i%250))
 			}
@@ -310,7 +310,7 @@ func TestAFailingContinuationIsAnAdd(t *testing.T) {
 }
 
 func TestAListThatChangesBetweenItsPagesIsListedAgainWithoutAWord(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		for i := range 520 {
 			l.put(fmt.Sprintf("s%03d", i), fmt.Sprintf("10.0.%d.%d", i/250, i%250))
 		}
@@ -331,7 +331,7 @@ func TestAListThatChangesBetweenItsPagesIsListedAgainWithoutAWord(t *testing.T) 
 
 func TestANamespaceThatFailsLeavesTheOthers(t *testing.T) {
 	for _, mode := range []string{"watch: true", "watch: false"} {
-		bubble(t, func(l *lab) {
+		bubble(t, func(l *testBed) {
 			l.put("s", "10.0.0.1")
 			l.Put(kubernetestest.Slices, "quay", "s", kubernetestest.Slice("orders", 7946, kubernetestest.Endpoint("q", "10.0.0.2")))
 			l.Deny("quay")
@@ -349,7 +349,7 @@ func TestANamespaceThatFailsLeavesTheOthers(t *testing.T) {
 }
 
 func TestAnObjectThatCannotBeReadIsSkippedAndReported(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s", "10.0.0.1")
 		bad := kubernetestest.Slice("orders", 7946)
 		bad["endpoints"] = "many"
@@ -362,7 +362,7 @@ func TestAnObjectThatCannotBeReadIsSkippedAndReported(t *testing.T) {
 }
 
 func TestPodsAreSelectedByLabelsAndFields(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.Put(kubernetestest.Pods, "shop", "a", kubernetestest.Pod("orders", 7946, "10.0.0.1", "fd00::1"))
 		l.Put(kubernetestest.Pods, "shop", "b", kubernetestest.Pod("carts", 7946, "10.0.0.2"))
 		l.run("source: pods", "selector: app=orders", "field_selector: status.phase=Running")
@@ -375,7 +375,7 @@ func TestPodsAreSelectedByLabelsAndFields(t *testing.T) {
 }
 
 func TestPollsEachIntervalFromTheCacheOfTheServer(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s", "10.0.0.1")
 		l.run("watch: false")
 		time.Sleep(2 * time.Minute)
@@ -394,7 +394,7 @@ func TestPollsEachIntervalFromTheCacheOfTheServer(t *testing.T) {
 }
 
 func TestAWatchThatIsHeldBackIsNotWaitedFor(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.put("s", "10.0.0.1")
 		l.Fault(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Query().Has("watch") {
@@ -412,7 +412,7 @@ func TestAWatchThatIsHeldBackIsNotWaitedFor(t *testing.T) {
 }
 
 func TestNoPeerFoundIsAnAnswerWithAHint(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.run()
 		l.after(time.Hour, "Set()")
 		if n := strings.Count(l.logs.String(), "no peer is found"); n != 1 || !strings.Contains(l.logs.String(), "kubernetes.io/service-name=orders") {

@@ -10,7 +10,7 @@ import (
 )
 
 // service puts the slice of a Service whose endpoints are the pods orders-a, orders-b, … at these addresses.
-func (l *lab) service(name, portName string, port int, ips ...string) {
+func (l *testBed) service(name, portName string, port int, ips ...string) {
 	var all []kubernetestest.Object
 	for i, ip := range ips {
 		all = append(all, kubernetestest.Endpoint("orders-"+string(rune('a'+i)), ip))
@@ -22,7 +22,7 @@ func (l *lab) service(name, portName string, port int, ips ...string) {
 }
 
 // webAndHeadless puts the two Services of a usual chart: both select the same pods and carry the same labels.
-func (l *lab) webAndHeadless(ips ...string) {
+func (l *testBed) webAndHeadless(ips ...string) {
 	l.service("orders", "http", 8080, ips...)
 	l.service("orders-headless", "gossip", 7946, ips...)
 }
@@ -31,7 +31,7 @@ var watchModes = []string{"watch: true", "watch: false"}
 
 func TestServicesWithDifferentPortsAndNoChoiceAreAnErrorAndNoPeerIsDialled(t *testing.T) {
 	for _, mode := range watchModes {
-		bubble(t, func(l *lab) {
+		bubble(t, func(l *testBed) {
 			l.webAndHeadless("10.0.0.1", "10.0.0.2")
 			l.run("selector: app=orders", mode)
 			calls := l.after(soon, "Fail")
@@ -49,7 +49,7 @@ func TestServicesWithDifferentPortsAndNoChoiceAreAnErrorAndNoPeerIsDialled(t *te
 
 func TestWithAPortNameTheServiceWithoutItIsLeftOutAndTheAnswerIsComplete(t *testing.T) {
 	for _, mode := range watchModes {
-		bubble(t, func(l *lab) {
+		bubble(t, func(l *testBed) {
 			l.webAndHeadless("10.0.0.1", "10.0.0.2")
 			l.run("selector: app=orders", "port_name: gossip", mode)
 			l.after(soon, "Set(10.0.0.1:7946 10.0.0.2:7946)")
@@ -66,7 +66,7 @@ func TestWithAPortNameTheServiceWithoutItIsLeftOutAndTheAnswerIsComplete(t *test
 }
 
 func TestServicesWithOnePortInCommonNeedNoChoice(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.service("orders", "peers", 7946, "10.0.0.1", "10.0.0.2")
 		l.service("orders-headless", "gossip", 7946, "10.0.0.1", "10.0.0.2")
 		l.run("selector: app=orders")
@@ -75,7 +75,7 @@ func TestServicesWithOnePortInCommonNeedNoChoice(t *testing.T) {
 }
 
 func TestAPortThatIsSetServesForAllServices(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.webAndHeadless("10.0.0.1", "10.0.0.2")
 		l.run("selector: app=orders", "port: 7000")
 		l.after(soon, "Set(10.0.0.1:7000 10.0.0.2:7000)")
@@ -83,7 +83,7 @@ func TestAPortThatIsSetServesForAllServices(t *testing.T) {
 }
 
 func TestASliceWithoutThePortOfItsServiceIsAMistakeAndNotAnotherService(t *testing.T) {
-	bubble(t, func(l *lab) {
+	bubble(t, func(l *testBed) {
 		l.webAndHeadless("10.0.0.1")
 		stray := kubernetestest.Slice("orders-headless", 9000, kubernetestest.Endpoint("orders-z", "10.0.0.9"))
 		stray["ports"] = []any{kubernetestest.Object{"name": "admin", "port": 9000, "protocol": "TCP"}}
@@ -99,7 +99,7 @@ func TestASliceWithoutThePortOfItsServiceIsAMistakeAndNotAnotherService(t *testi
 
 func TestAPartOfAListDoesNotDecideBetweenServices(t *testing.T) {
 	for _, mode := range watchModes {
-		bubble(t, func(l *lab) {
+		bubble(t, func(l *testBed) {
 			for i := range 520 { // more than a page, all of them slices of the web Service
 				slice := kubernetestest.Slice("orders", 8080, kubernetestest.Endpoint("orders-a", "10.0.0.1"))
 				slice["metadata"] = kubernetestest.Object{"labels": kubernetestest.Object{"kubernetes.io/service-name": "orders", "app": "orders"}}

@@ -13,8 +13,8 @@ const maxObjects = 50_000
 
 var errTooMany = fmt.Errorf("more than %d objects; narrow the selector", maxObjects)
 
-// store is what a reflector fills: the objects of one namespace, read.
-type store struct {
+// objectStore is what a reflector fills: the objects of one namespace, read.
+type objectStore struct {
 	config  Config
 	changed func(complete bool) // called after each change, without the lock
 
@@ -23,22 +23,22 @@ type store struct {
 	overflow bool // some were left out
 }
 
-func newStore(c Config, changed func(complete bool)) *store {
-	return &store{config: c, changed: changed, items: make(map[string]item)}
+func newStore(c Config, changed func(complete bool)) *objectStore {
+	return &objectStore{config: c, changed: changed, items: make(map[string]item)}
 }
 
 // Add takes a new object.
-func (s *store) Add(obj any) error { return s.put(obj) }
+func (s *objectStore) Add(obj any) error { return s.put(obj) }
 
 // Update takes an object that changed.
-func (s *store) Update(obj any) error { return s.put(obj) }
+func (s *objectStore) Update(obj any) error { return s.put(obj) }
 
-func (s *store) put(obj any) error {
+func (s *objectStore) put(obj any) error {
 	u, ok := obj.(*unstructured.Unstructured)
 	if !ok {
 		return fmt.Errorf("an object of type %T", obj)
 	}
-	it := s.config.read(u)
+	it := s.config.readObject(u)
 	s.mu.Lock()
 	if _, known := s.items[keyOf(u)]; known || len(s.items) < maxObjects {
 		s.items[keyOf(u)] = it
@@ -51,7 +51,7 @@ func (s *store) put(obj any) error {
 }
 
 // Delete drops an object.
-func (s *store) Delete(obj any) error {
+func (s *objectStore) Delete(obj any) error {
 	u, ok := obj.(*unstructured.Unstructured)
 	if !ok {
 		return fmt.Errorf("an object of type %T", obj)
@@ -64,7 +64,7 @@ func (s *store) Delete(obj any) error {
 }
 
 // Replace takes a complete list.
-func (s *store) Replace(list []any, _ string) error {
+func (s *objectStore) Replace(list []any, _ string) error {
 	items := make(map[string]item, min(len(list), maxObjects))
 	overflow := false
 	for _, obj := range list {
@@ -76,7 +76,7 @@ func (s *store) Replace(list []any, _ string) error {
 			overflow = true
 			break
 		}
-		items[keyOf(u)] = s.config.read(u)
+		items[keyOf(u)] = s.config.readObject(u)
 	}
 	s.mu.Lock()
 	s.items, s.overflow = items, overflow
@@ -86,10 +86,10 @@ func (s *store) Replace(list []any, _ string) error {
 }
 
 // Resync does nothing: there is nothing between the store and its reader.
-func (s *store) Resync() error { return nil }
+func (s *objectStore) Resync() error { return nil }
 
-// content returns all candidates, and why some are unknown.
-func (s *store) content() ([]*candidate, error) {
+// allCandidates returns all candidates, and why some are unknown.
+func (s *objectStore) allCandidates() ([]*candidate, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []*candidate

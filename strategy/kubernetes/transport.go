@@ -19,23 +19,23 @@ const (
 	maxPause   = 5 * time.Minute // the longest Retry-After that is obeyed
 )
 
-// bearer adds the token that stands in a file at that moment: the kubelet replaces it every hour or so,
+// tokenTransport adds the token that stands in a file at that moment: the kubelet replaces it every hour or so,
 // and reading a small file costs nothing beside a request. What client-go has for this keeps the
 // token for a minute, and writes to standard error when the file is gone.
-type bearer struct {
+type tokenTransport struct {
 	base http.RoundTripper
 	path string
 }
 
 // RoundTrip sends a request with the token.
-func (b *bearer) RoundTrip(req *http.Request) (*http.Response, error) {
+func (b *tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	token, err := bounded.ReadFile(b.path, maxFile)
 	if err == nil && len(strings.TrimSpace(string(token))) == 0 {
 		err = errors.New("the file is empty")
 	}
 	if err != nil {
 		err = fmt.Errorf("token of the service account: %w", err)
-		abort(req.Context(), err)
+		abortRound(req.Context(), err)
 		return nil, err
 	}
 	req = req.Clone(req.Context())
@@ -43,18 +43,18 @@ func (b *bearer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return b.base.RoundTrip(req)
 }
 
-// observer sees each request. client-go would repeat a failed one ten times before it reports anything;
+// failFastTransport sees each request. client-go would repeat a failed one ten times before it reports anything;
 // here a failure ends the round at once, and the backoff between rounds decides on the next.
-type observer struct {
+type failFastTransport struct {
 	base http.RoundTripper
 	api  *api
 }
 
 // RoundTrip sends a request and notes when the server asks for a pause.
-func (o *observer) RoundTrip(req *http.Request) (*http.Response, error) {
+func (o *failFastTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := o.base.RoundTrip(req)
 	if err != nil {
-		abort(req.Context(), err)
+		abortRound(req.Context(), err)
 		return nil, err
 	}
 	if after := res.Header.Get("Retry-After"); after != "" {
@@ -65,9 +65,9 @@ func (o *observer) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	switch {
 	case res.StatusCode != http.StatusOK:
-		res.Body = limit(res.Body, maxRefusal)
+		res.Body = limitBody(res.Body, maxRefusal)
 	case !req.URL.Query().Has("watch"): // client-go bounds each event of a watch
-		res.Body = limit(res.Body, maxBody)
+		res.Body = limitBody(res.Body, maxBody)
 	}
 	return res, nil
 }
@@ -81,16 +81,16 @@ func (a *api) setRetryAfter(d time.Duration) {
 	}
 }
 
-// limited is a body that must not be larger than some bytes.
-type limited struct {
+// limitedBody is a body that must not be larger than some bytes.
+type limitedBody struct {
 	io.ReadCloser
 	max, left int
 }
 
-func limit(body io.ReadCloser, n int) io.ReadCloser { return &limited{body, n, n} }
+func limitBody(body io.ReadCloser, n int) io.ReadCloser { return &limitedBody{body, n, n} }
 
 // Read reads as long as the limit is not passed.
-func (l *limited) Read(p []byte) (int, error) {
+func (l *limitedBody) Read(p []byte) (int, error) {
 	n, err := l.ReadCloser.Read(p)
 	if l.left -= n; l.left < 0 {
 		return n, fmt.Errorf("the answer is larger than %d bytes", l.max)
@@ -100,14 +100,14 @@ func (l *limited) Read(p []byte) (int, error) {
 
 type abortKey struct{}
 
-// abortable returns a context that abort ends with a cause.
-func abortable(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+// withAbort returns a context that abortRound ends with a cause.
+func withAbort(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	return context.WithValue(ctx, abortKey{}, cancel), cancel
 }
 
-// abort ends the round that a request belongs to, unless it is ending already.
-func abort(ctx context.Context, cause error) {
+// abortRound ends the round that a request belongs to, unless it is ending already.
+func abortRound(ctx context.Context, cause error) {
 	if cancel, ok := ctx.Value(abortKey{}).(context.CancelCauseFunc); ok && ctx.Err() == nil {
 		cancel(cause)
 	}

@@ -21,13 +21,13 @@ import (
 )
 
 const (
-	minBackoff = 800 * time.Millisecond
-	maxBackoff = 30 * time.Second
-	healthy    = time.Minute // a round of this length ends a row of failures
+	minBackoff   = 800 * time.Millisecond
+	maxBackoff   = 30 * time.Second
+	healthyRound = time.Minute // a round of this length ends a row of failures
 )
 
-// logger returns the logger of client-go.
-func (r *resolver) logger() klog.Logger { return klog.New(logSink{r.env.Log}) }
+// klogLogger returns the logger of client-go.
+func (r *resolver) klogLogger() klog.Logger { return klog.New(logSink{r.env.Log}) }
 
 // watcher keeps the store of one namespace like the API server's. It works in rounds: a list, then a watch
 // (with bookmarks, opened again where it ended) until something fails or it is time to start again, for
@@ -36,7 +36,7 @@ type watcher struct {
 	resolver  *resolver
 	namespace string // "" means the own one
 	rand      *rand.Rand
-	store     *store
+	store     *objectStore
 	send      func(update) // blocks until the news is taken, or Run ends
 	opened    time.Time    // when the last watch was
 
@@ -68,7 +68,7 @@ func (w *watcher) run(ctx context.Context) (crash error) {
 			crash = fmt.Errorf("watch panicked: %v\n%s", r, debug.Stack())
 		}
 	}()
-	logger := w.resolver.logger()
+	logger := w.resolver.klogLogger()
 	ctx = klog.NewContext(ctx, logger)
 	r := cache.NewReflectorWithOptions(w, nil, w.store, cache.ReflectorOptions{
 		Logger: &logger, Name: w.resolver.env.Topology, TypeDescription: string(w.resolver.config.Source),
@@ -77,59 +77,59 @@ func (w *watcher) run(ctx context.Context) (crash error) {
 	for failures := 0; ; {
 		began := time.Now()
 		w.some = nil
-		err := w.round(ctx, r)
+		err := w.listAndWatch(ctx, r)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if time.Since(began) >= healthy {
+		if time.Since(began) >= healthyRound {
 			failures = 0
 		}
 		if err != nil {
 			w.send(update{from: w, what: failed, err: err, some: w.some})
 			failures++
 		}
-		if backoff.Sleep(ctx, w.wait(failures)) != nil {
+		if backoff.Sleep(ctx, w.roundDelay(failures)) != nil {
 			return nil
 		}
 	}
 }
 
-// wait returns the time until the next round after so many failed ones in a row.
-func (w *watcher) wait(failures int) time.Duration {
+// roundDelay returns the time until the next round after so many failed ones in a row.
+func (w *watcher) roundDelay(failures int) time.Duration {
 	d := backoff.Doubling(minBackoff, maxBackoff, failures)
 	// Only longer, never shorter: watches that ended together do not begin together.
 	d += time.Duration(w.rand.Float64() * float64(d) / 2)
-	return max(d, w.resolver.api.pause())
+	return max(d, w.resolver.api.retryDelay())
 }
 
-// round lists and watches until the watch is to be started again (nil) or something fails.
-func (w *watcher) round(ctx context.Context, r *cache.Reflector) error {
+// listAndWatch lists and watches until the watch is to be started again (nil) or something fails.
+func (w *watcher) listAndWatch(ctx context.Context, r *cache.Reflector) error {
 	client, own, err := w.resolver.api.connect()
 	if err != nil {
 		return err
 	}
-	w.aim(client, own)
+	w.setTarget(client, own)
 	relist := backoff.Jitter(w.rand, w.resolver.config.Relist, 0.2)
 	limited, cancel := context.WithTimeout(ctx, relist)
 	defer cancel()
-	aborted, end := abortable(limited)
+	aborted, end := withAbort(limited)
 	defer end(nil)
 	err = r.ListAndWatchWithContext(aborted)
 	end(nil)
 	w.listing.Lock() // the last list has returned
 	defer w.listing.Unlock()
 	switch cause := context.Cause(aborted); {
-	case errors.Is(cause, context.DeadlineExceeded) && limited.Err() != nil, ctx.Err() != nil, expired(err):
+	case errors.Is(cause, context.DeadlineExceeded) && limited.Err() != nil, ctx.Err() != nil, versionExpired(err):
 		return nil
 	case cause != nil && !errors.Is(cause, context.Canceled):
-		return w.failedIn(cause)
+		return w.withRequestName(cause)
 	default:
-		return w.failedIn(err)
+		return w.withRequestName(err)
 	}
 }
 
-// aim sets what the requests of a round go to.
-func (w *watcher) aim(client *dynamic.DynamicClient, own string) {
+// setTarget sets what the requests of a round go to.
+func (w *watcher) setTarget(client *dynamic.DynamicClient, own string) {
 	w.listing.Lock()
 	defer w.listing.Unlock()
 	w.client, w.actual = client, w.namespace
@@ -138,8 +138,8 @@ func (w *watcher) aim(client *dynamic.DynamicClient, own string) {
 	}
 }
 
-// failedIn adds where an error happened that does not name it.
-func (w *watcher) failedIn(err error) error {
+// withRequestName adds where an error happened that does not name it.
+func (w *watcher) withRequestName(err error) error {
 	var named *roundError
 	switch {
 	case err == nil:
@@ -147,7 +147,7 @@ func (w *watcher) failedIn(err error) error {
 	case errors.As(err, &named):
 		return named.err
 	default:
-		return w.resolver.api.failed("list and watch", w.actual, err)
+		return w.resolver.api.requestError("list and watch", w.actual, err)
 	}
 }
 
@@ -183,7 +183,7 @@ func (w *watcher) ListWithContext(ctx context.Context, o metav1.ListOptions) (ru
 	}
 	limited, cancel := context.WithDeadline(ctx, w.until)
 	defer cancel()
-	list, err := w.client.Resource(resources[w.resolver.config.Source]).Namespace(w.actual).List(limited, w.resolver.options(o))
+	list, err := w.client.Resource(resources[w.resolver.config.Source]).Namespace(w.actual).List(limited, w.resolver.addSelectors(o))
 	if w.pages++; err == nil && w.pages > maxPages {
 		err = errTooMany
 	}
@@ -196,10 +196,10 @@ func (w *watcher) ListWithContext(ctx context.Context, o metav1.ListOptions) (ru
 	if limited.Err() != nil && ctx.Err() == nil {
 		err = fmt.Errorf("no answer within %v: %w", w.resolver.config.Timeout, err)
 	}
-	if expired(err) {
+	if versionExpired(err) {
 		w.some = nil
 	}
-	return nil, &roundError{w.resolver.api.failed("list", w.actual, causeOf(ctx, err))}
+	return nil, &roundError{w.resolver.api.requestError("list", w.actual, causeOf(ctx, err))}
 }
 
 // WatchWithContext opens a watch. One that is not answered in time ends the round: a proxy may hold it back.
@@ -209,28 +209,28 @@ func (w *watcher) WatchWithContext(ctx context.Context, o metav1.ListOptions) (w
 	}
 	w.opened = time.Now()
 	late := time.AfterFunc(w.resolver.config.Timeout, func() {
-		abort(ctx, &roundError{fmt.Errorf("watch %s in namespace %s: no answer within %v; a proxy that breaks streams needs watch: false",
+		abortRound(ctx, &roundError{fmt.Errorf("watch %s in namespace %s: no answer within %v; a proxy that breaks streams needs watch: false",
 			w.resolver.config.Source, w.actual, w.resolver.config.Timeout)})
 	})
-	opened, err := w.client.Resource(resources[w.resolver.config.Source]).Namespace(w.actual).Watch(ctx, w.resolver.options(o))
+	opened, err := w.client.Resource(resources[w.resolver.config.Source]).Namespace(w.actual).Watch(ctx, w.resolver.addSelectors(o))
 	if !late.Stop() && err == nil {
 		opened.Stop()
 		err = ctx.Err()
 	}
-	if expired(err) {
+	if versionExpired(err) {
 		return nil, err
 	}
 	if err != nil {
-		err = &roundError{w.resolver.api.failed("watch", w.actual, causeOf(ctx, err))}
-		abort(ctx, err) // the reflector would go on asking where it is refused
+		err = &roundError{w.resolver.api.requestError("watch", w.actual, causeOf(ctx, err))}
+		abortRound(ctx, err) // the reflector would go on asking where it is refused
 		return nil, err
 	}
 	w.send(update{from: w, what: watching})
 	return &openWatch{Interface: opened, closed: func() { w.send(update{from: w, what: unwatched}) }}, nil
 }
 
-// expired reports whether the server has forgotten the version that was asked for: a list repairs that.
-func expired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
+// versionExpired reports whether the server has forgotten the version that was asked for: a list repairs that.
+func versionExpired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
 
 // openWatch calls closed when it is stopped.
 type openWatch struct {

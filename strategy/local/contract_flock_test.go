@@ -16,8 +16,8 @@ func TestContract(t *testing.T) {
 	strategytest.Run(t, strategytest.Subject{Kind: Kind, Setup: source})
 }
 
-// neighbours registers nodes as other processes would: their locks are not those of the Run under test.
-type neighbours struct {
+// otherProcesses registers nodes as other processes would: their locks are not those of the Run under test.
+type otherProcesses struct {
 	tb   testing.TB
 	root string
 	all  []*lockedFile
@@ -25,7 +25,7 @@ type neighbours struct {
 
 // source answers with registered neighbours of a node at 127.0.0.1:7000.
 func source(tb testing.TB) *strategytest.Source {
-	n := &neighbours{tb: tb, root: filepath.Join(tb.TempDir(), "convoke")}
+	n := &otherProcesses{tb: tb, root: filepath.Join(tb.TempDir(), "convoke")}
 	tb.Cleanup(n.clear)
 	self := []peer.Peer{{Addr: "127.0.0.1:7000"}}
 	return &strategytest.Source{
@@ -49,7 +49,7 @@ func source(tb testing.TB) *strategytest.Source {
 }
 
 // dir makes the directory of the cluster if it is missing.
-func (n *neighbours) dir() string {
+func (n *otherProcesses) dir() string {
 	n.tb.Helper()
 	dir, err := openDir(n.root, "orders")
 	if err != nil {
@@ -58,7 +58,7 @@ func (n *neighbours) dir() string {
 	return dir
 }
 
-func (n *neighbours) chmod(mode os.FileMode) {
+func (n *otherProcesses) chmod(mode os.FileMode) {
 	n.tb.Helper()
 	if err := os.MkdirAll(n.root, 0o700); err != nil {
 		n.tb.Fatal(err)
@@ -68,10 +68,10 @@ func (n *neighbours) chmod(mode os.FileMode) {
 	}
 }
 
-func (n *neighbours) register(peers []peer.Peer) {
+func (n *otherProcesses) register(peers []peer.Peer) {
 	n.tb.Helper()
 	for _, p := range peers {
-		content, err := registration{Version: formatVersion, Cluster: "orders", Name: p.ID, Addrs: []string{p.Addr}}.bytes()
+		content, err := registration{Version: formatVersion, Cluster: "orders", Name: p.ID, Addrs: []string{p.Addr}}.encode()
 		if err != nil {
 			n.tb.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func (n *neighbours) register(peers []peer.Peer) {
 	}
 }
 
-func (n *neighbours) write(content []byte) *lockedFile {
+func (n *otherProcesses) write(content []byte) *lockedFile {
 	n.tb.Helper()
 	h, err := createLocked(n.dir(), content)
 	if err != nil {
@@ -90,7 +90,7 @@ func (n *neighbours) write(content []byte) *lockedFile {
 }
 
 // clear lets every node leave and repairs the directory.
-func (n *neighbours) clear() {
+func (n *otherProcesses) clear() {
 	n.tb.Helper()
 	n.chmod(0o700)
 	for _, h := range n.all {

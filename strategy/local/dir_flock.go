@@ -19,12 +19,12 @@ func openDir(configured, cluster string) (string, error) {
 	if dir == "" {
 		dir = defaultDir()
 	}
-	if err := private(dir); err != nil {
+	if err := checkPrivate(dir); err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256([]byte(cluster))
 	sub := filepath.Join(dir, hex.EncodeToString(sum[:16]))
-	return sub, private(sub)
+	return sub, checkPrivate(sub)
 }
 
 func defaultDir() string {
@@ -34,9 +34,9 @@ func defaultDir() string {
 	return filepath.Join(os.TempDir(), "convoke-"+strconv.Itoa(os.Getuid()))
 }
 
-// private makes dir if it is missing, and refuses one in which another user could write: whoever
+// checkPrivate makes dir if it is missing, and refuses one in which another user could write: a user that
 // can write there decides whom this node connects to.
-func private(dir string) error {
+func checkPrivate(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the directory of registrations: %w", err)
 	}

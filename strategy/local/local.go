@@ -25,6 +25,6 @@ var Kind = strategy.Kind[Config]{
 // addresses. Registrations that share an address with env.Self are this node's own.
 func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
-		return run(ctx, c, env, out)
+		return runNode(ctx, c, env, out)
 	}), nil
 }

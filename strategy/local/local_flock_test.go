@@ -17,33 +17,33 @@ import (
 	"github.com/goconvoke/convoke/strategy/strategytest"
 )
 
-// self is an own address that may change.
-type self struct {
+// ownAddr is an own address that may change.
+type ownAddr struct {
 	mu    sync.Mutex
 	peers []peer.Peer
 }
 
-func (s *self) be(peers ...peer.Peer) {
+func (s *ownAddr) set(peers ...peer.Peer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.peers = peers
 }
 
-func (s *self) ask() []peer.Peer {
+func (s *ownAddr) get() []peer.Peer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.peers
 }
 
-// at returns an own address that does not change.
-func at(addr, id string) *self { return &self{peers: []peer.Peer{{Addr: addr, ID: id}}} }
+// fixedAddr returns an own address that does not change.
+func fixedAddr(addr, id string) *ownAddr { return &ownAddr{peers: []peer.Peer{{Addr: addr, ID: id}}} }
 
 // join runs a node and returns what it finds and how to end it.
-func join(t *testing.T, root, cluster string, s *self) (*strategytest.Sink, func()) {
+func join(t *testing.T, root, cluster string, s *ownAddr) (*strategytest.Sink, func()) {
 	t.Helper()
 	c := DefaultConfig()
 	c.Dir = root
-	st := strategytest.New(t, Kind, c, strategy.Env{ClusterID: cluster, Self: s.ask})
+	st := strategytest.New(t, Kind, c, strategy.Env{ClusterID: cluster, Self: s.get})
 	ctx, cancel := context.WithCancel(context.Background())
 	sink, done := new(strategytest.Sink), make(chan struct{})
 	go func() {
@@ -93,9 +93,9 @@ func inBubble(t *testing.T, f func(t *testing.T, root string)) {
 
 func TestNodesFindEachOtherAndMissWhoLeaves(t *testing.T) {
 	inBubble(t, func(t *testing.T, root string) {
-		a, endA := join(t, root, "orders", at("127.0.0.1:1", "a"))
-		b, endB := join(t, root, "orders", at("127.0.0.1:2", "b"))
-		c, _ := join(t, root, "orders", at("127.0.0.1:3", ""))
+		a, endA := join(t, root, "orders", fixedAddr("127.0.0.1:1", "a"))
+		b, endB := join(t, root, "orders", fixedAddr("127.0.0.1:2", "b"))
+		c, _ := join(t, root, "orders", fixedAddr("127.0.0.1:3", ""))
 		expect(t, a, "Set(127.0.0.1:2 127.0.0.1:3)")
 		expect(t, b, "Set(127.0.0.1:1 127.0.0.1:3)")
 		expect(t, c, "Set(127.0.0.1:1 127.0.0.1:2)")
@@ -114,7 +114,7 @@ func TestNodesFindEachOtherAndMissWhoLeaves(t *testing.T) {
 
 func TestTheEndOfARunRemovesItsFile(t *testing.T) {
 	inBubble(t, func(t *testing.T, root string) {
-		a, end := join(t, root, "orders", at("127.0.0.1:1", ""))
+		a, end := join(t, root, "orders", fixedAddr("127.0.0.1:1", ""))
 		expect(t, a, "Set()")
 		if n := len(files(t, root)); n != 1 {
 			t.Errorf("%d files while it runs, want 1", n)
@@ -128,8 +128,8 @@ func TestTheEndOfARunRemovesItsFile(t *testing.T) {
 
 func TestClustersAreKeptApart(t *testing.T) {
 	inBubble(t, func(t *testing.T, root string) {
-		a, _ := join(t, root, "orders", at("127.0.0.1:1", ""))
-		b, _ := join(t, root, "../../etc", at("127.0.0.1:2", ""))
+		a, _ := join(t, root, "orders", fixedAddr("127.0.0.1:1", ""))
+		b, _ := join(t, root, "../../etc", fixedAddr("127.0.0.1:2", ""))
 		expect(t, a, "Set()")
 		expect(t, b, "Set()")
 	})
@@ -137,18 +137,18 @@ func TestClustersAreKeptApart(t *testing.T) {
 
 func TestANodeRegistersWhenItsAddressIsKnownAndWhenItChanges(t *testing.T) {
 	inBubble(t, func(t *testing.T, root string) {
-		a, _ := join(t, root, "orders", at("127.0.0.1:1", ""))
-		late := new(self)
+		a, _ := join(t, root, "orders", fixedAddr("127.0.0.1:1", ""))
+		late := new(ownAddr)
 		b, _ := join(t, root, "orders", late)
 		expect(t, b, "Set(127.0.0.1:1)")
 		expect(t, a, "Set()")
-		late.be(peer.Peer{Addr: "0.0.0.0:2", ID: "b"})
+		late.set(peer.Peer{Addr: "0.0.0.0:2", ID: "b"})
 		expect(t, b, "Set(127.0.0.1:1)")
 		expect(t, a, "Set(127.0.0.1:2)")
-		late.be(peer.Peer{Addr: "[::]:3", ID: "b"}, peer.Peer{Addr: "10.0.0.9:3"})
+		late.set(peer.Peer{Addr: "[::]:3", ID: "b"}, peer.Peer{Addr: "10.0.0.9:3"})
 		expect(t, b, "Set(127.0.0.1:1)")
 		expect(t, a, "Set([::1]:3)")
-		late.be()
+		late.set()
 		expect(t, b, "Set(127.0.0.1:1)")
 		expect(t, a, "Set([::1]:3)")
 		if n := len(files(t, root)); n != 2 {
@@ -159,16 +159,16 @@ func TestANodeRegistersWhenItsAddressIsKnownAndWhenItChanges(t *testing.T) {
 
 func TestANodeWhoseAddressChangesRegistersAtOnceWhenItIsNotified(t *testing.T) {
 	inBubble(t, func(t *testing.T, root string) {
-		c, self, changed := DefaultConfig(), at("127.0.0.1:1", "a"), make(chan struct{}, 1)
+		c, self, changed := DefaultConfig(), fixedAddr("127.0.0.1:1", "a"), make(chan struct{}, 1)
 		c.Dir, c.Interval = root, 40*time.Second
-		st := strategytest.New(t, Kind, c, strategy.Env{ClusterID: "orders", Self: self.ask, SelfChanged: changed})
+		st := strategytest.New(t, Kind, c, strategy.Env{ClusterID: "orders", Self: self.get, SelfChanged: changed})
 		done := make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { defer close(done); _ = st.Run(ctx, new(strategytest.Sink)) }()
 		defer func() { cancel(); <-done }()
-		other, _ := join(t, root, "orders", at("127.0.0.1:2", "b"))
+		other, _ := join(t, root, "orders", fixedAddr("127.0.0.1:2", "b"))
 		time.Sleep(2 * time.Minute)
-		self.be(peer.Peer{Addr: "127.0.0.1:3", ID: "a"})
+		self.set(peer.Peer{Addr: "127.0.0.1:3", ID: "a"})
 		changed <- struct{}{}
 		expect(t, other, "Set(127.0.0.1:3)")
 	})
@@ -176,8 +176,8 @@ func TestANodeWhoseAddressChangesRegistersAtOnceWhenItIsNotified(t *testing.T) {
 
 func TestABadOwnAddressIsReportedAndOthersAreFound(t *testing.T) {
 	inBubble(t, func(t *testing.T, root string) {
-		_, _ = join(t, root, "orders", at("127.0.0.1:1", ""))
-		b, _ := join(t, root, "orders", at("127.0.0.1:0", ""))
+		_, _ = join(t, root, "orders", fixedAddr("127.0.0.1:1", ""))
+		b, _ := join(t, root, "orders", fixedAddr("127.0.0.1:0", ""))
 		last(b)
 		if got := strategytest.Summary(b.Calls()); got != "Add(127.0.0.1:1) Fail" {
 			t.Errorf("calls %s, want an Add and a Fail", got)
@@ -187,9 +187,9 @@ func TestABadOwnAddressIsReportedAndOthersAreFound(t *testing.T) {
 
 func TestTwoRunsOfOneNodeDoNotFindEachOther(t *testing.T) {
 	inBubble(t, func(t *testing.T, root string) {
-		me := at("0.0.0.0:1", "a")
+		me := fixedAddr("0.0.0.0:1", "a")
 		old, end := join(t, root, "orders", me)
-		other, _ := join(t, root, "orders", at("127.0.0.1:2", ""))
+		other, _ := join(t, root, "orders", fixedAddr("127.0.0.1:2", ""))
 		fresh, _ := join(t, root, "orders", me)
 		expect(t, old, "Set(127.0.0.1:2)")
 		expect(t, fresh, "Set(127.0.0.1:2)")
@@ -202,8 +202,8 @@ func TestTwoRunsOfOneNodeDoNotFindEachOther(t *testing.T) {
 
 func TestAFileThatACleanerRemovedIsWrittenAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T, root string) {
-		a, _ := join(t, root, "orders", at("127.0.0.1:1", ""))
-		b, _ := join(t, root, "orders", at("127.0.0.1:2", ""))
+		a, _ := join(t, root, "orders", fixedAddr("127.0.0.1:1", ""))
+		b, _ := join(t, root, "orders", fixedAddr("127.0.0.1:2", ""))
 		expect(t, b, "Set(127.0.0.1:1)")
 		if err := os.RemoveAll(root); err != nil {
 			t.Fatal(err)
@@ -220,15 +220,15 @@ func TestADirectoryInWhichOthersCouldWriteIsRefused(t *testing.T) {
 		want string
 	}{
 		"world-writable": {func(root string) error {
-			return make0(root, func() error { return os.Chmod(root, 0o777) })
+			return withoutUmask(root, func() error { return os.Chmod(root, 0o777) })
 		}, "mode 0777"},
 		"group-writable": {func(root string) error {
-			return make0(root, func() error { return os.Chmod(root, 0o770) })
+			return withoutUmask(root, func() error { return os.Chmod(root, 0o770) })
 		}, "mode 0770"},
 		"link": {func(root string) error { return os.Symlink(filepath.Dir(root), root) }, "not a directory itself"},
 		"file": {func(root string) error { return os.WriteFile(root, nil, 0o600) }, "not a directory"},
 		"another user's": {func(root string) error {
-			return make0(root, func() error { return os.Chown(root, 65534, -1) })
+			return withoutUmask(root, func() error { return os.Chown(root, 65534, -1) })
 		}, "belongs to user 65534"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -239,7 +239,7 @@ func TestADirectoryInWhichOthersCouldWriteIsRefused(t *testing.T) {
 				if err := tc.make(root); err != nil {
 					t.Fatal(err)
 				}
-				a, _ := join(t, root, "orders", at("127.0.0.1:1", ""))
+				a, _ := join(t, root, "orders", fixedAddr("127.0.0.1:1", ""))
 				last(a)
 				for _, c := range a.Calls() {
 					if got := c.String(); !strings.HasPrefix(got, "Fail(") || !strings.Contains(got, tc.want) || !strings.Contains(got, root) {
@@ -251,7 +251,7 @@ func TestADirectoryInWhichOthersCouldWriteIsRefused(t *testing.T) {
 	}
 }
 
-func make0(root string, then func() error) error {
+func withoutUmask(root string, then func() error) error {
 	if err := os.Mkdir(root, 0o700); err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 	"syscall"
 )
 
-// The name of a registration is never used twice, so whoever removes a dead one cannot hit a fresh one.
+// The name of a registration is never used twice, so a node that removes a dead one cannot remove a fresh one.
 // It appears under a temporary name first and is renamed when it is locked and written.
 var (
 	fileName = regexp.MustCompile(`^node-[0-9]+-[A-Z2-7]{26}\.json$`)
@@ -36,14 +36,14 @@ func createLocked(dir string, content []byte) (*lockedFile, error) {
 		return nil, fmt.Errorf("register: %w", err)
 	}
 	if err := publish(f, temp, path, content); err != nil {
-		return nil, errors.Join(fmt.Errorf("register: %w", err), f.Close(), removed(temp))
+		return nil, errors.Join(fmt.Errorf("register: %w", err), f.Close(), removeIfExists(temp))
 	}
 	return &lockedFile{file: f, path: path}, nil
 }
 
 // publish locks the file before it can be seen under its final name.
 func publish(f *os.File, temp, path string, content []byte) error {
-	if ok, err := lock(f, syscall.LOCK_EX); err != nil || !ok {
+	if ok, err := tryLock(f, syscall.LOCK_EX); err != nil || !ok {
 		return errors.Join(fmt.Errorf("lock %s", temp), err)
 	}
 	if _, err := f.Write(content); err != nil {
@@ -62,13 +62,13 @@ func (h *lockedFile) inPlace() bool {
 	return err == nil && os.SameFile(own, found)
 }
 
-// release removes the registration, then lets go of its lock.
+// release removes the registration, then its lock.
 func (h *lockedFile) release() error {
-	return errors.Join(removed(h.path), h.file.Close())
+	return errors.Join(removeIfExists(h.path), h.file.Close())
 }
 
-// lock tries to take a lock and reports whether it did; a lock that another process holds is not an error.
-func lock(f *os.File, how int) (bool, error) {
+// tryLock tries to take a lock and reports whether it did; a lock that another process holds is not an error.
+func tryLock(f *os.File, how int) (bool, error) {
 	for {
 		err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
 		switch {
@@ -83,8 +83,8 @@ func lock(f *os.File, how int) (bool, error) {
 	}
 }
 
-// removed removes a file that may be gone already.
-func removed(path string) error {
+// removeIfExists removes a file that may be gone already.
+func removeIfExists(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -30,8 +30,8 @@ type registration struct {
 	Started time.Time `json:"started"`
 }
 
-// parse reads a registration that any process may have written.
-func parse(r io.Reader) (registration, error) {
+// parseRegistration reads a registration that any process may have written.
+func parseRegistration(r io.Reader) (registration, error) {
 	data, err := bounded.ReadAll(r, maxFile)
 	if err != nil {
 		return registration{}, err
@@ -55,8 +55,8 @@ func parse(r io.Reader) (registration, error) {
 	return reg, nil
 }
 
-// bytes returns the content of the file.
-func (r registration) bytes() ([]byte, error) {
+// encode returns the content of the file.
+func (r registration) encode() ([]byte, error) {
 	b, err := json.Marshal(r)
 	if err != nil {
 		return nil, err
@@ -67,9 +67,9 @@ func (r registration) bytes() ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
-// reachable returns the addresses under which others on this machine reach the node, at most
+// localAddrs returns the addresses under which others on this machine reach the node, at most
 // maxAddrs: a listener on all interfaces is reached over loopback.
-func reachable(self []peer.Peer) (name string, addrs []string, err error) {
+func localAddrs(self []peer.Peer) (name string, addrs []string, err error) {
 	var errs []error
 	for _, p := range self {
 		addr, err := onThisMachine(p.Addr)

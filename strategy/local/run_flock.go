@@ -16,8 +16,8 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// node is one Run. It belongs to the lookups, which never overlap, and to run after the last one.
-type node struct {
+// localNode is one Run. It belongs to the lookups, which never overlap, and to runNode after the last one.
+type localNode struct {
 	config  Config
 	cluster string
 	self    func() []peer.Peer
@@ -29,8 +29,8 @@ type node struct {
 	addrs []string    // as registered
 }
 
-func run(ctx context.Context, c Config, env strategy.Env, out strategy.Sink) error {
-	n := &node{config: c, cluster: env.ClusterID, self: env.Self, log: env.Log, started: time.Now()}
+func runNode(ctx context.Context, c Config, env strategy.Env, out strategy.Sink) error {
+	n := &localNode{config: c, cluster: env.ClusterID, self: env.Self, log: env.Log, started: time.Now()}
 	poll := c.PollConfig
 	poll.Wake = env.SelfChanged
 	poll.MaxBackoff = max(poll.Interval, time.Second) // reading a directory costs nothing
@@ -39,19 +39,19 @@ func run(ctx context.Context, c Config, env strategy.Env, out strategy.Sink) err
 }
 
 // lookup registers this node if need be and returns the others.
-func (n *node) lookup(context.Context) ([]peer.Peer, error) {
+func (n *localNode) lookup(context.Context) ([]peer.Peer, error) {
 	dir, err := openDir(n.config.Dir, n.cluster)
 	if err != nil {
 		return nil, err
 	}
 	own, errOwn := n.register(dir)
-	alive, err := scan(dir, n.cluster)
-	return others(alive, own), errors.Join(errOwn, err)
+	alive, err := scanRegistrations(dir, n.cluster)
+	return otherPeers(alive, own), errors.Join(errOwn, err)
 }
 
 // register brings the registration up to date with the own addresses, which it returns.
-func (n *node) register(dir string) ([]string, error) {
-	name, addrs, err := reachable(n.self())
+func (n *localNode) register(dir string) ([]string, error) {
+	name, addrs, err := localAddrs(n.self())
 	if len(addrs) == 0 {
 		return n.addrs, err // not known yet, or not any more: the last ones are the best guess
 	}
@@ -61,7 +61,7 @@ func (n *node) register(dir string) ([]string, error) {
 	content, errNew := registration{
 		Version: formatVersion, Cluster: n.cluster, Name: name, Addrs: addrs,
 		PID: os.Getpid(), Started: n.started,
-	}.bytes()
+	}.encode()
 	if errNew != nil {
 		return addrs, errors.Join(err, errNew)
 	}
@@ -75,7 +75,7 @@ func (n *node) register(dir string) ([]string, error) {
 	return addrs, err
 }
 
-func (n *node) unregister() error {
+func (n *localNode) unregister() error {
 	if n.held == nil {
 		return nil
 	}
@@ -84,9 +84,9 @@ func (n *node) unregister() error {
 	return h.release()
 }
 
-// others returns a peer for each registration that shares no address with own, sorted, one for
+// otherPeers returns a peer for each registration that shares no address with own, sorted, one for
 // each address; the oldest registration of an address counts last, so that a restarted node's new name wins.
-func others(alive []registration, own []string) []peer.Peer {
+func otherPeers(alive []registration, own []string) []peer.Peer {
 	slices.SortFunc(alive, func(a, b registration) int {
 		return cmp.Or(cmp.Compare(a.Addrs[0], b.Addrs[0]), b.Started.Compare(a.Started), cmp.Compare(a.Name, b.Name))
 	})

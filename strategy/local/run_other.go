@@ -10,7 +10,7 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-func run(context.Context, Config, strategy.Env, strategy.Sink) error {
+func runNode(context.Context, Config, strategy.Env, strategy.Sink) error {
 	return strategy.Permanent(errors.New(
 		"strategy local needs file locks that die with their process, which it does not know how to take on " +
 			runtime.GOOS + "; use strategy static or multicast"))

@@ -19,10 +19,10 @@ const (
 	tempAge  = time.Minute // a temporary file without a lock is dead after this
 )
 
-// scan returns the living registrations of a directory and removes the dead ones. Files that it cannot
+// scanRegistrations returns the living registrations of a directory and removes the dead ones. Files that it cannot
 // make sense of are named in the error; the registrations are those of the others.
-func scan(dir, cluster string) ([]registration, error) {
-	names, err := list(dir)
+func scanRegistrations(dir, cluster string) ([]registration, error) {
+	names, err := listNames(dir)
 	var errs []error
 	if err != nil {
 		errs = append(errs, err)
@@ -36,7 +36,7 @@ func scan(dir, cluster string) ([]registration, error) {
 		case strings.HasSuffix(name, ".json"):
 			var reg registration
 			var ok bool
-			if reg, ok, err = inspect(path, fileName.MatchString(name)); ok && reg.Cluster == cluster {
+			if reg, ok, err = readRegistration(path, fileName.MatchString(name)); ok && reg.Cluster == cluster {
 				alive = append(alive, reg)
 			}
 		default:
@@ -49,8 +49,8 @@ func scan(dir, cluster string) ([]registration, error) {
 	return alive, errors.Join(errs...)
 }
 
-// list returns the names in a directory, at most maxFiles.
-func list(dir string) ([]string, error) {
+// listNames returns the names in a directory, at most maxFiles.
+func listNames(dir string) ([]string, error) {
 	d, err := os.Open(dir)
 	if err != nil {
 		return nil, fmt.Errorf("list registrations: %w", err)
@@ -68,10 +68,10 @@ func list(dir string) ([]string, error) {
 	return nil, fmt.Errorf("list registrations: %w", err)
 }
 
-// inspect reads one registration. It returns false without an error for one whose owner is dead, which it
+// readRegistration reads one registration. It returns false without an error for one whose owner is dead, which it
 // removes, and for one that vanished meanwhile.
-func inspect(path string, named bool) (reg registration, ok bool, err error) {
-	f, free, err := probe(path)
+func readRegistration(path string, named bool) (reg registration, ok bool, err error) {
+	f, free, err := openAndTryLock(path)
 	if f == nil {
 		return registration{}, false, err
 	}
@@ -84,13 +84,13 @@ func inspect(path string, named bool) (reg registration, ok bool, err error) {
 	case free:
 		return registration{}, false, removeIfSame(f, path)
 	}
-	reg, err = parse(f)
+	reg, err = parseRegistration(f)
 	return reg, err == nil, err
 }
 
 // removeStale removes a temporary file whose writer died before it was done.
 func removeStale(path string) error {
-	f, free, err := probe(path)
+	f, free, err := openAndTryLock(path)
 	if f == nil {
 		return err
 	}
@@ -105,9 +105,9 @@ func removeStale(path string) error {
 	return removeIfSame(f, path)
 }
 
-// probe opens a file and reports whether its lock is free; if so, it is held by f from now on,
+// openAndTryLock opens a file and reports whether its lock is free; if so, it is held by f from now on,
 // shared with other processes that probe. The file is nil if there is none any more.
-func probe(path string) (f *os.File, free bool, err error) {
+func openAndTryLock(path string) (f *os.File, free bool, err error) {
 	f, err = os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil
@@ -122,7 +122,7 @@ func probe(path string) (f *os.File, free bool, err error) {
 	if !info.Mode().IsRegular() {
 		return f, false, errors.New("not a regular file; remove it")
 	}
-	free, err = lock(f, syscall.LOCK_SH)
+	free, err = tryLock(f, syscall.LOCK_SH)
 	return f, free, err
 }
 
@@ -142,5 +142,5 @@ func removeIfSame(f *os.File, path string) error {
 	if !os.SameFile(opened, found) {
 		return nil // replaced meanwhile: it is judged in the next round
 	}
-	return removed(path)
+	return removeIfExists(path)
 }

@@ -24,7 +24,7 @@ func TestChild(t *testing.T) {
 	if dir == "" {
 		t.Skip("runs as a process of its own, see the next test")
 	}
-	content, err := registration{Version: formatVersion, Cluster: "orders", Addrs: []string{"127.0.0.1:9"}}.bytes()
+	content, err := registration{Version: formatVersion, Cluster: "orders", Addrs: []string{"127.0.0.1:9"}}.encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestAKilledProcessIsGoneAtOnceAndItsFileRemoved(t *testing.T) {
 	if line, err := bufio.NewReader(out).ReadString('\n'); line != "registered\n" {
 		t.Fatalf("the child printed %q, %v", line, err)
 	}
-	alive, err := scan(dir, "orders")
+	alive, err := scanRegistrations(dir, "orders")
 	if err != nil || len(alive) != 1 || alive[0].Addrs[0] != "127.0.0.1:9" {
 		t.Errorf("scan = %v, %v, want the child", alive, err)
 	}
@@ -64,7 +64,7 @@ func TestAKilledProcessIsGoneAtOnceAndItsFileRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = child.Wait() // it was killed
-	if alive, err := scan(dir, "orders"); err != nil || len(alive) != 0 {
+	if alive, err := scanRegistrations(dir, "orders"); err != nil || len(alive) != 0 {
 		t.Errorf("scan = %v, %v, want none", alive, err)
 	}
 	if names, err := os.ReadDir(dir); err != nil || len(names) != 0 {
@@ -103,7 +103,7 @@ func TestFilesThatAreNoRegistrationAreNamedAndLeftAlone(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			alive, err := scan(dir, "orders")
+			alive, err := scanRegistrations(dir, "orders")
 			if len(alive) != 0 || (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("scan = %v, %v, want none and %q", alive, err, tc.want)
 			}
@@ -133,7 +133,7 @@ func TestTheRegistrationOfADeadOwnerIsRemoved(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, goodName), []byte("half wri"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if alive, err := scan(dir, "orders"); len(alive) != 0 || err != nil {
+	if alive, err := scanRegistrations(dir, "orders"); len(alive) != 0 || err != nil {
 		t.Errorf("scan = %v, %v, want none", alive, err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, goodName)); !errors.Is(err, fs.ErrNotExist) {
@@ -146,7 +146,7 @@ func TestAFreshFileInThePlaceOfADeadOneIsNotRemoved(t *testing.T) {
 	if err := os.WriteFile(path, []byte("dead"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, free, err := probe(path)
+	f, free, err := openAndTryLock(path)
 	if err != nil || !free {
 		t.Fatalf("probe = %t, %v, want a free lock", free, err)
 	}
@@ -173,7 +173,7 @@ func TestTemporaryFilesAreRemovedWhenTheirWriterIsLongDead(t *testing.T) {
 	}
 	exists := func(want bool) {
 		t.Helper()
-		if _, err := scan(dir, "orders"); err != nil {
+		if _, err := scanRegistrations(dir, "orders"); err != nil {
 			t.Error(err)
 		}
 		if _, err := os.Stat(path); (err == nil) != want {
@@ -189,7 +189,7 @@ func TestTemporaryFilesAreRemovedWhenTheirWriterIsLongDead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := lock(f, syscall.LOCK_EX); !ok || err != nil {
+	if ok, err := tryLock(f, syscall.LOCK_EX); !ok || err != nil {
 		t.Fatalf("lock = %t, %v", ok, err)
 	}
 	exists(true) // a process holds it
@@ -206,7 +206,7 @@ func TestADirectoryWithTooManyFilesIsReported(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := scan(dir, "orders"); err == nil || !strings.Contains(err.Error(), "more than 4096 files") {
+	if _, err := scanRegistrations(dir, "orders"); err == nil || !strings.Contains(err.Error(), "more than 4096 files") {
 		t.Errorf("scan = %v, want an error", err)
 	}
 }
@@ -219,7 +219,7 @@ func TestARegistrationOfAnotherClusterIsNoPeer(t *testing.T) {
 	if err := locked(`{"version":1,"cluster":"orders","addrs":["B.:1"]}`)(dir); err != nil {
 		t.Fatal(err)
 	}
-	alive, err := scan(dir, "orders")
+	alive, err := scanRegistrations(dir, "orders")
 	if err != nil || len(alive) != 1 || alive[0].Addrs[0] != "b:1" {
 		t.Errorf("scan = %v, %v, want the node of this cluster at b:1", alive, err)
 	}
@@ -232,7 +232,7 @@ func TestHoldReportsADirectoryThatIsGone(t *testing.T) {
 }
 
 func TestARegistrationThatIsTooLargeIsNotWritten(t *testing.T) {
-	if _, err := (registration{Name: strings.Repeat("n", maxFile)}).bytes(); err == nil || !strings.Contains(err.Error(), "above the maximum") {
+	if _, err := (registration{Name: strings.Repeat("n", maxFile)}).encode(); err == nil || !strings.Contains(err.Error(), "above the maximum") {
 		t.Errorf("bytes = %v, want an error", err)
 	}
 }

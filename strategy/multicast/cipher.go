@@ -12,6 +12,8 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
+const aesKeySize = 32 // bytes: AES-256
+
 // codec turns packets into datagrams of one cluster and back. It is immutable.
 type codec struct {
 	cluster [8]byte
@@ -31,11 +33,11 @@ func newCodec(clusterID string, keys []strategy.Key) (*codec, error) {
 	sum := sha256.Sum256([]byte("convoke multicast cluster\x00" + clusterID))
 	c := &codec{cluster: [8]byte(sum[:])}
 	for i, k := range keys {
-		secret, err := derive(k, clusterID, "convoke multicast v1 aes-256-gcm", strategy.KeySize)
+		secret, err := deriveKey(k, clusterID, "convoke multicast v1 aes-256-gcm", aesKeySize)
 		if err != nil {
 			return nil, fmt.Errorf("key %d: %w", i, err)
 		}
-		hint, err := derive(k, clusterID, "convoke multicast v1 key hint", 4)
+		hint, err := deriveKey(k, clusterID, "convoke multicast v1 key hint", 4)
 		if err != nil {
 			return nil, fmt.Errorf("key %d: %w", i, err)
 		}
@@ -52,17 +54,17 @@ func newCodec(clusterID string, keys []strategy.Key) (*codec, error) {
 	return c, nil
 }
 
-func derive(k strategy.Key, clusterID, purpose string, size int) ([]byte, error) {
+func deriveKey(k strategy.Key, clusterID, purpose string, size int) ([]byte, error) {
 	return hkdf.Key(sha256.New, k.Bytes(), []byte(clusterID), purpose, size)
 }
 
-// keyed reports whether packets are sealed.
-func (c *codec) keyed() bool { return len(c.keys) > 0 }
+// hasKeys reports whether packets are sealed.
+func (c *codec) hasKeys() bool { return len(c.keys) > 0 }
 
 // encode appends the datagram of p to b. The nonce is random.
 func (c *codec) encode(b []byte, p *packet) []byte {
-	if !c.keyed() {
-		return p.appendBody(c.header(b, suitePlain))
+	if !c.hasKeys() {
+		return p.appendBody(c.appendHeader(b, suitePlain))
 	}
 	var nonce [sealedSize - offNonce]byte
 	rand.Read(nonce[:]) // never fails
@@ -71,12 +73,12 @@ func (c *codec) encode(b []byte, p *packet) []byte {
 
 func (c *codec) seal(b []byte, k *sealKey, nonce []byte, p *packet) []byte {
 	start := len(b)
-	b = append(append(c.header(b, suiteSealed), k.hint[:]...), nonce...)
-	body := p.appendBody(make([]byte, 0, MaxPacket))
+	b = append(append(c.appendHeader(b, suiteSealed), k.hint[:]...), nonce...)
+	body := p.appendBody(make([]byte, 0, maxPacket))
 	return k.aead.Seal(b, nonce, body, b[start:])
 }
 
-func (c *codec) header(b []byte, suite byte) []byte {
+func (c *codec) appendHeader(b []byte, suite byte) []byte {
 	b = append(b, magic[:]...)
 	b = append(b, version, suite)
 	return append(b, c.cluster[:]...)
@@ -85,7 +87,7 @@ func (c *codec) header(b []byte, suite byte) []byte {
 // precheck judges a datagram by its size and header alone: a few comparisons, whatever it holds.
 func (c *codec) precheck(b []byte) dropReason {
 	switch {
-	case len(b) == 0 || len(b) > MaxPacket:
+	case len(b) == 0 || len(b) > maxPacket:
 		return badSize
 	case bytes.HasPrefix(b, libPrefix):
 		return libcluster
@@ -95,7 +97,7 @@ func (c *codec) precheck(b []byte) dropReason {
 		return badVersion
 	case [8]byte(b[offCluster:]) != c.cluster:
 		return badCluster
-	case b[offSuite] == suitePlain && c.keyed():
+	case b[offSuite] == suitePlain && c.hasKeys():
 		return badPlain
 	case b[offSuite] == suitePlain:
 		return accepted
@@ -113,7 +115,7 @@ func (c *codec) precheck(b []byte) dropReason {
 // open returns the packet of a datagram that precheck accepted. buf is scratch space.
 func (c *codec) open(buf, b []byte) (packet, dropReason) {
 	body := b[plainSize:]
-	if c.keyed() {
+	if c.hasKeys() {
 		var v dropReason
 		if body, v = c.unseal(buf, b); v != accepted {
 			return packet{}, v

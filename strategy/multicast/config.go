@@ -13,8 +13,8 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// DefaultPort is the UDP port of the groups and of seeds without one.
-const DefaultPort = 45892
+// defaultPort is the UDP port of the groups and of seeds without one.
+const defaultPort = 45892
 
 const (
 	maxKeys  = 8
@@ -60,20 +60,20 @@ func DefaultConfig() Config {
 	return Config{
 		IPv4Group: "233.252.1.32",
 		IPv6Group: "ff12::6c63",
-		Port:      DefaultPort,
+		Port:      defaultPort,
 		TTL:       1,
 		Interval:  2 * time.Second,
 		Rescan:    15 * time.Second,
 	}
 }
 
-// missed is how many heartbeats of a peer must fail to come until it is gone.
-const missed = 5
+// missedHeartbeats is how many heartbeats of a peer must fail to come until it is gone.
+const missedHeartbeats = 5
 
-// expiry is the silence after which a peer is gone that sends in the configured interval.
-func (c Config) expiry() time.Duration {
+// peerExpiry is the silence after which a peer is gone that sends in the configured interval.
+func (c Config) peerExpiry() time.Duration {
 	if c.ExpireAfter == 0 {
-		return missed * c.Interval
+		return missedHeartbeats * c.Interval
 	}
 	return c.ExpireAfter
 }
@@ -81,8 +81,8 @@ func (c Config) expiry() time.Duration {
 // expiryOf is the silence after which a peer is gone that sends in an interval; 0 stands for the configured one. A longer
 // interval means a longer expiry.
 func (c Config) expiryOf(interval time.Duration) time.Duration {
-	perInterval := min(missed, float64(c.expiry())/float64(c.Interval))
-	return max(c.expiry(), time.Duration(perInterval*float64(interval)))
+	perInterval := min(missedHeartbeats, float64(c.peerExpiry())/float64(c.Interval))
+	return max(c.peerExpiry(), time.Duration(perInterval*float64(interval)))
 }
 
 // Validate reports every setting that cannot work, placed at its key.
@@ -94,12 +94,12 @@ func (c Config) Validate() error {
 	if c.IPv4Group == "" && c.IPv6Group == "" && !c.Broadcast {
 		at("ipv4_group", errors.New("both groups are empty, so nothing can be heard; set at least one"))
 	}
-	at("port", within(c.Port, 1, 65535))
-	at("ttl", within(c.TTL, 1, 255))
-	at("interval", within(c.Interval, 100*time.Millisecond, 30*time.Second))
-	at("rescan", within(c.Rescan, time.Second, 10*time.Minute))
+	at("port", checkRange(c.Port, 1, 65535))
+	at("ttl", checkRange(c.TTL, 1, 255))
+	at("interval", checkRange(c.Interval, 100*time.Millisecond, 30*time.Second))
+	at("rescan", checkRange(c.Rescan, time.Second, 10*time.Minute))
 	if c.ExpireAfter != 0 {
-		at("expire_after", within(c.ExpireAfter, 2*c.Interval, 10*time.Minute))
+		at("expire_after", checkRange(c.ExpireAfter, 2*c.Interval, 10*time.Minute))
 	}
 	for i, name := range c.Interfaces {
 		if strings.TrimSpace(name) == "" {
@@ -111,7 +111,7 @@ func (c Config) Validate() error {
 	at("keys", atMost(len(c.Keys), maxKeys))
 	at("seeds", atMost(len(c.Seeds), maxSeeds))
 	for i, s := range c.Seeds {
-		_, err := c.seed(s)
+		_, err := c.seedAddr(s)
 		at(fmt.Sprintf("seeds[%d]", i), err)
 	}
 	return errors.Join(errs...)
@@ -129,7 +129,7 @@ func checkGroup(group string, f family) error {
 	return nil
 }
 
-func within[T int | time.Duration](v, low, high T) error {
+func checkRange[T int | time.Duration](v, low, high T) error {
 	if v < low || v > high {
 		return fmt.Errorf("%v is not within %v and %v", v, low, high)
 	}
@@ -150,13 +150,13 @@ func (c Config) groups() (g [families]netip.Addr) {
 	return g
 }
 
-// uses reports whether a family is switched on.
-func (c Config) uses(f family) bool {
+// usesFamily reports whether a family is switched on.
+func (c Config) usesFamily(f family) bool {
 	return c.groups()[f].IsValid() || f == v4 && c.Broadcast
 }
 
-// seed returns the canonical host:port of an entry of Seeds.
-func (c Config) seed(s string) (string, error) {
+// seedAddr returns the canonical host:port of an entry of Seeds.
+func (c Config) seedAddr(s string) (string, error) {
 	if _, _, err := net.SplitHostPort(s); err != nil {
 		s = net.JoinHostPort(strings.Trim(s, "[]"), strconv.Itoa(c.Port))
 	}

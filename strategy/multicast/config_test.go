@@ -56,12 +56,12 @@ broadcast: true
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.IPv6Group != "" || got.Interval != 5*time.Second || got.expiry() != time.Minute || len(got.Keys) != 1 || !got.Broadcast {
+	if got.IPv6Group != "" || got.Interval != 5*time.Second || got.peerExpiry() != time.Minute || len(got.Keys) != 1 || !got.Broadcast {
 		t.Errorf("settings are %+v", got)
 	}
 	var seeds []string
 	for _, s := range got.Seeds {
-		addr, _ := got.seed(s)
+		addr, _ := got.seedAddr(s)
 		seeds = append(seeds, addr)
 	}
 	want := []string{"a.example:45892", "10.0.0.1:99", "[fd00::1]:45892", "[fd00::2]:99"}
@@ -98,8 +98,8 @@ func TestBadSettingsAreReportedAtTheirKeys(t *testing.T) {
 }
 
 func TestInterfacesAreChosen(t *testing.T) {
-	make := func(name string, index int, flags net.Flags, addrs ...string) Interface {
-		i := Interface{Index: index, Name: name, Flags: flags}
+	make := func(name string, index int, flags net.Flags, addrs ...string) netInterface {
+		i := netInterface{Index: index, Name: name, Flags: flags}
 		for _, a := range addrs {
 			i.Addrs = append(i.Addrs, netip.MustParsePrefix(a))
 		}
@@ -112,18 +112,18 @@ func TestInterfacesAreChosen(t *testing.T) {
 	vpn := make("tun0", 5, usual|net.FlagPointToPoint, "10.8.0.1/24")
 	plain := make("ib0", 6, net.FlagUp|net.FlagRunning, "10.1.0.1/24")
 	bare := make("eth3", 7, usual)
-	host := []Interface{lo, eth0, eth1, pulled, vpn, plain, bare}
+	host := []netInterface{lo, eth0, eth1, pulled, vpn, plain, bare}
 	for _, c := range []struct {
 		name     string
-		host     []Interface
+		host     []netInterface
 		settings []string
 		family   family
 		want     []string
 	}{
 		{"all usual ones", host, nil, v4, []string{"eth0", "eth1"}},
 		{"with an IPv6 address", host, nil, v6, []string{"eth0"}},
-		{"loopback as the last resort", []Interface{lo, pulled, vpn}, nil, v4, []string{"lo"}},
-		{"never loopback in IPv6", []Interface{lo}, nil, v6, nil},
+		{"loopback as the last resort", []netInterface{lo, pulled, vpn}, nil, v4, []string{"lo"}},
+		{"never loopback in IPv6", []netInterface{lo}, nil, v6, nil},
 		{"by name", host, []string{"eth1"}, v4, []string{"eth1"}},
 		{"loopback by name", host, []string{"lo"}, v4, []string{"lo"}},
 		{"point-to-point by name", host, []string{"tun0"}, v4, []string{"tun0"}},
@@ -151,7 +151,7 @@ func TestInterfacesAreChosen(t *testing.T) {
 }
 
 func TestBroadcastAddresses(t *testing.T) {
-	i := Interface{}
+	i := netInterface{}
 	for _, p := range []string{"10.1.2.3/8", "192.168.5.130/25", "10.0.0.1/30", "10.0.0.1/31", "10.0.0.1/32", "fd00::1/64"} {
 		i.Addrs = append(i.Addrs, netip.MustParsePrefix(p))
 	}

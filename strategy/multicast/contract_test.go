@@ -33,8 +33,8 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// chorus sends the heartbeats of all peers that a rule of the contract wants to be heard.
-type chorus struct {
+// heartbeatSender sends the heartbeats of all peers that a rule of the contract wants to be heard.
+type heartbeatSender struct {
 	lan   *lan
 	host  *host // of the strategy under test
 	mu    sync.Mutex
@@ -43,8 +43,8 @@ type chorus struct {
 	seq   uint64
 }
 
-func newChorus(tb testing.TB, l *lan, h *host) *chorus {
-	c := &chorus{lan: l, host: h}
+func newChorus(tb testing.TB, l *lan, h *host) *heartbeatSender {
+	c := &heartbeatSender{lan: l, host: h}
 	done, gone := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(gone)
@@ -54,7 +54,7 @@ func newChorus(tb testing.TB, l *lan, h *host) *chorus {
 				tick.Stop()
 				return
 			case <-tick.C:
-				c.sing()
+				c.sendAll()
 			}
 		}
 	}()
@@ -62,7 +62,7 @@ func newChorus(tb testing.TB, l *lan, h *host) *chorus {
 	return c
 }
 
-func (c *chorus) sing() {
+func (c *heartbeatSender) sendAll() {
 	codec, _ := newCodec("orders", nil)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,7 +79,7 @@ func (c *chorus) sing() {
 	}
 }
 
-func (c *chorus) set(peers []peer.Peer, junk bool, broken error) {
+func (c *heartbeatSender) setPeers(peers []peer.Peer, junk bool, broken error) {
 	c.mu.Lock()
 	c.peers, c.junk = peers, junk
 	c.mu.Unlock()
@@ -89,19 +89,19 @@ func (c *chorus) set(peers []peer.Peer, junk bool, broken error) {
 	}
 }
 
-func (c *chorus) source() *strategytest.Source {
+func (c *heartbeatSender) source() *strategytest.Source {
 	s := &strategytest.Source{Config: "interval: 2s", Env: testEnv("self", "0.0.0.0:7946")}
 	s.Env.Rand = nil // each run gets its own
-	s.Answer = func(all []peer.Peer) { c.set(all, false, nil) }
-	s.Empty = func() { c.set(nil, false, nil) }
-	s.Break = func(cause error) { c.set(nil, false, cause) }
+	s.Answer = func(all []peer.Peer) { c.setPeers(all, false, nil) }
+	s.Empty = func() { c.setPeers(nil, false, nil) }
+	s.Break = func(cause error) { c.setPeers(nil, false, cause) }
 	s.Garbage = func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.junk = true
 	}
 	s.Partial = func(some []peer.Peer, cause error) {
-		c.set(some, false, nil)
+		c.setPeers(some, false, nil)
 		c.host.change(func() {
 			c.host.ifaces = append(c.host.ifaces, iface("eth1", 2, 1, false))
 			c.host.sendErr["eth1"] = cause

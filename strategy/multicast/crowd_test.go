@@ -17,8 +17,8 @@ import (
 
 const crowdSize = 60
 
-// crowd runs nodes n0, n1, … on one host, each started some time after the one before.
-func crowd(t *testing.T, h *host, n int, apart time.Duration) []*node {
+// startNodes runs nodes n0, n1, … on one host, each started some time after the one before.
+func startNodes(t *testing.T, h *host, n int, apart time.Duration) []*node {
 	t.Helper()
 	c := DefaultConfig()
 	c.IPv6Group = ""
@@ -45,7 +45,7 @@ func (n *node) reported() int {
 }
 
 func TestTheIntervalGrowsWithTheNodesOfTheClusterAndOfTheHost(t *testing.T) {
-	p := newPace(2*time.Second, nil, epoch)
+	p := newHeartbeatPacer(2*time.Second, nil, epoch)
 	for _, c := range []struct {
 		nodes, onHost int
 		want          time.Duration
@@ -64,7 +64,7 @@ func TestManyNodesTogetherSendAboutTwentyHeartbeatsASecond(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			bubble(t, func(t *testing.T, l *lan) {
 				h := l.host(1)
-				crowd(t, h, n, 20*time.Millisecond)
+				startNodes(t, h, n, 20*time.Millisecond)
 				time.Sleep(30 * time.Second)
 				before := h.count()
 				time.Sleep(40 * time.Second)
@@ -80,7 +80,7 @@ func TestManyNodesTogetherSendAboutTwentyHeartbeatsASecond(t *testing.T) {
 func TestWhileManyNodesStartTheirHeartbeatsStayBounded(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
 		h := l.host(1)
-		crowd(t, h, crowdSize, 80*time.Millisecond)
+		startNodes(t, h, crowdSize, 80*time.Millisecond)
 		if n := h.count(); n > 7*crowdSize {
 			t.Errorf("%d heartbeats while %d nodes started within 8 s, want at most %d", n, crowdSize, 7*crowdSize)
 		}
@@ -89,7 +89,7 @@ func TestWhileManyNodesStartTheirHeartbeatsStayBounded(t *testing.T) {
 
 func TestManyNodesOfOneHostAllHearEachOther(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
-		nodes := crowd(t, l.host(1), crowdSize, 20*time.Millisecond)
+		nodes := startNodes(t, l.host(1), crowdSize, 20*time.Millisecond)
 		time.Sleep(1500 * time.Millisecond)
 		synctest.Wait()
 		for i, n := range nodes {
@@ -110,7 +110,7 @@ func TestManyNodesOfOneHostAllHearEachOther(t *testing.T) {
 func TestANewcomerAmongManyIsHeardAtOnceAndHearsTheFirstAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
 		h := l.host(1)
-		nodes := crowd(t, h, crowdSize, 20*time.Millisecond)
+		nodes := startNodes(t, h, crowdSize, 20*time.Millisecond)
 		time.Sleep(30*time.Second + 333*time.Millisecond)
 		late := h.run(t, DefaultConfig(), "late", "10.0.1.1:9999")
 		time.Sleep(500 * time.Millisecond)
@@ -145,10 +145,10 @@ func TestANewcomerAmongManyIsHeardAtOnceAndHearsTheFirstAtOnce(t *testing.T) {
 func TestAmongManyNodesASilentOneExpiresAndTheOthersStay(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
 		h, other := l.host(1), l.host(2)
-		nodes := crowd(t, h, crowdSize, 50*time.Millisecond)
+		nodes := startNodes(t, h, crowdSize, 50*time.Millisecond)
 		b := other.run(t, DefaultConfig(), "b", "10.0.1.2:7946")
 		time.Sleep(time.Minute)
-		b.kill(other)
+		b.crash(other)
 		since := nodes[0].count()
 		time.Sleep(40 * time.Second) // five intervals of 5 s and more
 		synctest.Wait()
@@ -169,7 +169,7 @@ func TestAmongManyNodesASilentOneExpiresAndTheOthersStay(t *testing.T) {
 func TestWhileAPeerOfTheVersionBeforeIsHeardTheIntervalIsTheConfiguredOne(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
 		h := l.host(1)
-		crowd(t, h, crowdSize, 50*time.Millisecond)
+		startNodes(t, h, crowdSize, 50*time.Millisecond)
 		codec := testCodec(t, "orders")
 		old := packet{Instance: 7, Generation: 1, Node: "old", Addrs: []string{"10.0.1.99:1"}}
 		rate := func(d time.Duration) float64 {
@@ -196,7 +196,7 @@ func TestWhileAPeerOfTheVersionBeforeIsHeardTheIntervalIsTheConfiguredOne(t *tes
 
 func TestManyNodesLogAFewLinesEach(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
-		nodes := crowd(t, l.host(1), crowdSize, 80*time.Millisecond)
+		nodes := startNodes(t, l.host(1), crowdSize, 80*time.Millisecond)
 		time.Sleep(time.Minute)
 		for _, n := range nodes[crowdSize/2:] {
 			n.stop()
@@ -250,7 +250,7 @@ func TestALoopbackThatIsNamedGivesACompleteAnswer(t *testing.T) {
 
 func TestAHostWithIPv6AloneGivesCompleteAnswers(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
-		only := func(n int) Interface {
+		only := func(n int) netInterface {
 			i := iface("eth0", 1, n, true)
 			i.Addrs = i.Addrs[1:]
 			return i
@@ -263,5 +263,5 @@ func TestAHostWithIPv6AloneGivesCompleteAnswers(t *testing.T) {
 }
 
 // standIn is lo as Linux has it, without the flag for multicasts.
-var standIn = Interface{Index: 50, Name: "lo", Flags: net.FlagUp | net.FlagRunning | net.FlagLoopback,
+var standIn = netInterface{Index: 50, Name: "lo", Flags: net.FlagUp | net.FlagRunning | net.FlagLoopback,
 	Addrs: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")}}

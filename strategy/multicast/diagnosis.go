@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Diagnosis is what a run has sent and received, to explain why no peer is found.
-type Diagnosis struct {
+// diagnosis is what a run has sent and received, to explain why no peer is found.
+type diagnosis struct {
 	Since      time.Time         // start of the run
 	At         time.Time         // of this snapshot
 	Interfaces []string          // in use now, "eth0 (ipv4)"
@@ -22,21 +22,21 @@ type Diagnosis struct {
 }
 
 // String returns the diagnosis as one line for people, with a hint where the figures give one.
-func (d Diagnosis) String() string {
+func (d diagnosis) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d peers heard in %v on %s, sending to %s: %d packets sent, %d accepted",
-		d.Peers, d.At.Sub(d.Since).Round(time.Second), list(d.Interfaces, "no interface"), list(d.Targets, "none"),
+		d.Peers, d.At.Sub(d.Since).Round(time.Second), joinNames(d.Interfaces, "no interface"), joinNames(d.Targets, "none"),
 		d.Sent, d.Received[accepted.String()])
 	if r := d.rejected(); r != "" {
 		b.WriteString(", dropped " + r)
 	}
-	if hint := d.Hint(); hint != "" {
+	if hint := d.hint(); hint != "" {
 		b.WriteString("; " + hint)
 	}
 	return b.String()
 }
 
-func list(names []string, none string) string {
+func joinNames(names []string, none string) string {
 	if len(names) == 0 {
 		return none
 	}
@@ -44,7 +44,7 @@ func list(names []string, none string) string {
 }
 
 // rejected lists the reasons for which packets were dropped: "3 key, 12 own".
-func (d Diagnosis) rejected() string {
+func (d diagnosis) rejected() string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(d.Received)) {
 		if name != accepted.String() {
@@ -69,8 +69,8 @@ var hints = []struct {
 	{libcluster, "only libcluster nodes are heard: they cannot be joined"},
 }
 
-// Hint returns what the figures suggest to do, "" when peers are heard or nothing stands out.
-func (d Diagnosis) Hint() string {
+// hint returns what the figures suggest to do, "" when peers are heard or nothing stands out.
+func (d diagnosis) hint() string {
 	if d.Peers > 0 {
 		return ""
 	}
@@ -91,7 +91,7 @@ func (d Diagnosis) Hint() string {
 }
 
 // cause returns what the most telling reason for dropping packets means, "" if there was none.
-func (d Diagnosis) cause() string {
+func (d diagnosis) cause() string {
 	for _, h := range hints {
 		if d.Received[h.dropReason.String()] > 0 {
 			return h.hint
@@ -100,8 +100,8 @@ func (d Diagnosis) cause() string {
 	return ""
 }
 
-// Diagnose returns what the latest run has sent and heard; it is zero before the first.
-func (s *Strategy) Diagnose() Diagnosis {
+// diagnose returns what the latest run has sent and heard; it is zero before the first.
+func (s *discoverer) diagnose() diagnosis {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.latest
@@ -113,14 +113,14 @@ func (s *Strategy) Diagnose() Diagnosis {
 }
 
 // publishDiagnosis makes a diagnosis the latest.
-func (r *runner) publishDiagnosis(d Diagnosis) {
+func (r *runner) publishDiagnosis(d diagnosis) {
 	r.strategy.mu.Lock()
 	defer r.strategy.mu.Unlock()
 	r.strategy.latest = d
 }
 
-func (r *runner) diagnosis(now time.Time) Diagnosis {
-	d := Diagnosis{
+func (r *runner) newDiagnosis(now time.Time) diagnosis {
+	d := diagnosis{
 		Since:     r.born,
 		At:        now,
 		Sent:      r.sender.sent,

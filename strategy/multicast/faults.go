@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// faults returns what keeps an answer from being complete. unable means that nothing can be received at all.
+// collectFaults returns what keeps an answer from being complete. unable means that nothing can be received at all.
 // A family for which the host has no interface is not a fault as long as the other has one.
-func (s *sockets) faults() (errs []error, unable bool) {
+func (s *sockets) collectFaults() (errs []error, unable bool) {
 	unable = true
 	for f := range family(families) {
 		l := &s.links[f]
@@ -54,11 +54,11 @@ func (s *sockets) idleReason() error {
 		describeInterfaces(s.all))
 }
 
-// unsupported returns the error of a platform on which no family can ever be opened, else nil.
-func (s *sockets) unsupported() error {
+// unsupportedError returns the error of a platform on which no family can ever be opened, else nil.
+func (s *sockets) unsupportedError() error {
 	var errs []error
 	for f := range family(families) {
-		if !s.config.uses(f) {
+		if !s.config.usesFamily(f) {
 			continue
 		}
 		err := s.links[f].err

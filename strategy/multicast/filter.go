@@ -24,18 +24,18 @@ type filter struct {
 	instance  uint64 // our own packets carry it; 0 for a run that only listens
 
 	mu      sync.Mutex
-	rates   *rates
-	windows *windows
+	rates   *rateLimiter
+	windows *replayWindows
 	own     allowance // of our own packets, which come back
 	ifaces  [families]map[int]bool
 	casts   map[netip.Addr]bool // broadcast addresses of our networks
 	counts  [dropReasons]uint64
-	scratch [MaxPacket]byte
+	scratch [maxPacket]byte
 }
 
 func newFilter(c Config, codec *codec, instance uint64) *filter {
-	keep := c.expiry() + c.Interval
-	if codec.keyed() {
+	keep := c.peerExpiry() + c.Interval
+	if codec.hasKeys() {
 		keep = 2 * maxSkew // packets from both sides of the allowed skew
 	}
 	s := &filter{
@@ -50,7 +50,7 @@ func newFilter(c Config, codec *codec, instance uint64) *filter {
 }
 
 // setInterfaces sets the interfaces by which multicasts are accepted and the addresses that are broadcasts.
-func (s *filter) setInterfaces(chosen [families][]Interface, all []Interface) {
+func (s *filter) setInterfaces(chosen [families][]netInterface, all []netInterface) {
 	casts := map[netip.Addr]bool{limitedBroadcast: true}
 	for _, i := range all {
 		for _, a := range i.broadcasts() {
@@ -97,7 +97,7 @@ func (s *filter) checkLocked(d datagram, now time.Time) (packet, dropReason) {
 		}
 		return p, own
 	}
-	if s.codec.keyed() && p.at().Sub(now).Abs() > maxSkew {
+	if s.codec.hasKeys() && p.at().Sub(now).Abs() > maxSkew {
 		return p, badSkew
 	}
 	v, free := s.windows.admit(&p, now)

@@ -10,23 +10,23 @@ import (
 
 var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
-// Interface is a network interface as it was when the host was asked.
-type Interface struct {
+// netInterface is a network interface as it was when the host was asked.
+type netInterface struct {
 	Index int
 	Name  string
 	Flags net.Flags
 	Addrs []netip.Prefix // unicast, unmapped, without zones
 }
 
-func (i Interface) up() bool {
+func (i netInterface) up() bool {
 	return i.Flags&net.FlagUp != 0 && i.Flags&net.FlagRunning != 0
 }
 
-func (i Interface) loopback() bool { return i.Flags&net.FlagLoopback != 0 }
+func (i netInterface) loopback() bool { return i.Flags&net.FlagLoopback != 0 }
 
 // addr returns the address to send from, invalid if the interface has none of the family. In
 // IPv6 that is the link-local one, which every interface has.
-func (i Interface) addr(f family) netip.Addr {
+func (i netInterface) addr(f family) netip.Addr {
 	var first netip.Addr
 	for _, p := range i.Addrs {
 		a := p.Addr()
@@ -44,7 +44,7 @@ func (i Interface) addr(f family) netip.Addr {
 }
 
 // broadcasts returns the directed broadcast addresses of the interface's IPv4 networks.
-func (i Interface) broadcasts() []netip.Addr {
+func (i netInterface) broadcasts() []netip.Addr {
 	var all []netip.Addr
 	for _, p := range i.Addrs {
 		if !p.Addr().Is4() || p.Bits() > 30 {
@@ -60,7 +60,7 @@ func (i Interface) broadcasts() []netip.Addr {
 }
 
 // matches reports whether a setting names the interface, by name, address or network.
-func (i Interface) matches(setting string) bool {
+func (i netInterface) matches(setting string) bool {
 	if i.Name == setting {
 		return true
 	}
@@ -72,12 +72,12 @@ func (i Interface) matches(setting string) bool {
 }
 
 // sameMembership reports whether a membership of the group on i still holds on o.
-func (i Interface) sameMembership(o Interface) bool {
+func (i netInterface) sameMembership(o netInterface) bool {
 	return i.Index == o.Index && slices.Equal(i.Addrs, o.Addrs)
 }
 
 // canSend reports whether heartbeats of a family can be sent by the interface.
-func (i Interface) canSend(f family, broadcast bool) bool {
+func (i netInterface) canSend(f family, broadcast bool) bool {
 	if !i.up() || !i.addr(f).IsValid() {
 		return false
 	}
@@ -91,11 +91,11 @@ func (i Interface) canSend(f family, broadcast bool) bool {
 }
 
 // chooseInterfaces returns the interfaces to use for a family, of all that the host has.
-func chooseInterfaces(all []Interface, c Config, f family) []Interface {
-	if !c.uses(f) {
+func chooseInterfaces(all []netInterface, c Config, f family) []netInterface {
+	if !c.usesFamily(f) {
 		return nil
 	}
-	var named, usual, loopback []Interface
+	var named, usual, loopback []netInterface
 	for _, i := range all {
 		switch {
 		case !i.canSend(f, c.Broadcast):
@@ -117,12 +117,12 @@ func chooseInterfaces(all []Interface, c Config, f family) []Interface {
 }
 
 // missingInterfaces reports settings that name no interface able to carry any family.
-func missingInterfaces(all []Interface, c Config) []error {
+func missingInterfaces(all []netInterface, c Config) []error {
 	var errs []error
 	for _, setting := range c.Interfaces {
-		found := slices.ContainsFunc(all, func(i Interface) bool {
+		found := slices.ContainsFunc(all, func(i netInterface) bool {
 			return i.matches(setting) &&
-				(c.uses(v4) && i.canSend(v4, c.Broadcast) || c.uses(v6) && i.canSend(v6, c.Broadcast))
+				(c.usesFamily(v4) && i.canSend(v4, c.Broadcast) || c.usesFamily(v6) && i.canSend(v6, c.Broadcast))
 		})
 		if !found {
 			errs = append(errs, fmt.Errorf("interface %s is absent, down, or cannot multicast; this host has %s",
@@ -133,7 +133,7 @@ func missingInterfaces(all []Interface, c Config) []error {
 }
 
 // describeInterfaces lists interfaces for people.
-func describeInterfaces(all []Interface) string {
+func describeInterfaces(all []netInterface) string {
 	if len(all) == 0 {
 		return "no interfaces"
 	}

@@ -21,7 +21,7 @@ type lan struct {
 // host is one machine on a lan; it is the network of the strategies that run on it.
 type host struct {
 	lan       *lan
-	ifaces    []Interface
+	ifaces    []netInterface
 	ifacesErr error
 	listenErr [families]error
 	sendErr   map[string]error // by interface
@@ -35,8 +35,8 @@ var errCut = errors.New("cut by the test")
 const usual = net.FlagUp | net.FlagRunning | net.FlagMulticast | net.FlagBroadcast
 
 // iface makes an interface; index and addresses follow from n.
-func iface(name string, index, n int, both bool) Interface {
-	i := Interface{Index: index, Name: name, Flags: usual}
+func iface(name string, index, n int, both bool) netInterface {
+	i := netInterface{Index: index, Name: name, Flags: usual}
 	i.Addrs = append(i.Addrs, netip.MustParsePrefix(fmt.Sprintf("10.0.%d.%d/24", index, n)))
 	if both {
 		i.Addrs = append(i.Addrs, netip.MustParsePrefix(fmt.Sprintf("fe80::%d:%d/64", index, n)))
@@ -45,9 +45,9 @@ func iface(name string, index, n int, both bool) Interface {
 }
 
 // host adds a host; by default it has eth0 with both families.
-func (l *lan) host(n int, ifaces ...Interface) *host {
+func (l *lan) host(n int, ifaces ...netInterface) *host {
 	if len(ifaces) == 0 {
-		ifaces = []Interface{iface("eth0", 1, n, true)}
+		ifaces = []netInterface{iface("eth0", 1, n, true)}
 	}
 	h := &host{lan: l, ifaces: ifaces, sendErr: map[string]error{}}
 	l.mu.Lock()
@@ -98,7 +98,7 @@ func (h *host) count() int {
 	return h.sent
 }
 
-func (h *host) Interfaces() ([]Interface, error) {
+func (h *host) Interfaces() ([]netInterface, error) {
 	h.lan.mu.Lock()
 	defer h.lan.mu.Unlock()
 	return slices.Clone(h.ifaces), h.ifacesErr
@@ -138,7 +138,7 @@ func (s *lanSocket) end(err error) {
 	}
 }
 
-func (s *lanSocket) Join(i Interface) error {
+func (s *lanSocket) Join(i netInterface) error {
 	s.host.lan.mu.Lock()
 	defer s.host.lan.mu.Unlock()
 	if s.joined[i.Index] {
@@ -148,7 +148,7 @@ func (s *lanSocket) Join(i Interface) error {
 	return nil
 }
 
-func (s *lanSocket) Leave(i Interface) error {
+func (s *lanSocket) Leave(i netInterface) error {
 	s.host.lan.mu.Lock()
 	defer s.host.lan.mu.Unlock()
 	delete(s.joined, i.Index)
@@ -173,7 +173,7 @@ func (s *lanSocket) Close() error {
 	return nil
 }
 
-func (s *lanSocket) Send(b []byte, i Interface, to netip.AddrPort) error {
+func (s *lanSocket) Send(b []byte, i netInterface, to netip.AddrPort) error {
 	l := s.host.lan
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -184,12 +184,12 @@ func (s *lanSocket) Send(b []byte, i Interface, to netip.AddrPort) error {
 	if i.Index == 0 {
 		i = s.host.ifaces[0]
 	}
-	l.carry(s.host, i, s.family, slices.Clone(b), netip.AddrPortFrom(to.Addr().WithZone(""), to.Port()), s.port)
+	l.deliver(s.host, i, s.family, slices.Clone(b), netip.AddrPortFrom(to.Addr().WithZone(""), to.Port()), s.port)
 	return nil
 }
 
-// carry delivers a datagram to all sockets that it is for; the mutex is held.
-func (l *lan) carry(from *host, by Interface, f family, b []byte, to netip.AddrPort, port uint16) {
+// deliver delivers a datagram to all sockets that it is for; the mutex is held.
+func (l *lan) deliver(from *host, by netInterface, f family, b []byte, to netip.AddrPort, port uint16) {
 	source := netip.AddrPortFrom(by.addr(f), port)
 	if f == v6 {
 		source = netip.AddrPortFrom(by.addr(f).WithZone(by.Name), port)
@@ -214,7 +214,7 @@ func (l *lan) carry(from *host, by Interface, f family, b []byte, to netip.AddrP
 	}
 }
 
-func (s *lanSocket) takes(in Interface, to netip.Addr) bool {
+func (s *lanSocket) takes(in netInterface, to netip.Addr) bool {
 	if to.IsMulticast() {
 		return s.joined[in.Index]
 	}
@@ -228,7 +228,7 @@ func (l *lan) inject(b []byte) {
 	defer l.mu.Unlock()
 	stranger := &host{}
 	c := DefaultConfig()
-	l.carry(stranger, iface("eth0", 1, 99, true), v4, slices.Clone(b), netAddrPort(c), uint16(c.Port))
+	l.deliver(stranger, iface("eth0", 1, 99, true), v4, slices.Clone(b), netAddrPort(c), uint16(c.Port))
 }
 
 // run starts a strategy on a host. It is stopped at the end of the test at the latest.
@@ -239,7 +239,7 @@ func (h *host) run(t testing.TB, c Config, node string, addrs ...string) *node {
 
 func (h *host) runEnv(t testing.TB, c Config, n *node) *node {
 	t.Helper()
-	s := strategytest.New(t, Kind, c, n.env).(*Strategy)
+	s := strategytest.New(t, Kind, c, n.env).(*discoverer)
 	s.network = h
 	n.strategy = s
 	n.start(t)

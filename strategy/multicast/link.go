@@ -16,8 +16,8 @@ type link struct {
 	retryAt  time.Time
 	failures int // in a row
 
-	chosen  []Interface
-	joined  map[string]Interface
+	chosen  []netInterface
+	joined  map[string]netInterface
 	joinErr map[string]error // by interface
 	sendErr map[string]error // by interface, of the last round
 }
@@ -31,7 +31,7 @@ func (s *sockets) openSocket(f family, now time.Time) {
 		return
 	}
 	l.socket, l.err, l.since = sock, nil, now
-	l.joined, l.joinErr, l.sendErr = map[string]Interface{}, map[string]error{}, map[string]error{}
+	l.joined, l.joinErr, l.sendErr = map[string]netInterface{}, map[string]error{}, map[string]error{}
 	s.wg.Go(func() { s.receiveLoop(sock) })
 }
 
@@ -51,8 +51,8 @@ func (l *link) recordFailure(err error, now time.Time) {
 func (s *sockets) joinGroups(f family) (better bool) {
 	l := &s.links[f]
 	for name, old := range l.joined {
-		if !slices.ContainsFunc(l.chosen, func(i Interface) bool { return i.Name == name && i.sameMembership(old) }) {
-			s.leave(l, f, old)
+		if !slices.ContainsFunc(l.chosen, func(i netInterface) bool { return i.Name == name && i.sameMembership(old) }) {
+			s.leaveGroup(l, f, old)
 		}
 	}
 	for _, i := range l.chosen {
@@ -79,14 +79,14 @@ func (s *sockets) joinGroups(f family) (better bool) {
 		s.log.Info("interface joined", "interface", i.Name, "family", f.String())
 	}
 	for name := range l.joinErr {
-		if !slices.ContainsFunc(l.chosen, func(i Interface) bool { return i.Name == name }) {
+		if !slices.ContainsFunc(l.chosen, func(i netInterface) bool { return i.Name == name }) {
 			delete(l.joinErr, name)
 		}
 	}
 	return better
 }
 
-func (s *sockets) leave(l *link, f family, i Interface) {
+func (s *sockets) leaveGroup(l *link, f family, i netInterface) {
 	if !s.config.Broadcast || f == v6 {
 		_ = l.socket.Leave(i) // the interface may be gone, and the membership with it
 	}

@@ -16,7 +16,7 @@ type Heard struct {
 	From       netip.AddrPort
 	Interface  string // name, "" if unknown
 	Family     string // "ipv4" or "ipv6"
-	Size       int    // bytes; one over [MaxPacket] stands for all that are longer
+	Size       int    // bytes; 513 stands for all that are longer than 512
 	Verdict    string // "accepted", or why a node would drop it
 	Cluster    bool   // it carries the hash of our cluster ID
 	Node       string // name of the sender, "" if it has none
@@ -42,15 +42,15 @@ func Listen(ctx context.Context, c Config, env strategy.Env, each func(Heard)) e
 	if err != nil {
 		return err
 	}
-	return made.(*Strategy).listenUntil(ctx, each) //nolint:forcetypeassert // Kind makes no other
+	return made.(*discoverer).listenUntil(ctx, each) //nolint:forcetypeassert // Kind makes no other
 }
 
-func (s *Strategy) listenUntil(ctx context.Context, each func(Heard)) error {
+func (s *discoverer) listenUntil(ctx context.Context, each func(Heard)) error {
 	st := newSockets(s.config, s.network, s.env.Log, newFilter(s.config, s.codec, 0))
 	st.everything = true
 	defer st.close()
 	st.maintainSockets(time.Now())
-	if errs, unable := st.faults(); unable {
+	if errs, unable := st.collectFaults(); unable {
 		return errors.Join(errs...)
 	}
 	timer := time.NewTimer(time.Until(st.nextMaintenance()))
@@ -60,7 +60,7 @@ func (s *Strategy) listenUntil(ctx context.Context, each func(Heard)) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case a := <-st.arrivals:
-			each(st.describe(&a))
+			each(st.describeArrival(&a))
 		case b := <-st.broken:
 			if st.loseSocket(b, time.Now()) {
 				s.env.Log.Warn("socket lost", "error", b.err)
@@ -72,12 +72,12 @@ func (s *Strategy) listenUntil(ctx context.Context, each func(Heard)) error {
 	}
 }
 
-func (s *sockets) describe(a *arrival) Heard {
+func (s *sockets) describeArrival(a *received) Heard {
 	p := &a.packet
 	return Heard{
 		At:         a.time,
 		From:       a.from,
-		Interface:  s.name(a.iface),
+		Interface:  s.interfaceName(a.iface),
 		Family:     a.family.String(),
 		Size:       a.size,
 		Verdict:    a.dropReason.String(),

@@ -14,7 +14,7 @@ import (
 // loopbackInterface returns a setting that keeps all packets on this host.
 func loopbackInterface(t *testing.T) string {
 	t.Helper()
-	all, err := kernel{}.Interfaces()
+	all, err := osNetwork{}.Interfaces()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,12 +41,12 @@ func freePort(t *testing.T) int {
 // skipIfLoopbackCannotMulticast sends one datagram to the group and waits for it.
 func skipIfLoopbackCannotMulticast(t *testing.T, c Config) {
 	t.Helper()
-	sock, err := kernel{}.Listen(v4, c)
+	sock, err := osNetwork{}.Listen(v4, c)
 	if err != nil {
 		t.Skip("no multicast socket can be opened here:", err)
 	}
 	defer sock.Close()
-	all, _ := kernel{}.Interfaces()
+	all, _ := osNetwork{}.Interfaces()
 	lo := chooseInterfaces(all, c, v4)[0]
 	if err := sock.Join(lo); err != nil {
 		t.Skip("the group cannot be joined on loopback:", err)
@@ -57,7 +57,7 @@ func skipIfLoopbackCannotMulticast(t *testing.T, c Config) {
 	if err := sock.Send([]byte("probe"), lo, to); err != nil {
 		t.Skip("loopback does not take multicasts here:", err)
 	}
-	if _, err := sock.Receive(make([]byte, MaxPacket)); err != nil {
+	if _, err := sock.Receive(make([]byte, maxPacket)); err != nil {
 		t.Skip("loopback does not deliver multicasts here:", err)
 	}
 }

@@ -37,31 +37,31 @@ var Kind = strategy.Kind[Config]{
 
 var errNoCluster = errors.New("the cluster ID is empty; set `cluster:` so that clusters on one network stay apart")
 
-// Strategy announces this node and reports the nodes it hears. Its Run may be called again
-// after it returned; [Strategy.Diagnose] reports on the latest.
-type Strategy struct {
+// discoverer announces this node and reports the nodes it hears. Its Run may be called again
+// after it returned; diagnose reports on the latest.
+type discoverer struct {
 	config  Config
 	env     strategy.Env
 	codec   *codec
 	network network
 
 	mu     sync.Mutex
-	latest Diagnosis
+	latest diagnosis
 	filter *filter
 }
 
 // newStrategy makes a strategy. It opens nothing.
-func newStrategy(c Config, env strategy.Env) (*Strategy, error) {
+func newStrategy(c Config, env strategy.Env) (*discoverer, error) {
 	codec, err := newCodec(env.ClusterID, c.Keys)
 	if err != nil {
 		return nil, err
 	}
-	return &Strategy{config: c, env: env, codec: codec, network: kernel{}}, nil
+	return &discoverer{config: c, env: env, codec: codec, network: osNetwork{}}, nil
 }
 
 // Run announces and listens until ctx is done; then it announces that it leaves, which takes under a second.
 // It returns earlier, with a permanent error, only where the platform lacks multicast or the cluster ID is empty.
-func (s *Strategy) Run(ctx context.Context, out strategy.Sink) error {
+func (s *discoverer) Run(ctx context.Context, out strategy.Sink) error {
 	if s.env.ClusterID == "" {
 		return strategy.Permanent(errNoCluster)
 	}

@@ -15,9 +15,9 @@ import (
 
 // node is a strategy that runs in a bubble, and what it reported.
 type node struct {
-	*notes
+	*recordingSink
 	env      strategy.Env
-	strategy *Strategy
+	strategy *discoverer
 	log      *lockedBuffer
 	cancel   context.CancelFunc
 	done     chan struct{}
@@ -32,10 +32,10 @@ func newTestNode(name string, addrs ...string) *node {
 
 func (n *node) start(t testing.TB) {
 	ctx, cancel := context.WithCancel(context.Background())
-	n.notes, n.cancel, n.done = newNotes(), cancel, make(chan struct{})
+	n.recordingSink, n.cancel, n.done = newNotes(), cancel, make(chan struct{})
 	go func() {
 		defer close(n.done)
-		n.err = n.strategy.Run(ctx, n.notes)
+		n.err = n.strategy.Run(ctx, n.recordingSink)
 	}()
 	t.Cleanup(n.stop)
 }
@@ -46,8 +46,8 @@ func (n *node) stop() {
 	<-n.done
 }
 
-// kill ends the strategy without an announcement.
-func (n *node) kill(h *host) {
+// crash ends the strategy without an announcement.
+func (n *node) crash(h *host) {
 	h.change(func() { h.sendErr["eth0"] = errCut })
 	n.stop()
 	h.change(func() { delete(h.sendErr, "eth0") })
@@ -62,7 +62,7 @@ func (n *node) view() []peer.Peer {
 
 func (n *node) dropped(reason string) uint64 {
 	synctest.Wait()
-	return n.strategy.Diagnose().Received[reason]
+	return n.strategy.diagnose().Received[reason]
 }
 
 type lockedBuffer struct {

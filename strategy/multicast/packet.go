@@ -21,9 +21,9 @@ import (
 //
 // Numbers are big-endian. The header is authenticated along with a sealed body.
 const (
-	// MaxPacket is the size of the largest datagram sent or accepted, in bytes: it fits every
+	// maxPacket is the size of the largest datagram sent or accepted, in bytes: it fits every
 	// link without fragmentation.
-	MaxPacket = 512
+	maxPacket = 512
 
 	version     = 1
 	suitePlain  = 0
@@ -141,7 +141,7 @@ func (p *packet) bodySize() int {
 // trimToFit drops the last addresses until the packet fits into a datagram, sealed or not.
 func (p *packet) trimToFit() {
 	p.Addrs = p.Addrs[:min(len(p.Addrs), maxAddrs)]
-	for sealedSize+p.bodySize()+tagSize > MaxPacket {
+	for sealedSize+p.bodySize()+tagSize > maxPacket {
 		p.Addrs = p.Addrs[:len(p.Addrs)-1]
 	}
 }

@@ -32,7 +32,7 @@ func (c *codec) decode(b []byte) (packet, dropReason) {
 	if v := c.precheck(b); v != accepted {
 		return packet{}, v
 	}
-	return c.open(make([]byte, 0, MaxPacket), b)
+	return c.open(make([]byte, 0, maxPacket), b)
 }
 
 func TestAPacketSurvivesTheWire(t *testing.T) {
@@ -116,8 +116,8 @@ func TestTheLargestPacketFits(t *testing.T) {
 		t.Error("one address of the greatest length does not fit")
 	}
 	for _, c := range []*codec{testCodec(t, "orders"), testCodec(t, "orders", testKey(1))} {
-		if n := len(c.encode(nil, p)); n > MaxPacket {
-			t.Errorf("%d bytes, want %d at most", n, MaxPacket)
+		if n := len(c.encode(nil, p)); n > maxPacket {
+			t.Errorf("%d bytes, want %d at most", n, maxPacket)
 		}
 	}
 }
@@ -174,7 +174,7 @@ func BenchmarkReceive(b *testing.B) {
 		{"other cluster", testCodec(b, "stock", testKey(1)).encode(nil, samplePacket())},
 		{"other key", testCodec(b, "orders", testKey(2)).encode(nil, samplePacket())},
 		{"forged, over the rate", forged},
-		{"too long", make([]byte, MaxPacket+1)},
+		{"too long", make([]byte, maxPacket+1)},
 	} {
 		b.Run("junk/"+c.name, func(b *testing.B) {
 			s := newFilter(keyed, codec, 1)
@@ -190,7 +190,7 @@ func BenchmarkReceive(b *testing.B) {
 	}
 	for name, data := range map[string][]byte{"decrypt/forged": forged, "decrypt/valid": valid} {
 		b.Run(name, func(b *testing.B) {
-			buf := make([]byte, 0, MaxPacket)
+			buf := make([]byte, 0, maxPacket)
 			b.ReportAllocs()
 			for b.Loop() {
 				codec.decodeInto(buf, data)

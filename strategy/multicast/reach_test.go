@@ -94,7 +94,7 @@ func TestBroadcastsAndOtherGroupsAreDroppedByWhoUsesAGroup(t *testing.T) {
 	codec := testCodec(t, "orders")
 	s := newFilter(c, codec, 1)
 	eth0 := iface("eth0", 1, 1, true)
-	s.setInterfaces([families][]Interface{{eth0}, {eth0}}, []Interface{eth0, iface("eth1", 2, 1, true)})
+	s.setInterfaces([families][]netInterface{{eth0}, {eth0}}, []netInterface{eth0, iface("eth1", 2, 1, true)})
 	seq := uint64(0)
 	for _, k := range []struct {
 		name  string
@@ -123,7 +123,7 @@ func TestBroadcastsAndOtherGroupsAreDroppedByWhoUsesAGroup(t *testing.T) {
 func TestListenReportsEveryDatagramAndSendsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
 		h := l.host(1)
-		s := strategytest.New(t, Kind, DefaultConfig(), strategy.Env{ClusterID: "orders"}).(*Strategy)
+		s := strategytest.New(t, Kind, DefaultConfig(), strategy.Env{ClusterID: "orders"}).(*discoverer)
 		s.network = h
 		ctx, cancel := context.WithCancel(t.Context())
 		var got []Heard
@@ -155,7 +155,7 @@ func TestListenReportsEveryDatagramAndSendsNothing(t *testing.T) {
 			with(func(h *Heard) { h.Size, h.Verdict = 62, "cluster" }),
 			with(func(h *Heard) { h.Size, h.Verdict = 12, "libcluster" }),
 			with(func(h *Heard) { h.Size, h.Verdict = 4, "magic" }),
-			with(func(h *Heard) { h.Size, h.Verdict = MaxPacket+1, "size" }),
+			with(func(h *Heard) { h.Size, h.Verdict = maxPacket+1, "size" }),
 		}
 		if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
 			t.Errorf("heard (-want +got):\n%s", diff)
@@ -184,7 +184,7 @@ func TestSilenceIsExplainedOnceAndItsEndToo(t *testing.T) {
 				t.Errorf("the log lacks %q:\n%s", want, text)
 			}
 		}
-		if d := a.strategy.Diagnose(); !strings.Contains(d.String(), "0 peers heard") || !strings.Contains(d.Hint(), "keys") {
+		if d := a.strategy.diagnose(); !strings.Contains(d.String(), "0 peers heard") || !strings.Contains(d.hint(), "keys") {
 			t.Errorf("Diagnose() = %q", d)
 		}
 		l.host(3).run(t, c, "c", "0.0.0.0:7946")
@@ -242,19 +242,19 @@ func TestTheLogIsBoundedWhateverIsSent(t *testing.T) {
 
 func TestHintsNameTheLikelyCause(t *testing.T) {
 	for _, c := range []struct {
-		d    Diagnosis
+		d    diagnosis
 		want string
 	}{
-		{Diagnosis{Peers: 1}, ""},
-		{Diagnosis{Received: map[string]uint64{"plain": 1}}, "without a key"},
-		{Diagnosis{Received: map[string]uint64{"cluster": 1, "key": 1}}, "another key"},
-		{Diagnosis{Received: map[string]uint64{"accepted": 1}}, "heard before"},
-		{Diagnosis{}, "no interface"},
-		{Diagnosis{Interfaces: []string{"eth0"}}, "does not know its own address"},
-		{Diagnosis{Interfaces: []string{"eth0"}, Announced: true, Sent: 9}, "firewall on this host"},
-		{Diagnosis{Interfaces: []string{"eth0"}, Announced: true, Sent: 9, Received: map[string]uint64{"own": 9}}, "list seeds"},
+		{diagnosis{Peers: 1}, ""},
+		{diagnosis{Received: map[string]uint64{"plain": 1}}, "without a key"},
+		{diagnosis{Received: map[string]uint64{"cluster": 1, "key": 1}}, "another key"},
+		{diagnosis{Received: map[string]uint64{"accepted": 1}}, "heard before"},
+		{diagnosis{}, "no interface"},
+		{diagnosis{Interfaces: []string{"eth0"}}, "does not know its own address"},
+		{diagnosis{Interfaces: []string{"eth0"}, Announced: true, Sent: 9}, "firewall on this host"},
+		{diagnosis{Interfaces: []string{"eth0"}, Announced: true, Sent: 9, Received: map[string]uint64{"own": 9}}, "list seeds"},
 	} {
-		if got := c.d.Hint(); !strings.Contains(got, c.want) || (c.want == "") != (got == "") {
+		if got := c.d.hint(); !strings.Contains(got, c.want) || (c.want == "") != (got == "") {
 			t.Errorf("Hint of %+v = %q, want %q in it", c.d, got, c.want)
 		}
 	}

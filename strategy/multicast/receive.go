@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// arrival is a datagram that was judged.
-type arrival struct {
+// received is a datagram that was judged.
+type received struct {
 	datagram
 	size       int
 	packet     packet
@@ -36,8 +36,8 @@ func (s *sockets) receiveAll(sock socket) (err error) {
 			err = fmt.Errorf("receiver panicked: %v\n%s", r, debug.Stack())
 		}
 	}()
-	buf := make([]byte, MaxPacket+1) // one more, to detect what is too long
-	var lull lull
+	buf := make([]byte, maxPacket+1) // one more, to detect what is too long
+	var batcher receiveBatcher
 	for {
 		began := time.Now()
 		d, err := sock.Receive(buf)
@@ -45,14 +45,14 @@ func (s *sockets) receiveAll(sock socket) (err error) {
 			return err
 		}
 		now := time.Now()
-		if lull.due(began, now) && !s.everything && !s.rest(napping) {
+		if batcher.shouldCollect(began, now) && !s.everything && !s.sleep(batchWindow) {
 			return nil
 		}
 		p, v := s.filter.checkPacket(d, now)
 		if v != accepted && !s.everything {
 			continue
 		}
-		a := arrival{datagram: d, size: len(d.data), packet: p, dropReason: v, time: now}
+		a := received{datagram: d, size: len(d.data), packet: p, dropReason: v, time: now}
 		a.data = nil
 		select {
 		case s.arrivals <- a:
@@ -62,8 +62,8 @@ func (s *sockets) receiveAll(sock socket) (err error) {
 	}
 }
 
-// rest waits. It reports false when the sockets were closed meanwhile.
-func (s *sockets) rest(d time.Duration) bool {
+// sleep waits. It reports false when the sockets were closed meanwhile.
+func (s *sockets) sleep(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -74,8 +74,8 @@ func (s *sockets) rest(d time.Duration) bool {
 	}
 }
 
-// name returns the name of an interface of the last scan, "" if unknown.
-func (s *sockets) name(index int) string {
+// interfaceName returns the name of an interface of the last scan, "" if unknown.
+func (s *sockets) interfaceName(index int) string {
 	for _, i := range s.all {
 		if i.Index == index && index != 0 {
 			return i.Name
@@ -86,7 +86,7 @@ func (s *sockets) name(index int) string {
 
 // recordHeard notes that a peer was heard by an interface that is in use; unicasts come in by others too.
 func (s *sockets) recordHeard(iface string) {
-	if s.serves(iface) {
+	if s.usesInterface(iface) {
 		s.heardVia[iface] = true
 	}
 }

@@ -24,16 +24,16 @@ const (
 
 // runner is one run of a strategy. Its fields belong to the goroutine of run.
 type runner struct {
-	strategy *Strategy
+	strategy *discoverer
 	config   Config
 	log      hclog.Logger
 	out      strategy.Sink
 	sockets  *sockets
-	table    *table
+	table    *peerTable
 	sender   sender
 	seeds    chan seedsAnswer
-	watch    watch // for what an operator must hear of
-	pace     pace  // of heartbeats
+	peerLog  peerLog        // for what an operator must hear of
+	pacer    heartbeatPacer // of heartbeats
 
 	born     time.Time
 	sound    time.Time // since when nothing kept a peer from being heard
@@ -44,7 +44,7 @@ type runner struct {
 	addAt time.Time   // when they are; zero: there are none
 }
 
-func newRunner(s *Strategy, instance uint64) *runner {
+func newRunner(s *discoverer, instance uint64) *runner {
 	filter := newFilter(s.config, s.codec, instance)
 	now := time.Now()
 	r := &runner{
@@ -56,11 +56,11 @@ func newRunner(s *Strategy, instance uint64) *runner {
 		born:     now,
 		sound:    now,
 		reportAt: now,
-		pace:     newPace(s.config.Interval, s.env.Rand, now),
+		pacer:    newHeartbeatPacer(s.config.Interval, s.env.Rand, now),
 	}
 	r.sender = sender{strategy: s, sockets: r.sockets, instance: instance, generation: now.UnixNano(), interval: s.config.Interval}
 	r.table = newTable(s.config, r.sockets.sourceIsLocal)
-	r.watch = newWatch(now)
+	r.peerLog = newPeerLog(now)
 	return r
 }
 
@@ -95,7 +95,7 @@ func (r *runner) run(ctx context.Context, out strategy.Sink) error {
 		case a := <-r.seeds:
 			r.setSeeds(a)
 		case <-r.strategy.env.SelfChanged:
-			r.pace.hurryHeartbeats(time.Now())
+			r.pacer.sendSoon(time.Now())
 		case <-timer.C:
 			fired = true
 			if err := r.doWork(time.Now()); err != nil {
@@ -114,14 +114,14 @@ func (r *runner) setSeeds(a seedsAnswer) {
 	changed := !slices.Equal(r.sender.seeds, a.addrs)
 	r.sender.seeds, r.sender.seedErrs = a.addrs, a.errs
 	if changed {
-		r.pace.hurryHeartbeats(time.Now())
+		r.pacer.sendSoon(time.Now())
 	}
 }
 
 // nextWork returns when work has something to do.
 func (r *runner) nextWork() time.Time {
 	at := r.sockets.nextMaintenance()
-	for _, t := range []time.Time{r.pace.next, r.reportAt, r.watch.nextLook()} {
+	for _, t := range []time.Time{r.pacer.next, r.reportAt, r.peerLog.nextLook()} {
 		if t.Before(at) {
 			at = t
 		}
@@ -137,17 +137,17 @@ func (r *runner) nextWork() time.Time {
 // doWork does everything that is due.
 func (r *runner) doWork(now time.Time) error {
 	if r.sockets.maintainSockets(now) {
-		r.pace.hurryHeartbeats(now)
+		r.pacer.sendSoon(now)
 	}
-	if err := r.sockets.unsupported(); err != nil {
+	if err := r.sockets.unsupportedError(); err != nil {
 		return strategy.Permanent(err)
 	}
-	if !now.Before(r.pace.next) {
+	if !now.Before(r.pacer.next) {
 		r.sendHeartbeat(now)
 	}
 	if !r.settleAt.IsZero() && !now.Before(r.settleAt) {
 		r.settleAt = time.Time{}
-		if some := r.table.changes(now); len(some) > 0 {
+		if some := r.table.dueChanges(now); len(some) > 0 {
 			r.out.Add(some)
 		}
 	}
@@ -157,10 +157,10 @@ func (r *runner) doWork(now time.Time) error {
 	if !now.Before(r.reportAt) {
 		r.reportPeers(now)
 	}
-	if !now.Before(r.watch.next) {
-		r.watch.warnIfSilent(r.log, r.diagnosis(now), now)
+	if !now.Before(r.peerLog.next) {
+		r.peerLog.warnIfSilent(r.log, r.newDiagnosis(now), now)
 	}
-	r.watch.logSummary(r.log, len(r.table.nodes), now)
+	r.peerLog.logSummary(r.log, len(r.table.nodes), now)
 	return nil
 }
 
@@ -170,50 +170,50 @@ func (r *runner) interval() time.Duration {
 	if !r.table.carryIntervals() {
 		return r.config.Interval
 	}
-	return r.pace.steadyInterval(1+len(r.table.nodes), 1+r.table.onHost())
+	return r.pacer.steadyInterval(1+len(r.table.nodes), 1+r.table.onHost())
 }
 
 // sendHeartbeat sends a heartbeat and plans the next.
 func (r *runner) sendHeartbeat(now time.Time) {
 	steady := r.interval()
 	if !r.sender.sendHeartbeats(now, steady) {
-		r.pace.planRetry(now)
+		r.pacer.planRetry(now)
 		return
 	}
-	r.pace.planAfterSend(now, steady)
+	r.pacer.planAfterSend(now, steady)
 }
 
 // handlePacket takes an accepted packet.
-func (r *runner) handlePacket(a *arrival) {
+func (r *runner) handlePacket(a *received) {
 	if r.sender.isSelf(a) {
 		r.sockets.filter.recountDropped(own)
 		return
 	}
-	iface := r.sockets.name(a.iface)
+	iface := r.sockets.interfaceName(a.iface)
 	n := r.table.handlePacket(&a.packet, &a.datagram, iface, a.time)
 	if n.dropReason != accepted {
 		r.sockets.filter.recountDropped(n.dropReason)
 		if n.dropReason == stale {
-			r.watch.noticeNamesake(r.log, a)
+			r.peerLog.warnDuplicateName(r.log, a)
 		}
 		return
 	}
 	r.sockets.recordHeard(iface)
-	r.watch.recordHeard(r.log, a.time)
+	r.peerLog.recordHeard(r.log, a.time)
 	if n.fresh {
 		r.log.Debug("peer heard", "peer", a.packet.Node, "addr", a.from.String(), "generation", a.packet.Generation)
-		r.watch.countChange(&r.watch.came, nameOf(a.packet.Node), a.time)
-		r.pace.planGreeting(a.time, 1+len(r.table.nodes))
+		r.peerLog.countChange(&r.peerLog.came, nameOf(a.packet.Node), a.time)
+		r.pacer.planGreeting(a.time, 1+len(r.table.nodes))
 	}
 	if n.gone {
 		r.log.Debug("peer left", "peer", a.packet.Node, "addr", a.from.String())
-		r.watch.countChange(&r.watch.left, nameOf(a.packet.Node), a.time)
+		r.peerLog.countChange(&r.peerLog.left, nameOf(a.packet.Node), a.time)
 		r.reportPeers(a.time)
 	}
 	if len(n.report) > 0 {
 		r.reportNew(n.report, a.time)
 	} else if n.fresh {
-		r.settleAt = a.time.Add(holdBack)
+		r.settleAt = a.time.Add(preferredFamilyWait)
 	}
 	if a.packet.hello() {
 		r.sender.answerHello(a.from, a.time)
@@ -241,7 +241,7 @@ func (r *runner) reportNew(some []peer.Peer, now time.Time) {
 		}), p)
 	}
 	if r.addAt.IsZero() {
-		r.addAt = now.Add(r.pace.upTo(min(time.Duration(n)*addPerPeer, addAtTheMost)))
+		r.addAt = now.Add(r.pacer.upTo(min(time.Duration(n)*addPerPeer, addAtTheMost)))
 	}
 }
 
@@ -255,8 +255,8 @@ func (r *runner) takeFresh() []peer.Peer {
 // reportPeers gives the answer: a complete one when every peer had the time to be heard since anything
 // was broken by which one could have been heard. It plans the next report.
 func (r *runner) reportPeers(now time.Time) {
-	faults, unable := r.sockets.faults()
-	faults = append(faults, r.sender.faults()...)
+	faults, unable := r.sockets.collectFaults()
+	faults = append(faults, r.sender.collectFaults()...)
 	live := r.table.liveNodes(now)
 	r.takeFresh() // they are among the live ones
 	r.noteSilent(now)
@@ -274,8 +274,8 @@ func (r *runner) reportPeers(now time.Time) {
 	if len(faults) > 0 {
 		r.out.Fail(errors.Join(faults...))
 	}
-	d := r.diagnosis(now)
-	r.watch.warnRefusals(r.log, d, now)
+	d := r.newDiagnosis(now)
+	r.peerLog.warnRefusals(r.log, d, now)
 	r.publishDiagnosis(d)
 	r.planReport(now, len(faults) > 0, interval)
 }
@@ -287,14 +287,14 @@ func (r *runner) planReport(now time.Time, broken bool, interval time.Duration) 
 	if broken {
 		wait = r.config.Interval
 	}
-	r.reportAt = later(r.table.nextExpiry(now.Add(wait)), now.Add(min(expiryBatch, wait)))
+	r.reportAt = laterOf(r.table.nextExpiry(now.Add(wait)), now.Add(min(expiryBatch, wait)))
 }
 
 // noteSilent counts the peers that fell silent.
 func (r *runner) noteSilent(now time.Time) {
 	for _, name := range r.table.silent {
 		r.log.Debug("peer fell silent", "peer", name)
-		r.watch.countChange(&r.watch.lost, name, now)
+		r.peerLog.countChange(&r.peerLog.lost, name, now)
 	}
 	r.table.silent = r.table.silent[:0]
 }
@@ -315,7 +315,7 @@ func (r *runner) announceLeave() {
 // sourceIsLocal reports whether an address is one of this host.
 func (s *sockets) sourceIsLocal(a netip.Addr) bool {
 	a = a.WithZone("")
-	return slices.ContainsFunc(s.all, func(i Interface) bool {
+	return slices.ContainsFunc(s.all, func(i netInterface) bool {
 		return slices.ContainsFunc(i.Addrs, func(p netip.Prefix) bool { return p.Addr() == a })
 	})
 }

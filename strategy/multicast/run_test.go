@@ -99,7 +99,7 @@ func TestTheFirstCompleteAnswerWaitsUntilEveryPeerHadTheTimeToBeHeard(t *testing
 func TestASilentPeerExpiresAfterFiveMissedHeartbeats(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
 		_, hb, a, b := pair(t, l, DefaultConfig())
-		b.kill(hb)
+		b.crash(hb)
 		time.Sleep(6 * time.Second)
 		wantView(t, a, peerB)
 		time.Sleep(7 * time.Second)
@@ -127,7 +127,7 @@ func TestALeaveRemovesThePeerAtOnce(t *testing.T) {
 func TestARestartedNodeReplacesItsOlderLifeAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lan) {
 		_, hb, a, b := pair(t, l, DefaultConfig())
-		b.kill(hb)
+		b.crash(hb)
 		again := hb.run(t, DefaultConfig(), "b", "0.0.0.0:8000")
 		time.Sleep(3 * time.Second)
 		wantView(t, a, peer.Peer{ID: "b", Addr: "10.0.1.2:8000"})
@@ -223,7 +223,7 @@ func TestJunkIsDroppedAndCountedAndTheNodeLives(t *testing.T) {
 				before := a.dropped(c.reason)
 				l.inject(c.junk())
 				if n := a.dropped(c.reason) - before; n != 1 {
-					t.Errorf("%d packets more were dropped as %q, want 1; all: %v", n, c.reason, a.strategy.Diagnose().Received)
+					t.Errorf("%d packets more were dropped as %q, want 1; all: %v", n, c.reason, a.strategy.diagnose().Received)
 				}
 				time.Sleep(5 * time.Second)
 				wantView(t, a, peerB)
@@ -254,7 +254,7 @@ func TestAReplayedPacketRevivesNoPeer(t *testing.T) {
 			wantView(t, a)
 		}
 		if a.dropped("replay") == 0 || a.dropped("skew") == 0 {
-			t.Errorf("dropped %v, want replay at first and skew later", a.strategy.Diagnose().Received)
+			t.Errorf("dropped %v, want replay at first and skew later", a.strategy.diagnose().Received)
 		}
 	})
 }

@@ -57,7 +57,7 @@ func resolveSeeds(ctx context.Context, c Config, r strategy.Resolver, out chan<-
 }
 
 func resolveSeed(ctx context.Context, c Config, r strategy.Resolver, s string) ([]netip.AddrPort, error) {
-	addr, err := c.seed(s)
+	addr, err := c.seedAddr(s)
 	if err != nil {
 		return nil, fmt.Errorf("seed %s: %w", s, err)
 	}

@@ -17,7 +17,7 @@ const (
 
 // sender sends heartbeats. It belongs to the goroutine of the runner.
 type sender struct {
-	strategy   *Strategy
+	strategy   *discoverer
 	sockets    *sockets
 	instance   uint64
 	generation int64
@@ -129,7 +129,7 @@ func (s *sender) toSeeds(flags byte, now time.Time) {
 }
 
 // byInterface sends to the group, or as broadcasts to the networks of an interface.
-func (s *sender) byInterface(f family, i Interface, flags byte, now time.Time) {
+func (s *sender) byInterface(f family, i netInterface, flags byte, now time.Time) {
 	c := s.sockets.config
 	targets := []netip.Addr{c.groups()[f]}
 	if c.Broadcast && f == v4 {
@@ -155,11 +155,11 @@ func (s *sender) sendTo(addr netip.AddrPort, flags byte, now time.Time) error {
 	if s.sockets.links[f].socket == nil {
 		return fmt.Errorf("no %v socket is open", f)
 	}
-	return s.send(f, Interface{}, addr, s.nextPacket(flags, now))
+	return s.send(f, netInterface{}, addr, s.nextPacket(flags, now))
 }
 
-func (s *sender) send(f family, i Interface, to netip.AddrPort, p *packet) error {
-	b := s.strategy.codec.encode(make([]byte, 0, MaxPacket), p)
+func (s *sender) send(f family, i netInterface, to netip.AddrPort, p *packet) error {
+	b := s.strategy.codec.encode(make([]byte, 0, maxPacket), p)
 	if err := s.sockets.links[f].socket.Send(b, i, to); err != nil {
 		return err
 	}
@@ -187,13 +187,13 @@ func (s *sender) answerHello(to netip.AddrPort, now time.Time) {
 
 // isSelf reports whether a packet is of this very node though of another run: when a reload hands
 // over, two runs overlap, and after a crash the last packets of the run before may still arrive.
-func (s *sender) isSelf(a *arrival) bool {
+func (s *sender) isSelf(a *received) bool {
 	p := &a.packet
 	return len(p.Addrs) > 0 && p.Node == s.node && slices.Equal(p.Addrs, s.addrs) && s.sockets.sourceIsLocal(a.from.Addr())
 }
 
-// faults returns what keeps this node from reaching all that it should.
-func (s *sender) faults() []error {
+// collectFaults returns what keeps this node from reaching all that it should.
+func (s *sender) collectFaults() []error {
 	errs := slices.Clone(s.seedErrs)
 	for _, err := range []error{s.selfErr, s.seedSent} {
 		if err != nil {

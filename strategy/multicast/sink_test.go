@@ -26,20 +26,20 @@ type call struct {
 	err   error
 }
 
-// notes is a sink that writes everything down.
-type notes struct {
+// recordingSink is a sink that writes everything down.
+type recordingSink struct {
 	mu    sync.Mutex
 	calls []call
 	more  chan struct{} // closed and replaced at each call
 }
 
-func newNotes() *notes { return &notes{more: make(chan struct{})} }
+func newNotes() *recordingSink { return &recordingSink{more: make(chan struct{})} }
 
-func (n *notes) Set(all []peer.Peer)  { n.note(call{kind: "set", peers: all}) }
-func (n *notes) Add(some []peer.Peer) { n.note(call{kind: "add", peers: some}) }
-func (n *notes) Fail(err error)       { n.note(call{kind: "fail", err: err}) }
+func (n *recordingSink) Set(all []peer.Peer)  { n.record(call{kind: "set", peers: all}) }
+func (n *recordingSink) Add(some []peer.Peer) { n.record(call{kind: "add", peers: some}) }
+func (n *recordingSink) Fail(err error)       { n.record(call{kind: "fail", err: err}) }
 
-func (n *notes) note(c call) {
+func (n *recordingSink) record(c call) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	c.at = time.Now()
@@ -49,16 +49,16 @@ func (n *notes) note(c call) {
 }
 
 // since returns the calls from the i-th on.
-func (n *notes) since(i int) []call {
+func (n *recordingSink) since(i int) []call {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.calls[i:])
 }
 
-func (n *notes) count() int { return len(n.since(0)) }
+func (n *recordingSink) count() int { return len(n.since(0)) }
 
 // await waits until a peer was reported.
-func (n *notes) await(ctx context.Context, p peer.Peer) error {
+func (n *recordingSink) await(ctx context.Context, p peer.Peer) error {
 	for {
 		n.mu.Lock()
 		more, found := n.more, slices.ContainsFunc(n.calls, func(c call) bool { return slices.Contains(c.peers, p) })
@@ -121,7 +121,7 @@ func netAddrPort(c Config) netip.AddrPort {
 }
 
 // startReal runs a strategy over the kernel's sockets; the function returned stops it and waits.
-func startReal(ctx context.Context, t *testing.T, c Config, node, addr string) (*notes, func()) {
+func startReal(ctx context.Context, t *testing.T, c Config, node, addr string) (*recordingSink, func()) {
 	t.Helper()
 	s := strategytest.New(t, Kind, c, testEnv(node, addr))
 	ctx, cancel := context.WithCancel(ctx)

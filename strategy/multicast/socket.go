@@ -13,18 +13,18 @@ import (
 
 // network is where sockets and interfaces come from: the kernel, or a fake in tests.
 type network interface {
-	Interfaces() ([]Interface, error)
+	Interfaces() ([]netInterface, error)
 	Listen(f family, c Config) (socket, error)
 }
 
 // socket receives and sends datagrams of one family. Receive is called by one goroutine, the
 // other methods by another one; Close ends a Receive that waits.
 type socket interface {
-	Join(i Interface) error
-	Leave(i Interface) error
+	Join(i netInterface) error
+	Leave(i netInterface) error
 	Receive(buf []byte) (datagram, error)
-	// Send sends to an address, by an interface unless i is the zero Interface.
-	Send(b []byte, i Interface, to netip.AddrPort) error
+	// Send sends to an address, by an interface unless i is the zero netInterface.
+	Send(b []byte, i netInterface, to netip.AddrPort) error
 	Close() error
 }
 
@@ -33,22 +33,22 @@ const (
 	oobSize     = 128
 )
 
-// kernel is the real network.
-type kernel struct{}
+// osNetwork is the real network.
+type osNetwork struct{}
 
 // Interfaces lists the interfaces of the host.
-func (kernel) Interfaces() ([]Interface, error) {
+func (osNetwork) Interfaces() ([]netInterface, error) {
 	list, err := net.Interfaces()
 	if err != nil {
 		return nil, fmt.Errorf("list network interfaces: %w", err)
 	}
-	all := make([]Interface, 0, len(list))
+	all := make([]netInterface, 0, len(list))
 	for _, n := range list {
 		addrs, err := n.Addrs()
 		if err != nil {
 			continue // it vanished meanwhile
 		}
-		i := Interface{Index: n.Index, Name: n.Name, Flags: n.Flags}
+		i := netInterface{Index: n.Index, Name: n.Name, Flags: n.Flags}
 		for _, a := range addrs {
 			ipnet, ok := a.(*net.IPNet)
 			if !ok {
@@ -68,7 +68,7 @@ func (kernel) Interfaces() ([]Interface, error) {
 // Listen opens the socket of a family. Listening on a group makes the net package bind the
 // wildcard address of its port with address reuse on, so that several nodes of a host
 // share the port; joining the group is up to the caller.
-func (kernel) Listen(f family, c Config) (socket, error) {
+func (osNetwork) Listen(f family, c Config) (socket, error) {
 	group := c.groups()[f]
 	if !group.IsValid() {
 		group = netip.AddrFrom4([4]byte{224, 0, 0, 1}) // with broadcasts alone; never joined
@@ -108,11 +108,11 @@ func newSocket4(conn *net.UDPConn, group netip.Addr, ttl int) (*socket4, error) 
 	return s, nil
 }
 
-func (s *socket4) Join(i Interface) error {
+func (s *socket4) Join(i netInterface) error {
 	return s.p.JoinGroup(&net.Interface{Index: i.Index, Name: i.Name}, s.group)
 }
 
-func (s *socket4) Leave(i Interface) error {
+func (s *socket4) Leave(i netInterface) error {
 	return s.p.LeaveGroup(&net.Interface{Index: i.Index, Name: i.Name}, s.group)
 }
 
@@ -122,7 +122,7 @@ func (s *socket4) Receive(buf []byte) (datagram, error) {
 		if err != nil {
 			return datagram{}, err
 		}
-		d := datagram{data: buf[:n], family: v4, from: unmap(from)}
+		d := datagram{data: buf[:n], family: v4, from: unmapAddrPort(from)}
 		if oob > 0 && s.cm.Parse(s.oob[:oob]) == nil {
 			to, _ := netip.AddrFromSlice(s.cm.Dst)
 			d.to, d.iface = to.Unmap(), s.cm.IfIndex
@@ -134,7 +134,7 @@ func (s *socket4) Receive(buf []byte) (datagram, error) {
 	}
 }
 
-func (s *socket4) Send(b []byte, i Interface, to netip.AddrPort) error {
+func (s *socket4) Send(b []byte, i netInterface, to netip.AddrPort) error {
 	var cm *ipv4.ControlMessage
 	if i.Index != 0 {
 		cm = &ipv4.ControlMessage{IfIndex: i.Index, Src: i.addr(v4).AsSlice()}
@@ -171,11 +171,11 @@ func newSocket6(conn *net.UDPConn, group netip.Addr, hops int) (*socket6, error)
 	return s, nil
 }
 
-func (s *socket6) Join(i Interface) error {
+func (s *socket6) Join(i netInterface) error {
 	return s.p.JoinGroup(&net.Interface{Index: i.Index, Name: i.Name}, s.group)
 }
 
-func (s *socket6) Leave(i Interface) error {
+func (s *socket6) Leave(i netInterface) error {
 	return s.p.LeaveGroup(&net.Interface{Index: i.Index, Name: i.Name}, s.group)
 }
 
@@ -185,7 +185,7 @@ func (s *socket6) Receive(buf []byte) (datagram, error) {
 		if err != nil {
 			return datagram{}, err
 		}
-		d := datagram{data: buf[:n], family: v6, from: unmap(from)}
+		d := datagram{data: buf[:n], family: v6, from: unmapAddrPort(from)}
 		if oob > 0 && s.cm.Parse(s.oob[:oob]) == nil {
 			d.to, _ = netip.AddrFromSlice(s.cm.Dst)
 			d.iface = s.cm.IfIndex
@@ -197,7 +197,7 @@ func (s *socket6) Receive(buf []byte) (datagram, error) {
 	}
 }
 
-func (s *socket6) Send(b []byte, i Interface, to netip.AddrPort) error {
+func (s *socket6) Send(b []byte, i netInterface, to netip.AddrPort) error {
 	var cm *ipv6.ControlMessage
 	if i.Index != 0 {
 		cm = &ipv6.ControlMessage{IfIndex: i.Index}
@@ -212,6 +212,6 @@ func (s *socket6) Send(b []byte, i Interface, to netip.AddrPort) error {
 
 func (s *socket6) Close() error { return s.conn.Close() }
 
-func unmap(a netip.AddrPort) netip.AddrPort {
+func unmapAddrPort(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }

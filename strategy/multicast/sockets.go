@@ -30,7 +30,7 @@ type sockets struct {
 	filter  *filter
 
 	links    [families]link
-	all      []Interface // as of the last scan
+	all      []netInterface // as of the last scan
 	scanErr  error
 	scanAt   time.Time
 	standIn  bool                 // loopback stands in for a real interface
@@ -38,7 +38,7 @@ type sockets struct {
 	heardVia map[string]bool
 	shaken   bool // a membership by which peers were heard ended, or a socket broke, since this was last cleared
 
-	arrivals   chan arrival // accepted ones, or all if everything is set
+	arrivals   chan received // accepted ones, or all if everything is set
 	broken     chan socketError
 	everything bool
 	done       chan struct{} // closed by close: the channels are not read any more
@@ -53,7 +53,7 @@ func newSockets(c Config, n network, log hclog.Logger, s *filter) *sockets {
 		filter:   s,
 		lost:     make(map[string]time.Time),
 		heardVia: make(map[string]bool),
-		arrivals: make(chan arrival, arrivalsAtOnce),
+		arrivals: make(chan received, receivedQueueSize),
 		broken:   make(chan socketError),
 		done:     make(chan struct{}),
 	}
@@ -67,7 +67,7 @@ func (s *sockets) maintainSockets(now time.Time) (better bool) {
 	}
 	for f := range family(families) {
 		l := &s.links[f]
-		if l.socket == nil && s.wants(f) && !now.Before(l.retryAt) {
+		if l.socket == nil && s.needsSocket(f) && !now.Before(l.retryAt) {
 			s.openSocket(f, now)
 		}
 		if l.socket != nil && s.joinGroups(f) {
@@ -81,16 +81,16 @@ func (s *sockets) maintainSockets(now time.Time) (better bool) {
 func (s *sockets) nextMaintenance() time.Time {
 	at := s.scanAt
 	for f := range family(families) {
-		if l := &s.links[f]; l.socket == nil && s.wants(f) && l.retryAt.Before(at) {
+		if l := &s.links[f]; l.socket == nil && s.needsSocket(f) && l.retryAt.Before(at) {
 			at = l.retryAt
 		}
 	}
 	return at
 }
 
-// wants reports whether a family needs a socket: for an interface, or for seeds.
-func (s *sockets) wants(f family) bool {
-	return s.config.uses(f) && (len(s.links[f].chosen) > 0 || len(s.config.Seeds) > 0)
+// needsSocket reports whether a family needs a socket: for an interface, or for seeds.
+func (s *sockets) needsSocket(f family) bool {
+	return s.config.usesFamily(f) && (len(s.links[f].chosen) > 0 || len(s.config.Seeds) > 0)
 }
 
 // scanInterfaces looks at the interfaces. A failed look leaves everything as it is.
@@ -99,7 +99,7 @@ func (s *sockets) scanInterfaces(now time.Time) {
 	s.scanErr = err
 	if err == nil {
 		s.all = all
-		var chosen [families][]Interface
+		var chosen [families][]netInterface
 		for f := range family(families) {
 			chosen[f] = chooseInterfaces(all, s.config, f)
 			s.links[f].chosen = chosen[f]
@@ -115,7 +115,7 @@ func (s *sockets) scanInterfaces(now time.Time) {
 		wait = min(eagerRescan, wait)
 	}
 	s.scanAt = now.Add(wait)
-	s.noteStandIn()
+	s.updateOnlyLoopback()
 }
 
 // loopbackIn reports whether loopback is used for a family because no other interface can be, and not because the configuration
@@ -125,8 +125,8 @@ func (s *sockets) loopbackIn(f family) bool {
 	return len(s.config.Interfaces) == 0 && len(chosen) > 0 && chosen[0].loopback()
 }
 
-// standsIn reports whether loopback is all there is: nodes of other hosts cannot be heard, so no answer is complete.
-func (s *sockets) standsIn() bool {
+// onlyLoopback reports whether loopback is all there is: nodes of other hosts cannot be heard, so no answer is complete.
+func (s *sockets) onlyLoopback() bool {
 	for f := range family(families) {
 		if len(s.links[f].chosen) > 0 && !s.loopbackIn(f) {
 			return false
@@ -135,10 +135,10 @@ func (s *sockets) standsIn() bool {
 	return s.loopbackIn(v4) || s.loopbackIn(v6)
 }
 
-// noteStandIn takes note of whether loopback stands in, and logs when it begins to.
-func (s *sockets) noteStandIn() {
+// updateOnlyLoopback takes note of whether loopback stands in, and logs when it begins to.
+func (s *sockets) updateOnlyLoopback() {
 	was := s.standIn
-	if s.standIn = s.standsIn(); s.standIn && !was {
+	if s.standIn = s.onlyLoopback(); s.standIn && !was {
 		s.log.Info("only loopback is up: nodes of this host alone are found until an interface comes up",
 			"hint", "name lo under interfaces if that is meant")
 	}
@@ -148,7 +148,7 @@ func (s *sockets) noteStandIn() {
 func (s *sockets) rememberGone(now time.Time) {
 	for name := range s.heardVia {
 		_, known := s.lost[name]
-		switch present := s.serves(name); {
+		switch present := s.usesInterface(name); {
 		case present:
 			delete(s.lost, name)
 		case !known:
@@ -161,9 +161,9 @@ func (s *sockets) rememberGone(now time.Time) {
 	}
 }
 
-func (s *sockets) serves(name string) bool {
+func (s *sockets) usesInterface(name string) bool {
 	for f := range s.links {
-		if slices.ContainsFunc(s.links[f].chosen, func(i Interface) bool { return i.Name == name }) {
+		if slices.ContainsFunc(s.links[f].chosen, func(i netInterface) bool { return i.Name == name }) {
 			return true
 		}
 	}

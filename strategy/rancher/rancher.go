@@ -36,12 +36,12 @@ func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	base := strings.TrimRight(c.URL, "/")
 	return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
 		s := client{dial: env.Dial, base: base}
-		l := &lookup{config: c, client: s, log: env.Log}
+		l := &peerLookup{config: c, client: s, log: env.Log}
 		poll := c.PollConfig
 		if c.Wait > 0 {
 			changed := make(chan struct{}, 1)
 			poll.Wake = changed
-			w := &watch{config: c, client: s, log: env.Log, changed: changed}
+			w := &versionWatch{config: c, client: s, log: env.Log, changed: changed}
 			var running sync.WaitGroup
 			defer running.Wait()
 			var cancel context.CancelFunc
@@ -49,23 +49,23 @@ func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 			defer cancel()
 			running.Go(func() { w.run(ctx) })
 		}
-		return strategy.Poll(c.Filter(l.peers, env), poll, env).Run(ctx, out)
+		return strategy.Poll(c.Filter(l.findPeers, env), poll, env).Run(ctx, out)
 	}), nil
 }
 
-// lookup asks for the service. It belongs to the lookups of one Run, which never overlap.
-type lookup struct {
+// peerLookup asks for the service. It belongs to the lookups of one Run, which never overlap.
+type peerLookup struct {
 	config Config
 	client client
 	log    hclog.Logger
 	logged string // why no container is a peer, as last logged
 }
 
-func (l *lookup) peers(ctx context.Context) ([]peer.Peer, error) {
+func (l *peerLookup) findPeers(ctx context.Context) ([]peer.Peer, error) {
 	path := servicePath(l.config)
 	body, err := l.client.getAnswer(ctx, path)
 	if err != nil {
-		return nil, l.hint(err)
+		return nil, l.explainNotFound(err)
 	}
 	s, err := readService(body)
 	if err != nil {
@@ -75,7 +75,7 @@ func (l *lookup) peers(ctx context.Context) ([]peer.Peer, error) {
 		return nil, fmt.Errorf("%s/%s: %w", l.client.base, path, err)
 	}
 	found, passed, err := s.Containers.peers(l.config)
-	l.explain(passed)
+	l.logFiltered(passed)
 	if err != nil {
 		return found, fmt.Errorf("%s/%s: %w", l.client.base, path, err)
 	}
@@ -94,8 +94,8 @@ func servicePath(c Config) string {
 	return "stacks/" + stack + "/services/" + service
 }
 
-// hint adds to an answer of 404 what it may mean; it never means that a service has no containers.
-func (l *lookup) hint(err error) error {
+// explainNotFound adds to an answer of 404 what it may mean; it never means that a service has no containers.
+func (l *peerLookup) explainNotFound(err error) error {
 	var refused *statusError
 	if !errors.As(err, &refused) || refused.code != http.StatusNotFound {
 		return err
@@ -110,8 +110,8 @@ func (l *lookup) hint(err error) error {
 	return fmt.Errorf("%w; check stack and service", err)
 }
 
-// explain logs once why no container of a service that has some is a peer.
-func (l *lookup) explain(out filtered) {
+// logFiltered logs once why no container of a service that has some is a peer.
+func (l *peerLookup) logFiltered(out filteredCounts) {
 	why := out.String()
 	if out.kept > 0 || out.total == 0 {
 		why = ""

@@ -97,7 +97,7 @@ func TestOneServiceInEveryShape(t *testing.T) {
 		"text":                      {`cart/`, "the answer is not a service in JSON"},
 		"nothing":                   {``, "the answer is empty"},
 		"two answers":               {head + `[]}{}`, "the answer is not a service in JSON"},
-		"containers is an object":   {head + `{}}`, "its containers are no list"},
+		"containers is an object":   {head + `{}}`, "its containers are not a list"},
 		"names, as in 2015-07-25":   {head + `["shop-cart-1"]}`, "set the version in url to 2015-12-19 or later"},
 		"another service":           {strings.Replace(one(``), `"cart"`, `"till"`, 1), `answers with the service "till" of the stack "shop"`},
 		"another stack":             {strings.Replace(one(``), `"shop"`, `"quay"`, 1), `of the stack "quay"`},

@@ -24,13 +24,13 @@ const (
 
 // service is what the metadata hold of a service. Whatever it does not name is skipped, also its token.
 type service struct {
-	Name       string     `json:"name"`
-	StackName  string     `json:"stack_name"`
-	Containers containers `json:"containers"`
+	Name       string        `json:"name"`
+	StackName  string        `json:"stack_name"`
+	Containers containerList `json:"containers"`
 }
 
-// containers is the list of a service, of which null is the empty one.
-type containers struct {
+// containerList is the list of a service, of which null is the empty one.
+type containerList struct {
 	given bool // the list was there, or null
 	all   []container
 	errs  []error // of those that cannot be read
@@ -66,7 +66,7 @@ func (s *service) isOf(c Config) error {
 }
 
 // UnmarshalJSON reads one container after the other, so that one that is bad spoils no other.
-func (c *containers) UnmarshalJSON(raw []byte) error {
+func (c *containerList) UnmarshalJSON(raw []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	switch first, _ := dec.Token(); first {
 	case nil:
@@ -75,7 +75,7 @@ func (c *containers) UnmarshalJSON(raw []byte) error {
 	case json.Delim('['):
 		c.given = true
 	default:
-		return errors.New("its containers are no list")
+		return errors.New("its containers are not a list")
 	}
 	for n := 1; dec.More(); n++ {
 		if n > maxContainers {
@@ -101,7 +101,7 @@ func (c *containers) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-func (c *containers) mistakeOf(n int, err error) {
+func (c *containerList) mistakeOf(n int, err error) {
 	if len(c.errs) < maxMistakes {
 		c.errs = append(c.errs, fmt.Errorf("container %d: %w", n, err))
 	}
@@ -109,9 +109,9 @@ func (c *containers) mistakeOf(n int, err error) {
 
 // peers returns those that count, sorted: the server keeps no order. With an error some were bad; one that has
 // no address is not bad but not yet started.
-func (c *containers) peers(config Config) ([]peer.Peer, filtered, error) {
+func (c *containerList) peers(config Config) ([]peer.Peer, filteredCounts, error) {
 	found := []peer.Peer{}
-	passed := filtered{total: len(c.all)}
+	passed := filteredCounts{total: len(c.all)}
 	errs := slices.Clone(c.errs)
 	for _, one := range c.all {
 		if one.HealthState == "" {
@@ -174,13 +174,13 @@ func validName(name string) string {
 	return name
 }
 
-// filtered counts the containers that are no peers, by reason.
-type filtered struct {
+// filteredCounts counts the containers that are not peers, by reason.
+type filteredCounts struct {
 	total, kept int
 	by          map[string]int
 }
 
-func (f *filtered) drop(c container, ip string) {
+func (f *filteredCounts) drop(c container, ip string) {
 	why := c.State + "/" + c.HealthState
 	if ip == "" {
 		why += "/no address"
@@ -194,7 +194,7 @@ func (f *filtered) drop(c container, ip string) {
 }
 
 // String lists the reasons: "2 running/unhealthy, 1 stopped/none".
-func (f *filtered) String() string {
+func (f *filteredCounts) String() string {
 	var all []string
 	for _, why := range slices.Sorted(maps.Keys(f.by)) {
 		all = append(all, fmt.Sprintf("%d %s", f.by[why], why))

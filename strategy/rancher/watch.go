@@ -21,10 +21,10 @@ const (
 	maxSerial = 256             // bytes of a version
 )
 
-// watch has the server report when the metadata change: it asks for the version of all the metadata
+// versionWatch has the server report when the metadata change: it asks for the version of all the metadata
 // (not of their form) and the server answers when that has become another. A server that
 // does not offer this is asked again from time to time; the lookups do without.
-type watch struct {
+type versionWatch struct {
 	config  Config
 	client  client
 	log     hclog.Logger
@@ -32,7 +32,7 @@ type watch struct {
 }
 
 // run reports changes until ctx is done.
-func (w *watch) run(ctx context.Context) {
+func (w *versionWatch) run(ctx context.Context) {
 	serial, rest := "", time.Duration(0)
 	for backoff.Sleep(ctx, rest) == nil {
 		if serial == "" {
@@ -44,7 +44,7 @@ func (w *watch) run(ctx context.Context) {
 }
 
 // learnVersion learns the version. It returns how long to rest.
-func (w *watch) learnVersion(ctx context.Context) (string, time.Duration) {
+func (w *versionWatch) learnVersion(ctx context.Context) (string, time.Duration) {
 	serial, err := w.askVersion(ctx, "version", w.config.Timeout)
 	if err != nil {
 		w.log.Debug("the server does not report changes", "error", err)
@@ -54,7 +54,7 @@ func (w *watch) learnVersion(ctx context.Context) (string, time.Duration) {
 }
 
 // awaitVersion waits for another version and reports it.
-func (w *watch) awaitVersion(ctx context.Context, old string) (string, time.Duration) {
+func (w *versionWatch) awaitVersion(ctx context.Context, old string) (string, time.Duration) {
 	asked := time.Now()
 	serial, err := w.askVersion(ctx, waitPath(old, w.config.Wait), w.config.Wait+slack+w.config.Timeout)
 	switch {
@@ -78,7 +78,7 @@ func waitPath(old string, limit time.Duration) string {
 }
 
 // askVersion asks for a version, which is text or a number.
-func (w *watch) askVersion(ctx context.Context, path string, within time.Duration) (string, error) {
+func (w *versionWatch) askVersion(ctx context.Context, path string, within time.Duration) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	body, err := w.client.getAnswer(ctx, path)
@@ -102,7 +102,7 @@ func (w *watch) askVersion(ctx context.Context, path string, within time.Duratio
 }
 
 // triggerLookup has the service looked up, once for all changes since the last lookup.
-func (w *watch) triggerLookup() {
+func (w *versionWatch) triggerLookup() {
 	select {
 	case w.changed <- struct{}{}:
 	default:

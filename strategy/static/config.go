@@ -34,7 +34,7 @@ func (c Config) Validate() error {
 		errs = append(errs, strategy.At("hosts", errors.New("list at least one host:port")))
 	}
 	first := make(map[string]int, len(c.Hosts))
-	for i, host := range c.hosts() {
+	for i, host := range c.eachHost() {
 		key := fmt.Sprintf("hosts[%d]", i)
 		e, err := parseEntry(host)
 		if err != nil {
@@ -50,8 +50,8 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// hosts yields each host:port, with the index of its entry.
-func (c Config) hosts() iter.Seq2[int, string] {
+// eachHost yields each host:port, with the index of its entry.
+func (c Config) eachHost() iter.Seq2[int, string] {
 	return func(yield func(int, string) bool) {
 		for i, entry := range c.Hosts {
 			for host := range strings.SplitSeq(entry, ",") {

@@ -34,7 +34,7 @@ var Kind = strategy.Kind[Config]{
 // so that a changed address shows as a move.
 func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	entries := make([]entry, 0, len(c.Hosts))
-	for _, host := range c.hosts() {
+	for _, host := range c.eachHost() {
 		e, err := parseEntry(host)
 		if err != nil {
 			return nil, err
@@ -45,7 +45,7 @@ func newStrategy(c Config, env strategy.Env) (strategy.Strategy, error) {
 	if l.resolver == nil {
 		l.resolver = net.DefaultResolver
 	}
-	return strategy.Poll(l.all, c.PollConfig, env), nil
+	return strategy.Poll(l.resolveAll, c.PollConfig, env), nil
 }
 
 // lookup is immutable.
@@ -61,8 +61,8 @@ type result struct {
 	crash error // the resolver panicked
 }
 
-// all resolves every entry. Names that fail cost the answer its completeness only.
-func (l *lookup) all(ctx context.Context) ([]peer.Peer, error) {
+// resolveAll resolves every entry. Names that fail cost the answer its completeness only.
+func (l *lookup) resolveAll(ctx context.Context) ([]peer.Peer, error) {
 	results := make([]result, len(l.entries))
 	slots := make(chan struct{}, parallel)
 	var wg sync.WaitGroup
@@ -74,7 +74,7 @@ func (l *lookup) all(ctx context.Context) ([]peer.Peer, error) {
 		slots <- struct{}{} // bounded by ctx: every resolver returns at its deadline
 		wg.Go(func() {
 			defer func() { <-slots }()
-			results[i] = l.resolve(ctx, e)
+			results[i] = l.resolveEntry(ctx, e)
 		})
 	}
 	wg.Wait()
@@ -89,11 +89,11 @@ func (l *lookup) all(ctx context.Context) ([]peer.Peer, error) {
 			errs = append(errs, r.err)
 		}
 	}
-	return unique(peers), errors.Join(errs...)
+	return uniqueByAddr(peers), errors.Join(errs...)
 }
 
-// resolve looks one name up.
-func (l *lookup) resolve(ctx context.Context, e entry) (r result) {
+// resolveEntry looks one name up.
+func (l *lookup) resolveEntry(ctx context.Context, e entry) (r result) {
 	defer func() {
 		if p := recover(); p != nil {
 			r = result{crash: fmt.Errorf("resolver: %v\n%s", p, debug.Stack())}
@@ -110,7 +110,7 @@ func (l *lookup) resolve(ctx context.Context, e entry) (r result) {
 		}
 		r.peers = append(r.peers, peer.Peer{Addr: addr})
 	}
-	r.peers = unique(r.peers)
+	r.peers = uniqueByAddr(r.peers)
 	switch len(r.peers) {
 	case 0:
 		r.err = fmt.Errorf("resolve %s: the name has no addresses", e.host)
@@ -120,8 +120,8 @@ func (l *lookup) resolve(ctx context.Context, e entry) (r result) {
 	return r
 }
 
-// unique sorts by address and keeps one peer of each, one with an ID before one without.
-func unique(peers []peer.Peer) []peer.Peer {
+// uniqueByAddr sorts by address and keeps one peer of each, one with an ID before one without.
+func uniqueByAddr(peers []peer.Peer) []peer.Peer {
 	slices.SortFunc(peers, func(a, b peer.Peer) int {
 		if c := cmp.Compare(a.Addr, b.Addr); c != 0 {
 			return c

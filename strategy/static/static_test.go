@@ -123,13 +123,13 @@ func TestAMovedAddressKeepsItsID(t *testing.T) {
 	})
 }
 
-// crowd counts how many lookups run at once.
-type crowd struct {
+// concurrencyCounter counts how many lookups run at once.
+type concurrencyCounter struct {
 	mu        sync.Mutex
 	now, most int
 }
 
-func (c *crowd) LookupNetIP(ctx context.Context, _, _ string) ([]netip.Addr, error) {
+func (c *concurrencyCounter) LookupNetIP(ctx context.Context, _, _ string) ([]netip.Addr, error) {
 	c.count(1)
 	defer c.count(-1)
 	select {
@@ -140,7 +140,7 @@ func (c *crowd) LookupNetIP(ctx context.Context, _, _ string) ([]netip.Addr, err
 	}
 }
 
-func (c *crowd) count(n int) {
+func (c *concurrencyCounter) count(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now += n
@@ -149,7 +149,7 @@ func (c *crowd) count(n int) {
 
 func TestNamesAreResolvedAtOnceButNotAllOfThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := new(crowd)
+		c := new(concurrencyCounter)
 		var hosts []string
 		for i := range 20 {
 			hosts = append(hosts, fmt.Sprintf("n%d.test:1", i))

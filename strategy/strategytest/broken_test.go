@@ -24,24 +24,24 @@ func loop(ctx context.Context, round func()) error {
 }
 
 // run is a Run of a bad strategy: it asks m and misuses out.
-type run func(ctx context.Context, m *memory, out strategy.Sink) error
+type run func(ctx context.Context, m *memorySource, out strategy.Sink) error
 
 func (f run) maker() maker {
-	return func(m *memory, _ config, _ strategy.Env) (strategy.Strategy, error) {
+	return func(m *memorySource, _ config, _ strategy.Env) (strategy.Strategy, error) {
 		return strategy.Func(func(ctx context.Context, out strategy.Sink) error { return f(ctx, m, out) }), nil
 	}
 }
 
-// twisted polls as it should, but each answer passes through f before.
-func twisted(f func(peers []peer.Peer, err error) ([]peer.Peer, error)) maker {
-	return func(m *memory, c config, env strategy.Env) (strategy.Strategy, error) {
+// pollingThrough polls as it should, but each answer passes through f before.
+func pollingThrough(f func(peers []peer.Peer, err error) ([]peer.Peer, error)) maker {
+	return func(m *memorySource, c config, env strategy.Env) (strategy.Strategy, error) {
 		return strategy.Poll(func(ctx context.Context) ([]peer.Peer, error) { return f(m.ask(ctx)) }, c.PollConfig, env), nil
 	}
 }
 
-// wrapped lets f run the good strategy.
-func wrapped(f func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error) maker {
-	return func(m *memory, c config, env strategy.Env) (strategy.Strategy, error) {
+// wrapping lets f run the good strategy.
+func wrapping(f func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error) maker {
+	return func(m *memorySource, c config, env strategy.Env) (strategy.Strategy, error) {
 		st, err := good(m, c, env)
 		return strategy.Func(func(ctx context.Context, out strategy.Sink) error { return f(ctx, st, out) }), err
 	}
@@ -71,7 +71,7 @@ func (f filter) Fail(err error) {
 }
 
 func filtered(f filter) maker {
-	return wrapped(func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error {
+	return wrapping(func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error {
 		f := f
 		f.Sink = out
 		return good.Run(ctx, f)
@@ -86,23 +86,23 @@ type broken struct {
 }
 
 var brokenAnswers = []broken{
-	{"never calls", checkAnswers, run(func(ctx context.Context, _ *memory, _ strategy.Sink) error {
+	{"never calls", checkAnswers, run(func(ctx context.Context, _ *memorySource, _ strategy.Sink) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}).maker(), "a Set of the complete answer"},
-	{"forgets a peer", checkAnswers, twisted(func(p []peer.Peer, err error) ([]peer.Peer, error) {
+	{"forgets a peer", checkAnswers, pollingThrough(func(p []peer.Peer, err error) ([]peer.Peer, error) {
 		return p[1:], err
 	}), "a Set of the complete answer"},
 	{"answers and fails", checkAnswers, filtered(filter{set: func(out strategy.Sink, all []peer.Peer) {
 		out.Set(all)
 		out.Fail(errors.New("and yet"))
 	}}), "from a source that answers"},
-	{"returns early", checkAnswers, run(func(ctx context.Context, m *memory, out strategy.Sink) error {
+	{"returns early", checkAnswers, run(func(ctx context.Context, m *memorySource, out strategy.Sink) error {
 		p, _ := m.ask(ctx)
 		out.Set(append([]peer.Peer{}, p...))
 		return errors.New("that is all")
 	}).maker(), "that is all"},
-	{"panics out of the blue", checkAnswers, run(func(ctx context.Context, m *memory, out strategy.Sink) error {
+	{"panics out of the blue", checkAnswers, run(func(ctx context.Context, m *memorySource, out strategy.Sink) error {
 		p, _ := m.ask(ctx)
 		out.Set(append([]peer.Peer{}, p...))
 		panic("out of the blue")
@@ -115,33 +115,33 @@ var brokenAnswers = []broken{
 		out.Add([]peer.Peer{all[0], all[0]})
 		out.Set(all)
 	}}), "is there twice"},
-	{"sets once", checkRepeats, run(func(ctx context.Context, m *memory, out strategy.Sink) error {
+	{"sets once", checkRepeats, run(func(ctx context.Context, m *memorySource, out strategy.Sink) error {
 		p, _ := m.ask(ctx)
 		out.Set(append([]peer.Peer{}, p...))
 		<-ctx.Done()
 		return ctx.Err()
 	}).maker(), "passed between two Sets"},
-	{"sets another answer now and then", checkRepeats, func(m *memory, c config, env strategy.Env) (strategy.Strategy, error) {
+	{"sets another answer now and then", checkRepeats, func(m *memorySource, c config, env strategy.Env) (strategy.Strategy, error) {
 		n := 0
-		return twisted(func(p []peer.Peer, err error) ([]peer.Peer, error) {
+		return pollingThrough(func(p []peer.Peer, err error) ([]peer.Peer, error) {
 			if n++; n%7 == 0 {
 				return p[1:], err
 			}
 			return p, err
 		})(m, c, env)
 	}, "want the answer that holds"},
-	{"asks once", checkFollows, run(func(ctx context.Context, m *memory, out strategy.Sink) error {
+	{"asks once", checkFollows, run(func(ctx context.Context, m *memorySource, out strategy.Sink) error {
 		p, _ := m.ask(ctx)
 		return loop(ctx, func() { out.Set(append([]peer.Peer{}, p...)) })
 	}).maker(), "a Set of the smaller answer"},
-	{"never takes a peer back", checkFollows, func(m *memory, c config, env strategy.Env) (strategy.Strategy, error) {
+	{"never takes a peer back", checkFollows, func(m *memorySource, c config, env strategy.Env) (strategy.Strategy, error) {
 		least := 1 << 10
-		return twisted(func(p []peer.Peer, err error) ([]peer.Peer, error) {
+		return pollingThrough(func(p []peer.Peer, err error) ([]peer.Peer, error) {
 			least = min(least, len(p))
 			return p[:least], err
 		})(m, c, env)
 	}, "a Set of the larger answer"},
-	{"empty is an error", checkEmpty, twisted(func(p []peer.Peer, err error) ([]peer.Peer, error) {
+	{"empty is an error", checkEmpty, pollingThrough(func(p []peer.Peer, err error) ([]peer.Peer, error) {
 		if len(p) == 0 {
 			err = errors.New("no peer there")
 		}
@@ -151,7 +151,7 @@ var brokenAnswers = []broken{
 		out.Fail(errors.New("no peer there"))
 		out.Set(all)
 	}}), "from a source that answers"},
-	{"hands a slice over twice", checkSlices, run(func(ctx context.Context, m *memory, out strategy.Sink) error {
+	{"hands a slice over twice", checkSlices, run(func(ctx context.Context, m *memorySource, out strategy.Sink) error {
 		p, _ := m.ask(ctx)
 		mine := append([]peer.Peer{}, p...)
 		first := true
@@ -163,7 +163,7 @@ var brokenAnswers = []broken{
 			}
 		})
 	}).maker(), "for the second time"},
-	{"writes to a slice it gave away", checkSlices, run(func(ctx context.Context, m *memory, out strategy.Sink) error {
+	{"writes to a slice it gave away", checkSlices, run(func(ctx context.Context, m *memorySource, out strategy.Sink) error {
 		p, _ := m.ask(ctx)
 		return loop(ctx, func() {
 			mine := append([]peer.Peer{}, p...)
@@ -174,7 +174,7 @@ var brokenAnswers = []broken{
 }
 
 var brokenFailures = []broken{
-	{"a part is the whole", checkPartial, twisted(func(p []peer.Peer, err error) ([]peer.Peer, error) {
+	{"a part is the whole", checkPartial, pollingThrough(func(p []peer.Peer, err error) ([]peer.Peer, error) {
 		if len(p) > 0 {
 			err = nil
 		}
@@ -184,16 +184,16 @@ var brokenFailures = []broken{
 		out.Fail(err)
 		out.Set(nil)
 	}}), "while a part of the answer was missing"},
-	{"a part is nothing", checkPartial, twisted(func(p []peer.Peer, err error) ([]peer.Peer, error) {
+	{"a part is nothing", checkPartial, pollingThrough(func(p []peer.Peer, err error) ([]peer.Peer, error) {
 		if err != nil {
 			p = nil
 		}
 		return p, err
 	}), "an Add of the known part"},
-	{"adds another peer", checkPartial, twisted(func(p []peer.Peer, err error) ([]peer.Peer, error) {
+	{"adds another peer", checkPartial, pollingThrough(func(p []peer.Peer, err error) ([]peer.Peer, error) {
 		return append(p[:len(p):len(p)], peer.Peer{Addr: "10.9.9.9:1"}), err
 	}), "want the known part"},
-	{"an error is no peer", checkBroken, twisted(func(p []peer.Peer, err error) ([]peer.Peer, error) {
+	{"an error is no peer", checkBroken, pollingThrough(func(p []peer.Peer, err error) ([]peer.Peer, error) {
 		return p, nil
 	}), "a Fail while the source was broken"},
 	{"fails and is no peer", checkBroken, filtered(filter{fail: func(out strategy.Sink, err error) {
@@ -212,7 +212,7 @@ var brokenFailures = []broken{
 		out.Fail(err)
 		out.Set(nil)
 	}}), "no answer is not an answer"},
-	{"an error repeats the last answer", checkKeeps, wrapped(func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error {
+	{"an error repeats the last answer", checkKeeps, wrapping(func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error {
 		var last []peer.Peer
 		return good.Run(ctx, filter{
 			Sink: out,
@@ -223,7 +223,7 @@ var brokenFailures = []broken{
 			fail: func(out strategy.Sink, err error) { out.Fail(err); out.Set(append([]peer.Peer{}, last...)) },
 		})
 	}), "no answer is not an answer"},
-	{"never recovers", checkKeeps, run(func(ctx context.Context, m *memory, out strategy.Sink) error {
+	{"never recovers", checkKeeps, run(func(ctx context.Context, m *memorySource, out strategy.Sink) error {
 		failed := errors.New("for good")
 		dead := false
 		return loop(ctx, func() {
@@ -235,20 +235,20 @@ var brokenFailures = []broken{
 			out.Set(append([]peer.Peer{}, p...))
 		})
 	}).maker(), "a Set after the source was repaired"},
-	{"waits for ever", checkHang, run(func(ctx context.Context, m *memory, out strategy.Sink) error {
+	{"waits for ever", checkHang, run(func(ctx context.Context, m *memorySource, out strategy.Sink) error {
 		return loop(ctx, func() {
 			if p, err := m.ask(ctx); err == nil {
 				out.Set(append([]peer.Peer{}, p...))
 			}
 		})
 	}).maker(), "a Fail while the source hung"},
-	{"takes garbage for no peer", checkGarbage, twisted(func(p []peer.Peer, err error) ([]peer.Peer, error) {
+	{"takes garbage for no peer", checkGarbage, pollingThrough(func(p []peer.Peer, err error) ([]peer.Peer, error) {
 		if errors.Is(err, errGarbage) {
 			err = nil
 		}
 		return p, err
 	}), "made of garbage"},
-	{"a panic is no peer", checkPanic, run(func(ctx context.Context, m *memory, out strategy.Sink) error {
+	{"a panic is no peer", checkPanic, run(func(ctx context.Context, m *memorySource, out strategy.Sink) error {
 		return loop(ctx, func() {
 			defer func() {
 				if recover() != nil {
@@ -259,13 +259,13 @@ var brokenFailures = []broken{
 			_, _ = m.ask(ctx)
 		})
 	}).maker(), "while the source panicked"},
-	{"a panic is nothing", checkPanic, run(func(ctx context.Context, m *memory, _ strategy.Sink) error {
+	{"a panic is nothing", checkPanic, run(func(ctx context.Context, m *memorySource, _ strategy.Sink) error {
 		return loop(ctx, func() {
 			defer func() { _ = recover() }()
 			_, _ = m.ask(ctx)
 		})
 	}).maker(), "neither a crash nor a Fail"},
-	{"a panic is a good end", checkPanic, run(func(ctx context.Context, m *memory, _ strategy.Sink) error {
+	{"a panic is a good end", checkPanic, run(func(ctx context.Context, m *memorySource, _ strategy.Sink) error {
 		defer func() { _ = recover() }()
 		_, _ = m.ask(ctx)
 		return nil
@@ -273,32 +273,32 @@ var brokenFailures = []broken{
 }
 
 var brokenLives = []broken{
-	{"is slow to return", checkReturns, wrapped(func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error {
+	{"is slow to return", checkReturns, wrapping(func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error {
 		err := good.Run(ctx, out)
 		time.Sleep(10 * time.Second)
 		return err
 	}), "has not returned"},
-	{"ignores its ctx amid a lookup", checkReturns, func(m *memory, c config, env strategy.Env) (strategy.Strategy, error) {
+	{"ignores its ctx amid a lookup", checkReturns, func(m *memorySource, c config, env strategy.Env) (strategy.Strategy, error) {
 		return strategy.Poll(func(ctx context.Context) ([]peer.Peer, error) {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 			defer cancel()
 			return m.ask(ctx)
 		}, c.PollConfig, env), nil
 	}, "has not returned"},
-	{"begins although its time is over", checkEnded, run(func(ctx context.Context, _ *memory, _ strategy.Sink) error {
+	{"begins although its time is over", checkEnded, run(func(ctx context.Context, _ *memorySource, _ strategy.Sink) error {
 		time.Sleep(time.Minute)
 		return ctx.Err()
 	}).maker(), "has not returned"},
-	{"leaves a goroutine behind", checkLeavesNothing, wrapped(func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error {
+	{"leaves a goroutine behind", checkLeavesNothing, wrapping(func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error {
 		go time.Sleep(10 * time.Minute)
 		return good.Run(ctx, out)
 	}), "left 1 goroutines behind"},
-	{"calls after it returned", checkLeavesNothing, wrapped(func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error {
+	{"calls after it returned", checkLeavesNothing, wrapping(func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error {
 		err := good.Run(ctx, out)
 		time.AfterFunc(time.Minute, func() { out.Fail(errors.New("still here")) })
 		return err
 	}), "still here"},
-	{"only one at a time", checkOverlap, func(m *memory, c config, env strategy.Env) (strategy.Strategy, error) {
+	{"only one at a time", checkOverlap, func(m *memorySource, c config, env strategy.Env) (strategy.Strategy, error) {
 		st, err := good(m, c, env)
 		return strategy.Func(func(ctx context.Context, out strategy.Sink) error {
 			m.mu.Lock()
@@ -311,8 +311,8 @@ var brokenLives = []broken{
 			return st.Run(ctx, out)
 		}), err
 	}, "by the second Run"},
-	{"finds itself", checkOverlap, func(m *memory, c config, env strategy.Env) (strategy.Strategy, error) {
-		return wrapped(func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error {
+	{"finds itself", checkOverlap, func(m *memorySource, c config, env strategy.Env) (strategy.Strategy, error) {
+		return wrapping(func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error {
 			m.mu.Lock()
 			m.at += 100
 			m.mu.Unlock()
@@ -330,32 +330,32 @@ var brokenLives = []broken{
 			}})
 		})(m, c, env)
 	}, "of two runs had Set"},
-	{"the old one disturbs the new one", checkOverlap, func(m *memory, c config, env strategy.Env) (strategy.Strategy, error) {
-		return wrapped(func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error {
+	{"the old one disturbs the new one", checkOverlap, func(m *memorySource, c config, env strategy.Env) (strategy.Strategy, error) {
+		return wrapping(func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error {
 			err := good.Run(ctx, out)
-			m.become(func(context.Context) ([]peer.Peer, error) { return nil, fmt.Errorf("closed") })
+			m.setLookup(func(context.Context) ([]peer.Peer, error) { return nil, fmt.Errorf("closed") })
 			return err
 		})(m, c, env)
 	}, "of two runs had Fail"},
-	{"waits in New", checkNew, func(m *memory, c config, env strategy.Env) (strategy.Strategy, error) {
+	{"waits in New", checkNew, func(m *memorySource, c config, env strategy.Env) (strategy.Strategy, error) {
 		time.Sleep(time.Second)
 		return good(m, c, env)
 	}, "New took 2s"},
-	{"needs its source in New", checkNew, func(m *memory, c config, env strategy.Env) (strategy.Strategy, error) {
+	{"needs its source in New", checkNew, func(m *memorySource, c config, env strategy.Env) (strategy.Strategy, error) {
 		if _, err := m.ask(context.Background()); err != nil {
 			return nil, err
 		}
 		return good(m, c, env)
 	}, "New without a source"},
-	{"resolves in New", checkNew, func(m *memory, c config, env strategy.Env) (strategy.Strategy, error) {
+	{"resolves in New", checkNew, func(m *memorySource, c config, env strategy.Env) (strategy.Strategy, error) {
 		_, _ = env.Resolver.LookupNetIP(context.Background(), "ip", "peers.test")
 		return good(m, c, env)
 	}, "New asked the resolver 2 times"},
-	{"starts in New", checkNew, func(m *memory, c config, env strategy.Env) (strategy.Strategy, error) {
+	{"starts in New", checkNew, func(m *memorySource, c config, env strategy.Env) (strategy.Strategy, error) {
 		go time.Sleep(time.Minute)
 		return good(m, c, env)
 	}, "New started 2 goroutines"},
-	{"refuses its good configuration", checkStrict, func(*memory, config, strategy.Env) (strategy.Strategy, error) {
+	{"refuses its good configuration", checkStrict, func(*memorySource, config, strategy.Env) (strategy.Strategy, error) {
 		return nil, nil
 	}, "refused"},
 }
@@ -379,12 +379,12 @@ func TestABrokenStrategyIsReported(t *testing.T) {
 	}
 }
 
-// loose takes every key.
-type loose map[string]string
+// anyKeys takes every key.
+type anyKeys map[string]string
 
 func TestALooseConfigurationIsReported(t *testing.T) {
 	s := subject(good)
-	s.Kind = strategy.Kind[loose]{Name: "loose", Doc: "takes everything", New: func(loose, strategy.Env) (strategy.Strategy, error) {
+	s.Kind = strategy.Kind[anyKeys]{Name: "loose", Doc: "takes everything", New: func(anyKeys, strategy.Env) (strategy.Strategy, error) {
 		return nil, nil
 	}}
 	for _, config := range []string{"interval: 5s", "{interval: 5s}", "{}"} {

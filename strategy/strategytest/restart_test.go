@@ -11,7 +11,7 @@ import (
 )
 
 // untilError asks every second and returns the first error instead of a retry of its own.
-var untilError = run(func(ctx context.Context, m *memory, out strategy.Sink) error {
+var untilError = run(func(ctx context.Context, m *memorySource, out strategy.Sink) error {
 	for {
 		limited, cancel := context.WithTimeout(ctx, 5*time.Second)
 		p, err := m.ask(limited)
@@ -43,7 +43,7 @@ func TestAStrategyThatReturnsEarlyAndIsRestartedKeepsTheContract(t *testing.T) {
 }
 
 func TestAPermanentErrorOfARepairableSourceIsReported(t *testing.T) {
-	permanent := wrapped(func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error {
+	permanent := wrapping(func(ctx context.Context, good strategy.Strategy, out strategy.Sink) error {
 		return strategy.Permanent(errors.New("no restart can help"))
 	})
 	mustReport(t, checkBroken, subject(permanent), "permanent error")

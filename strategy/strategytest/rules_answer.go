@@ -6,31 +6,31 @@ import (
 	"time"
 )
 
-// answered starts a Run against a source that answers with all its peers and waits for that answer.
-func answered(tb testing.TB, s Subject) (*Source, *running) {
+// startAnswered starts a Run against a source that answers with all its peers and waits for that answer.
+func startAnswered(tb testing.TB, s Subject) (*Source, *running) {
 	tb.Helper()
-	src := setup(tb, s)
+	src := newSource(tb, s)
 	src.Answer(src.Peers)
 	r := s.start(tb, src)
-	r.within(s.deadline(), "a Set of the complete answer", setOf(src.Peers))
+	r.awaitCalls(s.deadline(), "a Set of the complete answer", setOf(src.Peers))
 	return src, r
 }
 
 func checkAnswers(tb testing.TB, s Subject) {
-	_, r := answered(tb, s)
-	pass(2 * time.Minute)
-	r.stays()
+	_, r := startAnswered(tb, s)
+	passTime(2 * time.Minute)
+	r.checkStillRunning()
 	calls := r.Calls()
-	sound(tb, calls)
-	if n := count(calls, Fail); n > 0 {
-		tb.Errorf("%d Fails from a source that answers: %s", n, brief(calls))
+	checkAddrs(tb, calls)
+	if n := countCalls(calls, Fail); n > 0 {
+		tb.Errorf("%d Fails from a source that answers: %s", n, lastCalls(calls))
 	}
 }
 
 func checkRepeats(tb testing.TB, s Subject) {
-	src, r := answered(tb, s)
-	pass(6 * time.Minute)
-	r.stays()
+	src, r := startAnswered(tb, s)
+	passTime(6 * time.Minute)
+	r.checkStillRunning()
 	var last time.Time
 	for _, c := range append(r.Calls(), Call{At: time.Now(), Method: Set, Peers: src.Peers}) {
 		if c.Method != Set {
@@ -47,40 +47,40 @@ func checkRepeats(tb testing.TB, s Subject) {
 }
 
 func checkFollows(tb testing.TB, s Subject) {
-	src, r := answered(tb, s)
+	src, r := startAnswered(tb, s)
 	synctest.Wait()
 	src.Answer(src.Peers[1:])
-	r.within(s.recovery(), "a Set of the smaller answer", setOf(src.Peers[1:]))
+	r.awaitCalls(s.recovery(), "a Set of the smaller answer", setOf(src.Peers[1:]))
 	synctest.Wait()
 	src.Answer(src.Peers)
-	r.within(s.recovery(), "a Set of the larger answer", setOf(src.Peers))
-	sound(tb, r.Calls())
+	r.awaitCalls(s.recovery(), "a Set of the larger answer", setOf(src.Peers))
+	checkAddrs(tb, r.Calls())
 }
 
 func checkEmpty(tb testing.TB, s Subject) {
-	src := setup(tb, s)
+	src := newSource(tb, s)
 	if src.Empty == nil {
 		tb.Skip("the source has no complete answer without a peer")
 	}
 	src.Empty()
 	r := s.start(tb, src)
-	calls := r.within(s.deadline(), "a Set without a peer", Has(Set))
+	calls := r.awaitCalls(s.deadline(), "a Set without a peer", Has(Set))
 	if last := calls[len(calls)-1]; last.Method != Set || len(last.Peers) > 0 {
 		tb.Errorf("%v for a source without peers, want Set()", last)
 	}
-	if n := count(r.Calls(), Fail); n > 0 {
-		tb.Errorf("%d Fails from a source that answers: %s", n, brief(r.Calls()))
+	if n := countCalls(r.Calls(), Fail); n > 0 {
+		tb.Errorf("%d Fails from a source that answers: %s", n, lastCalls(r.Calls()))
 	}
 }
 
 func checkSlices(tb testing.TB, s Subject) {
-	src, r := answered(tb, s)
-	pass(2 * time.Minute)
+	src, r := startAnswered(tb, s)
+	passTime(2 * time.Minute)
 	if src.Partial != nil {
 		src.Partial(src.Peers[:1], errScripted)
-		pass(2 * time.Minute)
+		passTime(2 * time.Minute)
 	}
-	if r.reused() {
+	if r.sliceReused() {
 		tb.Errorf("a slice was written to after it was handed over; it belongs to the sink then")
 	}
 	for _, c := range r.Calls() {

@@ -24,8 +24,8 @@ func checkNamed(tb testing.TB, s Subject) {
 const unknownKey = "no_such_setting_anywhere"
 
 func checkStrict(tb testing.TB, s Subject) {
-	src := setup(tb, s)
-	if _, err := configure(s, src.Config); err != nil {
+	src := newSource(tb, s)
+	if _, err := decodeConfig(s, src.Config); err != nil {
 		tb.Fatalf("the good configuration is refused: %v", err)
 	}
 	bad := strings.TrimRight(src.Config, " \n") + "\n" + unknownKey + ": 1\n"
@@ -33,7 +33,7 @@ func checkStrict(tb testing.TB, s Subject) {
 		bad = strings.TrimSuffix(trimmed, "}") + ", " + unknownKey + ": 1}"
 		bad = strings.Replace(bad, "{, ", "{", 1)
 	}
-	_, err := configure(s, bad)
+	_, err := decodeConfig(s, bad)
 	switch {
 	case err == nil:
 		tb.Errorf("the unknown key %s is taken, want an error", unknownKey)
@@ -43,19 +43,19 @@ func checkStrict(tb testing.TB, s Subject) {
 }
 
 func checkNew(tb testing.TB, s Subject) {
-	src := setup(tb, s)
+	src := newSource(tb, s)
 	if src.Break != nil {
 		src.Break(errScripted)
 	}
 	resolver := new(Resolver)
 	env := src.Env
 	env.Resolver = resolver
-	c, err := configure(s, src.Config)
+	c, err := decodeConfig(s, src.Config)
 	if err != nil {
 		tb.Fatalf("the good configuration is refused: %v", err)
 	}
 	synctest.Wait()
-	before, began := goroutines(), time.Now()
+	before, began := goroutineStacks(), time.Now()
 	for _, e := range []strategy.Env{env, {Resolver: resolver, Topology: "bogus", ClusterID: "bogus"}} {
 		if _, err := c.New(e); err != nil {
 			tb.Errorf("New without a source: %v; a configuration must be checkable anywhere", err)
@@ -68,7 +68,7 @@ func checkNew(tb testing.TB, s Subject) {
 	if n := resolver.Lookups(); n > 0 {
 		tb.Errorf("New asked the resolver %d times, want no I/O", n)
 	}
-	if stacks := leaked(before); len(stacks) > 0 {
+	if stacks := leakedGoroutines(before); len(stacks) > 0 {
 		tb.Errorf("New started %d goroutines:\n%s", len(stacks), strings.Join(stacks, "\n\n"))
 	}
 }

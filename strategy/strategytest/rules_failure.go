@@ -8,14 +8,14 @@ import (
 )
 
 func checkPartial(tb testing.TB, s Subject) {
-	src := setup(tb, s)
+	src := newSource(tb, s)
 	if src.Partial == nil {
 		tb.Skip("the source has no incomplete answer")
 	}
 	some := src.Peers[:1]
 	src.Partial(some, errScripted)
 	r := s.start(tb, src)
-	calls := r.within(s.deadline(), "an Add of the known part and a Fail", func(calls []Call) bool {
+	calls := r.awaitCalls(s.deadline(), "an Add of the known part and a Fail", func(calls []Call) bool {
 		return Has(Add)(calls) && Has(Fail)(calls)
 	})
 	for _, c := range calls {
@@ -23,14 +23,14 @@ func checkPartial(tb testing.TB, s Subject) {
 			tb.Errorf("%v, want the known part: %v", c, Addrs(some))
 		}
 	}
-	pass(time.Minute)
-	r.stays()
-	sound(tb, r.Calls())
+	passTime(time.Minute)
+	r.checkStillRunning()
+	checkAddrs(tb, r.Calls())
 	noSet(tb, r.Calls(), "a part of the answer was missing")
 }
 
 func checkBroken(tb testing.TB, s Subject) {
-	src := setup(tb, s)
+	src := newSource(tb, s)
 	if src.Break == nil {
 		tb.Skip("the source cannot break")
 	}
@@ -39,13 +39,13 @@ func checkBroken(tb testing.TB, s Subject) {
 }
 
 func checkHang(tb testing.TB, s Subject) {
-	src := setup(tb, s)
+	src := newSource(tb, s)
 	if src.Hang == nil {
 		tb.Skip("the source cannot hang")
 	}
 	src.Hang()
 	r := failsInTime(tb, s, src, "the source hung")
-	pass(50 * time.Millisecond) // most likely amid a lookup
+	passTime(50 * time.Millisecond) // most likely amid a lookup
 	r.stop()
 }
 
@@ -53,10 +53,10 @@ func checkHang(tb testing.TB, s Subject) {
 func failsInTime(tb testing.TB, s Subject, src *Source, while string) *running {
 	tb.Helper()
 	r := s.start(tb, src)
-	r.within(s.deadline(), "a Fail while "+while, Has(Fail))
-	pass(3 * time.Minute)
-	r.stays()
-	sound(tb, r.Calls())
+	r.awaitCalls(s.deadline(), "a Fail while "+while, Has(Fail))
+	passTime(3 * time.Minute)
+	r.checkStillRunning()
+	checkAddrs(tb, r.Calls())
 	noSet(tb, r.Calls(), while)
 	return r
 }
@@ -75,37 +75,37 @@ func noSet(tb testing.TB, calls []Call, while string) {
 }
 
 func checkKeeps(tb testing.TB, s Subject) {
-	src, r := answered(tb, s)
+	src, r := startAnswered(tb, s)
 	if src.Break == nil {
 		tb.Skip("the source cannot break")
 	}
 	synctest.Wait()
 	src.Break(errScripted)
-	fails := count(r.Calls(), Fail)
+	fails := countCalls(r.Calls(), Fail)
 	since := len(r.Calls())
-	r.within(s.recovery(), "a Fail after the source broke", func(calls []Call) bool { return count(calls, Fail) > fails })
-	pass(3 * time.Minute)
-	r.stays()
+	r.awaitCalls(s.recovery(), "a Fail after the source broke", func(calls []Call) bool { return countCalls(calls, Fail) > fails })
+	passTime(3 * time.Minute)
+	r.checkStillRunning()
 	noSet(tb, r.Calls()[since:], "the source was broken")
 	since = len(r.Calls())
 	src.Answer(src.Peers[1:])
-	r.within(s.recovery(), "a Set after the source was repaired", func(calls []Call) bool {
+	r.awaitCalls(s.recovery(), "a Set after the source was repaired", func(calls []Call) bool {
 		return setOf(src.Peers[1:])(calls[since:])
 	})
 }
 
 func checkGarbage(tb testing.TB, s Subject) {
-	src, r := answered(tb, s)
+	src, r := startAnswered(tb, s)
 	if src.Garbage == nil {
 		tb.Skip("the source cannot give garbage")
 	}
 	synctest.Wait()
 	src.Garbage()
 	since := len(r.Calls())
-	pass(s.recovery())
-	r.stays()
+	passTime(s.recovery())
+	r.checkStillRunning()
 	calls := r.Calls()[since:]
-	sound(tb, calls)
+	checkAddrs(tb, calls)
 	for _, c := range calls {
 		if c.Method == Set && !setOf(src.Peers)([]Call{c}) {
 			tb.Fatalf("%v made of garbage, want the last answer to stand: %v", c, Addrs(src.Peers))
@@ -114,7 +114,7 @@ func checkGarbage(tb testing.TB, s Subject) {
 }
 
 func checkPanic(tb testing.TB, s Subject) {
-	src := setup(tb, s)
+	src := newSource(tb, s)
 	if src.Panic == nil {
 		tb.Skip("the source has no way to panic in the hands of the strategy")
 	}
@@ -131,6 +131,6 @@ func checkPanic(tb testing.TB, s Subject) {
 	if r.silentCrash() {
 		tb.Errorf("Run returned without an error after a panic")
 	}
-	r.stays()
+	r.checkStillRunning()
 	noSet(tb, r.Calls(), "the source panicked")
 }

@@ -9,23 +9,23 @@ import (
 )
 
 func checkReturns(tb testing.TB, s Subject) {
-	src, r := answered(tb, s)
-	pass(90 * time.Second)
-	r.stays()
+	src, r := startAnswered(tb, s)
+	passTime(90 * time.Second)
+	r.checkStillRunning()
 	r.stop()
 	if src.Hang == nil {
 		return
 	}
 	src.Hang()
 	r = s.start(tb, src)
-	pass(s.deadline() / 20) // the first lookup hangs
+	passTime(s.deadline() / 20) // the first lookup hangs
 	r.stop()
 }
 
 func checkEnded(tb testing.TB, s Subject) {
-	src := setup(tb, s)
+	src := newSource(tb, s)
 	src.Answer(src.Peers)
-	st := s.make(tb, src)
+	st := s.newStrategy(tb, src)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	done := make(chan struct{})
@@ -41,35 +41,35 @@ func checkEnded(tb testing.TB, s Subject) {
 }
 
 func checkLeavesNothing(tb testing.TB, s Subject) {
-	src := setup(tb, s)
+	src := newSource(tb, s)
 	src.Answer(src.Peers)
 	synctest.Wait()
-	before := goroutines()
+	before := goroutineStacks()
 	r := s.start(tb, src)
-	r.within(s.deadline(), "a Set of the complete answer", setOf(src.Peers))
-	pass(70 * time.Second)
+	r.awaitCalls(s.deadline(), "a Set of the complete answer", setOf(src.Peers))
+	passTime(70 * time.Second)
 	r.stop()
 	synctest.Wait()
-	if stacks := leaked(before); len(stacks) > 0 {
+	if stacks := leakedGoroutines(before); len(stacks) > 0 {
 		tb.Errorf("Run left %d goroutines behind:\n%s", len(stacks), strings.Join(stacks, "\n\n"))
 	}
 	calls := len(r.Calls())
 	src.Answer(src.Peers[1:])
-	pass(3 * time.Minute)
+	passTime(3 * time.Minute)
 	if late := r.Calls()[calls:]; len(late) > 0 {
-		tb.Errorf("the sink was called after Run had returned: %s", brief(late))
+		tb.Errorf("the sink was called after Run had returned: %s", lastCalls(late))
 	}
 }
 
 func checkOverlap(tb testing.TB, s Subject) {
-	src, old := answered(tb, s)
-	pass(time.Minute)
+	src, old := startAnswered(tb, s)
+	passTime(time.Minute)
 	fresh := s.start(tb, src)
-	fresh.within(s.deadline(), "a Set of the complete answer by the second Run", setOf(src.Peers))
-	pass(30 * time.Second)
+	fresh.awaitCalls(s.deadline(), "a Set of the complete answer by the second Run", setOf(src.Peers))
+	passTime(30 * time.Second)
 	old.stop()
-	pass(2 * time.Minute)
-	fresh.stays()
+	passTime(2 * time.Minute)
+	fresh.checkStillRunning()
 	for name, r := range map[string]*running{"first": old, "second": fresh} {
 		for _, c := range r.Calls() {
 			if c.Method == Fail {

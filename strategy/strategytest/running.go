@@ -20,8 +20,8 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// setup makes the source of a rule, with its defaults filled in.
-func setup(tb testing.TB, s Subject) *Source {
+// newSource makes the source of a rule, with its defaults filled in.
+func newSource(tb testing.TB, s Subject) *Source {
 	tb.Helper()
 	src := s.Setup(tb)
 	if src == nil || src.Answer == nil {
@@ -50,8 +50,8 @@ func (s Subject) recovery() time.Duration {
 	return defaultRecovery
 }
 
-// configure decodes a configuration for the kind.
-func configure(s Subject, config string) (*strategy.Configured, error) {
+// decodeConfig decodes a configuration for the kind.
+func decodeConfig(s Subject, config string) (*strategy.Configured, error) {
 	reg, err := strategy.NewRegistry(s.Kind)
 	if err != nil {
 		return nil, err
@@ -67,20 +67,20 @@ func configure(s Subject, config string) (*strategy.Configured, error) {
 	return reg.Configure(reg.Names()[0], node, strategy.Source{File: "strategytest.yaml"})
 }
 
-// make makes the strategy that asks src.
-func (s Subject) make(tb testing.TB, src *Source) strategy.Strategy {
+// newStrategy makes the strategy that asks src.
+func (s Subject) newStrategy(tb testing.TB, src *Source) strategy.Strategy {
 	tb.Helper()
-	st, err := s.configured(tb, src).New(src.Env)
+	st, err := s.configuration(tb, src).New(src.Env)
 	if err != nil {
 		tb.Fatalf("New with the good configuration: %v", err)
 	}
 	return st
 }
 
-// configured returns the good configuration of src.
-func (s Subject) configured(tb testing.TB, src *Source) *strategy.Configured {
+// configuration returns the good configuration of src.
+func (s Subject) configuration(tb testing.TB, src *Source) *strategy.Configured {
 	tb.Helper()
-	c, err := configure(s, src.Config)
+	c, err := decodeConfig(s, src.Config)
 	if err != nil {
 		tb.Fatalf("the good configuration is refused: %v", err)
 	}
@@ -112,7 +112,7 @@ func (s Subject) start(tb testing.TB, src *Source) *running {
 	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{Sink: new(Sink), tb: tb, cancel: cancel, done: make(chan struct{})}
-	c := s.configured(tb, src)
+	c := s.configuration(tb, src)
 	go func() {
 		defer close(r.done)
 		r.supervise(ctx, c, src.Env)
@@ -125,11 +125,11 @@ func (s Subject) start(tb testing.TB, src *Source) *running {
 func (r *running) supervise(ctx context.Context, c *strategy.Configured, env strategy.Env) {
 	for failures := 1; ; failures++ {
 		began := time.Now()
-		err := r.once(ctx, c, env)
+		err := r.runOnce(ctx, c, env)
 		if ctx.Err() != nil {
 			return
 		}
-		r.crashed(err)
+		r.recordCrash(err)
 		if strategy.IsPermanent(err) {
 			return
 		}
@@ -142,8 +142,8 @@ func (r *running) supervise(ctx context.Context, c *strategy.Configured, env str
 	}
 }
 
-// once makes a strategy and runs it; a panic becomes an error.
-func (r *running) once(ctx context.Context, c *strategy.Configured, env strategy.Env) (err error) {
+// runOnce makes a strategy and runs it; a panic becomes an error.
+func (r *running) runOnce(ctx context.Context, c *strategy.Configured, env strategy.Env) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v", v)
@@ -156,8 +156,8 @@ func (r *running) once(ctx context.Context, c *strategy.Configured, env strategy
 	return st.Run(ctx, r.Sink)
 }
 
-// crashed records an early end of Run.
-func (r *running) crashed(err error) {
+// recordCrash records an early end of Run.
+func (r *running) recordCrash(err error) {
 	r.mu.Lock()
 	r.crashes = append(r.crashes, err)
 	r.permanent = strategy.IsPermanent(err)
@@ -178,8 +178,8 @@ func (r *running) stop() {
 	}
 }
 
-// stays reports a strategy that will not be run again although its context has not ended.
-func (r *running) stays() {
+// checkStillRunning reports a strategy that will not be run again although its context has not ended.
+func (r *running) checkStillRunning() {
 	r.tb.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -196,26 +196,26 @@ func (r *running) silentCrash() bool {
 	return slices.Contains(r.crashes, nil)
 }
 
-// within waits for cond and reports what it waited for when that does not come in time.
-func (r *running) within(d time.Duration, what string, cond func([]Call) bool) []Call {
+// awaitCalls waits for cond and reports what it waited for when that does not come in time.
+func (r *running) awaitCalls(d time.Duration, what string, cond func([]Call) bool) []Call {
 	r.tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
 	calls, err := r.WaitFor(ctx, cond)
 	if err != nil {
-		r.tb.Fatalf("%s: not within %v; the sink was called: %s", what, d, brief(calls))
+		r.tb.Fatalf("%s: not within %v; the sink was called: %s", what, d, lastCalls(calls))
 	}
 	return calls
 }
 
-// pass lets fake time pass and all goroutines act.
-func pass(d time.Duration) {
+// passTime lets fake time pass and all goroutines act.
+func passTime(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// brief returns the last calls for a message.
-func brief(calls []Call) string {
+// lastCalls returns the last calls for a message.
+func lastCalls(calls []Call) string {
 	if len(calls) == 0 {
 		return "never"
 	}
@@ -243,8 +243,8 @@ func setOf(peers []peer.Peer) func([]Call) bool {
 	}
 }
 
-// sound reports addresses that are not canonical or named twice in one call, and a Fail without an error.
-func sound(tb testing.TB, calls []Call) {
+// checkAddrs reports addresses that are not canonical or named twice in one call, and a Fail without an error.
+func checkAddrs(tb testing.TB, calls []Call) {
 	tb.Helper()
 	for _, c := range calls {
 		if c.Method == Fail && c.Err == nil {
@@ -263,8 +263,8 @@ func sound(tb testing.TB, calls []Call) {
 	}
 }
 
-// goroutines returns the stacks of the goroutines of this bubble by their number.
-func goroutines() map[string]string {
+// goroutineStacks returns the stacks of the goroutines of this bubble by their number.
+func goroutineStacks() map[string]string {
 	buf := make([]byte, 1<<20)
 	buf = buf[:runtime.Stack(buf, true)]
 	var bubble string
@@ -285,10 +285,10 @@ func goroutines() map[string]string {
 	return all
 }
 
-// leaked returns the stacks of the goroutines that are there now and were not before.
-func leaked(before map[string]string) []string {
+// leakedGoroutines returns the stacks of the goroutines that are there now and were not before.
+func leakedGoroutines(before map[string]string) []string {
 	var stacks []string
-	for number, stack := range goroutines() {
+	for number, stack := range goroutineStacks() {
 		if _, old := before[number]; !old {
 			stacks = append(stacks, stack)
 		}

@@ -61,15 +61,15 @@ type Sink struct {
 }
 
 // Set records a complete answer.
-func (s *Sink) Set(all []peer.Peer) { s.take(Call{Method: Set}, all) }
+func (s *Sink) Set(all []peer.Peer) { s.record(Call{Method: Set}, all) }
 
 // Add records an incomplete answer.
-func (s *Sink) Add(some []peer.Peer) { s.take(Call{Method: Add}, some) }
+func (s *Sink) Add(some []peer.Peer) { s.record(Call{Method: Add}, some) }
 
 // Fail records that there was no answer.
-func (s *Sink) Fail(err error) { s.take(Call{Method: Fail, Err: err}, nil) }
+func (s *Sink) Fail(err error) { s.record(Call{Method: Fail, Err: err}, nil) }
 
-func (s *Sink) take(c Call, peers []peer.Peer) {
+func (s *Sink) record(c Call, peers []peer.Peer) {
 	c.At, c.Peers = time.Now(), slices.Clone(peers)
 	for i := range peers {
 		peers[i] = peer.Peer{Addr: scribble}
@@ -118,8 +118,8 @@ func (s *Sink) WaitFor(ctx context.Context, cond func([]Call) bool) ([]Call, err
 	}
 }
 
-// reused reports whether a slice was written to after it was handed over.
-func (s *Sink) reused() bool {
+// sliceReused reports whether a slice was written to after it was handed over.
+func (s *Sink) sliceReused() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, peers := range s.given {
@@ -134,11 +134,11 @@ func (s *Sink) reused() bool {
 
 // Has returns a condition for [Sink.WaitFor]: some call is of method m.
 func Has(m Method) func([]Call) bool {
-	return func(calls []Call) bool { return count(calls, m) > 0 }
+	return func(calls []Call) bool { return countCalls(calls, m) > 0 }
 }
 
-// count returns how many calls are of method m.
-func count(calls []Call, m Method) (n int) {
+// countCalls returns how many calls are of method m.
+func countCalls(calls []Call, m Method) (n int) {
 	for _, c := range calls {
 		if c.Method == m {
 			n++

@@ -16,21 +16,21 @@ import (
 	"github.com/goconvoke/convoke/strategy"
 )
 
-// memory is a source in memory that knows every state.
-type memory struct {
+// memorySource is a source in memory that knows every state.
+type memorySource struct {
 	mu     sync.Mutex
 	lookup strategy.Lookup
 	at     int // counts the changes
 }
 
-func (m *memory) become(l strategy.Lookup) {
+func (m *memorySource) setLookup(l strategy.Lookup) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.lookup = l
 	m.at++
 }
 
-func (m *memory) ask(ctx context.Context) ([]peer.Peer, error) {
+func (m *memorySource) ask(ctx context.Context) ([]peer.Peer, error) {
 	m.mu.Lock()
 	l := m.lookup
 	m.mu.Unlock()
@@ -39,10 +39,10 @@ func (m *memory) ask(ctx context.Context) ([]peer.Peer, error) {
 
 var errGarbage = errors.New("garbage")
 
-func (m *memory) source() *Source {
+func (m *memorySource) source() *Source {
 	always := func(peers []peer.Peer, err error) {
 		peers = slices.Clone(peers)
-		m.become(func(context.Context) ([]peer.Peer, error) { return peers, err })
+		m.setLookup(func(context.Context) ([]peer.Peer, error) { return peers, err })
 	}
 	always(nil, errors.New("the source has no answer"))
 	return &Source{
@@ -53,9 +53,9 @@ func (m *memory) source() *Source {
 		Break:   func(cause error) { always(nil, cause) },
 		Garbage: func() { always(nil, errGarbage) },
 		Hang: func() {
-			m.become(func(ctx context.Context) ([]peer.Peer, error) { <-ctx.Done(); return nil, ctx.Err() })
+			m.setLookup(func(ctx context.Context) ([]peer.Peer, error) { <-ctx.Done(); return nil, ctx.Err() })
 		},
-		Panic: func() { m.become(func(context.Context) ([]peer.Peer, error) { panic("scripted") }) },
+		Panic: func() { m.setLookup(func(context.Context) ([]peer.Peer, error) { panic("scripted") }) },
 	}
 }
 
@@ -64,15 +64,15 @@ type config struct {
 }
 
 // maker makes a strategy of a source, well or badly.
-type maker func(m *memory, c config, env strategy.Env) (strategy.Strategy, error)
+type maker func(m *memorySource, c config, env strategy.Env) (strategy.Strategy, error)
 
-func good(m *memory, c config, env strategy.Env) (strategy.Strategy, error) {
+func good(m *memorySource, c config, env strategy.Env) (strategy.Strategy, error) {
 	return strategy.Poll(m.ask, c.PollConfig, env), nil
 }
 
 // subject makes a subject of a maker.
 func subject(mk maker) Subject {
-	m := new(memory)
+	m := new(memorySource)
 	return Subject{
 		Kind: strategy.Kind[config]{
 			Name: "memory", Doc: "peers in memory", Default: config{strategy.DefaultPoll()},

@@ -62,7 +62,7 @@ func (l *Ledger) RemoveTopology(name string, now time.Time) {
 	}
 	t.removed = true
 	for _, w := range t.wants {
-		w.unwant(now, t.sets)
+		w.endWant(now, t.sets)
 	}
 	if len(t.wants) == 0 {
 		delete(l.topologies, name)
@@ -111,10 +111,10 @@ func (l *Ledger) Set(name string, all []peer.Peer, now time.Time) (added bool) {
 		}
 		absentAt, absentSet = t.emptySince, t.sets-t.emptyCalls+1
 	}
-	added = l.want(t, all, now)
+	added = l.markWanted(t, all, now)
 	for _, w := range t.wants {
 		if w.answerNo != t.answerNo {
-			w.unwant(absentAt, absentSet)
+			w.endWant(absentAt, absentSet)
 		}
 	}
 	t.noteSelf(l, all)
@@ -127,7 +127,7 @@ func (l *Ledger) Add(name string, some []peer.Peer, now time.Time) (added bool) 
 	if t == nil || t.removed {
 		return false
 	}
-	return l.want(t, some, now)
+	return l.markWanted(t, some, now)
 }
 
 // Fail takes a failure: the counts that lead to a drop start again. Answers around a failure do not confirm each other, because a source
@@ -138,12 +138,12 @@ func (l *Ledger) Fail(name string) {
 	}
 }
 
-// want marks these peers as wanted by a topology. The number of the answer marks them, so that Set finds those left out without a
+// markWanted marks these peers as wanted by a topology. The number of the answer marks them, so that Set finds those left out without a
 // second set of addresses.
-func (l *Ledger) want(t *topology, peers []peer.Peer, now time.Time) (added bool) {
+func (l *Ledger) markWanted(t *topology, peers []peer.Peer, now time.Time) (added bool) {
 	t.answerNo++
 	if len(peers) > 0 {
-		t.answered(now)
+		t.addAnswerTime(now)
 	}
 	for _, p := range peers {
 		if l.isSelf(p) {
@@ -157,7 +157,7 @@ func (l *Ledger) want(t *topology, peers []peer.Peer, now time.Time) (added bool
 		w.peer.peer = p
 		if !w.active {
 			if w.peer.wanted == 0 {
-				w.peer.drop = drop{running: w.peer.drop.running}
+				w.peer.drop = dropState{running: w.peer.drop.running}
 			}
 			w.active = true
 			w.peer.wanted++
@@ -168,9 +168,9 @@ func (l *Ledger) want(t *topology, peers []peer.Peer, now time.Time) (added bool
 	return added
 }
 
-// answered moves the time for which the source has given answers. A pause beyond StaleAfter counts as that long,
+// addAnswerTime moves the time for which the source has given answers. A pause beyond StaleAfter counts as that long,
 // because a source that works repeats its answer earlier.
-func (t *topology) answered(now time.Time) {
+func (t *topology) addAnswerTime(now time.Time) {
 	if !t.lastAnswer.IsZero() {
 		t.answering += min(now.Sub(t.lastAnswer), StaleAfter)
 	}

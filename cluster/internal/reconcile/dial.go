@@ -19,8 +19,8 @@ const (
 	reportEvery = 10 * time.Minute
 )
 
-// dial is the state of the attempts to reach one peer.
-type dial struct {
+// dialState is the state of the attempts to reach one peer.
+type dialState struct {
 	inFlight bool
 	attempts int // since it was last seen connected
 	ok       bool
@@ -33,8 +33,8 @@ type dial struct {
 	unlistedSeen bool // reported
 }
 
-// drop is the state of the attempts to disconnect one peer that is no longer wanted.
-type drop struct {
+// dropState is the state of the attempts to disconnect one peer that is no longer wanted.
+type dropState struct {
 	running  bool
 	attempts int       // calls that have returned while the peer was listed
 	returned int       // those of them that returned nil
@@ -86,11 +86,11 @@ func (l *Ledger) Returned(addr string, err error, now time.Time) Outcome {
 	if s.wanted == 0 {
 		return Outcome{}
 	}
-	return s.dial.finish(l, err, now)
+	return s.dial.finishAttempt(l, err, now)
 }
 
-// finish counts an attempt and sets the time of the next.
-func (d *dial) finish(l *Ledger, err error, now time.Time) (o Outcome) {
+// finishAttempt counts an attempt and sets the time of the next.
+func (d *dialState) finishAttempt(l *Ledger, err error, now time.Time) (o Outcome) {
 	d.attempts++
 	d.ok, d.err = err == nil, err
 	d.next = now.Add(l.backoff(d.attempts, maxBackoff))
@@ -116,7 +116,7 @@ func (d *dial) finish(l *Ledger, err error, now time.Time) (o Outcome) {
 // neverListed reports, once, that dials succeed and the list does not show the peer. The second one
 // decides, because a list may lag behind the first. Where the connector gossips, a peer may be any
 // address that leads into the cluster, so that the list need not show it.
-func (d *dial) neverListed(gossips bool) bool {
+func (d *dialState) neverListed(gossips bool) bool {
 	if gossips || d.unlisted < 2 || d.unlistedSeen {
 		return false
 	}
@@ -149,7 +149,7 @@ func (l *Ledger) Dropped(addr string, err error, now time.Time) Outcome {
 	if d.err = err; err == nil {
 		return Outcome{}
 	}
-	l.dropped = max(0, l.dropped-1)
+	l.dropped = max(0, l.dropped-1) // it took no peer away, so another one may go in its place
 	first := !d.reported
 	d.reported = true
 	return Outcome{Report: first, Err: err}
@@ -162,9 +162,9 @@ func (l *Ledger) backoff(attempts int, most time.Duration) time.Duration {
 
 func (l *Ledger) jitter(d time.Duration) time.Duration { return backoff.Jitter(l.rand, d, spread) }
 
-// contacts returns how many dials may run at once: 8; for a connector that gossips, of n
+// maxDials returns how many dials may run at once: 8; for a connector that gossips, of n
 // wanted peers, at most ⌈log2(n+1)⌉, because one contact brings the rest.
-func (l *Ledger) contacts(n int) int {
+func (l *Ledger) maxDials(n int) int {
 	if !l.gossips {
 		return ParallelDials
 	}

@@ -69,12 +69,15 @@ type peerState struct {
 	seen      uint64  // the last round in which the list held its address
 	connected bool
 	since     time.Time // of connected
-	dial      dial
-	drop      drop
+	dial      dialState
+	drop      dropState
 }
 
 // want is one topology's interest in one peer. It stays when the topology no longer names the peer, because the time and the
 // number of answers since then decide when the peer is dropped.
+//
+// A want is always in both of its maps, or in none: topology.wants and peerState.wants. topology.wanted and peerState.wanted count those of
+// them that are active; only markWanted, endWant and learnSelf change them.
 type want struct {
 	topology  *topology
 	peer      *peerState
@@ -140,15 +143,15 @@ func (l *Ledger) isSelf(p peer.Peer) bool {
 	return l.self[p.Addr] || p.ID != "" && l.selfIDs[p.ID]
 }
 
-// unwant ends the interest in a peer that was left out first at that time, by the Set of that number. What is known of its dials is
+// endWant ends the interest in a peer that was left out first at that time, by the Set of that number. What is known of its dials is
 // dropped with the last interest, so that a peer that returns is dialled at once; a dial that runs goes on.
-func (w *want) unwant(at time.Time, set int) {
+func (w *want) endWant(at time.Time, set int) {
 	if !w.active {
 		return
 	}
 	w.active, w.absentAt, w.absentSet = false, at, set
 	w.topology.wanted--
 	if w.peer.wanted--; w.peer.wanted == 0 {
-		w.peer.dial = dial{inFlight: w.peer.dial.inFlight}
+		w.peer.dial = dialState{inFlight: w.peer.dial.inFlight}
 	}
 }

@@ -26,34 +26,38 @@ type Call struct {
 
 // Round compares the peers that are wanted with those that are connected. It goes over all peers once, O(peers) without allocation
 // when nothing has changed. What it returns as Dial and Drop counts as running until the result of the call comes in.
+//
+// For each peer the list is applied first, then its age: a peer that is connected does not age, and one whose interest ends here is
+// forgotten and not dialled. The due are collected before any is dialled, since those that were never dialled go first whatever
+// the order of the map.
 func (l *Ledger) Round(connected []peer.Peer, now time.Time) Plan {
-	l.note(connected)
+	l.markListed(connected)
 	var plan Plan
 	wanted, managed := 0, 0
 	l.due, l.gone = l.due[:0], l.gone[:0]
 	for addr, s := range l.peers {
-		l.settle(s, now, &plan)
-		l.expire(s, now, &plan)
+		l.updateConnected(s, now, &plan)
+		l.expireWants(s, now, &plan)
 		if s.connected {
 			managed++
 		}
 		switch {
 		case s.wanted > 0:
 			wanted++
-			l.consider(s, now, &plan)
+			l.collectDue(s, now, &plan)
 		case s.connected:
 			l.gone = append(l.gone, s)
 		case !s.dial.inFlight && !s.drop.running:
-			l.forget(addr, s)
+			l.forgetPeer(addr, s)
 		}
 	}
-	l.dial(&plan, l.contacts(wanted))
-	l.drop(&plan, managed, now)
+	l.pickDials(&plan, l.maxDials(wanted))
+	l.pickDrops(&plan, managed, now)
 	return plan
 }
 
-// note marks the peers whose addresses are connected, and the IDs that are, with the number of this round.
-func (l *Ledger) note(connected []peer.Peer) {
+// markListed marks the peers whose addresses are connected, and the IDs that are, with the number of this round.
+func (l *Ledger) markListed(connected []peer.Peer) {
 	l.round++
 	if len(l.ids) > 2*len(connected)+64 {
 		clear(l.ids)
@@ -68,11 +72,11 @@ func (l *Ledger) note(connected []peer.Peer) {
 	}
 }
 
-// settle updates a peer from the list of this round, and adds the transition, if there is one, to the plan.
+// updateConnected updates a peer from the list of this round, and adds the transition, if there is one, to the plan.
 //
 // The attempts are cleared only when the list shows the peer at the end of a backoff: a connection that breaks at once
 // each time must not be dialled without a pause.
-func (l *Ledger) settle(s *peerState, now time.Time, plan *Plan) {
+func (l *Ledger) updateConnected(s *peerState, now time.Time, plan *Plan) {
 	is := s.seen == l.round
 	if !is && s.dial.ok && s.peer.ID != "" {
 		// Dialled with success, and listed under another address of the same node: a name was dialled, or a
@@ -88,27 +92,27 @@ func (l *Ledger) settle(s *peerState, now time.Time, plan *Plan) {
 	s.connected, s.since = is, now
 	switch {
 	case is && s.wanted > 0:
-		plan.Up = append(plan.Up, Call{s.peer, s.owner(true)})
+		plan.Up = append(plan.Up, Call{s.peer, s.ownerTopology(true)})
 		s.dial.reported, s.dial.unlisted, s.dial.unlistedSeen = time.Time{}, 0, false
 	case is:
 	case s.wanted > 0:
-		plan.Down = append(plan.Down, Call{s.peer, s.owner(true)})
-		s.refresh()
+		plan.Down = append(plan.Down, Call{s.peer, s.ownerTopology(true)})
+		s.resetAge()
 	case s.drop.returned > 0:
-		plan.Dropped = append(plan.Dropped, Call{s.peer, s.owner(false)})
+		plan.Dropped = append(plan.Dropped, Call{s.peer, s.ownerTopology(false)})
 	}
 }
 
-// refresh makes a peer as fresh as one that was just named: what was connected until now may come back.
-func (s *peerState) refresh() {
+// resetAge makes a peer as fresh as one that was just named: what was connected until now may come back.
+func (s *peerState) resetAge() {
 	for _, w := range s.wants {
 		w.fresh = w.topology.answering
 	}
 }
 
-// expire ends the interest in a peer that is not connected and that no answer has named for ForgetAfter. Complete answers do that at
+// expireWants ends the interest in a peer that is not connected and that no answer has named for ForgetAfter. Complete answers do that at
 // once; this is for sources that give incomplete ones only, whose peers of the past would be dialled for ever.
-func (l *Ledger) expire(s *peerState, now time.Time, plan *Plan) {
+func (l *Ledger) expireWants(s *peerState, now time.Time, plan *Plan) {
 	if s.wanted == 0 || s.connected || s.dial.inFlight {
 		return
 	}
@@ -116,9 +120,9 @@ func (l *Ledger) expire(s *peerState, now time.Time, plan *Plan) {
 	for _, w := range s.wants {
 		if w.active && w.age() >= ForgetAfter {
 			if owner == "" {
-				owner = s.owner(true)
+				owner = s.ownerTopology(true)
 			}
-			w.unwant(now, w.topology.sets)
+			w.endWant(now, w.topology.sets)
 		}
 	}
 	if s.wanted == 0 {
@@ -129,8 +133,8 @@ func (l *Ledger) expire(s *peerState, now time.Time, plan *Plan) {
 // age is for how long the topology has given answers that do not name the peer.
 func (w *want) age() time.Duration { return w.topology.answering - w.fresh }
 
-// consider collects a wanted peer that is to be dialled now.
-func (l *Ledger) consider(s *peerState, now time.Time, plan *Plan) {
+// collectDue collects a wanted peer that is to be dialled now.
+func (l *Ledger) collectDue(s *peerState, now time.Time, plan *Plan) {
 	switch {
 	case s.connected || s.dial.inFlight || s.drop.running || s.leaving():
 	case now.Before(s.dial.next):
@@ -139,7 +143,7 @@ func (l *Ledger) consider(s *peerState, now time.Time, plan *Plan) {
 		}
 	default:
 		if s.dial.neverListed(l.gossips) {
-			plan.Unlisted = append(plan.Unlisted, Call{s.peer, s.owner(true)})
+			plan.Unlisted = append(plan.Unlisted, Call{s.peer, s.ownerTopology(true)})
 		}
 		l.due = append(l.due, s)
 	}
@@ -155,10 +159,10 @@ func (s *peerState) leaving() bool {
 	return true
 }
 
-// dial picks among the due, as many as may still run: those that were not dialled yet first, then
+// pickDials picks among the due, as many as may still run: those that were not dialled yet first, then
 // those that an answer named last, so that addresses of the past delay no present peer. Among equals it
 // picks at random, so that the nodes of a cluster do not all dial the same one.
-func (l *Ledger) dial(plan *Plan, most int) {
+func (l *Ledger) pickDials(plan *Plan, most int) {
 	n := min(len(l.due), most-l.inFlight)
 	if n > 0 && n < len(l.due) {
 		l.rand.Shuffle(len(l.due), func(i, j int) { l.due[i], l.due[j] = l.due[j], l.due[i] })
@@ -174,7 +178,7 @@ func (l *Ledger) dial(plan *Plan, most int) {
 		s := l.due[i]
 		s.dial.inFlight = true
 		l.inFlight++
-		plan.Dial = append(plan.Dial, Call{s.peer, s.owner(true)})
+		plan.Dial = append(plan.Dial, Call{s.peer, s.ownerTopology(true)})
 	}
 }
 
@@ -193,12 +197,12 @@ func (s *peerState) rank() time.Duration {
 	return youngest.Truncate(time.Minute)
 }
 
-// drop picks the peers to disconnect: those that moved at once, the others under the rules of pruning. At most a share of the
+// pickDrops picks the peers to disconnect: those that moved at once, the others under the rules of pruning. At most a share of the
 // connected peers is dropped within an Interval, so that an answer that is wrong and complete takes apart a cluster slowly enough to
 // be noticed. The share is of the peers at the start of the batch: of those left it would shrink with each drop.
-func (l *Ledger) drop(plan *Plan, managed int, now time.Time) {
+func (l *Ledger) pickDrops(plan *Plan, managed int, now time.Time) {
 	if now.Sub(l.dropWindow) >= Interval {
-		l.dropped = 0
+		l.dropped = 0 // the next drop begins a batch
 	}
 	if l.dropped == 0 {
 		l.dropWindow, l.dropBase = now, managed
@@ -208,15 +212,16 @@ func (l *Ledger) drop(plan *Plan, managed int, now time.Time) {
 		if s.drop.running || s.dial.inFlight || now.Before(s.drop.next) {
 			continue
 		}
-		if !l.moved(s) {
-			fraction, ok := s.prunable(now)
+		if !l.hasMoved(s) {
+			fraction, ok := s.pruneShare(now)
+			// One at least: in a cluster of three no share of a third would ever drop a peer.
 			if !ok || l.dropped >= max(1, int(fraction*float64(l.dropBase))) {
 				continue
 			}
 			l.dropped++
 		}
 		s.drop.running = true
-		plan.Drop = append(plan.Drop, Call{s.peer, s.owner(false)})
+		plan.Drop = append(plan.Drop, Call{s.peer, s.ownerTopology(false)})
 	}
 }
 
@@ -234,14 +239,14 @@ func (l *Ledger) noteArrived() {
 	}
 }
 
-// moved reports whether the node of a peer no longer wanted is wanted, and connected, at another
+// hasMoved reports whether the node of a peer no longer wanted is wanted, and connected, at another
 // address.
-func (l *Ledger) moved(s *peerState) bool {
-	return s.peer.ID != "" && l.arrived[s.peer.ID] && !s.never()
+func (l *Ledger) hasMoved(s *peerState) bool {
+	return s.peer.ID != "" && l.arrived[s.peer.ID] && !s.neverPruned()
 }
 
-// never reports whether a topology that wants or wanted the peer keeps what is connected.
-func (s *peerState) never() bool {
+// neverPruned reports whether a topology that wants or wanted the peer keeps what is connected.
+func (s *peerState) neverPruned() bool {
 	for _, w := range s.wants {
 		if w.topology.prune.Never {
 			return true
@@ -250,9 +255,9 @@ func (s *peerState) never() bool {
 	return false
 }
 
-// prunable reports whether every topology that wanted the peer has left it out, and the smallest
-// share of peers that they let go at once.
-func (s *peerState) prunable(now time.Time) (fraction float64, ok bool) {
+// pruneShare reports whether every topology that wanted the peer has left it out, and the smallest
+// share of peers that they allow to be dropped at once.
+func (s *peerState) pruneShare(now time.Time) (fraction float64, ok bool) {
 	fraction = 1
 	for _, w := range s.wants {
 		if !w.leftOut(now) {
@@ -263,8 +268,8 @@ func (s *peerState) prunable(now time.Time) (fraction float64, ok bool) {
 	return fraction, true
 }
 
-// owner names a topology that wants the peer (or wanted it), the first by name.
-func (s *peerState) owner(wants bool) string {
+// ownerTopology names a topology that wants the peer (or wanted it), the first by name.
+func (s *peerState) ownerTopology(wants bool) string {
 	name := ""
 	for _, w := range s.wants {
 		if w.active == wants && (name == "" || w.topology.name < name) {
@@ -274,8 +279,8 @@ func (s *peerState) owner(wants bool) string {
 	return name
 }
 
-// forget deletes a peer that no topology wants and that is not connected, and with its last peer a topology that was removed.
-func (l *Ledger) forget(addr string, s *peerState) {
+// forgetPeer deletes a peer that no topology wants and that is not connected, and with its last peer a topology that was removed.
+func (l *Ledger) forgetPeer(addr string, s *peerState) {
 	delete(l.peers, addr)
 	for _, w := range s.wants {
 		t := w.topology

@@ -44,7 +44,7 @@ func (l *Ledger) Topology(name string) Topology {
 			status.Connected++
 		}
 		if w.active || w.peer.connected {
-			status.Peers = append(status.Peers, w.state())
+			status.Peers = append(status.Peers, w.peerStatus())
 		}
 	}
 	return status
@@ -59,8 +59,8 @@ func (t *topology) byAddr() []*want {
 	return t.sorted
 }
 
-// state returns the state of a peer as its topology shows it: what is known of its dials, or of its drops once no topology wants it.
-func (w *want) state() Peer {
+// peerStatus returns the state of a peer as its topology shows it: what is known of its dials, or of its drops once no topology wants it.
+func (w *want) peerStatus() Peer {
 	s := w.peer
 	p := Peer{
 		Peer: s.peer, Wanted: w.active, Connected: s.connected, Since: s.since,

@@ -132,8 +132,8 @@ func (c *Connector) Gossips() bool { return true }
 // bound it returns the address of the configuration.
 func (c *Connector) Self() []peer.Peer { return c.node.Self() }
 
-// Memberlist returns what runs underneath, nil while nothing is bound: for metadata, user
-// messages, whatever else a program needs. It must not be shut down or left through it.
+// Memberlist returns what runs underneath, nil while nothing is bound: for what it can be asked, and for sending. There is no delegate, so it
+// publishes no metadata and receives no user messages. Do not shut it down or leave through it.
 func (c *Connector) Memberlist() *memberlist.Memberlist {
 	if l, ok := c.node.Cluster().(*list); ok {
 		return l.Memberlist

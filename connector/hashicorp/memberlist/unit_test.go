@@ -72,7 +72,7 @@ func TestMembersThatCannotBeDialledAreRefused(t *testing.T) {
 	}
 }
 
-// Whoever dials the port may send anything, or nothing, and must not cost more than one stream.
+// A client of the port may send anything, or nothing, and must not cost more than one stream.
 func TestNonsenseFromOutsideIsHarmless(t *testing.T) {
 	a, b := start(t, "a", nil), start(t, "b", nil)
 	for _, s := range []string{"", "\xf4", "\xf4\x00", "\xf4\x04test", "\xf4\x04test\x06\xff\xff\xff\xff", "\xf4\x04test\x0a\xff\xff\xff\xff", "GET / HTTP/1.0\r\n\r\n"} {

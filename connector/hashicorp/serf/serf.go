@@ -120,7 +120,7 @@ func (c *Connector) Connect(ctx context.Context, p peer.Peer) error { return c.n
 // Disconnect does nothing: membership is decided by the members alone.
 func (c *Connector) Disconnect(context.Context, peer.Peer) error { return nil }
 
-// List returns the living members without this node. One that failed or is leaving is no living member.
+// List returns the living members without this node. One that failed or is leaving is not listed.
 func (c *Connector) List(ctx context.Context) ([]peer.Peer, error) { return c.node.List(ctx) }
 
 // Leave announces to the members that this node leaves on purpose, and returns when the announcement was sent, some 1 to 2 s

@@ -50,7 +50,7 @@ func (c *Connector) createCluster(b mlnet.Binding) (mlnet.Cluster, error) {
 	conf.EventCh = events
 	conf.Merge = g
 	conf.BroadcastTimeout = broadcastTimeout
-	// The loser of a vote would shut down and stay away; a namesake is logged instead.
+	// The loser of a vote would shut down and stay away; a second node of the name is logged instead.
 	conf.EnableNameConflictResolution = false
 	if c.tune != nil {
 		c.tune(conf)

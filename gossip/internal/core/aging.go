@@ -18,6 +18,7 @@ import "time"
 //
 //   - by a link to a settled node. If it was aged, or had met others before, it first drops the keys written before the horizon. Those that still exist come
 //     back from the neighbour; since a settled node drops nothing without such a neighbour, some node has them.
+//     A neighbour whose history began after the node was last in touch proves nothing, see below: then all is kept.
 //   - when it has been up for a minute together with more than half of the members that it knows, and all its neighbours are as
 //     unsettled as it is. Then the cluster as a whole was stopped, or is new: nothing is dropped. Two halves cannot do so apart.
 //
@@ -27,11 +28,28 @@ import "time"
 // not settled when the link began; it ends the link, and in the next handshake the peer learns what it needs to know. A link with
 // nothing old to bring never ends for this.
 //
+// A settled node proves that a key is gone only if its cluster had the key. New processes that meet no other member begin a cluster of
+// their own, which settles, too, and knows nothing of what a member keeps that was cut off, or stopped, before it began. Each settled
+// node therefore knows since when the history of its cluster goes: since new processes settled together, or as long as that of a
+// neighbour. It travels in handshakes, the earlier one of two counts, and a node that was in touch for the last time before the
+// history of a neighbour began drops nothing for it. The history of that node is as short from then on: what others wrote between
+// the two was never here.
+//
 // Tombstones that went early, by the floor, are the same question in small, see hearFloor. A partition into parts of several nodes
 // that lasts for longer than the horizon, or than the floor allows, is beyond this: each part takes part in itself, and keys that
 // one of them deleted come back from the other.
 type aging struct {
+	*host
+	store   *store
+	links   *links
+	cluster *clusterClock
+	judge   *verdict
+	ring    *rings
+	shared  *sharedMap
+	replica *replica
+
 	contact  Moment // until when this node took part while settled; 0: never
+	began    Moment // since when the history of its cluster goes; 0: not known, that counts as always; never: it has none yet
 	reported Moment // the contact that was last output
 	settled  bool
 	aged     bool
@@ -41,13 +59,16 @@ type aging struct {
 	missed   Moment        // contact before the links of now; compared with the first floor that is heard, then 0
 }
 
+// never is the beginning of the history of a new process.
+const never = lately
+
 // settleAfter is how long members that come back together wait for one that was not away.
 const settleAfter = time.Minute
 
-// restore takes over the contact of an earlier life; 0: not known.
-func (a *aging) restore(contact Moment) {
+// restore takes over the contact of an earlier life, and since when the history of its cluster goes; 0: not known.
+func (a *aging) restore(contact, began Moment) {
 	if contact != 0 {
-		a.contact, a.reported, a.missed, a.settled = contact, contact, contact, true
+		a.contact, a.reported, a.missed, a.settled, a.began = contact, contact, contact, true, began
 	}
 }
 
@@ -58,10 +79,11 @@ func (a *aging) check(now Moment, horizon time.Duration) {
 	}
 }
 
-// settle makes the node settled, from a moment on.
-func (a *aging) settle(now Moment) {
+// settle makes the node settled, from a moment on, in a cluster whose history began at another one.
+func (a *aging) settle(now, began Moment) {
 	a.settled, a.aged, a.since = true, false, 0
-	a.contact = now
+	a.contact, a.began = now, began
+	a.reported = 0 // a shell is to keep both at once
 }
 
 // interval is the least time between two outputs of the contact: short enough that a restart never makes a node look away for
@@ -70,21 +92,17 @@ func interval(horizon time.Duration) time.Duration {
 	return min(max(horizon/1000, time.Second), time.Minute)
 }
 
-// Aged reports whether this node must not be taken for one that has all keys that still exist: it was apart from its cluster for
-// longer than Config.Horizon, or has just been started for the first time. It is for [Hello.Aged].
-func (c *Core) Aged() bool { return !c.aging.settled }
-
 // checkAge makes this node aged if it has been alone for longer than the horizon.
-func (c *Core) checkAge(now Moment) {
-	if len(c.links.list) == 0 && c.members() > 1 {
-		c.aging.check(now, c.cfg.Horizon)
+func (a *aging) checkAge(now Moment) {
+	if len(a.links.list) == 0 && a.members() > 1 {
+		a.check(now, a.cfg.Horizon)
 	}
 }
 
 // members is the number of members that belong together, this one included: all but those that left. Without another one there is
 // nothing to be apart from.
-func (c *Core) members() (n int) {
-	for _, t := range c.store.slots {
+func (a *aging) members() (n int) {
+	for _, t := range a.store.slots {
 		if t.rec != nil && (!t.left || t.up) {
 			n++
 		}
@@ -95,108 +113,115 @@ func (c *Core) members() (n int) {
 // meet takes note of a new link, before anything is sent over it: the first one after a time alone may find that what was written
 // then is of the future, or that this node was away for too long. The clock of the neighbour counts for that too, since a wrong
 // clock of our own would hide it, and being aged without a need costs no more than getting the old keys once more.
-func (c *Core) meet(l *link, aged bool) {
-	c.clusterClock.reset()
-	a := &c.aging
+func (a *aging) meet(l *link, aged bool, since Moment) {
+	a.cluster.reset()
+
 	l.unsettled = aged
-	if len(c.links.list) == 1 {
-		c.rewriteAhead()
-		if c.members() > 1 {
-			a.check(max(c.ownTime(), l.clock.clock), c.cfg.Horizon)
+	l.younger = a.contact != 0 && since > a.contact
+	if len(a.links.list) == 1 {
+		a.replica.rewriteAhead()
+		if a.members() > 1 {
+			a.check(max(a.cluster.own(), l.clock.clock), a.cfg.Horizon)
 		}
 		a.missed = a.contact
 	}
 	if aged || a.settled {
 		a.met = true
+		if aged != a.settled { // a settled node learns nothing from one that is not
+			a.began = min(a.began, since)
+		}
 		return
 	}
 	// Even one that never settled may have old keys of others: from a moment after its start, before it was cut off with them.
-	if a.aged || a.met {
-		c.report(c.shared.dropBefore(max(c.clusterTime().Add(-c.cfg.Horizon), a.contact)))
+	if (a.aged || a.met) && !l.younger {
+		a.replica.report(a.shared.dropBefore(max(a.cluster.moment().Add(-a.cfg.Horizon), a.contact)))
 	}
-	a.settle(c.clusterTime())
+	if a.contact != 0 && !l.younger {
+		since = min(since, a.began)
+	}
+	a.settle(a.cluster.moment(), since)
 }
 
-// ageDue keeps the contact, and settles with others that are unsettled.
-func (c *Core) ageDue() {
-	a, now := &c.aging, c.now()
+// work keeps the contact, and settles with others that are unsettled.
+func (a *aging) work() {
+	now := a.now()
 	if now-a.checked < time.Second && a.checked != 0 {
 		return
 	}
 	a.checked = max(1, now)
-	c.noteClusterStep()
-	c.checkAge(c.ownTime())
+	a.cluster.noteStep()
+	a.checkAge(a.cluster.own())
 	if !a.settled {
-		c.settleTogether()
+		a.settleTogether()
 		return
 	}
-	if len(c.links.list) == 0 && c.members() > 1 {
+	if len(a.links.list) == 0 && a.members() > 1 {
 		return
 	}
-	a.contact = c.clusterTime()
-	if a.contact.Sub(a.reported).Abs() >= interval(c.cfg.Horizon) {
+	a.contact = a.cluster.moment()
+	if a.contact.Sub(a.reported).Abs() >= interval(a.cfg.Horizon) {
 		a.reported = a.contact
-		c.emit(Contact{At: a.contact, Floor: stampAt(c.shared.floor)})
+		a.emit(Contact{At: a.contact, Floor: stampAt(a.shared.floor), Since: a.began})
 	}
 }
 
 // settleTogether makes this node settled after a minute with more than half of the members it knows. A link to a settled one would
 // have done so at once.
-func (c *Core) settleTogether() {
-	a, known := &c.aging, c.members()
+func (a *aging) settleTogether() {
+	known := a.members()
 	switch {
-	case 2*c.judge.up <= known || known > 1 && len(c.links.list) == 0:
+	case 2*a.judge.up <= known || known > 1 && len(a.links.list) == 0:
 		a.since = 0
 	case a.since == 0:
-		a.since = max(1, c.now())
-	case c.now()-a.since >= settleAfter && (known > 1 || a.contact != 0):
-		a.settle(c.clusterTime())
+		a.since = max(1, a.now())
+	case a.now()-a.since >= settleAfter && (known > 1 || a.contact != 0):
+		a.settle(a.cluster.moment(), min(a.began, a.cluster.moment()))
 	}
 }
 
 // fromUnsettled deals with an entry older than the horizon that came over a link whose peer was not settled when the link began. It
 // reports whether the link is to end: this node is settled, and does not have the entry because it does not exist any more.
-func (c *Core) fromUnsettled(l *link, e *SharedEntry) (end bool) {
-	if !l.unsettled || e.Deleted || e.Space != SpaceUser || c.clusterTime().Sub(MomentAt(e.Stamp.Time())) <= c.cfg.Horizon {
+func (a *aging) fromUnsettled(l *link, e *SharedEntry) (end bool) {
+	if !l.unsettled || e.Deleted || e.Space != SpaceUser || a.cluster.moment().Sub(MomentAt(e.Stamp.Time())) <= a.cfg.Horizon {
 		return false
 	}
-	if old := c.shared.byID(e.id()); old != nil && !e.newer(old) {
+	if old := a.shared.byID(e.id()); old != nil && !e.newer(old) {
 		return false
 	}
-	if c.aging.settled {
+	if a.settled {
 		return true
 	}
-	c.aging.aged = true
+	a.aged = true
 	return false
 }
 
 // endUnsettled ends a link whose peer has to learn that this node is settled.
-func (c *Core) endUnsettled(l *link) {
-	c.send(l, &Bye{Reason: ByeUnwanted})
-	c.emit(Close{Link: l.id, Graceful: true})
-	c.dropLink(l)
-	soonest(&c.links.publishAt, c.now()+c.cfg.Relax)
-	c.ringSoon(false)
+func (a *aging) endUnsettled(l *link) {
+	a.send(l, &Bye{Reason: ByeUnwanted})
+	a.emit(Close{Link: l.id, Graceful: true})
+	a.links.drop(l)
+	soonest(&a.links.publishAt, a.now()+a.cfg.Relax)
+	a.ring.soon(false)
 }
 
 // hearFloor takes over the floor of a neighbour, before what it has is compared. The first one after a time without links may be
 // beyond the moment since when this node was away: then deletes were missed whose tombstones are gone, and the keys written up to
 // the floor are dropped, as they are when the node is aged. A neighbour with a lower floor is sent ours before it sends anything.
-func (c *Core) hearFloor(l *link, floor Stamp) {
-	m, a := &c.shared, &c.aging
-	at := m.raise(MomentAt(floor.Time()), c.clusterTime())
+func (a *aging) hearFloor(l *link, floor Stamp) {
+	m := a.shared
+	at := m.raise(MomentAt(floor.Time()), a.cluster.moment())
 	if !l.unsettled {
-		if a.missed != 0 && at > a.missed {
-			c.report(m.dropBefore(at))
+		if a.missed != 0 && at > a.missed && !l.younger {
+			a.replica.report(m.dropBefore(at))
 		}
 		a.missed = 0
 	}
 	if at < m.floor {
-		c.send(l, c.sharedBuckets())
+		a.send(l, a.shared.summary())
 	}
 }
 
-// sharedBuckets sums up the map of this node.
-func (c *Core) sharedBuckets() *SharedBuckets {
-	return &SharedBuckets{Hashes: c.shared.buckets, Floor: stampAt(c.shared.floor)}
+// summary sums up the map of this node.
+func (m *sharedMap) summary() *SharedBuckets {
+	return &SharedBuckets{Hashes: m.buckets, Floor: stampAt(m.floor)}
 }

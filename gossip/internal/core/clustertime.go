@@ -59,6 +59,8 @@ const maxClocks = 33
 // decides nothing: what has expired, and which stamps are of the future. With two clocks the slower one is believed. It is worked
 // out once for each input.
 type clusterClock struct {
+	*host
+	links  *links
 	median Moment // 0: to be worked out
 	clocks []Moment
 
@@ -66,16 +68,20 @@ type clusterClock struct {
 	notedAt time.Duration
 }
 
-// reset makes the next now work the time out again: time has passed, or a clock was heard.
+// reset makes the next moment work the time out again: time has passed, or a clock was heard.
 func (k *clusterClock) reset() { k.median = 0 }
 
-// now returns the lower median of our own clock, and those of links at a running time.
-func (k *clusterClock) now(own Moment, links []*link, at time.Duration) Moment {
+// own is the clock of this node, right or wrong, as it was at the last step.
+func (k *clusterClock) own() Moment { return MomentAt(k.clock.last) }
+
+// moment returns what ages, expiries and the future are counted from: the lower median.
+func (k *clusterClock) moment() Moment {
 	if k.median != 0 {
 		return k.median
 	}
-	k.clocks = append(k.clocks[:0], own)
-	for _, l := range links {
+	at := k.now()
+	k.clocks = append(k.clocks[:0], k.own())
+	for _, l := range k.links.list {
 		if l.clock.clock != 0 && len(k.clocks) < maxClocks {
 			k.clocks = append(k.clocks, l.clock.now(at))
 		}
@@ -85,77 +91,42 @@ func (k *clusterClock) now(own Moment, links []*link, at time.Duration) Moment {
 	return k.median
 }
 
-// ownTime is the clock of this node, right or wrong, as it was at the last step.
-func (c *Core) ownTime() Moment { return MomentAt(c.clock.last) }
-
-// clusterTime is what ages, expiries and the future are counted from, see clusterClock.
-func (c *Core) clusterTime() Moment { return c.clusterClock.now(c.ownTime(), c.links.list, c.now()) }
-
-// hearTime notes the clock of a neighbour.
-func (c *Core) hearTime(l *link, ms int64) {
-	l.hearClock(ms, c.now())
-	c.clusterClock.reset()
+// hear notes the clock of a neighbour.
+func (k *clusterClock) hear(l *link, ms int64) {
+	l.hearClock(ms, k.now())
+	k.reset()
 }
 
-// noteClusterStep has what was refused as of the future asked for again at once when cluster time was set forward.
-func (c *Core) noteClusterStep() {
-	k, now := &c.clusterClock, c.clusterTime()
-	stepped := k.noted != 0 && now.Sub(k.noted)-(c.now()-k.notedAt) > clockStep
-	k.noted, k.notedAt = now, c.now()
+// noteStep has what was refused as of the future asked for again at once when cluster time was set forward.
+func (k *clusterClock) noteStep() {
+	now := k.moment()
+	stepped := k.noted != 0 && now.Sub(k.noted)-(k.now()-k.notedAt) > clockStep
+	k.noted, k.notedAt = now, k.now()
 	if !stepped {
 		return
 	}
-	for _, l := range c.links.list {
+	for _, l := range k.links.list {
 		l.shared.wait = 0
 	}
 }
 
 // future is the last stamp that is not of the future.
-func (c *Core) future() Stamp { return stampAt(c.clusterTime().Add(clockAhead)) }
+func (k *clusterClock) future() Stamp { return stampAt(k.moment().Add(clockAhead)) }
 
-// aheadOfClock reports whether a stamp is of the future: more than clockAhead beyond cluster time.
-func (c *Core) aheadOfClock(s Stamp) bool { return s > c.future() }
+// isFuture reports whether a stamp is of the future: more than clockAhead beyond cluster time.
+func (k *clusterClock) isFuture(s Stamp) bool { return s > k.future() }
 
 // isAhead reports whether a write is of the future for a node that has its key at a stamp, 0: not at all. One that closely follows
 // what the node has is not: it does no more harm than that, and otherwise no node could write the key again before its time, after all
 // clocks were set back. Nor is what is written of members, unless no clock can have given its stamp: after all clocks were set back, a
 // member would be removed to those that have its removal and a member to the others. A node does not write it with a clock that is
 // ahead, so that it is in the way of no later write.
-func (c *Core) isAhead(id uint64, s, had Stamp) bool {
+func (k *clusterClock) isAhead(id uint64, s, had Stamp) bool {
 	if isMemberID(id) {
-		return s > stampAt(c.clusterTime().Add(farGeneration))
+		return s > stampAt(k.moment().Add(farGeneration))
 	}
-	return c.aheadOfClock(s) && (s <= had || s-had > followsWithin || had == 0)
+	return k.isFuture(s) && (s <= had || s-had > followsWithin || had == 0)
 }
 
 // followsWithin is how far above another stamp one closely follows it: many writes by a clock that stands at it.
 const followsWithin = Stamp(1000) << counterBits
-
-// stampOf returns the stamp at which this node has a shared key, 0 if not at all.
-func (c *Core) stampOf(id uint64) Stamp {
-	if e := c.shared.byID(id); e != nil {
-		return e.Stamp
-	}
-	return 0
-}
-
-// nextStamp returns the stamp of a write that replaces old, nil if nothing is there, and false if all other nodes would refuse it.
-// A clock that is behind does not count, since the cluster knows better.
-func (c *Core) nextStamp(old *SharedEntry) (Stamp, bool) {
-	replaced := Stamp(0)
-	if old != nil {
-		replaced = old.Stamp
-	}
-	return c.shared.clock.next(replaced, max(c.ownTime(), c.clusterTime()), c.future())
-}
-
-// CheckClock returns ErrClockAhead if what this node wrote to a new key of the shared map would be refused by all others.
-func (c *Core) CheckClock() error { return c.checkStamp(nil) }
-
-// checkStamp returns ErrClockAhead if a write in the place of old would be refused by all other nodes.
-func (c *Core) checkStamp(old *SharedEntry) error {
-	if _, ok := c.nextStamp(old); !ok {
-		return ErrClockAhead
-	}
-	return nil
-}

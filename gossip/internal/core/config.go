@@ -45,7 +45,7 @@ type Config struct {
 	// Horizon is how long it is remembered that a shared key was deleted or a member removed; a node that was away for longer starts
 	// over. 1 m to 1 year.
 	Horizon time.Duration
-	// ForgetAfter is how long a member may be out of reach, or have left, before all forget it; 0: for ever. At least 1 s, and
+	// ForgetAfter is how long a member may be unreachable, or have left, before all forget it; 0: for ever. At least 1 s, and
 	// less than Horizon.
 	ForgetAfter time.Duration
 	// Limits of what others can make this node keep. All nodes of a cluster need the same.

@@ -72,7 +72,7 @@ func (s *store) apply(d *RecordDelta) (change, outcome) {
 	t := s.byNode[d.Node]
 	switch {
 	case t == nil || t.rec == nil || d.Generation > t.rec.generation:
-		if d.From != 0 {
+		if d.From != 0 { // a life begins with its name and its first version
 			return change{}, gap
 		}
 		return s.replace(d, true)
@@ -82,7 +82,7 @@ func (s *store) apply(d *RecordDelta) (change, outcome) {
 		return change{slot: t}, old // from before the reset we are in the middle of: it may hold keys that are gone since
 	case d.From > t.rec.version:
 		return change{slot: t}, gap
-	case d.Floor > t.rec.version && d.Floor > t.rec.floor:
+	case d.Floor > t.rec.version && d.Floor > t.rec.floor: // the tombstones of what was deleted since t.rec.version are gone at the owner
 		if d.From != 0 {
 			return change{slot: t}, gap
 		}
@@ -91,6 +91,7 @@ func (s *store) apply(d *RecordDelta) (change, outcome) {
 	if t.rec.count()+d.count() > 2*MaxEntries {
 		return change{}, broken
 	}
+	// Before anything is merged: half a delta would be a version that its owner never had.
 	if why := s.excess(t.rec, t.rec, d); why != "" {
 		return change{why: why}, over
 	}

@@ -17,7 +17,7 @@ func newDetector(now, heartbeat time.Duration) detector {
 	return detector{heard: now, mean: heartbeat}
 }
 
-// hear records a frame. Frames sent close upon each other are no measure of the interval between heartbeats.
+// hear records a frame. Frames sent close upon each other do not measure the interval between heartbeats.
 func (d *detector) hear(now, heartbeat time.Duration) {
 	if g := now - d.heard; g > heartbeat*3/10 {
 		diff := g - d.mean
@@ -62,9 +62,9 @@ type flaps struct {
 }
 
 const (
-	flapWindow = time.Minute
-	flapFirst  = 3
-	flapMost   = 24
+	flapWindow = time.Minute // between two breaks that belong together
+	flapFirst  = 3           // heartbeats after the second break, doubling with each further one
+	flapMost   = 24          // heartbeats at most: a path that was repaired is in use again within half a minute
 )
 
 // broke notes that a link had to be unpublished.

@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 )
@@ -36,15 +37,21 @@ type exchange struct {
 }
 
 // claim is a statement about an item: the node that makes it has the item at (hi, lo), which orders all versions of it. Of a record that is
-// (generation, version), of a shared key (stamp, writer). All zero but id: it has none.
+// (generation, version, gone), of a shared key (stamp, writer). All zero but id: it has none.
 type claim struct {
 	id     uint64
 	hi, lo uint64
 	floor  uint64 // of a record
+	gone   Moment // of a record: slot.gone, or lately; 0: not known
 }
 
+// lately stands in a claim for the moment at which a member was last up that has not been gone for long: it is later than all others.
+const lately = Moment(math.MaxInt64)
+
 // compare is negative if c is behind o.
-func (c claim) compare(o claim) int { return cmp.Or(cmp.Compare(c.hi, o.hi), cmp.Compare(c.lo, o.lo)) }
+func (c claim) compare(o claim) int {
+	return cmp.Or(cmp.Compare(c.hi, o.hi), cmp.Compare(c.lo, o.lo), cmp.Compare(c.gone, o.gone))
+}
 
 // ask is a request whose answer has not ended.
 type ask struct {

@@ -8,15 +8,19 @@ import "time"
 // tree in the manner of Plumtree (Leitão et al., "Epidemic Broadcast Trees", SRDS 2007). What the tree misses is found by the
 // hashes on the heartbeats.
 type flood struct {
+	*host
+	links    *links
+	judge    *verdict
 	items    map[*slot]*item
 	order    []*item
-	spare    []item // not used yet
-	urgentAt time.Duration
-	relaxAt  time.Duration
+	spare    []item        // not used yet
+	urgentAt time.Duration // when the urgent items are pushed; 0: there are none
+	relaxAt  time.Duration // when the others are
 	fresh    time.Duration // when something new last came in
 }
 
-// bulk is the number of relaxed records that make a push a bulk one.
+// bulk is the number of relaxed records that make a push a bulk one. Fewer go over all links, so that they
+// need no comparison of hashes to reach the members that the tree missed.
 const bulk = 12
 
 // due returns when the next push is due, in running time; 0: none waits.
@@ -28,8 +32,8 @@ func (f *flood) due() time.Duration {
 }
 
 // mark notes that a record changed from version prev on, heard from link from (0: by ourselves).
-func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) *item {
-	f := &c.flood
+func (f *flood) mark(t *slot, prev uint64, from LinkID, urgent bool) *item {
+
 	if f.items == nil {
 		f.items = map[*slot]*item{}
 	}
@@ -48,9 +52,9 @@ func (c *Core) mark(t *slot, prev uint64, from LinkID, urgent bool) *item {
 	}
 	it.urgent = it.urgent || urgent
 	if it.urgent {
-		soonest(&f.urgentAt, c.now()+c.patiently(c.cfg.Coalesce))
+		soonest(&f.urgentAt, f.now()+f.patiently(f.cfg.Coalesce))
 	} else {
-		soonest(&f.relaxAt, c.now()+c.patiently(c.jitter(c.cfg.Relax)))
+		soonest(&f.relaxAt, f.now()+f.patiently(f.jitter(f.cfg.Relax)))
 	}
 	return it
 }
@@ -73,28 +77,28 @@ func (f *flood) markHas(t *slot, l LinkID) {
 	}
 }
 
-// flushNow sends at once all changes that wait to be sent together: a member was lost, so any link may matter.
-func (c *Core) flushNow() {
-	for _, it := range c.flood.order {
+// hurry sends at once all changes that wait to be sent together: a member was lost, so any link may matter.
+func (f *flood) hurry() {
+	for _, it := range f.order {
 		it.urgent = true
-		soonest(&c.flood.urgentAt, c.now()+c.patiently(0))
+		soonest(&f.urgentAt, f.now()+f.patiently(0))
 	}
 }
 
-// flushDue pushes what is due. Urgent items and the others have deadlines of their own: one urgent change must not carry along a storm
+// work pushes what is due. Urgent items and the others have deadlines of their own: one urgent change must not carry along a storm
 // of others, nor wait for them. Urgent items go over all links, unless this node is so far behind that it could not write them all in
 // time; then the tree carries them, and the hashes show what it missed.
-func (c *Core) flushDue() {
-	f, now := &c.flood, c.now()
+func (f *flood) work() {
+	now := f.now()
 	if f.urgentAt != 0 && now >= f.urgentAt {
 		f.urgentAt = 0
 		items := f.take(true)
-		c.push(items, c.load.lag > lagBulk)
+		f.push(items, f.load.lag > lagBulk)
 	}
 	if f.relaxAt != 0 && now >= f.relaxAt {
 		f.relaxAt = 0
 		items := f.take(false)
-		c.push(items, len(items) > bulk)
+		f.push(items, len(items) > bulk)
 	}
 }
 
@@ -117,13 +121,13 @@ func (f *flood) take(urgent bool) []*item {
 }
 
 // push sends items to all links, or in bulk to the eager ones.
-func (c *Core) push(items []*item, inBulk bool) {
+func (f *flood) push(items []*item, inBulk bool) {
 	if len(items) == 0 {
 		return
 	}
-	links := c.links.list
+	links := f.links.list
 	if inBulk {
-		links = c.bulkLinks()
+		links = f.links.forBulk()
 	}
 	// Most links lack the same part of a record, so that is worked out once for all of them; see deltasSince.
 	deltas := make([]deltasSince, len(items))
@@ -137,18 +141,18 @@ func (c *Core) push(items []*item, inBulk bool) {
 		out := make([]RecordDelta, 0, lacked)
 		for i, it := range items {
 			if it.isLackedBy(l) {
-				out = deltas[i].get(c, it, it.from(l.id)).appendParts(out)
+				out = deltas[i].get(f, it, it.from(l.id)).appendParts(out)
 			}
 		}
-		c.sendDelta(l, out)
+		f.sendRecords(l, out)
 	}
 }
 
-// sendDelta sends records in frames of at most about maxFrame.
-func (c *Core) sendDelta(l *link, records []RecordDelta) { c.sendRecords(l, records, false) }
+// sendRecords sends records in frames of at most about maxFrame.
+func (f *flood) sendRecords(l *link, records []RecordDelta) { f.sendFrames(l, records, false) }
 
-// sendRecords is sendDelta; with last, the frames are an answer, and its end is marked even if there is nothing to send.
-func (c *Core) sendRecords(l *link, records []RecordDelta, last bool) {
+// sendFrames is sendRecords; with last, the frames are an answer, and its end is marked even if there is nothing to send.
+func (f *flood) sendFrames(l *link, records []RecordDelta, last bool) {
 	for len(records) > 0 || last {
 		n, w := 0, 0
 		for n < len(records) && (n == 0 || w < maxFrame) {
@@ -156,119 +160,14 @@ func (c *Core) sendRecords(l *link, records []RecordDelta, last bool) {
 			n++
 		}
 		ends := last && n == len(records)
-		c.send(l, &Delta{Records: records[:n:n], Last: ends})
+		f.send(l, &Delta{Records: records[:n:n], Last: ends})
 		records, last = records[n:], last && !ends
 	}
 }
 
-// onDelta takes what a neighbour pushed or answered.
-func (c *Core) onDelta(l *link, d *Delta) {
-	var gaps []claim
-	news := 0
-	for i := range d.Records {
-		r := &d.Records[i]
-		// Only this node writes its own record: what comes of it is from an earlier life, or from another process with its name.
-		if r.Node == c.self.node {
-			c.hearSelf(r.Generation, r.To, r.Seen != 0)
-			if c.closed {
-				return
-			}
-			continue
-		}
-		switch c.takeRecord(l, r) {
-		case applied:
-			news++
-		case gap:
-			gaps = append(gaps, claim{id: uint64(r.Node), hi: r.Generation, lo: r.To})
-		}
-	}
-	if news > 0 {
-		l.records.gained(c.now())
-	}
-	c.records.fillGaps(l, gaps)
-	if d.Last {
-		c.records.onLast(l)
-	}
-	// An answer that brought something shows that the tree did not reach one of the two, so the link joins it. A push of many records of
-	// which most were known shows that another link of the tree brings them first, so the link leaves it.
-	if d.Last && news > 0 { // it did not come along the tree
-		c.setEager(l, true)
-	}
-	if l.eager && len(d.Records) > bulk && 2*news < len(d.Records) && c.mayPrune() {
-		c.setEager(l, false)
-	}
-}
-
-// takeRecord merges one delta that came over a link, and draws the consequences.
-func (c *Core) takeRecord(l *link, r *RecordDelta) outcome {
-	if why := c.turnsAway(r); why != "" {
-		if why != quietly {
-			c.emit(Rejected{Link: l.id, Reason: why})
-		}
-		return old
-	}
-	ch, out := c.store.apply(r)
-	switch out {
-	case applied:
-		if ch.fresh {
-			c.onNewLife(ch.slot, l)
-		}
-		c.flood.fresh = c.now()
-		c.sawMember(ch.slot, r.Seen)
-		c.learn(ch, l, r.Urgent)
-	// Equal versions are equal contents, so the peer need not be sent this record. Of an older version it is not known what the peer has since.
-	case old:
-		if ch.slot.rec.generation == r.Generation && ch.slot.rec.version == r.To {
-			c.flood.markHas(ch.slot, l.id)
-			c.sawMember(ch.slot, r.Seen)
-		}
-	case broken:
-		c.emit(Rejected{Link: l.id, Reason: "delta breaks the format"})
-	case over:
-		c.emit(Rejected{Link: l.id, Reason: ch.why})
-	}
-	return out
-}
-
-// onNewLife takes note of the first record of a life that came over a link: the peer took a higher generation, or a link to it waits for
-// the record to be published.
-func (c *Core) onNewLife(t *slot, from *link) {
-	l := c.links.byPeer[t]
-	if l == nil {
-		return
-	}
-	if l == from {
-		l.generation = max(l.generation, t.rec.generation)
-	}
-	if l.offered && !c.self.publishes(t) {
-		c.publishNow()
-	}
-}
-
-// learn draws the consequences of a change heard from a link. A relayed change is urgent if its writer marked it so, and if it
-// speaks of a member that cannot be reached from here: it may be the link that brings it back.
-func (c *Core) learn(ch change, l *link, urgent bool) {
-	t := ch.slot
-	if ch.fresh {
-		c.rememberMember(t)
-	}
-	relayed := urgent
-	// Programs wait for what is urgent: a new member, an own key, a leave, a link to a member that cannot be reached from here.
-	urgent = urgent || ch.fresh || !t.isReached()
-	lost := ch.prev == 0
-	for i := range ch.delta.Entries {
-		e := &ch.delta.Entries[i]
-		urgent = urgent || e.Kind == KindUser || e.Key == MetaLeft
-	}
-	for _, e := range ch.delta.Links {
-		p := c.store.byNode[e.Node]
-		if e.Deleted() {
-			lost = true
-		} else if p != nil && !p.isReached() {
-			urgent = true
-		}
-	}
-	it := c.mark(t, ch.prev, l.id, urgent)
-	it.relayed = it.relayed || relayed
-	c.relink(t, lost)
+// wrote spreads what was written to the own record above version prev.
+func (f *flood) wrote(prev uint64, urgent bool) {
+	f.stale = true
+	it := f.mark(f.self, prev, 0, urgent)
+	it.relayed = it.relayed || urgent
 }

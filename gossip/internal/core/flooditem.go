@@ -1,6 +1,7 @@
 package core
 
-// item is a record with versions not yet pushed.
+// item is a record with versions not yet pushed: those above prev. It exists from the first change after a push to the next push, which
+// takes all that came between as one delta.
 type item struct {
 	slot   *slot
 	prev   uint64
@@ -39,7 +40,7 @@ func (it *item) from(l LinkID) uint64 {
 	return it.prev
 }
 
-// isLackedBy reports whether the peer of a link lacks the record, as far as is known here. A member has its own; a namesake, though, must
+// isLackedBy reports whether the peer of a link lacks the record, as far as is known here. A member has its own; another process of its name, though, must
 // hear of it.
 func (it *item) isLackedBy(l *link) bool {
 	own := it.slot == l.peer && l.generation == it.slot.rec.generation
@@ -55,14 +56,14 @@ type deltaSince struct {
 }
 
 // get returns what a peer lacks that stands at a version.
-func (p *deltasSince) get(c *Core, it *item, from uint64) *RecordDelta {
+func (p *deltasSince) get(f *flood, it *item, from uint64) *RecordDelta {
 	for i := range *p {
 		if s := &(*p)[i]; s.from == from {
 			return &s.delta
 		}
 	}
 	d := it.slot.since(from, from)
-	d.Urgent, d.Seen = it.relayed || it.urgent && c.load.lag == 0, c.seenOf(it.slot)
+	d.Urgent, d.Seen = it.relayed || it.urgent && f.load.lag == 0, f.judge.seenOf(it.slot)
 	*p = append(*p, deltaSince{from, d})
 	return &(*p)[len(*p)-1].delta
 }

@@ -18,6 +18,7 @@ type Hello struct {
 	Clock      int64  // milliseconds since 1970 at the sender
 	Rejoin     bool   // the sender was removed, knows it, and comes back on purpose
 	Aged       bool   // the sender was without contact to its cluster for longer than Config.Horizon
+	Since      Moment // since when the history of the sender's cluster goes, see Core.Since; 0: not known
 }
 
 // Refuse ends a handshake with the reason, so that both sides can log it.
@@ -58,6 +59,7 @@ type DigestEntry struct {
 	Generation uint64
 	Version    uint64
 	Floor      uint64
+	Seen       Moment // when it was last up, rounded up, once it has been gone for long, see slot.gone; 0: it has not
 }
 
 // Delta carries parts of records.
@@ -174,7 +176,7 @@ type Answer struct {
 	Lacks  uint32 // how many of the versions asked for, or newer ones, the sender has not
 }
 
-// Open is the first frame of a stream that is no link: the sender wants to use it for a protocol of the application. The receiver
+// Open is the first frame of a stream that is not a link: the sender wants to use it for a protocol of the application. The receiver
 // answers with Opened; after that the stream has no frames, only what the two applications send. The core neither sends nor takes it.
 type Open struct {
 	Protocol string // 1 to MaxProtocol bytes

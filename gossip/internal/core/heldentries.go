@@ -30,11 +30,11 @@ func (h *heldEntries) Pop() any {
 }
 
 // sendHeld sends the entries that are of the future no longer, if nothing newer has taken their place.
-func (c *Core) sendHeld() {
-	for len(c.held.list) > 0 && !c.aheadOfClock(c.held.list[0].Stamp) {
-		e := heap.Pop(&c.held).(*SharedEntry)
-		if now := c.shared.byID(e.id()); now != nil && now.Stamp == e.Stamp && now.Writer == e.Writer {
-			c.spread(now, 0, 0)
+func (f *sharedFlood) sendHeld() {
+	for len(f.held.list) > 0 && !f.cluster.isFuture(f.held.list[0].Stamp) {
+		e := heap.Pop(&f.held).(*SharedEntry)
+		if now := f.shared.byID(e.id()); now != nil && now.Stamp == e.Stamp && now.Writer == e.Writer {
+			f.spread(now, 0, 0)
 		}
 	}
 }

@@ -25,6 +25,7 @@ type (
 		Clock      int64         // milliseconds since 1970 at the peer; 0: not known
 		Rejoin     bool          // the peer was removed, knows it, and comes back on purpose
 		Aged       bool          // the peer was without contact to its cluster for longer than Config.Horizon
+		Since      Moment        // since when the history of the peer's cluster goes, see Core.Since; 0: not known
 	}
 
 	// Received hands over a frame, in the order of the stream.
@@ -77,6 +78,7 @@ type (
 		Shared  []SharedEntry
 		Contact Moment // of the last Contact; 0: not known
 		Floor   Stamp  // of the last Contact
+		Since   Moment // of the last Contact
 	}
 
 	// Leave announces that this node leaves and closes all links. A core that left does nothing more.
@@ -156,7 +158,8 @@ type (
 	// often if Config.Horizon is below a thousand minutes.
 	Contact struct {
 		At    Moment
-		Floor Stamp // tombstones of the shared map up to it are gone
+		Floor Stamp  // tombstones of the shared map up to it are gone
+		Since Moment // since when the history of its cluster goes, see Core.Since
 	}
 
 	// Exchanged reports that this node has all that the peer of a link had when the link began. It comes once for each link.

@@ -8,7 +8,7 @@ type Keys struct{ set *keySet } // nil: no keys
 // keySet are the entries of KindUser of a record: of the present one, or a copy that is never changed.
 type keySet struct {
 	entries entryMap // by key, tombstones included
-	live    int      // entries that are no tombstones
+	live    int      // entries without tombstones
 	content uint64   // sum of contentHash over them
 	shown   *keySet  // copy for the views; nil after a write, and of a copy
 }

@@ -73,12 +73,6 @@ const slotsPerMember = 4
 // admits reports whether a record may be added for a node that has none.
 func (s *store) admits() bool { return s.known < s.limits.Members }
 
-// hasRoom reports whether a node has a record, or one may be added for it; in a full table another one may have to go for it.
-func (c *Core) hasRoom(n NodeID, generation uint64) bool {
-	t := c.store.byNode[n]
-	return t != nil && t.rec != nil || c.makeRoom(n, generation, 0)
-}
-
 // excess returns what is wrong with a record that gains what a delta has above its version, "" if nothing is. A record that starts
 // from nothing is nil: the delta takes the place of what there was.
 func (s *store) excess(old, r *record, d *RecordDelta) string {
@@ -125,20 +119,4 @@ func (r *record) replacedBy(links []LinkEntry, entries []Entry) int {
 		}
 	}
 	return n
-}
-
-// CheckSet returns why an own key cannot be written, nil if it can.
-func (c *Core) CheckSet(key, value string) error {
-	if err := c.cfg.Limits.entry(key, value); err != nil {
-		return err
-	}
-	if n := c.self.rec.count(); n >= MaxEntries {
-		return fmt.Errorf("the record has %d entries, at most %d are possible", n, MaxEntries)
-	}
-	d := RecordDelta{Entries: []Entry{{Kind: KindUser, Key: key, Value: value, Version: c.self.rec.version + 1}}}
-	if why := c.store.excess(c.self.rec, c.self.rec, &d); why != "" {
-		return fmt.Errorf("%s: the own record has %d bytes, at most %d are possible, and %d of %d for all records",
-			why, c.self.rec.size, c.store.limits.Record, c.store.size, c.store.limits.State)
-	}
-	return nil
 }

@@ -104,13 +104,13 @@ func TestAnOwnKeyBeyondTheLimitIsAnError(t *testing.T) {
 	c := limited(t, Limits{Members: 10, Record: 4 << 10, State: 8 << 10, Shared: 4 << 10, Key: 256, Value: 64 << 10})
 	for i := range 10 {
 		key := fmt.Sprint(i)
-		err := c.CheckSet(key, strings.Repeat("x", 1<<10))
+		err := c.own.check(key, strings.Repeat("x", 1<<10))
 		if tooLarge := i > 2; (err != nil) != tooLarge {
 			t.Fatalf("key %d: %v", i, err)
 		}
 		c.Step(c.clock.last, Set{Key: key, Value: strings.Repeat("x", 1<<10)})
 	}
-	if err := c.CheckSet("0", strings.Repeat("y", 1<<10)); err != nil {
+	if err := c.own.check("0", strings.Repeat("y", 1<<10)); err != nil {
 		t.Errorf("a new value of the same size: %v", err)
 	}
 	if m, ok := c.Member("self"); !ok || m.Keys.Len() != 3 {

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
@@ -36,6 +35,7 @@ type link struct {
 	records, shared exchange      // comparison of the two tables with the peer's
 	exchanged       bool          // Exchanged was reported
 	unsettled       bool          // its peer was not settled when it began, see aging
+	younger         bool          // the history of its peer's cluster began after this node was last in touch with its own, see aging
 	lazy            bool          // writes of the shared map are announced over it, see sharedFlood
 	grafted         time.Duration // when it became eager for a write that was lost; 0: never
 	circle          bool          // the root's last write came over it when it was here already
@@ -51,69 +51,34 @@ func (l *link) ready() bool {
 // present one has come: the links of the earlier life would make members rise that are long gone.
 func (l *link) awaitsRecord() bool { return l.peer.rec != nil && l.peer.rec.generation < l.generation }
 
-// links are all the streams of a node and what is published of them.
-type links struct {
-	list      []*link // ascending by ID of the peer: a fixed order makes runs repeat
-	byID      map[LinkID]*link
-	byPeer    map[*slot]*link
-	removed   []*link // of peers that were removed, in byID too
-	tendAt    time.Duration
-	publishAt time.Duration
-	published time.Duration // when links were last published
-	urgent    bool          // the next publication must not wait
-}
-
-func newLinks() links {
-	return links{byID: map[LinkID]*link{}, byPeer: map[*slot]*link{}}
-}
-
-// add takes a link into use. The caller has dropped the one to the same peer, if there was one.
-func (ls *links) add(l *link) {
-	i, _ := slices.BinarySearchFunc(ls.list, l.peer.node, func(l *link, n NodeID) int { return cmp.Compare(l.peer.node, n) })
-	ls.list = slices.Insert(ls.list, i, l)
-	ls.byID[l.id], ls.byPeer[l.peer] = l, l
-}
-
-func (ls *links) remove(l *link) {
-	ls.list = slices.DeleteFunc(ls.list, func(o *link) bool { return o == l })
-	delete(ls.byID, l.id)
-	if ls.byPeer[l.peer] == l {
-		delete(ls.byPeer, l.peer)
-	}
-	ls.removed = slices.DeleteFunc(ls.removed, func(o *link) bool { return o == l })
-}
-
-// dropLink takes a link out of use, and gives back what was asked for over it.
-func (c *Core) dropLink(l *link) {
-	c.links.remove(l)
-	c.records.release(l)
-	c.sharedMaps.release(l)
-}
-
 // linkUp takes a stream into use, or turns it down.
+//
+// The order of the checks matters. What rejects a stream whatever this node holds comes first, then a removal, which must take no place
+// in a full table; room comes before dialled, which needs a place for the peer; and a link to the same peer is compared last, when it is
+// certain that the new stream could replace it.
 func (c *Core) linkUp(in LinkUp) {
 	node := HashID(in.ID)
-	if c.beyondClocks(in.Generation) {
+	if c.cluster.beyondClocks(in.Generation) {
 		c.emit(Rejected{Link: in.Link, Reason: "generation is far beyond all clocks"})
 		c.emit(Close{Link: in.Link})
-		c.dialFailed(DialFailed{Attempt: in.Attempt})
+		c.dials.failed(DialFailed{Attempt: in.Attempt})
 		return
 	}
-	if e := c.shared.find(SpaceMember, in.ID); e.Removes(c.clusterTime()) { // first: it must not take the place of a member
+	if e := c.shared.find(SpaceMember, in.ID); e.Removes(c.cluster.moment()) { // first: it must not take the place of a member
 		if !in.Rejoin || !e.Stamp.Time().Before(time.UnixMilli(int64(in.Generation))) {
 			c.rejectRemoved(in, e)
 			return
 		}
-		c.readmit(in.ID, stampAt(Moment(in.Generation)))
+		c.replica.readmit(in.ID, stampAt(Moment(in.Generation)))
 	}
 	if !c.hasRoom(node, in.Generation) {
 		c.emit(Rejected{Link: in.Link, Reason: ReasonFull})
 		c.emit(Send{Link: in.Link, Frame: &Bye{Reason: ByeFull}})
 		c.emit(Close{Link: in.Link, Graceful: true})
-		c.dialFailed(DialFailed{Attempt: in.Attempt})
+		c.dials.failed(DialFailed{Attempt: in.Attempt})
 		return
 	}
-	t, from := c.dialled(in, node)
+	t, from := c.dials.dialled(in, node)
 	if node == c.self.node {
 		c.emit(Close{Link: in.Link})
 		if in.Generation != c.self.rec.generation {
@@ -126,26 +91,29 @@ func (c *Core) linkUp(in LinkUp) {
 		c.store.touch(t)
 	}
 	if !c.admit(in, t) {
+		if from != nil && in.Dialled && from.slot == t { // the peer lives: the next dial need not wait
+			from.backoff, from.next = 0, c.now()
+		}
 		c.turnDown(in, t)
 		return
 	}
 	if t.rec != nil && in.Generation > t.rec.generation {
-		t.flaps = flaps{} // a new process; the flaps of the old one's links are no evidence about its
+		t.target().flaps = flaps{} // a new process; the flaps of the old one's links do not count against it
 	}
 	now := c.now()
 	l := &link{id: in.Link, name: in.ID, peer: t, from: from, generation: in.Generation, ours: in.Dialled, since: now,
-		detector: newDetector(now, c.cfg.Heartbeat), need: max(1, t.flaps.need), wanted: true, peerWants: true,
+		detector: newDetector(now, c.cfg.Heartbeat), need: max(1, t.target().flaps.need), wanted: true, peerWants: true,
 		eager: !t.up, takes: !t.up, clockIn: clockEvery - 1}
 	l.records.sameAt, l.shared.sameAt = now, now
 	l.records.same, l.shared.same = true, true
 	l.hearClock(in.Clock, now)
 	c.links.add(l)
-	c.meet(l, in.Aged)
+	c.aging.meet(l, in.Aged, in.Since)
 	if c.store.known == 1 {
-		c.sendDelta(l, c.self.fullDelta())
+		c.flood.sendRecords(l, c.self.fullDelta())
 	}
-	c.beat(l)
-	c.ringSoon(false)
+	c.links.beat(l)
+	c.ring.soon(false)
 }
 
 // turnDown closes a new stream; an older process of a name in use hears of the newer one first. For a peer that was dialled the stream was
@@ -169,8 +137,9 @@ func (c *Core) turnDown(in LinkUp, t *slot) {
 //
 // One that this node dialled does not: the dial began before the link, or led to another address of the peer, and took long, as when its
 // first packet was lost. The link works, as far as this node can see, and closing it would cost the peer its link until the first frame of
-// the new one arrives. One that the peer dialled does: a peer dials only when it has no link, so it lost what we still hold. But when
-// both dialled at once, both streams have a node that uses them, and that of the lower ID stays.
+// the new one arrives. If the link is overdue it does, see dialStandby. One that the peer dialled does: a peer dials only when it has no
+// link, or one that is overdue, so it lost what we still hold. But when both dialled at once, both streams have a node that uses them,
+// and that of the lower ID stays.
 func (c *Core) admit(in LinkUp, t *slot) bool {
 	l := c.links.byPeer[t]
 	if l == nil {
@@ -179,11 +148,14 @@ func (c *Core) admit(in LinkUp, t *slot) bool {
 	crossed := l.ours && c.now()-in.Opened-l.since < c.cfg.DialTimeout
 	switch {
 	case in.Generation > l.generation:
-	case in.Generation < l.generation, in.Dialled, crossed && c.self.node < t.node:
+	case in.Generation < l.generation, in.Dialled && !c.isOverdue(l), !in.Dialled && crossed && c.self.node < t.node:
 		return false
 	}
-	c.dropLink(l)
-	c.emit(Close{Link: l.id})
+	c.links.drop(l)
+	if in.Dialled { // the peer is to wait for the new stream: its first packet may be lost, and come after the end of this one
+		c.send(l, &Bye{Reason: ByeCrossed})
+	}
+	c.emit(Close{Link: l.id, Graceful: in.Dialled})
 	return true
 }
 
@@ -191,25 +163,10 @@ func (c *Core) admit(in LinkUp, t *slot) bool {
 func (c *Core) linkReady(l *link) {
 	l.offered = true
 	if !l.peer.isReached() || c.judge.held != 0 {
-		c.publishNow()
+		c.links.publishNow()
 		return
 	}
-	c.publishSoon(2 * c.cfg.Relax)
-}
-
-// publishSoon has changes that are not urgent published after Config.Relax, and so long after the last time.
-func (c *Core) publishSoon(gap time.Duration) {
-	if c.strain() > 0 {
-		gap = strainedGap * c.cfg.Relax
-	}
-	soonest(&c.links.publishAt, max(c.now()+c.cfg.Relax, c.links.published+c.patiently(gap)))
-}
-
-// publishNow has own links that came or went published with this step: a member that hangs on one of them would be missed, or a dead one
-// be taken for reachable, until then.
-func (c *Core) publishNow() {
-	c.links.urgent = true
-	soonest(&c.links.publishAt, c.now()+c.patiently(0))
+	c.links.publishSoon(2 * c.cfg.Relax)
 }
 
 // linkDown notes the end of a stream that neither side announced. The redial precedes the verdict: a link stays published
@@ -219,38 +176,19 @@ func (c *Core) linkDown(id LinkID) {
 	if l == nil {
 		return
 	}
-	c.dropLink(l)
+	c.links.drop(l)
 	if l.drainUntil != 0 {
 		return
 	}
 	call := c.dials.target(l.peer)
 	call.lost = c.self.publishes(l.peer)
-	c.redialSoon(l, call)
-	c.ringSoon(true)
-}
-
-// livedFor is how long a link must have lived, in heartbeats, for its peer to be dialled again at once. One that shakes hands and
-// breaks is dialled with the backoff of one that cannot be reached.
-const livedFor = 5
-
-// redialSoon sets when the peer of a link that ended is dialled again.
-func (c *Core) redialSoon(l *link, call *target) {
-	now := c.now()
-	if now-l.since >= livedFor*c.cfg.Heartbeat {
-		call.backoff, call.next = 0, now
-	} else {
-		c.dials.backOff(call, now)
-		if call.lost && call.next > now+c.cfg.Coalesce {
-			call.lost = false
-			c.publishNow()
-		}
-	}
-	soonest(&c.dials.dueAt, call.next)
+	c.dials.redialSoon(l, call)
+	c.ring.soon(true)
 }
 
 // bye notes that the peer closes a link on purpose.
 func (c *Core) bye(l *link, why ByeReason) {
-	c.dropLink(l)
+	c.links.drop(l)
 	c.emit(Close{Link: l.id})
 	switch why {
 	case ByeCrossed: // the other stream is on its way to us, or here
@@ -258,13 +196,13 @@ func (c *Core) bye(l *link, why ByeReason) {
 		call.lost, call.next = c.self.publishes(l.peer), c.now()+c.cfg.DialTimeout
 		soonest(&c.dials.dueAt, call.next)
 	case ByeUnwanted:
-		c.publishSoon(0)
+		c.links.publishSoon(0)
 	default: // it is gone, and we may have hung on it
-		c.publishNow()
-		c.ringSoon(true)
+		c.links.publishNow()
+		c.ring.soon(true)
 		return
 	}
-	c.ringSoon(false)
+	c.ring.soon(false)
 }
 
 // tendLinks closes silent links, sends heartbeats, and closes links that neither end has wanted for a while.
@@ -277,41 +215,39 @@ func (c *Core) tendLinks() {
 	for _, l := range slices.Clone(c.links.list) {
 		switch {
 		case now-l.detector.heard > c.load.silence(l, l.detector.silence(c.cfg.Silence), c.cfg.Silence):
-			c.dropLink(l)
-			c.emit(Close{Link: l.id})
-			c.redialSoon(l, c.dials.target(l.peer))
-			c.publishNow()
-			c.ringSoon(true)
+			c.endSilent(l)
 		case c.unwanted(l):
 			c.send(l, &Bye{Reason: ByeUnwanted})
 			c.emit(Close{Link: l.id, Graceful: true})
-			c.dropLink(l)
-			c.publishSoon(0)
+			c.links.drop(l)
+			c.links.publishSoon(0)
 		default:
 			c.tend(l)
 		}
 	}
-	c.graft()
+	c.links.graft()
+	c.judge.endDoubts()
 	c.load.fade(now, c.cfg.Heartbeat)
-	c.endDraining()
-	c.sweep()
+	c.links.endDraining()
+	c.own.sweep()
 }
 
 // tend sends the heartbeat of a link when it is due, whatever else was sent: hashes, clocks, hysteresis and staleness live on
 // heartbeats, and must not wait for the traffic to pause.
 func (c *Core) tend(l *link) {
 	if c.now()-l.beatAt >= c.cfg.Heartbeat {
-		c.beat(l)
+		c.links.beat(l)
 	}
 	if l.ready() && !l.offered {
 		c.linkReady(l)
 	}
+	c.dialStandby(l)
 	if l.from != nil && c.now()-l.since >= livedFor*c.cfg.Heartbeat {
 		l.from.backoff, l.from = 0, nil
 	}
 	c.records.tend(l)
 	c.sharedMaps.tend(l)
-	c.reportExchanged(l)
+	c.links.reportExchanged(l)
 }
 
 // unwanted reports whether neither end has wanted a link for five heartbeats, and it is not so new that minds may change. While a
@@ -327,54 +263,10 @@ func (c *Core) unwanted(l *link) bool {
 		l.idleSince = now
 	}
 	patience := 5 * c.cfg.Heartbeat
-	if strain := c.strain(); strain > 0 { // the links that take its place are not published yet
+	if strain := c.links.strain(); strain > 0 { // the links that take its place are not published yet
 		patience += 2*strainedGap*c.cfg.Relax + 4*strain
 	}
 	return now-l.idleSince > patience && now-l.since > patience
-}
-
-// reportExchanged reports, once for a link, that the first comparison of both tables is over and all that the peer had has come.
-func (c *Core) reportExchanged(l *link) {
-	if !l.exchanged && l.records.settled() && l.shared.settled() {
-		l.exchanged = true
-		c.emit(Exchanged{Link: l.id})
-	}
-}
-
-// announceClock has the next heartbeat of every link carry the clock.
-func (ls *links) announceClock() {
-	for _, l := range ls.list {
-		l.clockIn = 0
-	}
-}
-
-// clockEvery is the number of heartbeats of a link of which one carries the clock: often enough for a limit of a minute, and
-// cheap. A step of the own clock is reported with the next heartbeat of every link.
-const clockEvery = 8
-
-// beat sends a heartbeat. The hashes in it are recorded before it leaves: the peer may be equal to them when its answer comes and this
-// node has gone on, and must count as in step then.
-func (c *Core) beat(l *link) {
-	b := &Beat{Hash: c.store.hash, Wanted: l.wanted, Eager: l.eager, Shared: c.shared.hash}
-	if c.now()-l.since < livedFor*c.cfg.Heartbeat {
-		b.Known = uint32(c.store.known)
-	}
-	if l.clockIn--; l.clockIn < 0 {
-		b.Clock, l.clockIn = c.clock.last.UnixMilli(), clockEvery-1
-	}
-	b.Lag = uint32(c.load.lag.Milliseconds())
-	l.beatAt = c.now()
-	c.noteHashes()
-	c.send(l, b)
-}
-
-// setEager makes a link one of the tree that carries bulk, or takes it out. The peer decides what it sends over the link, so it learns of
-// that at once, with a heartbeat out of turn.
-func (c *Core) setEager(l *link, eager bool) {
-	if l.eager != eager {
-		l.eager = eager
-		c.beat(l)
-	}
 }
 
 // publishDue writes the links that came and went into our record.
@@ -389,22 +281,23 @@ func (c *Core) publishDue() {
 	for _, own := range slices.Clone(c.self.rec.links) {
 		t := c.store.byNode[own.Node]
 		if own.Deleted() || t != nil && (ls.byPeer[t] != nil || t.call != nil && t.call.lost) {
-			continue
+			continue // taken back already, held, or lost with a redial that decides: see linkDown
 		}
 		lost = true
 		c.store.writeLink(c.self, own.Node, true)
 		if urgent && t != nil {
-			t.flaps.broke(c.now())
+			t.target().flaps.broke(c.now())
 		}
 	}
 	for _, l := range ls.list {
 		if l.ready() && !l.awaitsRecord() && !c.self.publishes(l.peer) {
+			// It may be the link by which the peer, and all behind it, can be reached.
 			urgent = urgent || !l.peer.isReached()
 			c.store.writeLink(c.self, l.peer.node, false)
 		}
 	}
 	if c.self.rec.version != prev {
-		c.wrote(prev, urgent)
-		c.relink(c.self, lost)
+		c.flood.wrote(prev, urgent)
+		c.judge.relink(c.self, lost)
 	}
 }

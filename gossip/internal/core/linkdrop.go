@@ -42,24 +42,24 @@ func (s *store) filterDrops(of *slot, remove func(linkDrop) bool) {
 }
 
 // forgetOldDrops drops the signs that count no longer.
-func (c *Core) forgetOldDrops() {
-	for of := range c.store.drops {
-		c.store.filterDrops(of, c.isOldDrop)
+func (v *verdict) forgetOldDrops() {
+	for of := range v.store.drops {
+		v.store.filterDrops(of, v.isOldDrop)
 	}
 }
 
-func (c *Core) isOldDrop(d linkDrop) bool { return c.now()-d.at > dropsKept*c.cfg.Silence }
+func (v *verdict) isOldDrop(d linkDrop) bool { return v.now()-d.at > dropsKept*v.cfg.Silence }
 
 // isDropped reports whether members that can be reached have taken back their links to t of late, while t published them, and as many as those
 // whose links to t stand, of which none can be reached. They are fewer if t is alive and most of its neighbours are on the other side of a cut.
 // A member to which this node holds a link is alive.
-func (c *Core) isDropped(t *slot) bool {
-	if c.links.byPeer[t] != nil {
+func (v *verdict) isDropped(t *slot) bool {
+	if v.links.byPeer[t] != nil {
 		return false
 	}
 	dropped := 0
-	for _, d := range c.store.drops[t] {
-		if !c.isOldDrop(d) && t.publishes(d.by) && d.by.rec != nil && c.judge.seen[d.by.index] {
+	for _, d := range v.store.drops[t] {
+		if !v.isOldDrop(d) && t.publishes(d.by) && d.by.rec != nil && v.seen[d.by.index] {
 			dropped++
 		}
 	}

@@ -81,25 +81,25 @@ func (h *lifeHeap) Pop() any {
 }
 
 // setLife notes when an own key ends; ttl 0 is never.
-func (c *Core) setLife(key string, ttl time.Duration) {
+func (o *ownRecord) setLife(key string, ttl time.Duration) {
 	if ttl <= 0 {
-		c.keyDeadlines.remove(key)
+		o.keyDeadlines.remove(key)
 		return
 	}
-	c.keyDeadlines.set(key, c.now()+ttl)
+	o.keyDeadlines.set(key, o.now()+ttl)
 }
 
 // maxExpiries bounds the keys that one Step deletes, so that it stays short when many end at once; the next Step is due at once
 // then.
 const maxExpiries = 256
 
-// expireDue deletes the own keys whose time is over, those that ended first before the others.
-func (c *Core) expireDue() {
+// work deletes the own keys whose time is over, those that ended first before the others.
+func (o *ownRecord) work() {
 	for range maxExpiries {
-		at := c.keyDeadlines.first()
-		if at == 0 || c.now() < at {
+		at := o.keyDeadlines.first()
+		if at == 0 || o.now() < at {
 			return
 		}
-		c.deleteKey(c.keyDeadlines.order[0].key)
+		o.delete(o.keyDeadlines.order[0].key)
 	}
 }

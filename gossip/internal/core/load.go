@@ -17,7 +17,7 @@ const (
 	lagFloor = 5 * time.Millisecond
 	// lagLeast is the least lag that is one.
 	lagLeast = time.Millisecond
-	// lagCap bounds the lag, so that a node that was stopped for long is soon its old self.
+	// lagCap bounds the lag, so that a node that was stopped for long does not count as behind for long after it.
 	lagCap = 2 * time.Second
 	// lagFade is how long a lag takes to fade to a third after what made it is gone.
 	lagFade = 500 * time.Millisecond
@@ -58,21 +58,3 @@ func (l *load) silence(k *link, d, floor time.Duration) time.Duration {
 	lag := float64(max(l.lag, k.lag)) / float64(lagDoubles)
 	return max(d, min(d+time.Duration(lag*float64(floor)), 3*floor))
 }
-
-// strain is the lag of this node or of a neighbour, whichever is more: while a neighbour is behind, there is more to come. It looks at
-// some neighbours only if there are many.
-func (c *Core) strain() time.Duration {
-	lag := c.load.lag
-	for _, l := range c.links.list[:min(len(c.links.list), maxClocks)] {
-		lag = max(lag, l.lag)
-	}
-	return lag
-}
-
-// Lag returns for how long what has arrived waits until a step takes it; 0 if this node keeps up. A shell makes fewer views the
-// larger it is, and admits newcomers more slowly.
-func (c *Core) Lag() time.Duration { return c.load.lag }
-
-// patiently is how long to wait for company where d suffices for a node that is not behind: while it is, so long that what takes
-// part in the wait arrives.
-func (c *Core) patiently(d time.Duration) time.Duration { return d + 2*c.load.lag }

@@ -124,14 +124,14 @@ func TestANodeTakesBulkOverOneLinkAtLeast(t *testing.T) {
 		link.eager = false
 	}
 	l.pass(time.Second)
-	if n := l.eagerLinks(); n != 1 {
+	if n := l.links.countEager(); n != 1 {
 		t.Errorf("bulk is taken over %d links, want 1", n)
 	}
 	for range 4 {
 		l.behind(100 * time.Millisecond)
 		l.pass(250 * time.Millisecond)
 	}
-	if n := l.eagerLinks(); n != 2 {
+	if n := l.links.countEager(); n != 2 {
 		t.Errorf("a node that is behind takes bulk over %d links, want 2", n)
 	}
 }

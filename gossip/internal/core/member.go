@@ -3,7 +3,6 @@ package core
 import (
 	"iter"
 	"strconv"
-	"time"
 )
 
 // Status is what a node knows of a member.
@@ -118,74 +117,3 @@ func (c *Core) member(t *slot) Member {
 	}
 	return m
 }
-
-// Isolated reports whether this node knows others and reaches none of them.
-func (c *Core) Isolated() bool {
-	others := c.store.known - c.store.departed
-	if !c.self.left {
-		others--
-	}
-	return others > 0 && c.judge.up == 1
-}
-
-// Known is the number of members that are known, this node included.
-func (c *Core) Known() int { return c.store.known }
-
-// LinkInfo is one link of this node, as it is at one moment.
-type LinkInfo struct {
-	Peer    string        // name of the member at the other end
-	Phi     float64       // suspicion that the link is dead, 0 to MaxPhi: -log10 of the chance that a frame is still to come
-	Age     time.Duration // how long the link has been in use, in running time
-	Dialled bool          // by this node
-}
-
-// LinkInfos returns the links of this node, in a fixed order. They change as time goes by, and so they are not in a View.
-func (c *Core) LinkInfos() []LinkInfo {
-	all := make([]LinkInfo, 0, len(c.links.list))
-	for _, l := range c.links.list {
-		all = append(all, LinkInfo{Peer: l.name, Phi: l.detector.phi(c.now()), Age: c.now() - l.since, Dialled: l.ours})
-	}
-	return all
-}
-
-// Linked reports whether this node holds a link to another one that has passed its hysteresis, so that it is published or about
-// to be.
-func (c *Core) Linked(n NodeID) bool {
-	t := c.store.byNode[n]
-	return t != nil && c.links.byPeer[t] != nil && c.links.byPeer[t].ready()
-}
-
-// Pending reports whether the verdict on who is up is about to be worked out again, or is held back as one against most members.
-func (c *Core) Pending() bool { return c.judge.dueAt != 0 }
-
-// Entries is the number of entries in this node's own record, tombstones included.
-func (c *Core) Entries() int { return c.self.rec.count() }
-
-// Links is the number of streams in use.
-func (c *Core) Links() int { return len(c.links.list) }
-
-// Hash is the hash of all records: equal at two nodes, so are the records.
-func (c *Core) Hash() uint64 { return c.store.hash }
-
-// SharedHash is the hash of the shared map.
-func (c *Core) SharedHash() uint64 { return c.shared.hash }
-
-// IsUp reports whether a member is up or degraded.
-func (c *Core) IsUp(n NodeID) bool {
-	t := c.store.byNode[n]
-	return t != nil && t.up && !t.left
-}
-
-// Has returns the generation and the version at which this node has a record; 0, 0 if it has none.
-func (c *Core) Has(n NodeID) (generation, version uint64) {
-	if t := c.store.byNode[n]; t != nil && t.rec != nil {
-		return t.rec.generation, t.rec.version
-	}
-	return 0, 0
-}
-
-// UpCount is the number of members that are up or degraded, this node included.
-func (c *Core) UpCount() int { return c.judge.up }
-
-// Time is the running time of this node: what the deadlines of its view are counted in.
-func (c *Core) Time() time.Duration { return c.now() }

@@ -19,7 +19,7 @@ func (c *Core) received(in Received) {
 	c.handleFrame(l, in.Frame)
 	// The frame may have closed the link, or put another one in its place.
 	if c.links.byID[l.id] == l {
-		c.reportExchanged(l)
+		c.links.reportExchanged(l)
 	}
 }
 
@@ -35,16 +35,16 @@ func (c *Core) handleFrame(l *link, f Frame) {
 	case *Digest:
 		c.onDigest(l, f)
 	case *SharedBuckets:
-		c.hearFloor(l, f.Floor)
+		c.aging.hearFloor(l, f.Floor)
 		c.sharedMaps.onBuckets(l, &f.Hashes)
 	case *SharedDigest:
 		c.onSharedDigest(l, f)
 	case *SharedDelta:
 		c.onSharedDelta(l, f)
 	case *SharedAnnounce:
-		c.onAnnounce(l, f)
+		c.sharedFlood.onAnnounce(l, f)
 	case *Lazy:
-		c.onLazy(l, f)
+		c.sharedFlood.onLazy(l, f)
 	case *Bye:
 		c.bye(l, f.Reason)
 	default: // a frame of the handshake in the middle of a stream, or of a later protocol: no harm in it
@@ -58,7 +58,7 @@ func (c *Core) onBeat(l *link, b *Beat) {
 	// The peer decides whether it wants the link and takes bulk over it; this node decides the same of its own end. Neither is negotiated.
 	l.peerWants, l.takes = b.Wanted, b.Eager
 	l.lag = min(time.Duration(b.Lag)*time.Millisecond, lagCap)
-	c.hearTime(l, b.Clock)
+	c.cluster.hear(l, b.Clock)
 	if l.good++; l.ready() && !l.offered {
 		c.linkReady(l)
 	}

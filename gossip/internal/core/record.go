@@ -44,11 +44,15 @@ type entryMap = btree.Map[string, *Entry]
 
 // record is all one node wrote about itself. Only its owner writes, so records are ordered by (generation, version), and equal
 // (generation, version) reached by whole deltas means equal content.
+//
+// What always holds: no entry is above version; no two entries, links included, have one version, or one kind and key; its owner keeps
+// no tombstone at or below floor. Mostly floor <= version. It is above while a record that replaces an older one arrives in parts: each part has the floor
+// of the whole, and until version has reached it only parts of the same reset fit.
 type record struct {
 	id         string
 	generation uint64
-	version    uint64
-	floor      uint64
+	version    uint64      // of the last write, which may have left no entry
+	floor      uint64      // deletes up to here have no tombstone any more
 	links      []LinkEntry // ascending by node, tombstones included
 	log        []logged    // all other entries, ascending by version
 	holes      int         // of log

@@ -1,25 +1,34 @@
 package core
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // recordTable are the records as an exchange sees them.
-type recordTable struct{ c *Core }
+type recordTable struct {
+	*host
+	store   *store
+	flood   *flood
+	judge   *verdict
+	cluster *clusterClock
+}
 
 func (t *recordTable) of(l *link) *exchange  { return &l.records }
-func (t *recordTable) quiet() bool           { return t.c.now()-t.c.flood.fresh > 2*t.c.cfg.Heartbeat }
-func (t *recordTable) isSmall() bool         { return t.c.store.known <= wholeDigest }
+func (t *recordTable) quiet() bool           { return t.now()-t.flood.fresh > 2*t.cfg.Heartbeat }
+func (t *recordTable) isSmall() bool         { return t.store.known <= wholeDigest }
 func (t *recordTable) gives(_, _ claim) bool { return true } // only its owner writes a record: there is no stamp to wait for
 
 // wholeDigest is the number of records up to which the versions of all are cheaper than bucket hashes.
 const wholeDigest = 40
 
 // takes is false for a generation that no clock can have given, so that no message can make a name unusable for good.
-func (t *recordTable) takes(c claim) bool { return !t.c.beyondClocks(c.hi) }
+func (t *recordTable) takes(c claim) bool { return !t.cluster.beyondClocks(c.hi) }
 
-func (t *recordTable) sums() (uint64, *[NumBuckets]uint64) { return t.c.store.hash, &t.c.store.buckets }
+func (t *recordTable) sums() (uint64, *[NumBuckets]uint64) { return t.store.hash, &t.store.buckets }
 
 func (t *recordTable) claim(id uint64) claim {
-	s := t.c.store.byNode[NodeID(id)]
+	s := t.store.byNode[NodeID(id)]
 	if s == nil {
 		return claim{id: id}
 	}
@@ -31,13 +40,31 @@ func (s *slot) claim() claim {
 	if s.rec == nil {
 		return claim{id: uint64(s.node)}
 	}
-	return claim{uint64(s.node), s.rec.generation, s.rec.version, s.rec.floor}
+	return claim{uint64(s.node), s.rec.generation, s.rec.version, s.rec.floor, cmp.Or(s.gone, lately)}
+}
+
+// entry returns what a digest has of a claim.
+func (c claim) entry() DigestEntry {
+	e := DigestEntry{Node: NodeID(c.id), Generation: c.hi, Version: c.lo, Floor: c.floor}
+	if c.gone != lately {
+		e.Seen = c.gone
+	}
+	return e
+}
+
+// claim returns the claim that the sender of an entry makes.
+func (e *DigestEntry) claim() claim {
+	c := claim{id: uint64(e.Node), hi: e.Generation, lo: e.Version, floor: e.Floor}
+	if e.Generation != 0 {
+		c.gone = cmp.Or(e.Seen, lately)
+	}
+	return c
 }
 
 // claims lists in the order of the places: equal inputs give equal outputs.
 func (t *recordTable) claims(mask uint64) []claim {
 	var all []claim
-	for _, s := range t.c.store.slots {
+	for _, s := range t.store.slots {
 		if s.rec != nil && mask>>(s.node%NumBuckets)&1 == 1 {
 			all = append(all, s.claim())
 		}
@@ -45,27 +72,30 @@ func (t *recordTable) claims(mask uint64) []claim {
 	return all
 }
 
-func (t *recordTable) sendBuckets(l *link) { t.c.send(l, &Buckets{Hashes: t.c.store.buckets}) }
+func (t *recordTable) sendBuckets(l *link) { t.host.send(l, &Buckets{Hashes: t.store.buckets}) }
 
 func (t *recordTable) sendDigest(l *link, mask uint64, reply bool, claims []claim) {
 	d := &Digest{Mask: mask, Reply: reply, Entries: make([]DigestEntry, len(claims))}
 	for i, c := range claims {
-		d.Entries[i] = DigestEntry{NodeID(c.id), c.hi, c.lo, c.floor}
+		d.Entries[i] = c.entry()
 	}
-	t.c.send(l, d)
+	t.host.send(l, d)
 }
 
 // lacked returns what a peer lacks of a record that stands at a claim.
 func (t *recordTable) lacked(c claim) (RecordDelta, bool) {
-	s := t.c.store.byNode[NodeID(c.id)]
+	s := t.store.byNode[NodeID(c.id)]
 	if s == nil || s.rec == nil || s.claim().compare(c) <= 0 {
 		return RecordDelta{}, false
 	}
-	if c.hi != s.rec.generation {
+	switch {
+	case c.hi != s.rec.generation:
 		c.lo, c.floor = 0, 0
+	case c.lo == s.rec.version: // it lacks only since when the member has been gone: a delta has one version at least
+		c.lo, c.floor = c.lo-1, s.rec.floor
 	}
 	d := s.since(c.lo, c.floor)
-	d.Seen = t.c.seenOf(s)
+	d.Seen = t.judge.seenOf(s)
 	return d, true
 }
 
@@ -97,10 +127,10 @@ func (t *recordTable) send(l *link, claims []claim) {
 			parts = parts[1:]
 		}
 		if len(parts) == 0 {
-			t.c.flood.markHas(t.c.store.byNode[d.Node], l.id)
+			t.flood.markHas(t.store.byNode[d.Node], l.id)
 		}
 	}
-	t.c.sendRecords(l, out, true)
+	t.flood.sendFrames(l, out, true)
 }
 
 // onDigest deals with a digest of records. One that lists our own record may show that another process has our name.
@@ -114,10 +144,10 @@ func (c *Core) onDigest(l *link, d *Digest) {
 				return
 			}
 		}
-		claims = append(claims, claim{uint64(e.Node), e.Generation, e.Version, e.Floor})
+		claims = append(claims, e.claim())
 	}
 	if c.records.onDigest(l, d.Mask, d.Reply, claims) { // both having something makes the link part of the tree
-		c.setEager(l, true)
+		c.links.setEager(l, true)
 	}
 }
 
@@ -126,6 +156,6 @@ func (c *Core) onDigest(l *link, d *Digest) {
 const farGeneration = 100 * 366 * 24 * time.Hour
 
 // beyondClocks reports whether a generation is so high that nothing but a defect or malice can have made it.
-func (c *Core) beyondClocks(generation uint64) bool {
-	return generation > uint64(max(0, c.clusterTime().Add(farGeneration)))
+func (k *clusterClock) beyondClocks(generation uint64) bool {
+	return generation > uint64(max(0, k.moment().Add(farGeneration)))
 }

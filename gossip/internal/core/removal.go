@@ -2,7 +2,6 @@ package core
 
 import (
 	"encoding/binary"
-	"errors"
 	"slices"
 )
 
@@ -20,42 +19,13 @@ func removalOf(generation uint64) string {
 	return string(binary.BigEndian.AppendUint64([]byte{markRemoved}, generation))
 }
 
-// isBanned reports whether a name was removed.
-func (c *Core) isBanned(id string) bool {
-	return c.shared.removals > 0 && c.shared.find(SpaceMember, id).Removes(c.clusterTime())
-}
-
-// ErrUnknownMember means that no member of that name is known.
-var ErrUnknownMember = errors.New("no member of that name is known")
-
-// CheckRemove returns why a member cannot be removed, nil if it can.
-func (c *Core) CheckRemove(id string) error {
-	t := c.store.byNode[HashID(id)]
-	switch {
-	case t == c.self:
-		return errors.New("a node does not remove itself: it leaves")
-	case t == nil || t.rec == nil:
-		return ErrUnknownMember
-	}
-	return c.CheckClock()
-}
-
 func (c *Core) remove(id string) {
 	if c.CheckRemove(id) != nil {
 		return
 	}
 	t := c.store.byNode[HashID(id)]
-	c.writeShared(SharedEntry{Space: SpaceMember, Key: id, Value: removalOf(t.rec.generation),
-		Expires: expiry(c.clusterTime(), c.cfg.Horizon)})
-}
-
-// readmit takes back the removals of a name that are older than a life that began at a moment. The entry is stamped with that moment: with the
-// present, it would also take back a removal of this very life that is on its way.
-func (c *Core) readmit(id string, began Stamp) {
-	e := SharedEntry{Space: SpaceMember, Key: id, Deleted: true}
-	present, _ := c.nextStamp(c.shared.find(e.Space, e.Key))
-	e.Stamp = max(c.stampOf(e.id())+1, min(began, present))
-	c.writeStamped(e)
+	c.replica.write(SharedEntry{Space: SpaceMember, Key: id, Value: removalOf(t.rec.generation),
+		Expires: expiry(c.cluster.moment(), c.cfg.Horizon)})
 }
 
 // enforce applies an entry of the map to a member.
@@ -65,14 +35,14 @@ func (c *Core) enforce(e *SharedEntry) {
 	}
 	t := c.store.byNode[HashID(e.Key)]
 	switch {
-	case t == nil || !e.Removes(c.clusterTime()):
+	case t == nil || !e.Removes(c.cluster.moment()):
 	case t != c.self:
 		c.expel(t, e)
 	case c.cfg.Rejoin && e.Stamp < c.born:
-		c.readmit(c.cfg.ID, c.born)
+		c.replica.readmit(c.cfg.ID, c.born)
 	default:
-		c.handOverRemovals()
-		c.pushAllShared()
+		c.replica.handOverRemovals()
+		c.sharedFlood.pushAll()
 		c.emit(Removed{})
 		c.closeAll(ByeRemoved)
 	}
@@ -80,16 +50,16 @@ func (c *Core) enforce(e *SharedEntry) {
 
 // handOverRemovals sends all removals over the links whose first comparison is not over: a removal that was acknowledged must not end with
 // this node, as when each side of a cut removed members of the other.
-func (c *Core) handOverRemovals() {
+func (r *replica) handOverRemovals() {
 	var removals []SharedEntry
-	for _, e := range c.shared.inBuckets(^uint64(0)) {
-		if e.Space == SpaceMember && e.Key != c.cfg.ID && e.Removes(c.clusterTime()) {
+	for _, e := range r.shared.inBuckets(^uint64(0)) {
+		if e.Space == SpaceMember && e.Key != r.cfg.ID && e.Removes(r.cluster.moment()) {
 			removals = append(removals, *e)
 		}
 	}
-	for _, l := range c.links.list {
+	for _, l := range r.links.list {
 		if !l.exchanged {
-			c.sendShared(l, removals)
+			r.sharedFlood.sendWrites(l, removals)
 		}
 	}
 }
@@ -97,21 +67,21 @@ func (c *Core) handOverRemovals() {
 // expel drops the record of a member, and the link to it: it gets the reason before.
 func (c *Core) expel(t *slot, e *SharedEntry) {
 	if l := c.links.byPeer[t]; l != nil {
-		c.dropLink(l)
+		c.links.drop(l)
 		c.startDraining(l, e)
-		c.publishNow()
+		c.links.publishNow()
 	}
 	if t.rec == nil {
 		return
 	}
-	c.forgetMember(t)
+	c.forgetting.drop(t)
 }
 
 // rejectRemoved sends a removed node the reason, and reads what it sends: if this node was removed as well, the peer may be the only one
-// that has the entry. Two that both hung up without reading would reject each other for ever.
+// that has the entry. Two that both closed the stream without reading would reject each other for ever.
 func (c *Core) rejectRemoved(in LinkUp, e *SharedEntry) {
 	if i := slices.IndexFunc(c.links.removed, func(l *link) bool { return l.name == in.ID }); i >= 0 {
-		c.endDrain(c.links.removed[i]) // one for each peer
+		c.links.endDrain(c.links.removed[i]) // one for each peer
 	}
 	t := c.store.byNode[HashID(in.ID)]
 	if t == nil {
@@ -119,12 +89,12 @@ func (c *Core) rejectRemoved(in LinkUp, e *SharedEntry) {
 	}
 	c.startDraining(&link{id: in.Link, name: in.ID, peer: t, generation: in.Generation, ours: in.Dialled, since: c.now(),
 		unsettled: in.Aged, detector: newDetector(c.now(), c.cfg.Heartbeat)}, e)
-	c.dialFailed(DialFailed{Attempt: in.Attempt})
+	c.dials.failed(DialFailed{Attempt: in.Attempt})
 }
 
 // startDraining sends the peer of a link that is not in use the entry that removes it, and has what the peer still sends read for a while.
 func (c *Core) startDraining(l *link, e *SharedEntry) {
-	c.sendShared(l, []SharedEntry{*e})
+	c.sharedFlood.sendWrites(l, []SharedEntry{*e})
 	l.drainUntil = c.now() + c.cfg.DialTimeout
 	c.links.byID[l.id] = l
 	c.links.removed = append(c.links.removed, l)
@@ -136,29 +106,13 @@ func (c *Core) drain(l *link, f Frame) {
 	switch f := f.(type) {
 	case *SharedDelta:
 		c.onSharedDelta(l, f)
-		if c.links.byID[l.id] == l && !c.isBanned(l.name) {
-			c.endDrain(l)
+		if c.links.byID[l.id] == l && !c.replica.isBanned(l.name) {
+			c.links.endDrain(l)
 		}
 	case *Bye:
-		c.dropLink(l)
+		c.links.drop(l)
 		c.emit(Close{Link: l.id})
 	}
-}
-
-// endDraining closes the links of removed peers that do not send a Bye.
-func (c *Core) endDraining() {
-	for _, l := range slices.Clone(c.links.removed) {
-		if c.now() >= l.drainUntil {
-			c.endDrain(l)
-		}
-	}
-}
-
-// endDrain closes the link of a removed peer.
-func (c *Core) endDrain(l *link) {
-	c.send(l, &Bye{Reason: ByeRemoved})
-	c.emit(Close{Link: l.id, Graceful: true})
-	c.dropLink(l)
 }
 
 // forget takes a record out of what is to be pushed.
@@ -174,19 +128,7 @@ func (s *store) drop(t *slot) {
 	s.unhash(t)
 	s.unpair(t)
 	s.setLeft(t, false)
-	t.rec, t.addr, t.seen = nil, "", 0
+	t.rec, t.addr, t.seen, t.gone = nil, "", 0, 0
 	delete(s.drops, t)
 	s.known--
-}
-
-// pushAllShared sends what waits for company, over all links: nothing is sent after a Bye.
-func (c *Core) pushAllShared() {
-	if c.sharedFlood.pushAt == 0 {
-		return
-	}
-	for _, l := range c.links.list {
-		l.lazy = false
-	}
-	c.sharedFlood.pushAt = 0
-	c.pushEager()
 }

@@ -115,11 +115,11 @@ func TestComingBackOnPurposeDoesNotTakeBackALaterRemoval(t *testing.T) {
 	l.pass(time.Second)
 	l.receive(1, &Beat{Wanted: true})
 	l.do(LinkUp{Link: 2, ID: "x", Generation: uint64(began.UnixMilli()), Addr: "x:1", Clock: l.now.UnixMilli(), Rejoin: true})
-	if l.isBanned("x") {
+	if l.replica.isBanned("x") {
 		t.Fatal("it is rejected though it came back on purpose")
 	}
 	l.receive(1, &SharedDelta{Entries: []SharedEntry{later}})
-	if !l.isBanned("x") {
+	if !l.replica.isBanned("x") {
 		t.Error("a removal of the life that came back was taken back with the one before it")
 	}
 }

@@ -23,6 +23,12 @@ const (
 // In addition one unreachable member per ring between us and our successor is called, another one every DialCap: all of
 // them are called by some node, no node calls many, and this is all the healing there is.
 type rings struct {
+	*host
+	store *store
+	links *links
+	judge *verdict
+	dials *dialler
+
 	list   []*slot // those wanted now, ascending by index
 	dueAt  time.Duration
 	lostAt time.Duration // when they are due for a link that was lost; 0: none was
@@ -31,12 +37,12 @@ type rings struct {
 	turnAt time.Duration // when the unreachable ones take turns
 }
 
-// ringSoon has the neighbours worked out again: at once if a link was lost; otherwise when nothing has changed for half a second,
+// soon has the neighbours worked out again: at once if a link was lost; otherwise when nothing has changed for half a second,
 // or after two, since neighbours chosen in the middle of a join storm are gone with the next record.
-func (c *Core) ringSoon(lost bool) {
-	r, now := &c.ring, c.now()
+func (r *rings) soon(lost bool) {
+	now := r.now()
 	if lost {
-		soonest(&r.lostAt, now+c.patiently(0))
+		soonest(&r.lostAt, now+r.patiently(0))
 		soonest(&r.dueAt, r.lostAt)
 		return
 	}
@@ -59,32 +65,32 @@ func (r *rings) calmAt(strain time.Duration) time.Duration {
 	return at
 }
 
-// ringDue works out the neighbours if that is due: after a change, and every Config.DialCap, when other unreachable members take their turn. A
+// work chooses the neighbours if that is due: after a change, and every Config.DialCap, when other unreachable members take their turn. A
 // node under strain waits for calm, since each pass goes over all members and more changes are on their way; a lost link does not wait.
-func (c *Core) ringDue() {
-	r, now := &c.ring, c.now()
+func (r *rings) work() {
+	now := r.now()
 	if now >= r.turnAt {
-		r.turnAt = now + c.cfg.DialCap
+		r.turnAt = now + r.cfg.DialCap
 		soonest(&r.dueAt, now)
 	}
 	if r.dueAt == 0 || now < r.dueAt {
 		return
 	}
-	if strain := c.strain(); strain > 0 && r.first != 0 {
+	if strain := r.links.strain(); strain > 0 && r.first != 0 {
 		if at := r.calmAt(strain); now < at {
 			r.dueAt = at
 			return
 		}
 	}
 	r.dueAt, r.lostAt, r.first = 0, 0, 0
-	c.rewire(c.neighbours())
+	r.rewire(r.neighbours())
 	soonest(&r.dueAt, r.turnAt)
-	soonest(&c.dials.dueAt, now)
+	soonest(&r.dials.dueAt, now)
 }
 
 // rewire makes the nodes given the wanted ones.
-func (c *Core) rewire(next map[*slot]want) {
-	r, now := &c.ring, c.now()
+func (r *rings) rewire(next map[*slot]want) {
+	now := r.now()
 	for _, t := range r.list {
 		if next[t] == wantNone {
 			t.want = wantNone
@@ -100,35 +106,35 @@ func (c *Core) rewire(next map[*slot]want) {
 	}
 	// In the order of the slots and not of the map: equal inputs must give equal outputs.
 	slices.SortFunc(r.list, func(a, b *slot) int { return cmp.Compare(a.index, b.index) })
-	for _, l := range c.links.list {
+	for _, l := range r.links.list {
 		if w := l.peer.want != wantNone; w != l.wanted {
 			l.wanted = w
-			c.beat(l)
+			r.links.beat(l)
 		}
 	}
 }
 
 // neighbours returns the nodes we want a link to: up to 2K+1 members all of them, beyond that those next to us on the rings. The
 // predecessor dials, and the lower ID where each precedes the other.
-func (c *Core) neighbours() map[*slot]want {
+func (r *rings) neighbours() map[*slot]want {
 	next := map[*slot]want{}
-	few := c.nearCount() <= 2*c.cfg.Rings+1
+	few := r.countNear() <= 2*r.cfg.Rings+1
 	if few {
-		c.fullMesh(next)
+		r.fullMesh(next)
 	}
 	preds := map[*slot]bool{}
-	for i := range c.cfg.Rings {
-		succ, pred := c.ringNeighbours(i)
+	for i := range r.cfg.Rings {
+		succ, pred := r.adjacent(i)
 		if succ != nil && !few {
 			next[succ] = wantDial
 			preds[pred] = true
 		}
-		for _, t := range c.unreachable(i, succ) {
+		for _, t := range r.unreachable(i, succ) {
 			next[t] = wantDial
 		}
 	}
 	for t := range preds {
-		if next[t] == wantNone || t.node < c.self.node {
+		if next[t] == wantNone || t.node < r.self.node {
 			next[t] = wantTaken
 		}
 	}
@@ -137,24 +143,24 @@ func (c *Core) neighbours() map[*slot]want {
 
 // isNear reports whether a member counts for the rings: it is up and, while a verdict against most members is held back, it can be
 // reached. Else the smaller side of a cut would go on to wait for links to the other side, instead of holding together.
-func (c *Core) isNear(t *slot) bool {
-	return t.up && !t.left && (c.judge.held == 0 || int(t.index) < len(c.judge.seen) && c.judge.seen[t.index])
+func (r *rings) isNear(t *slot) bool {
+	return t.up && !t.left && (r.judge.held == 0 || int(t.index) < len(r.judge.seen) && r.judge.seen[t.index])
 }
 
-// nearCount is the number of members that count for the rings, this node included.
-func (c *Core) nearCount() int {
-	if c.judge.held != 0 {
-		return c.judge.reached
+// countNear is the number of members that count for the rings, this node included.
+func (r *rings) countNear() int {
+	if r.judge.held != 0 {
+		return r.judge.reached
 	}
-	return c.judge.up
+	return r.judge.up
 }
 
 // fullMesh makes a small cluster a full mesh: the lower ID dials.
-func (c *Core) fullMesh(next map[*slot]want) {
-	for _, t := range c.store.slots {
-		if t != c.self && c.isNear(t) {
+func (r *rings) fullMesh(next map[*slot]want) {
+	for _, t := range r.store.slots {
+		if t != r.self && r.isNear(t) {
 			next[t] = wantTaken
-			if c.self.node < t.node {
+			if r.self.node < t.node {
 				next[t] = wantDial
 			}
 		}
@@ -164,22 +170,22 @@ func (c *Core) fullMesh(next map[*slot]want) {
 // ringPlace is the place of this node on a ring; places are hashes of ring and node.
 type ringPlace struct{ salt, own uint64 }
 
-// placeOn returns the place of this node on a ring. The salt makes the rings independent of each other: neighbours on one of them are
+// place returns the place of this node on a ring. The salt makes the rings independent of each other: neighbours on one of them are
 // far apart on the next, which is what keeps the graph connected when many die.
-func (c *Core) placeOn(ring int) ringPlace {
+func (r *rings) place(ring int) ringPlace {
 	salt := mix(uint64(ring) + 1)
-	return ringPlace{salt, mix(uint64(c.self.node) ^ salt)}
+	return ringPlace{salt, mix(uint64(r.self.node) ^ salt)}
 }
 
 // distance is how far a node is from this one on the ring.
 func (p ringPlace) distance(t *slot) uint64 { return mix(uint64(t.node)^p.salt) - p.own }
 
-// ringNeighbours returns the members next to us on a ring; places count from ours, so the successor has the smallest.
-func (c *Core) ringNeighbours(ring int) (succ, pred *slot) {
+// adjacent returns the members next to us on a ring; places count from ours, so the successor has the smallest.
+func (r *rings) adjacent(ring int) (succ, pred *slot) {
 	var lo, hi uint64
-	place := c.placeOn(ring)
-	for _, t := range c.store.slots {
-		if t == c.self || !c.isNear(t) {
+	place := r.place(ring)
+	for _, t := range r.store.slots {
+		if t == r.self || !r.isNear(t) {
 			continue
 		}
 		d := place.distance(t)
@@ -199,14 +205,14 @@ func (c *Core) ringNeighbours(ring int) (succ, pred *slot) {
 const heldDials = 4
 
 // unreachable returns the members to call between us and our successor on a ring: one, in turn.
-func (c *Core) unreachable(ring int, succ *slot) []*slot {
+func (r *rings) unreachable(ring int, succ *slot) []*slot {
 	var all []*slot
-	place, end := c.placeOn(ring), ^uint64(0)
+	place, end := r.place(ring), ^uint64(0)
 	if succ != nil {
 		end = place.distance(succ)
 	}
-	for _, t := range c.store.slots {
-		if t.rec == nil || c.isNear(t) && t.missed == 0 || t.left || t == c.self || t.addr == "" {
+	for _, t := range r.store.slots {
+		if t.rec == nil || r.isNear(t) && t.missed == 0 || t.left || t == r.self || t.addr == "" {
 			continue
 		}
 		if place.distance(t) < end {
@@ -216,8 +222,8 @@ func (c *Core) unreachable(ring int, succ *slot) []*slot {
 	if len(all) == 0 {
 		return nil
 	}
-	turn := int(c.now()/c.cfg.DialCap) + ring
-	if c.judge.held == 0 {
+	turn := int(r.now()/r.cfg.DialCap) + ring
+	if r.judge.held == 0 {
 		return all[turn%len(all):][:1]
 	}
 	var some []*slot

@@ -146,7 +146,7 @@ func TestARemovalIsTakenWhateverItsStampButNoOtherWriteOfTheFuture(t *testing.T)
 	l.meet(2, "x")
 	ahead := stampAt(MomentAt(l.now.Add(20 * time.Minute)))
 	removal := SharedEntry{Space: SpaceMember, Key: "x", Value: removalOf(1), Stamp: ahead, Writer: 7, Expires: MomentAt(l.now.Add(time.Hour)).Time().UnixMilli()}
-	table := sharedTable{l.Core}
+	table := sharedTable{l.host, &l.shared, &l.sharedFlood, &l.cluster}
 	for space, want := range map[Space]bool{SpaceMember: true, SpaceUser: false} {
 		if got := table.takes(claim{id: SharedID(space, "x"), hi: uint64(ahead), lo: 7}); got != want {
 			t.Errorf("space %d: an entry of the future is asked for: %v, want %v", space, got, want)

@@ -14,6 +14,13 @@ import (
 // An announcement takes half the bytes of a small write. It waits long enough that one of the two ends has mostly heard it from the
 // other before its own is due. What concerns members goes over all links at once, so a lost tree never delays it.
 type sharedFlood struct {
+	*host
+	links      *links
+	cluster    *clusterClock
+	shared     *sharedMap
+	sharedMaps *exchanger
+
+	held       heldEntries
 	items      map[uint64]*sharedItem // by SharedID: of each key the newest write, until it is announced
 	order      []*sharedItem          // to be pushed
 	pushAt     time.Duration
@@ -43,58 +50,18 @@ func (it *sharedItem) recordHolder(l LinkID) {
 	}
 }
 
-// lackedWrite is a write that was announced and has not come.
-type lackedWrite struct {
-	version SharedVersion
-	from    []LinkID // that announced it; the first one is asked next
-	askAt   time.Duration
-}
-
-// announceAfter is how long a write that was pushed waits before it is announced over lazy links, and waits again before the other ends
-// do so. Which end is the first differs from key to key. The other one mostly has nothing left to announce.
-func (c *Core) announceAfter() time.Duration { return c.cfg.Coalesce }
-
-// announcesFirst reports whether this end of a link is the first to announce a key.
-func (c *Core) announcesFirst(l *link, id uint64) bool {
-	return (c.self.node < l.peer.node) == (id>>8&1 == 0)
-}
-
-// manyLinks is the number of links from which on a key is announced over half of them, another half for each key: the announcements of
-// six lazy links take more than a small write itself, and three are enough for all but one in fifty of the nodes that need one.
-const manyLinks = 6
-
-// announces reports whether a key is announced over a link. The two ends, if both have many links, come to the same answer.
-func (c *Core) announces(l *link, id uint64) bool {
-	return len(c.links.list) < manyLinks || mix(uint64(c.self.node^l.peer.node)^id)&1 == 0
-}
-
-// askAfter is how long an announced write may take to come by the tree: one or a few more hops. By chance, so that of a part of the
-// tree that was cut off one member asks, and the others get the write from it.
-func (c *Core) askAfter() time.Duration {
-	return 1*c.cfg.Coalesce + time.Duration(c.rng.Int64N(int64(c.cfg.Coalesce)))
-}
-
-// lackedMost bounds the announced writes that are waited for; the comparison of hashes finds the others.
-const lackedMost = 1 << 13
-
-// askAtOnce is how many links are asked for a lost write at once: that it is late shows that links lose packets.
-const askAtOnce = 2
-
-// askAgainAfter is how long the answer to a question may take.
-const askAgainAfter = 25 * time.Millisecond
-
 // spread pushes an entry, which took the place of one with stamp had, on to all neighbours but the one it came from, 0: it is ours.
 // One that is of the future waits until no neighbour takes it for that.
-func (c *Core) spread(e *SharedEntry, had Stamp, from LinkID) {
-	c.stale = true
-	if c.isAhead(e.id(), e.Stamp, had) {
-		c.held.add(e)
+func (f *sharedFlood) spread(e *SharedEntry, had Stamp, from LinkID) {
+	f.stale = true
+	if f.cluster.isAhead(e.id(), e.Stamp, had) {
+		f.held.add(e)
 		return
 	}
-	f, id := &c.sharedFlood, e.id()
+	id := e.id()
 	it := f.items[id]
 	if from == 0 {
-		c.observe(nil, e, true)
+		f.observe(nil, e, true)
 	}
 	if it == nil || it.announceAt != 0 {
 		if f.items == nil {
@@ -108,11 +75,11 @@ func (c *Core) spread(e *SharedEntry, had Stamp, from LinkID) {
 	if from != 0 {
 		it.has = append(it.has, from)
 	}
-	wait := c.cfg.Coalesce
+	wait := f.cfg.Coalesce
 	if from != 0 {
 		wait /= relayFaster
 	}
-	soonest(&f.pushAt, c.now()+wait)
+	soonest(&f.pushAt, f.now()+wait)
 }
 
 // relayFaster is by how much less a write of another node waits for company than an own one: it has waited at its writer, and each
@@ -126,35 +93,35 @@ func (f *sharedFlood) markHas(v SharedVersion, l LinkID) {
 	}
 }
 
-// pushSharedDue sends what is due: writes, announcements and questions.
-func (c *Core) pushSharedDue() {
-	c.sendHeld()
-	c.tendTree()
-	f, now := &c.sharedFlood, c.now()
+// work sends what is due: writes, announcements and questions.
+func (f *sharedFlood) work() {
+	f.sendHeld()
+	f.tendTree()
+	now := f.now()
 	if f.pushAt != 0 && now >= f.pushAt {
 		f.pushAt = 0
-		c.pushEager()
+		f.pushEager()
 	}
 	if f.announceAt != 0 && now >= f.announceAt {
 		f.announceAt = 0
-		c.announce()
+		f.announce()
 	}
 	if f.askAt != 0 && now >= f.askAt {
 		f.askAt = 0
-		c.askForLacked()
+		f.askForLacked()
 	}
 	if f.pruneAt != 0 && now >= f.pruneAt {
 		f.pruneAt = 0
-		c.prune()
+		f.prune()
 	}
 }
 
 // pushEager sends what waited for company over the eager links.
-func (c *Core) pushEager() {
-	f := &c.sharedFlood
+func (f *sharedFlood) pushEager() {
+
 	items := f.order
 	f.order = nil
-	for _, l := range c.links.list {
+	for _, l := range f.links.list {
 		var out []SharedEntry
 		for _, it := range items {
 			// Entries about members are few and go over lazy links too, so that a broken tree does not delay them.
@@ -164,33 +131,12 @@ func (c *Core) pushEager() {
 			out = append(out, *it.entry)
 			it.recordHolder(l.id) // a link delivers in order or ends, so what is sent counts as held
 		}
-		c.sendShared(l, out)
+		f.sendWrites(l, out)
 	}
 	for _, it := range items {
-		it.announceAt = c.now() + c.announceAfter()
+		it.announceAt = f.now() + f.announceAfter()
 		f.first = append(f.first, it)
 		soonest(&f.announceAt, it.announceAt)
-	}
-}
-
-// announce names the writes that are due over lazy links, and those that are due soon with them.
-func (c *Core) announce() {
-	f, now := &c.sharedFlood, c.now()+c.cfg.Coalesce
-	second := due(&f.second, func(it *sharedItem) bool { return it.announceAt+2*c.announceAfter() <= now })
-	first := due(&f.first, func(it *sharedItem) bool { return it.announceAt <= now })
-	c.announceItems(second, false)
-	c.announceItems(first, true)
-	for _, it := range second {
-		if id := it.entry.id(); f.items[id] == it {
-			delete(f.items, id)
-		}
-	}
-	f.second = append(f.second, first...)
-	if len(f.first) > 0 {
-		soonest(&f.announceAt, f.first[0].announceAt)
-	}
-	if len(f.second) > 0 {
-		soonest(&f.announceAt, f.second[0].announceAt+2*c.announceAfter())
 	}
 }
 
@@ -205,99 +151,16 @@ func due(queue *[]*sharedItem, isDue func(*sharedItem) bool) []*sharedItem {
 	return items
 }
 
-// announceItems names writes over the links of which this end is the first one to do so, or is not, and whose peers have not shown that
-// they have them.
-func (c *Core) announceItems(items []*sharedItem, first bool) {
-	for _, l := range c.links.list {
-		var out []SharedVersion
-		for _, it := range items {
-			id := it.entry.id()
-			if c.sharedFlood.items[id] == it && c.announcesFirst(l, id) == first && c.announces(l, id) && !slices.Contains(it.has, l.id) {
-				out = append(out, SharedVersion{ID: id, Stamp: it.entry.Stamp}) // the stamp names the write well enough
-				it.recordHolder(l.id)
-			}
-		}
-		for part := range slices.Chunk(out, maxFrame/24) {
-			c.send(l, &SharedAnnounce{Entries: part})
-		}
-	}
-}
-
-// onAnnounce notes which announced writes have not come.
-func (c *Core) onAnnounce(l *link, a *SharedAnnounce) {
-	f := &c.sharedFlood
-	for _, v := range a.Entries {
-		if c.isAhead(v.ID, v.Stamp, c.stampOf(v.ID)) || len(f.lacks) >= lackedMost {
-			continue
-		}
-		if c.hasWrite(v) {
-			f.markHas(v, l.id)
-			continue
-		}
-		if w := f.lacks[v.ID]; w != nil && w.version.Stamp >= v.Stamp {
-			if !slices.Contains(w.from, l.id) {
-				w.from = append(w.from, l.id)
-			}
-			continue
-		}
-		if f.lacks == nil {
-			f.lacks = map[uint64]*lackedWrite{}
-		}
-		w := &lackedWrite{version: v, from: []LinkID{l.id}, askAt: c.now() + c.askAfter()}
-		f.lacks[v.ID] = w
-		f.waiting = append(f.waiting, w)
-		soonest(&f.askAt, w.askAt)
-	}
-}
-
 // hasWrite reports whether this node has a write or a newer one of its key.
-func (c *Core) hasWrite(v SharedVersion) bool {
-	e := c.shared.byID(v.ID)
+func (m *sharedMap) hasWrite(v SharedVersion) bool {
+	e := m.byID(v.ID)
 	return e != nil && e.Stamp >= v.Stamp
 }
 
-// askForLacked asks for the writes that were announced and have not come, each over one of the links that announced it, and makes these
-// links eager.
-func (c *Core) askForLacked() {
-	f, now := &c.sharedFlood, c.now()
-	ask := map[LinkID][]claim{}
-	kept := f.waiting[:0]
-	for _, w := range f.waiting {
-		switch {
-		case f.lacks[w.version.ID] != w:
-			continue // replaced by a newer write
-		case c.hasWrite(w.version):
-			delete(f.lacks, w.version.ID)
-			continue
-		case now >= w.askAt:
-			if len(w.from) == 0 { // the next announcement, or comparison of hashes, finds it
-				delete(f.lacks, w.version.ID)
-				continue
-			}
-			n := min(askAtOnce, len(w.from))
-			for _, from := range w.from[:n] {
-				ask[from] = append(ask[from], claim{id: w.version.ID, hi: uint64(w.version.Stamp)})
-			}
-			w.from, w.askAt = w.from[n:], now+askAgainAfter
-		}
-		soonest(&f.askAt, w.askAt)
-		kept = append(kept, w)
-	}
-	clear(f.waiting[len(kept):])
-	f.waiting = kept
-	for _, l := range c.links.list {
-		if lacks := ask[l.id]; len(lacks) > 0 {
-			c.setLazy(l, false)
-			l.grafted = c.now()
-			c.sharedMaps.ask(l, lacks)
-		}
-	}
-}
-
-// sharedDue is when the shared map next has something to do by itself, 0 if never.
-func (c *Core) sharedDue() time.Duration {
-	at := c.collectAt()
-	for _, t := range []time.Duration{c.sharedFlood.pushAt, c.sharedFlood.announceAt, c.sharedFlood.askAt, c.sharedFlood.pruneAt} {
+// dueAt is when the shared map next has something to do by itself, 0 if never.
+func (f *sharedFlood) dueAt() time.Duration {
+	at := time.Duration(0)
+	for _, t := range []time.Duration{f.pushAt, f.announceAt, f.askAt, f.pruneAt} {
 		if t != 0 {
 			soonest(&at, t)
 		}
@@ -305,11 +168,11 @@ func (c *Core) sharedDue() time.Duration {
 	return at
 }
 
-// sendShared sends entries in frames of at most about maxFrame.
-func (c *Core) sendShared(l *link, entries []SharedEntry) { c.sendEntries(l, entries, false) }
+// sendWrites sends entries in frames of at most about maxFrame.
+func (f *sharedFlood) sendWrites(l *link, entries []SharedEntry) { f.sendFrames(l, entries, false) }
 
-// sendEntries is sendShared; with last, the frames are an answer, and its end is marked even if there is nothing to send.
-func (c *Core) sendEntries(l *link, entries []SharedEntry, last bool) {
+// sendFrames is sendWrites; with last, the frames are an answer, and its end is marked even if there is nothing to send.
+func (f *sharedFlood) sendFrames(l *link, entries []SharedEntry, last bool) {
 	for len(entries) > 0 || last {
 		n, w := 0, 0
 		for n < len(entries) && (n == 0 || w < maxFrame) {
@@ -317,7 +180,19 @@ func (c *Core) sendEntries(l *link, entries []SharedEntry, last bool) {
 			n++
 		}
 		ends := last && n == len(entries)
-		c.send(l, &SharedDelta{Clock: c.clock.last.UnixMilli(), Entries: entries[:n:n], Last: ends})
+		f.send(l, &SharedDelta{Clock: f.clock.last.UnixMilli(), Entries: entries[:n:n], Last: ends})
 		entries, last = entries[n:], last && !ends
 	}
+}
+
+// pushAll sends what waits for company, over all links: nothing is sent after a Bye.
+func (f *sharedFlood) pushAll() {
+	if f.pushAt == 0 {
+		return
+	}
+	for _, l := range f.links.list {
+		l.lazy = false
+	}
+	f.pushAt = 0
+	f.pushEager()
 }

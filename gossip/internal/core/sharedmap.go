@@ -101,7 +101,7 @@ type sharedMap struct {
 	buckets [NumBuckets]uint64
 
 	live, dead int      // bytes of the values, and of the tombstones
-	removals   int      // entries of SpaceMember that are not tombstones: most clusters have none, see Core.isBanned
+	removals   int      // entries of SpaceMember that are not tombstones: most clusters have none, see replica.isBanned
 	floor      Moment   // keys of the application that died up to here have no tombstone any more; 0: none yet
 	shrinking  bool     // the tombstones exceed the limit, or did until now and still take more than 7/8 of it
 	expiring   cellHeap // values with a time to live, by its end
@@ -284,3 +284,11 @@ const sharedSlack = 4
 
 // hasRoom reports whether an entry of another node fits.
 func (m *sharedMap) hasRoom(e *SharedEntry) bool { return *m.bytes(e)+e.cost() <= sharedSlack*m.limit }
+
+// stampOf returns the stamp at which this node has a shared key, 0 if not at all.
+func (m *sharedMap) stampOf(id uint64) Stamp {
+	if e := m.byID(id); e != nil {
+		return e.Stamp
+	}
+	return 0
+}

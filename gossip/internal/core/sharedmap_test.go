@@ -163,12 +163,11 @@ func TestClusterTimeIsTheLowerMedianOfTheClocksHeard(t *testing.T) {
 		{1, []Moment{1000, 2000, 3000}, 1000},
 		{1, []Moment{0, 2000}, 1}, // one has not been heard
 	} {
-		var k clusterClock
-		var links []*link
+		k := clusterClock{host: &host{clock: clock{last: c.own.Time(), at: time.Second}}, links: &links{}}
 		for _, o := range c.others {
-			links = append(links, &link{clock: heardClock{clock: o, at: time.Second}})
+			k.links.list = append(k.links.list, &link{clock: heardClock{clock: o, at: time.Second}})
 		}
-		if got := k.now(c.own, links, time.Second); got != c.want {
+		if got := k.moment(); got != c.want {
 			t.Errorf("own %v, others %v: %v, want %v", c.own, c.others, got, c.want)
 		}
 	}

@@ -1,12 +1,17 @@
 package core
 
 // sharedTable is the shared map as an exchange sees it.
-type sharedTable struct{ c *Core }
+type sharedTable struct {
+	*host
+	shared      *sharedMap
+	sharedFlood *sharedFlood
+	cluster     *clusterClock
+}
 
 func (t *sharedTable) of(l *link) *exchange { return &l.shared }
 func (t *sharedTable) quiet() bool {
-	f := t.c.sharedFlood.fresh
-	return f == 0 || t.c.now()-f > t.c.cfg.Heartbeat
+	f := t.sharedFlood.fresh
+	return f == 0 || t.now()-f > t.cfg.Heartbeat
 }
 
 // isSmall is false: keys are many more than members, so the versions of all are never cheaper than the hashes of the buckets.
@@ -14,30 +19,30 @@ func (t *sharedTable) isSmall() bool { return false }
 
 // takes and gives are false for a write of the future: it waits where it is until cluster time gets there.
 func (t *sharedTable) takes(c claim) bool {
-	if t.c.isAhead(c.id, Stamp(c.hi), t.c.stampOf(c.id)) {
-		t.c.emit(Rejected{Reason: ReasonClockAhead})
+	if t.cluster.isAhead(c.id, Stamp(c.hi), t.shared.stampOf(c.id)) {
+		t.emit(Rejected{Reason: ReasonClockAhead})
 		return false
 	}
 	return true
 }
 func (t *sharedTable) gives(ours, theirs claim) bool {
-	return !t.c.isAhead(ours.id, Stamp(ours.hi), Stamp(theirs.hi))
+	return !t.cluster.isAhead(ours.id, Stamp(ours.hi), Stamp(theirs.hi))
 }
 
 func (t *sharedTable) sums() (uint64, *[NumBuckets]uint64) {
-	return t.c.shared.hash, &t.c.shared.buckets
+	return t.shared.hash, &t.shared.buckets
 }
 
 // claim has the stamp and, for two writes with one stamp, the writer: the higher one wins on every node.
 func (t *sharedTable) claim(id uint64) claim {
-	if e := t.c.shared.byID(id); e != nil {
+	if e := t.shared.byID(id); e != nil {
 		return claim{id: id, hi: uint64(e.Stamp), lo: uint64(e.Writer)}
 	}
 	return claim{id: id}
 }
 
 func (t *sharedTable) claims(mask uint64) []claim {
-	all := t.c.shared.inBuckets(mask)
+	all := t.shared.inBuckets(mask)
 	out := make([]claim, 0, len(all))
 	for _, e := range all {
 		out = append(out, claim{id: e.id(), hi: uint64(e.Stamp), lo: uint64(e.Writer)})
@@ -45,22 +50,23 @@ func (t *sharedTable) claims(mask uint64) []claim {
 	return out
 }
 
-func (t *sharedTable) sendBuckets(l *link) { t.c.send(l, t.c.sharedBuckets()) }
+func (t *sharedTable) sendBuckets(l *link) { t.host.send(l, t.shared.summary()) }
 
 func (t *sharedTable) sendDigest(l *link, mask uint64, reply bool, claims []claim) {
 	d := &SharedDigest{Mask: mask, Reply: reply, Entries: make([]SharedVersion, len(claims))}
 	for i, c := range claims {
 		d.Entries[i] = SharedVersion{ID: c.id, Stamp: Stamp(c.hi), Writer: NodeID(c.lo)}
 	}
-	t.c.send(l, d)
+	t.host.send(l, d)
 }
 
-// lacked returns what a peer lacks that stands at a claim, nil if nothing.
+// lacked returns what a peer lacks that stands at a claim, nil if nothing. It looks the claim up again: the entry may have changed, or
+// become one of the future by a step of the clocks, since the peer was compared with.
 func (t *sharedTable) lacked(c claim) *SharedEntry {
 	if ours := t.claim(c.id); ours.compare(c) <= 0 || !t.gives(ours, c) {
 		return nil
 	}
-	return t.c.shared.byID(c.id)
+	return t.shared.byID(c.id)
 }
 
 func (t *sharedTable) weigh(claims []claim, most int) (bytes int) {
@@ -83,7 +89,7 @@ func (t *sharedTable) send(l *link, claims []claim) {
 			room -= e.cost()
 		}
 	}
-	t.c.sendEntries(l, out, true)
+	t.sharedFlood.sendFrames(l, out, true)
 }
 
 // onSharedDigest deals with a digest of the shared map.

@@ -6,21 +6,21 @@ import (
 )
 
 // setLazy changes a link for both of its ends.
-func (c *Core) setLazy(l *link, on bool) {
+func (f *sharedFlood) setLazy(l *link, on bool) {
 	if l.lazy != on {
 		l.lazy = on
-		c.send(l, &Lazy{On: on})
+		f.send(l, &Lazy{On: on})
 	}
 }
 
 // onLazy takes over what the peer made of a link. The last eager link stays one.
-func (c *Core) onLazy(l *link, f *Lazy) {
-	l.lazy = f.On
-	if !f.On {
-		l.grafted = c.now()
+func (f *sharedFlood) onLazy(l *link, lazy *Lazy) {
+	l.lazy = lazy.On
+	if !lazy.On {
+		l.grafted = f.now()
 	}
-	if f.On && !slices.ContainsFunc(c.links.list, func(o *link) bool { return !o.lazy }) {
-		c.setLazy(l, false)
+	if lazy.On && !slices.ContainsFunc(f.links.list, func(o *link) bool { return !o.lazy }) {
+		f.setLazy(l, false)
 	}
 }
 
@@ -28,14 +28,14 @@ func (c *Core) onLazy(l *link, f *Lazy) {
 // gets every one first over the link that leads to the writer, so the links that bring it again close circles, and all of them
 // can go at once. Links judged by the writes of several would go all together, and the tree with them. The writer that counts, the
 // root, is the one of the lowest ID that has written lately, which all members soon agree on.
-func (c *Core) observe(l *link, e *SharedEntry, fresh bool) {
-	f, now := &c.sharedFlood, c.now()
+func (f *sharedFlood) observe(l *link, e *SharedEntry, fresh bool) {
+	now := f.now()
 	if e.Space != SpaceUser {
 		return
 	}
 	if f.rootAt == 0 || e.Writer < f.root || now-f.rootAt > rootLasts {
 		f.root = e.Writer
-		for _, o := range c.links.list {
+		for _, o := range f.links.list {
 			o.circle = false
 		}
 	}
@@ -47,7 +47,7 @@ func (c *Core) observe(l *link, e *SharedEntry, fresh bool) {
 		return
 	}
 	if l.circle = !fresh; l.circle {
-		soonest(&f.pruneAt, now+5*c.cfg.Coalesce)
+		soonest(&f.pruneAt, now+5*f.cfg.Coalesce)
 	}
 }
 
@@ -56,16 +56,16 @@ const rootLasts = 10 * time.Second
 
 // prune makes the links lazy that close circles, but not the last eager one, and not those over which a lost write was asked for of
 // late.
-func (c *Core) prune() {
-	now, eager := c.now(), 0
-	for _, l := range c.links.list {
+func (f *sharedFlood) prune() {
+	now, eager := f.now(), 0
+	for _, l := range f.links.list {
 		if !l.lazy {
 			eager++
 		}
 	}
-	for _, l := range c.links.list {
+	for _, l := range f.links.list {
 		if l.circle && !l.lazy && eager > 1 && (l.grafted == 0 || now-l.grafted >= graftLasts) {
-			c.setLazy(l, true)
+			f.setLazy(l, true)
 			eager--
 		}
 		l.circle = false
@@ -77,13 +77,13 @@ const graftLasts = 10 * time.Second
 
 // tendTree makes all links eager when an eager one has ended: which part of the tree hung on it is not known here. The circles that
 // this makes end with the next writes.
-func (c *Core) tendTree() {
-	f := &c.sharedFlood
-	lost := slices.ContainsFunc(f.eager, func(id LinkID) bool { return c.links.byID[id] == nil })
+func (f *sharedFlood) tendTree() {
+
+	lost := slices.ContainsFunc(f.eager, func(id LinkID) bool { return f.links.byID[id] == nil })
 	f.eager = f.eager[:0]
-	for _, l := range c.links.list {
+	for _, l := range f.links.list {
 		if lost {
-			c.setLazy(l, false)
+			f.setLazy(l, false)
 		}
 		if !l.lazy {
 			f.eager = append(f.eager, l.id)

@@ -2,6 +2,14 @@ package core
 
 import "time"
 
+// equalAt returns when a table was last known to be equal to that of a peer: now, if the last comparison showed no difference.
+func (c *Core) equalAt(x *exchange) time.Duration {
+	if x.same {
+		return c.now()
+	}
+	return x.sameAt
+}
+
 // Staleness returns for how long some neighbour has had another state than this node, by the last comparison with each, not counting
 // changes of the last two seconds that are on their way: about 0 while all is well, under any load. It is 0 without neighbours.
 func (c *Core) Staleness() time.Duration {
@@ -13,12 +21,4 @@ func (c *Core) Staleness() time.Duration {
 		return late
 	}
 	return 0
-}
-
-// equalAt returns when a table was last known to be equal to that of a peer: now, if the last comparison showed no difference.
-func (c *Core) equalAt(x *exchange) time.Duration {
-	if x.same {
-		return c.now()
-	}
-	return x.sameAt
 }

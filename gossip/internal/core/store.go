@@ -16,10 +16,11 @@ type slot struct {
 	touched bool // it is in store.touched
 	want    want
 	risen   time.Duration // when it became up
-	missed  time.Duration // since when it is up though it cannot be reached, see Core.inGrace; 0: it is not so
+	missed  time.Duration // since when it is up though it cannot be reached, see verdict.inGrace; 0: it is not so
+	doubted bool          // it is up, and that may rest on old news, see verdict.isSure
 	seen    Moment        // when it was last up to any node, as far as is known here; of no meaning while it is up
+	gone    Moment        // seen, rounded up, once the member has been gone for long: it is part of the hash then, see ripen; 0: it has not
 	call    *target       // dialling it; nil before it was first wanted or linked to
-	flaps   flaps
 }
 
 // store holds the records of all nodes. Its hash is the sum of the hashes of the records, so it costs the same however many
@@ -98,7 +99,7 @@ func (s *store) begin(t *slot, id string, generation uint64) {
 	}
 	s.unpair(t)
 	s.setLeft(t, false)
-	t.rec, t.addr = &record{id: id, generation: generation}, ""
+	t.rec, t.addr, t.gone = &record{id: id, generation: generation}, "", 0
 	delete(s.drops, t)
 	s.rehash(t)
 }
@@ -120,7 +121,7 @@ func (s *store) setLeft(t *slot, left bool) {
 func (s *store) unhash(t *slot) {
 	if t.rec != nil {
 		s.touch(t)
-		h := t.rec.hash(t.node)
+		h := t.hash()
 		s.size -= t.rec.size
 		s.hash -= h
 		s.buckets[t.node%NumBuckets] -= h
@@ -131,10 +132,31 @@ func (s *store) unhash(t *slot) {
 // them would leave two nodes with equal records and different hashes for good, which compare their tables with every heartbeat.
 func (s *store) rehash(t *slot) {
 	s.touch(t)
-	h := t.rec.hash(t.node)
+	h := t.hash()
 	s.size += t.rec.size
 	s.hash += h
 	s.buckets[t.node%NumBuckets] += h
+}
+
+// hash is that of the record, and of since when the member has been gone, once it has been for long.
+func (t *slot) hash() uint64 {
+	h := t.rec.hash(t.node)
+	if t.gone != 0 {
+		h = mix(h ^ mix(uint64(t.gone)))
+	}
+	return h
+}
+
+// setGone notes when a member that has been gone for long was last up, rounded; 0: it has not. A view does not show it.
+func (s *store) setGone(t *slot, gone Moment) {
+	if t.gone == gone {
+		return
+	}
+	old := t.hash()
+	t.gone = gone
+	now := t.hash()
+	s.hash += now - old
+	s.buckets[t.node%NumBuckets] += now - old
 }
 
 // write appends an own entry at the next version, which it returns.

@@ -24,8 +24,8 @@ func (n *Node) checkMembers() error {
 	return n.Core.CheckMembers(n.shown)
 }
 
-// known is the number of records that a node keeps, its own included.
-func known(n *Node) int { return n.Core.Known() }
+// recordCount is the number of records that a node keeps, its own included.
+func recordCount(n *Node) int { return n.Core.Known() }
 
 // reachesNone reports whether a node knows others and reaches none of them.
 func reachesNone(n *Node) bool { return n.Core.Isolated() }
@@ -41,8 +41,8 @@ func canShare(n *Node, key, value string) error { return n.Core.CheckSharedSet(k
 // canSet returns why a node refuses an own key, nil if it takes it.
 func canSet(n *Node, key, value string) error { return n.Core.CheckSet(key, value) }
 
-// staleness is what a node reports about itself.
-func staleness(n *Node) time.Duration { return n.Core.Staleness() }
+// coreStaleness is what a node reports about itself.
+func coreStaleness(n *Node) time.Duration { return n.Core.Staleness() }
 
 // version is a place in the order of one record.
 type version struct{ generation, version uint64 }

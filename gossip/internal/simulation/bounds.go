@@ -7,8 +7,8 @@ import (
 	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
-// bounds watches how much each input makes a core do, and how large its tables are.
-type bounds struct {
+// coreBounds watches how much each input makes a core do, and how large its tables are.
+type coreBounds struct {
 	w     *World
 	first error
 	dials []int // by node, when the window began
@@ -20,27 +20,27 @@ type bounds struct {
 const dialWindow = 10 * time.Second
 
 // newBounds watches a world from now on.
-func newBounds(w *World) *bounds {
-	b := &bounds{w: w, dials: make([]int, len(w.Nodes)), lives: make([]int, len(w.Nodes))}
+func newBounds(w *World) *coreBounds {
+	b := &coreBounds{w: w, dials: make([]int, len(w.Nodes)), lives: make([]int, len(w.Nodes))}
 	old := w.OnInput
 	w.OnInput = func(n *Node, in core.Input, out []core.Output) {
 		if old != nil {
 			old(n, in, out)
 		}
-		if err := b.outputs(n, in, out); err != nil && b.first == nil {
+		if err := b.checkOutputs(n, in, out); err != nil && b.first == nil {
 			b.first = err
 		}
 	}
 	return b
 }
 
-// outputs holds the outputs of one input to a bound. With L links and i items in the input (records, entries, addresses), apart
+// checkOutputs holds the outputs of one input to a bound. With L links and i items in the input (records, entries, addresses), apart
 // from words for the disk and verdicts, which are one for each change, and deltas, it is
 //
 //	24 + 6·L + i
 //
 // and of deltas 4 for each link, and one for each 16 KiB that goes over it.
-func (b *bounds) outputs(n *Node, in core.Input, out []core.Output) error {
+func (b *coreBounds) checkOutputs(n *Node, in core.Input, out []core.Output) error {
 	links, items := n.Core.Links()+len(n.streams)+1, itemsIn(in)
 	others := 0
 	var deltas, bytes map[core.LinkID]int // most inputs send no deltas
@@ -48,7 +48,7 @@ func (b *bounds) outputs(n *Node, in core.Input, out []core.Output) error {
 		switch o := o.(type) {
 		case core.Judged, core.Remember, core.RememberShared, core.Forget, core.ForgetShared:
 		case core.Send:
-			if !bulky(o.Frame) {
+			if !isBulk(o.Frame) {
 				others++
 				break
 			}
@@ -57,7 +57,7 @@ func (b *bounds) outputs(n *Node, in core.Input, out []core.Output) error {
 			}
 			deltas[o.Link]++
 			if deltas[o.Link] > 4 {
-				bytes[o.Link] += size(o.Frame)
+				bytes[o.Link] += frameSize(o.Frame)
 			}
 			if d := deltas[o.Link]; d > 8 && d > 8+bytes[o.Link]/(16<<10) {
 				return fmt.Errorf("%s answers %T with %d deltas over one link, for %d bytes", n.ID, in, d, bytes[o.Link])
@@ -72,7 +72,7 @@ func (b *bounds) outputs(n *Node, in core.Input, out []core.Output) error {
 	return nil
 }
 
-func bulky(f core.Frame) bool {
+func isBulk(f core.Frame) bool {
 	switch f.(type) {
 	case *core.Delta, *core.SharedDelta, *core.Digest, *core.SharedDigest:
 		return true
@@ -102,46 +102,46 @@ func itemsIn(in core.Input) int {
 	return 0
 }
 
-// work returns the first input that made too much work.
-func (b *bounds) work() error {
+// workError returns the first input that made too much work.
+func (b *coreBounds) workError() error {
 	err := b.first
 	b.first = nil
 	return err
 }
 
-// tables holds the tables of a node to their bounds: records to Limits.Members, the own record to its keys, live or not, and a
+// checkTables holds the tables of a node to their bounds: records to Limits.Members, the own record to its keys, live or not, and a
 // link for each name that ever was, the marks of deleted keys to the keys there are.
-func (b *bounds) tables(n *Node, sharedKeys int) error {
+func (b *coreBounds) checkTables(n *Node, sharedKeys int) error {
 	names := len(b.w.Nodes) + b.w.replaced
-	if got, most := known(n), min(names, b.w.Core.Limits.Members); got > most {
+	if got, most := recordCount(n), min(names, b.w.Core.Limits.Members); got > most {
 		return fmt.Errorf("%s knows %d members, at most %d are possible", n.ID, got, most)
 	}
 	if got, most := n.Core.Entries(), 4+8+names; got > most {
 		return fmt.Errorf("%s has %d entries in its own record, at most %d are possible", n.ID, got, most)
 	}
-	if got, most := n.tombstones(), sharedKeys+names; got > most {
+	if got, most := n.countTombstones(), sharedKeys+names; got > most {
 		return fmt.Errorf("%s keeps %d marks of deleted keys, at most %d are possible", n.ID, got, most)
 	}
 	return nil
 }
 
-// gone holds what a node knows to the nodes there are, and those that were replaced no longer than Config.ForgetAfter ago, with a
+// checkGone holds what a node knows to the nodes there are, and those that were replaced no longer than Config.ForgetAfter ago, with a
 // quarter for looking seldom.
-func (b *bounds) gone(n *Node) error {
+func (b *coreBounds) checkGone(n *Node) error {
 	w, recent := b.w, 0
 	for _, at := range w.retired {
 		if w.Now-at <= w.Core.ForgetAfter*5/4+HealBound(w.Core) {
 			recent++
 		}
 	}
-	if got, most := known(n), len(w.Nodes)+recent; got > most {
+	if got, most := recordCount(n), len(w.Nodes)+recent; got > most {
 		return fmt.Errorf("%s knows %d members, though all but %d are gone for longer than %v", n.ID, got, most, w.Core.ForgetAfter)
 	}
 	return nil
 }
 
-// dialled returns the first node that dialled more often than backoffs allow: eight times in ten seconds for each node and seed.
-func (b *bounds) dialled(seeds int) (err error) {
+// checkDials returns the first node that dialled more often than backoffs allow: eight times in ten seconds for each node and seed.
+func (b *coreBounds) checkDials(seeds int) (err error) {
 	if b.w.Now-b.at < dialWindow {
 		return nil
 	}

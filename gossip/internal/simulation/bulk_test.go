@@ -8,9 +8,9 @@ import (
 	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
-// newcomer fills the records of three nodes, and has a fourth join over a bandwidth in bytes per second. It returns how many streams
+// joinUnderBandwidth fills the records of three nodes, and has a fourth join over a bandwidth in bytes per second. It returns how many streams
 // were closed for a full queue.
-func newcomer(t *testing.T, megabytes, bandwidth, frames int) (closed int) {
+func joinUnderBandwidth(t *testing.T, megabytes, bandwidth, frames int) (closed int) {
 	t.Helper()
 	s := DefaultSettings(4, 1)
 	s.Core.Limits.Record, s.Core.Limits.State = 64<<20, 256<<20
@@ -33,14 +33,14 @@ func newcomer(t *testing.T, megabytes, bandwidth, frames int) (closed int) {
 	v.Deaths = nil
 	at := w.Now
 	w.Nodes[3].Start(w.Nodes[0].Addr)
-	bound := 10*time.Second + 4*transfer(megabytes<<20, bandwidth)
+	bound := 10*time.Second + 4*transferTime(megabytes<<20, bandwidth)
 	if !w.Run(bound, w.Agreed) {
 		t.Errorf("%d MB at %d MB/s: not all %v after the start; %d frames dropped, %d streams closed for a full queue, n0 has %d up",
 			megabytes, bandwidth>>20, bound, w.Count.Dropped, w.Count.Overflows, w.Nodes[0].Core.UpCount())
 	}
 	t.Logf("%d MB at %d MB/s: %v, %d frames dropped, %d streams closed", megabytes, bandwidth>>20, w.Now-at, w.Count.Dropped, w.Count.Overflows)
 	w.Run(5*time.Second, nil)
-	none(t, v)
+	requireNoDeaths(t, v)
 	return w.Count.Overflows
 }
 
@@ -53,20 +53,20 @@ func TestANewcomerGetsALargeState(t *testing.T) {
 		sizes = append(sizes, 100, 200)
 	}
 	for _, mb := range sizes {
-		t.Run(fmt.Sprint(mb, " MB"), func(t *testing.T) { newcomer(t, mb, gigabit, 0) })
+		t.Run(fmt.Sprint(mb, " MB"), func(t *testing.T) { joinUnderBandwidth(t, mb, gigabit, 0) })
 	}
-	t.Run("a tenth of the bandwidth", func(t *testing.T) { newcomer(t, 16, gigabit/10, 0) })
+	t.Run("a tenth of the bandwidth", func(t *testing.T) { joinUnderBandwidth(t, 16, gigabit/10, 0) })
 }
 
 func TestANewcomerGetsALargeStateThoughFullQueuesCloseStreams(t *testing.T) {
 	t.Parallel()
-	if closed := newcomer(t, 40, gigabit, 256); closed > 0 {
+	if closed := joinUnderBandwidth(t, 40, gigabit, 256); closed > 0 {
 		t.Errorf("%d streams were closed for a full queue, want none", closed)
 	}
 }
 
 func TestASlowReaderHarmsNoneOfTheOthers(t *testing.T) {
-	w, v := settle(t, 5, 3)
+	w, v := settledCluster(t, 5, 3)
 	l := NewLedger(w)
 	p := NewWriters(w, l, 20)
 	p.Size = 32 << 10

@@ -20,10 +20,10 @@ type Checker struct {
 
 	w      *World
 	bound  time.Duration
-	reach  *reach
-	lag    *lag
-	bounds *bounds
-	seen   []outline // of each node, when last checked
+	reach  *reachability
+	lag    *stalenessOracle
+	bounds *coreBounds
+	seen   []viewOutline // of each node, when last checked
 	broken []Violation
 	times  int
 }
@@ -52,22 +52,22 @@ func NewChecker(w *World) *Checker {
 	return &Checker{w: w, bound: ReachBound(w.Core), reach: r, lag: newLag(w, r), bounds: newBounds(w)}
 }
 
-// outline is what cannot stay the same while a view changes.
-type outline struct {
+// viewOutline is what cannot stay the same while a view changes.
+type viewOutline struct {
 	hash    uint64
 	up      int
 	pending bool
 }
 
-// changed reports whether any view may differ from the last check.
-func (k *Checker) changed() bool {
-	k.seen = append(k.seen, make([]outline, len(k.w.Nodes)-len(k.seen))...)
+// viewsChanged reports whether any view may differ from the last check.
+func (k *Checker) viewsChanged() bool {
+	k.seen = append(k.seen, make([]viewOutline, len(k.w.Nodes)-len(k.seen))...)
 	changed := false
 	for i, n := range k.w.Nodes {
-		if !k.healthy(n) {
+		if !k.isHealthy(n) {
 			continue
 		}
-		o := outline{n.Core.Hash(), n.Core.UpCount(), n.Core.Pending()}
+		o := viewOutline{n.Core.Hash(), n.Core.UpCount(), n.Core.Pending()}
 		changed = changed || o != k.seen[i]
 		k.seen[i] = o
 	}
@@ -76,34 +76,34 @@ func (k *Checker) changed() bool {
 
 // Check looks at every invariant, and keeps the first violation of each.
 func (k *Checker) Check() {
-	k.reach.observe(k.bound)
-	k.note("reachable is up", k.reach.reachableIsUp())
-	k.note("equal hashes, equal views", k.equalHashEqualView())
-	k.note("bounded outputs", k.bounds.work())
-	k.note("bounded dials", k.bounds.dialled(k.Seeds))
+	k.reach.updateGroups(k.bound)
+	k.noteViolation("reachable is up", k.reach.reachableIsUp())
+	k.noteViolation("equal hashes, equal views", k.equalHashEqualView())
+	k.noteViolation("bounded outputs", k.bounds.workError())
+	k.noteViolation("bounded dials", k.bounds.checkDials(k.Seeds))
 	var keys []string
 	if k.Ledger != nil {
 		keys = k.Ledger.keys
-		k.note("acknowledged writes spread", k.spread())
+		k.noteViolation("acknowledged writes spread", k.checkSpread())
 	}
 	k.times++
 	for _, n := range k.w.Nodes {
-		if k.times%8 == 0 && k.healthy(n) {
-			k.note("bounded tables", k.bounds.tables(n, len(keys)))
+		if k.times%8 == 0 && k.isHealthy(n) {
+			k.noteViolation("bounded tables", k.bounds.checkTables(n, len(keys)))
 		}
 	}
 	if len(k.w.Nodes) <= 12 {
-		k.lag.observe(keys)
-		k.note("staleness is the truth", k.lag.check())
+		k.lag.compareNeighbours(keys)
+		k.noteViolation("staleness is the truth", k.lag.checkReported())
 	}
 	if k.Writers != nil {
-		k.note("right clocks may write", k.Writers.Denied(k.bound, 30*time.Second))
+		k.noteViolation("right clocks may write", k.Writers.Denied(k.bound, 30*time.Second))
 	}
 }
 
-// spread returns the first write that a node lacks, though it has had a path to the writer since before it was written, and for
+// checkSpread returns the first write that a node lacks, though it has had a path to the writer since before it was written, and for
 // longer than the bound.
-func (k *Checker) spread() error {
+func (k *Checker) checkSpread() error {
 	for _, g := range k.reach.groups() {
 		if err := k.Ledger.Within(g, k.bound+5*time.Second); err != nil {
 			return err
@@ -112,8 +112,8 @@ func (k *Checker) spread() error {
 	return nil
 }
 
-// note keeps the first violation of an invariant.
-func (k *Checker) note(invariant string, err error) {
+// noteViolation keeps the first violation of an invariant.
+func (k *Checker) noteViolation(invariant string, err error) {
 	if err == nil || slices.ContainsFunc(k.broken, func(v Violation) bool { return v.Invariant == invariant }) {
 		return
 	}
@@ -129,17 +129,17 @@ func (k *Checker) Err() error {
 	return errors.Join(errs...)
 }
 
-// healthy reports whether a process runs and is not frozen.
-func (k *Checker) healthy(n *Node) bool { return n.Running() && n.stalled <= k.w.Now && n.Gone == "" }
+// isHealthy reports whether a process runs and is not frozen.
+func (k *Checker) isHealthy(n *Node) bool { return n.Running() && n.stalled <= k.w.Now && n.Gone == "" }
 
 // equalHashEqualView: nodes with the same hash have the same records; and if they are up to each other, the same members up.
 func (k *Checker) equalHashEqualView() error {
-	if !k.changed() {
+	if !k.viewsChanged() {
 		return nil
 	}
 	first := map[uint64]*Node{}
 	for _, b := range k.w.Nodes {
-		if !k.healthy(b) {
+		if !k.isHealthy(b) {
 			continue
 		}
 		if err := b.checkMembers(); err != nil {
@@ -203,9 +203,9 @@ func (w *World) Agreed() bool {
 	return true
 }
 
-// difference describes the first two running nodes that do not agree.
-func (w *World) difference() string {
-	all := w.running()
+// describeDifference describes the first two running nodes that do not agree.
+func (w *World) describeDifference() string {
+	all := w.runningNodes()
 	for _, n := range all {
 		first := all[0]
 		switch {
@@ -214,7 +214,7 @@ func (w *World) difference() string {
 		case n.Core.SharedHash() != first.Core.SharedHash():
 			return fmt.Sprintf("the shared maps of %s and %s", n.ID, first.ID)
 		case n.Core.Hash() != first.Core.Hash():
-			return fmt.Sprintf("the records of %s and %s, which know %d and %d members", n.ID, first.ID, known(n), known(first))
+			return fmt.Sprintf("the records of %s and %s, which know %d and %d members", n.ID, first.ID, recordCount(n), recordCount(first))
 		}
 	}
 	return "none any more"

@@ -13,7 +13,7 @@ func mayWrite(w *World, within time.Duration) error {
 	var err error
 	ok := w.Run(within, func() bool {
 		err = nil
-		for _, n := range w.running() {
+		for _, n := range w.runningNodes() {
 			if e := canShare(n, "k", "v"); e != nil {
 				err = fmt.Errorf("%s: %w", n.ID, e)
 			}
@@ -27,17 +27,17 @@ func mayWrite(w *World, within time.Duration) error {
 }
 
 func TestAllMayWriteSoonAfterAllClocksWereSetForwardTogether(t *testing.T) {
-	w, v := settle(t, 3, 1)
+	w, v := settledCluster(t, 3, 1)
 	w.StepClocks(2 * time.Minute)
 	w.Run(3*time.Second, nil)
 	if err := mayWrite(w, time.Minute); err != nil {
 		t.Errorf("a minute after all clocks were set forward by two: %v", err)
 	}
-	none(t, v)
+	requireNoDeaths(t, v)
 }
 
 func TestARightClockIsNotRefusedAfterManyShortPauses(t *testing.T) {
-	w, _ := settle(t, 3, 2)
+	w, _ := settledCluster(t, 3, 2)
 	n := w.Nodes[1]
 	n.Stutter(90, 900*time.Millisecond, 1500*time.Millisecond)
 	w.Run(140*time.Second, nil)
@@ -47,7 +47,7 @@ func TestARightClockIsNotRefusedAfterManyShortPauses(t *testing.T) {
 }
 
 func TestAWriteThatIsAcknowledgedArrivesThoughItsNodeWroteInTheFutureBefore(t *testing.T) {
-	w, _ := settle(t, 3, 3)
+	w, _ := settledCluster(t, 3, 3)
 	n := w.Nodes[2]
 	n.Leave()
 	w.Run(time.Second, nil)
@@ -82,9 +82,9 @@ func restartAllBehind(w *World, d time.Duration) {
 }
 
 func TestWhatIsOnTheDiskIsKeptByARestartWithClocksThatAreBehind(t *testing.T) {
-	w, _ := settle(t, 3, 4)
+	w, _ := settledCluster(t, 3, 4)
 	w.Nodes[0].Do(core.SharedSet{Key: "k", Value: "100"})
-	shares(t, w, time.Second)
+	awaitSameShared(t, w, time.Second)
 	w.Run(time.Minute, nil)
 	restartAllBehind(w, 24*time.Hour)
 	for _, n := range w.Nodes {
@@ -98,7 +98,7 @@ func TestWhatIsOnTheDiskIsKeptByARestartWithClocksThatAreBehind(t *testing.T) {
 }
 
 func TestARemovedNodeStaysOutAfterARestartWithClocksThatAreBehind(t *testing.T) {
-	w, _ := settle(t, 4, 5)
+	w, _ := settledCluster(t, 4, 5)
 	x := w.Nodes[3]
 	w.Nodes[0].Do(core.Remove{ID: x.ID})
 	w.Run(10*time.Second, nil)
@@ -124,13 +124,13 @@ func TestARemovedNodeStaysOutAfterARestartWithClocksThatAreBehind(t *testing.T) 
 }
 
 func TestANameCanComeBackAfterAForgedGeneration(t *testing.T) {
-	w, _ := settle(t, 4, 6)
+	w, _ := settledCluster(t, 4, 6)
 	w.Hostile = true
 	x := w.Nodes[3]
 	x.Crash()
 	w.Run(time.Minute, nil)
-	s := w.Nodes[0].sorted()[0]
-	w.Nodes[0].Do(core.Received{Link: s.link[s.end(w.Nodes[0])], Frame: &core.Delta{Records: []core.RecordDelta{{Node: x.hash, ID: x.ID,
+	s := w.Nodes[0].sortedStreams()[0]
+	w.Nodes[0].Do(core.Received{Link: s.link[s.endOf(w.Nodes[0])], Frame: &core.Delta{Records: []core.RecordDelta{{Node: x.hash, ID: x.ID,
 		Generation: core.MaxGeneration, To: 1, Entries: []core.Entry{{Version: 1, Kind: core.KindMeta, Key: core.MetaAddr, Value: x.Addr}}}}}})
 	w.Run(10*time.Second, nil)
 	x.Restart(true, w.Nodes[1].Addr)

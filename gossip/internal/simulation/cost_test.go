@@ -21,10 +21,10 @@ func TestAChangeCostsAMemberTheSameAtEverySize(t *testing.T) {
 	}
 	for _, n := range n {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			w, _ := settle(t, n, 11)
+			w, _ := settledCluster(t, n, 11)
 			w.Run(time.Minute, nil)
 			const times = 100
-			idleB, idleM := traffic(w, 20*time.Second)
+			idleB, idleM := trafficPerMember(w, 20*time.Second)
 			value := fmt.Sprintf("%064d", 0)
 			before, m, at := w.Count.Bytes, w.Count.Messages, w.Now
 			for i := range times {
@@ -35,7 +35,7 @@ func TestAChangeCostsAMemberTheSameAtEverySize(t *testing.T) {
 			bytes := (float64(w.Count.Bytes-before) - idleB*took) / times / float64(n)
 			messages := (float64(w.Count.Messages-m) - idleM*took) / times / float64(n)
 			links := 2 * float64(w.Core.Rings)
-			change := float64(size(&core.Delta{Records: []core.RecordDelta{{Generation: w.Nodes[0].generation, From: 1000, To: 1001,
+			change := float64(frameSize(&core.Delta{Records: []core.RecordDelta{{Generation: w.Nodes[0].generation, From: 1000, To: 1001,
 				Entries: []core.Entry{{Kind: core.KindUser, Key: "k", Value: value, Version: 1001}}}}}))
 			t.Logf("a change of %.0f B on the wire: %.2f messages and %.0f B per member; the bound is %.0f and %.0f B",
 				change, messages, bytes, links, (links-1)*change)
@@ -46,8 +46,8 @@ func TestAChangeCostsAMemberTheSameAtEverySize(t *testing.T) {
 	}
 }
 
-// traffic is what all members send in a second, in bytes and messages.
-func traffic(w *World, d time.Duration) (bytes, messages float64) {
+// trafficPerMember is what all members send in a second, in bytes and messages.
+func trafficPerMember(w *World, d time.Duration) (bytes, messages float64) {
 	b, m := w.Count.Bytes, w.Count.Messages
 	w.Run(d, nil)
 	return float64(w.Count.Bytes-b) / d.Seconds(), float64(w.Count.Messages-m) / d.Seconds()
@@ -60,9 +60,9 @@ func TestIdleCostDoesNotGrowWithTheCluster(t *testing.T) {
 	}
 	var first float64
 	for _, n := range sizes {
-		w, _ := settle(t, n, 7)
+		w, _ := settledCluster(t, n, 7)
 		w.Run(2*time.Minute, nil)
-		bytes, messages := traffic(w, time.Minute)
+		bytes, messages := trafficPerMember(w, time.Minute)
 		payload := bytes / float64(n)
 		wire := payload + messages/float64(n)*2*40 // IP and TCP header of a segment, and of its ACK
 		t.Logf("%d members: %.0f B/s of payload, %.0f B/s on the wire per member", n, payload, wire)
@@ -92,18 +92,18 @@ func TestAMemberThatComesOrGoesCostsTheSameAtEverySize(t *testing.T) {
 	}
 	const delta, record = 70, 300 // bytes, with headers
 	for _, n := range sizes {
-		w, _ := settle(t, n, 13)
+		w, _ := settledCluster(t, n, 13)
 		w.Run(2*time.Minute, nil)
-		idle, _ := traffic(w, time.Minute)
+		idle, _ := trafficPerMember(w, time.Minute)
 		const window, times = 20 * time.Second, 5
 		var gone, come float64
 		for i := range times {
 			x := w.Nodes[1+(i*11)%(n-1)]
 			x.Crash()
-			b, _ := traffic(w, window)
+			b, _ := trafficPerMember(w, window)
 			gone += (b - idle) * window.Seconds() / float64(n) / times
 			x.Restart(false, w.Nodes[0].Addr)
-			b, _ = traffic(w, window)
+			b, _ = trafficPerMember(w, window)
 			come += (b - idle) * window.Seconds() / float64(n) / times
 		}
 		k := float64(w.Core.Rings)

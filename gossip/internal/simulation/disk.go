@@ -38,8 +38,8 @@ func (n *Node) SetDisk(d Disk) {
 // LoseDisk empties the disk of a node that does not run.
 func (n *Node) LoseDisk() { n.disk = newDisk() }
 
-// keep does what an output asks of the disk.
-func (n *Node) keep(o core.Output) {
+// persistOutput does what an output asks of the disk.
+func (n *Node) persistOutput(o core.Output) {
 	switch o := o.(type) {
 	case core.RememberShared:
 		n.disk.shared[sharedKey{o.Entry.Space, o.Entry.Key}] = *o.Entry
@@ -54,12 +54,12 @@ func (n *Node) keep(o core.Output) {
 	}
 }
 
-// recall hands what the disk holds to the core, in a fixed order.
-func (n *Node) recall() {
+// restoreFromDisk hands what the disk holds to the core, in a fixed order.
+func (n *Node) restoreFromDisk() {
 	if len(n.disk.members)+len(n.disk.shared) == 0 {
 		return
 	}
-	in := core.Restore{Contact: n.disk.contact.At, Floor: n.disk.contact.Floor}
+	in := core.Restore{Contact: n.disk.contact.At, Floor: n.disk.contact.Floor, Since: n.disk.contact.Since}
 	for _, id := range slices.Sorted(maps.Keys(n.disk.members)) {
 		in.Members = append(in.Members, n.disk.members[id])
 	}
@@ -69,14 +69,14 @@ func (n *Node) recall() {
 	slices.SortFunc(in.Shared, func(a, b core.SharedEntry) int {
 		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Space, b.Space))
 	})
-	n.step(in)
+	n.stepCore(in)
 }
 
 // stampOnDisk is the stamp of the write of a key that a node keeps, 0 if it keeps none.
 func (n *Node) stampOnDisk(k sharedKey) core.Stamp { return n.disk.shared[k].Stamp }
 
-// tombstones is the number of deleted keys on the disk.
-func (n *Node) tombstones() (count int) {
+// countTombstones is the number of deleted keys on the disk.
+func (n *Node) countTombstones() (count int) {
 	for _, e := range n.disk.shared {
 		if e.Deleted {
 			count++

@@ -38,8 +38,8 @@ func (w *World) Heal() {
 	w.trace("healed")
 }
 
-// degrees counts the running nodes by their number of links.
-func (w *World) degrees() map[int]int {
+// countDegrees counts the running nodes by their number of links.
+func (w *World) countDegrees() map[int]int {
 	d := map[int]int{}
 	for _, n := range w.Nodes {
 		if n.Running() {
@@ -84,19 +84,19 @@ func (n *Node) Replace(id string) {
 
 // Duplicate has a second stream arrive at b in the name of a, which a's process does not take into use: a retried handshake.
 func (w *World) Duplicate(a, b *Node) {
-	if !a.Running() || !b.Running() || w.blocked(a, b) || w.blocked(b, a) {
+	if !a.Running() || !b.Running() || w.isBlocked(a, b) || w.isBlocked(b, a) {
 		return
 	}
 	w.trace("%s connects to %s once more", a.ID, b.ID)
-	s := w.stream(a, b)
+	s := w.newStream(a, b)
 	s.closed[0] = true
 	b.streams[s.link[1]] = s
-	b.step(core.LinkUp{Link: s.link[1], ID: a.ID, Generation: a.generation, Addr: a.Addr, Clock: a.clock().UnixMilli(), Rejoin: a.Rejoin})
-	s.reset(1)
+	b.stepCore(core.LinkUp{Link: s.link[1], ID: a.ID, Generation: a.generation, Addr: a.Addr, Clock: a.clockTime().UnixMilli(), Rejoin: a.Rejoin})
+	s.signalReset(1)
 }
 
-// running returns the nodes whose processes run and are to go on.
-func (w *World) running() (all []*Node) {
+// runningNodes returns the nodes whose processes run and are to go on.
+func (w *World) runningNodes() (all []*Node) {
 	for _, n := range w.Nodes {
 		if n.Running() && n.Gone == "" {
 			all = append(all, n)
@@ -107,7 +107,7 @@ func (w *World) running() (all []*Node) {
 
 // Together reports whether all running nodes have exactly each other up, whatever else they know.
 func (w *World) Together() bool {
-	all := w.running()
+	all := w.runningNodes()
 	for _, n := range all {
 		if n.Core.UpCount() != len(all) {
 			return false

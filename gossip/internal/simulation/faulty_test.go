@@ -8,7 +8,7 @@ import (
 )
 
 func TestFiguresUnderFaults(t *testing.T) {
-	for _, n := range sizes() {
+	for _, n := range clusterSizes() {
 		for _, f := range []struct {
 			name string
 			run  func(*testing.T, int)
@@ -18,16 +18,16 @@ func TestFiguresUnderFaults(t *testing.T) {
 	}
 }
 
-// settle forms a cluster and lets the overlay settle.
-func settle(t testing.TB, n int, seed uint64) (*World, *Watch) {
-	w, v := form(t, n, seed)
+// settledCluster forms a cluster and lets the overlay settle.
+func settledCluster(t testing.TB, n int, seed uint64) (*World, *Watch) {
+	w, v := formCluster(t, n, seed)
 	w.Run(20*time.Second, nil)
 	v.Deaths = nil
 	return w, v
 }
 
-// none fails if any node ceased to be up for another.
-func none(t *testing.T, v *Watch) {
+// requireNoDeaths fails if any node ceased to be up for another.
+func requireNoDeaths(t *testing.T, v *Watch) {
 	t.Helper()
 	if len(v.Deaths) > 0 {
 		t.Errorf("%d false deaths, want none", len(v.Deaths))
@@ -36,7 +36,7 @@ func none(t *testing.T, v *Watch) {
 
 func partition(t *testing.T, n int) {
 	for seed := range uint64(3) {
-		w, v := settle(t, n, seed)
+		w, v := settledCluster(t, n, seed)
 		var half []int
 		for i := range n / 2 {
 			half = append(half, 2*i)
@@ -54,12 +54,12 @@ func partition(t *testing.T, n int) {
 		if !ok || heal > 12*time.Second {
 			t.Errorf("healed: %v after %v, want at most 12 s", ok, heal)
 		}
-		t.Logf("partition of 60 s: both sides know after %v, healed: %v after %v, %s per member in 5 s", split, ok, heal, per(n, w.Count.Bytes-b))
+		t.Logf("partition of 60 s: both sides know after %v, healed: %v after %v, %s per member in 5 s", split, ok, heal, kilobytesPer(n, w.Count.Bytes-b))
 	}
 }
 
 func isolated(t *testing.T, n int) {
-	w, v := settle(t, n, 5)
+	w, v := settledCluster(t, n, 5)
 	w.Partition(1, 3)
 	at := w.Now
 	w.Run(30*time.Second, func() bool { return reachesNone(w.Nodes[3]) })
@@ -73,27 +73,27 @@ func isolated(t *testing.T, n int) {
 
 func loss(t *testing.T, n int) {
 	for _, p := range []float64{0.05, 0.1, 0.2} {
-		w, v := settle(t, n, 6)
+		w, v := settledCluster(t, n, 6)
 		w.Loss = p
 		b, d := w.Count.Bytes, w.Count.Dials
 		w.Run(60*time.Second, nil)
-		none(t, v)
+		requireNoDeaths(t, v)
 		t.Logf("loss %2.0f %%: %d false deaths in 60 s, %d B/s, %.3f dials/s per member", p*100, len(v.Deaths), (w.Count.Bytes-b)/n/60, float64(w.Count.Dials-d)/float64(n)/60)
 	}
 }
 
 func stall(t *testing.T, n int) {
-	w, v := settle(t, n, 8)
+	w, v := settledCluster(t, n, 8)
 	for _, i := range rand.New(rand.NewPCG(8, 8)).Perm(n)[:n/4] {
 		w.Nodes[i].Stall(3 * time.Second)
 	}
 	w.Run(30*time.Second, nil)
-	none(t, v)
+	requireNoDeaths(t, v)
 	t.Logf("%d of %d stall for 3 s: %d deaths", n/4, n, len(v.Deaths))
 }
 
 func oneWay(t *testing.T, n int) {
-	w, v := settle(t, n, 9)
+	w, v := settledCluster(t, n, 9)
 	rng := rand.New(rand.NewPCG(9, 9))
 	for i := range n {
 		for j := range i {
@@ -108,15 +108,15 @@ func oneWay(t *testing.T, n int) {
 	}
 	b := w.Count.Bytes
 	w.Run(60*time.Second, nil)
-	none(t, v)
-	t.Logf("a quarter of the links cut one way for 60 s: %d deaths, %d B/s; links %v", len(v.Deaths), (w.Count.Bytes-b)/n/60, w.degrees())
+	requireNoDeaths(t, v)
+	t.Logf("a quarter of the links cut one way for 60 s: %d deaths, %d B/s; links %v", len(v.Deaths), (w.Count.Bytes-b)/n/60, w.countDegrees())
 }
 
 func mass(t *testing.T, n int) {
 	false1 := 0
 	var worst time.Duration
 	for seed := range uint64(5) {
-		w, v := settle(t, n, 100+seed)
+		w, v := settledCluster(t, n, 100+seed)
 		at, left := massDeath(w, v, n*3/10)
 		if !w.Run(30*time.Second, v.Complete) {
 			t.Errorf("seed %d: views not right 30 s after the deaths", seed)

@@ -10,8 +10,8 @@ import (
 	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
-// form starts all nodes, joined to the first, and waits until all know all.
-func form(t testing.TB, n int, seed uint64) (*World, *Watch) {
+// formCluster starts all nodes, joined to the first, and waits until all know all.
+func formCluster(t testing.TB, n int, seed uint64) (*World, *Watch) {
 	t.Helper()
 	w := New(DefaultSettings(n, seed))
 	v := NewWatch(w)
@@ -22,20 +22,20 @@ func form(t testing.TB, n int, seed uint64) (*World, *Watch) {
 	return w, v
 }
 
-func per(n int, b int) string { return fmt.Sprintf("%.1f KB", float64(b)/float64(n)/1000) }
+func kilobytesPer(n int, b int) string { return fmt.Sprintf("%.1f KB", float64(b)/float64(n)/1000) }
 
 func TestFigures(t *testing.T) {
-	for _, n := range sizes() {
-		t.Run(fmt.Sprint(n), func(t *testing.T) { figures(t, n) })
+	for _, n := range clusterSizes() {
+		t.Run(fmt.Sprint(n), func(t *testing.T) { logFigures(t, n) })
 	}
 }
 
-func figures(t *testing.T, n int) {
-	w, v := form(t, n, 7)
-	t.Logf("join storm: all know all after %v, %s per member until then", w.Now, per(n, w.Count.Bytes))
+func logFigures(t *testing.T, n int) {
+	w, v := formCluster(t, n, 7)
+	t.Logf("join storm: all know all after %v, %s per member until then", w.Now, kilobytesPer(n, w.Count.Bytes))
 	w.Run(30*time.Second-w.Now, nil)
-	t.Logf("join storm, 30 s: %s per member; %.1f dials; %v; links %v; false deaths %d", per(n, w.Count.Bytes),
-		float64(w.Count.Dials)/float64(n), kinds(w, n), w.degrees(), len(v.Deaths))
+	t.Logf("join storm, 30 s: %s per member; %.1f dials; %v; links %v; false deaths %d", kilobytesPer(n, w.Count.Bytes),
+		float64(w.Count.Dials)/float64(n), bytesByKind(w, n), w.countDegrees(), len(v.Deaths))
 	if got := w.Count.Bytes / n; got > 100_000 || len(v.Deaths) > 0 {
 		t.Errorf("join storm: %d bytes per member, %d false deaths; want at most 100 KB and none", got, len(v.Deaths))
 	}
@@ -45,28 +45,28 @@ func figures(t *testing.T, n int) {
 	if got := (w.Count.Bytes - b) / n / 60; got > 144 {
 		t.Errorf("idle: %d B/s per member, want at most 144", got)
 	}
-	t.Logf("crash: last knows after %v", deaths(t, w, v, 3, (*Node).Crash))
-	t.Logf("silent death: last knows after %v", deaths(t, w, v, 4, (*Node).Vanish))
-	last := updates(w, 1000)
+	t.Logf("crash: last knows after %v", measureDeaths(t, w, v, 3, (*Node).Crash))
+	t.Logf("silent death: last knows after %v", measureDeaths(t, w, v, 4, (*Node).Vanish))
+	last := measureUpdates(w, 1000)
 	t.Logf("update at the last member: median %v, worst %v", last[len(last)/2], last[len(last)-1])
 	if last[len(last)-1] > 3*time.Second {
 		t.Errorf("an update took %v, want none later than 3 s", last[len(last)-1])
 	}
 	b = w.Count.Bytes
-	updates(w, 100)
+	measureUpdates(w, 100)
 	t.Logf("cost of an update: %d B per member", (w.Count.Bytes-b)/n/100)
 }
 
-func kinds(w *World, n int) string {
+func bytesByKind(w *World, n int) string {
 	var s string
 	for _, k := range []string{"Hello", "Beat", "Delta", "Digest", "Buckets"} {
-		s += fmt.Sprintf("%s %s ", k, per(n, w.Count.ByKind[k]))
+		s += fmt.Sprintf("%s %s ", k, kilobytesPer(n, w.Count.ByKind[k]))
 	}
 	return s
 }
 
-// deaths kills nodes one after the other and returns how long the last observer needed.
-func deaths(t testing.TB, w *World, v *Watch, times int, kill func(*Node)) []time.Duration {
+// measureDeaths kills nodes one after the other and returns how long the last observer needed.
+func measureDeaths(t testing.TB, w *World, v *Watch, times int, kill func(*Node)) []time.Duration {
 	rng := rand.New(rand.NewPCG(w.Seed, uint64(w.Now)))
 	var out []time.Duration
 	for range times {
@@ -93,8 +93,8 @@ func deaths(t testing.TB, w *World, v *Watch, times int, kill func(*Node)) []tim
 	return out
 }
 
-// updates writes keys one after the other and returns when the last member had each, sorted.
-func updates(w *World, times int) []time.Duration {
+// measureUpdates writes keys one after the other and returns when the last member had each, sorted.
+func measureUpdates(w *World, times int) []time.Duration {
 	rng := rand.New(rand.NewPCG(w.Seed, 4))
 	var out []time.Duration
 	for i := range times {
@@ -130,8 +130,8 @@ func updates(w *World, times int) []time.Duration {
 	return out
 }
 
-// sizes are the clusters that figures are taken of.
-func sizes() []int {
+// clusterSizes are the clusters that figures are taken of.
+func clusterSizes() []int {
 	if *large {
 		return []int{64, 256}
 	}

@@ -74,7 +74,7 @@ func TestANodeCutOffForLongerThanTheHorizonBringsNoDeletedKeyBack(t *testing.T) 
 	w.Run(10*time.Second, nil)
 	w.Nodes[0].Do(core.SharedSet{Key: "gone", Value: "v"})
 	w.Nodes[0].Do(core.SharedSet{Key: "stays", Value: "v"})
-	shares(t, w, 5*time.Second)
+	awaitSameShared(t, w, 5*time.Second)
 	w.Partition(1, 3)
 	w.Run(10*time.Second, nil)
 	w.Nodes[0].Do(core.SharedDelete{Key: "gone"})
@@ -115,7 +115,7 @@ func TestMembersReplacedDailyForSixtyDaysFillNoTable(t *testing.T) {
 			old.Replace(fmt.Sprintf("d%03d-%04d", d, i))
 			old.Start(w.Nodes[(i+1)%n].Addr, w.Nodes[(i+n/2)%n].Addr)
 			w.Run(day/time.Duration(n), nil)
-			most = max(most, known(w.Nodes[(i+1)%n]))
+			most = max(most, recordCount(w.Nodes[(i+1)%n]))
 		}
 	}
 	t.Logf("%d members replaced daily for %d days: at most %d records", n, days, most)

@@ -12,9 +12,9 @@ func TestFourThousandMembersForm(t *testing.T) {
 	}
 	const n = 4000
 	defer debug.SetGCPercent(debug.SetGCPercent(10))
-	w, _ := form(t, n, 1)
+	w, _ := formCluster(t, n, 1)
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	t.Logf("%d formed after %v; %s per member until then; %d B of memory per member and member known", n, w.Now, per(n, w.Count.Bytes), m.HeapAlloc/n/n)
+	t.Logf("%d formed after %v; %s per member until then; %d B of memory per member and member known", n, w.Now, kilobytesPer(n, w.Count.Bytes), m.HeapAlloc/n/n)
 	runtime.KeepAlive(w)
 }

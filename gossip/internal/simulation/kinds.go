@@ -28,8 +28,8 @@ var Kinds = []Kind{Plain, Busy, Clocks, Disks, Bulk, Table, Seeds}
 // KindOf is the kind of the schedule of a seed: two seeds after each other share one.
 func KindOf(seed uint64) Kind { return Kinds[seed/2%uint64(len(Kinds))] }
 
-// settings are those of the kind.
-func (s *Schedule) settings() Settings {
+// worldSettings are those of the kind.
+func (s *Schedule) worldSettings() Settings {
 	switch s.Kind {
 	case Plain:
 		return DefaultSettings(5+s.rng.IntN(28), s.Seed)
@@ -48,8 +48,8 @@ func (s *Schedule) settings() Settings {
 	return set
 }
 
-// rate is how many writes the kind makes in a second.
-func (s *Schedule) rate() float64 {
+// writeRate is how many writes the kind makes in a second.
+func (s *Schedule) writeRate() float64 {
 	switch s.Kind {
 	case Plain:
 		return 0
@@ -61,8 +61,8 @@ func (s *Schedule) rate() float64 {
 	return 0.5 + 19.5*s.rng.Float64()
 }
 
-// faults plays the faults of the kind, in turn with those that all kinds have.
-func (s *Schedule) faults() {
+// playFaults plays the faults of the kind, in turn with those that all kinds have.
+func (s *Schedule) playFaults() {
 	most := 8 * time.Second
 	special := map[Kind]func(){Busy: s.busyFault, Clocks: s.clockFault, Disks: s.diskFault, Bulk: s.bulkFault, Table: s.tableFault, Seeds: s.seedFault,
 		Days: s.dayFault}[s.Kind]
@@ -77,9 +77,9 @@ func (s *Schedule) faults() {
 		if special != nil && s.rng.IntN(often) == 0 {
 			special()
 		} else {
-			s.fault()
+			s.injectFault()
 		}
-		s.pass(s.lasting(most))
+		s.runFor(s.randomDuration(most))
 	}
 }
 
@@ -90,20 +90,20 @@ func (s *Schedule) busyFault() {
 			s.w.side[n.Index] = n.Index
 		}
 		s.w.trace("all links are cut")
-		s.pass(5*time.Second + s.lasting(10*time.Second))
+		s.runFor(5*time.Second + s.randomDuration(10*time.Second))
 		s.w.Heal()
-		s.pass(s.lasting(15 * time.Second))
+		s.runFor(s.randomDuration(15 * time.Second))
 	}
 }
 
 // clockFault steps, drifts or freezes what time hangs on.
 func (s *Schedule) clockFault() {
-	w, n := s.w, s.any()
+	w, n := s.w, s.randomNode()
 	switch s.rng.IntN(6) {
 	case 0:
-		w.StepClocks(s.lasting(20*time.Minute) - 10*time.Minute)
+		w.StepClocks(s.randomDuration(20*time.Minute) - 10*time.Minute)
 	case 1:
-		n.StepClock(s.lasting(time.Hour) - 30*time.Minute)
+		n.StepClock(s.randomDuration(time.Hour) - 30*time.Minute)
 	case 2:
 		n.SetClock(0)
 	case 3:
@@ -121,7 +121,7 @@ func (s *Schedule) clockFault() {
 
 // diskFault copies, loses or sets back a disk, or restarts all at once.
 func (s *Schedule) diskFault() {
-	n := s.any()
+	n := s.randomNode()
 	switch s.rng.IntN(6) {
 	case 5:
 		s.restartBehind()
@@ -139,10 +139,10 @@ func (s *Schedule) diskFault() {
 			}
 		}
 	case 3:
-		s.remove(n, s.any())
+		s.removeMember(n, s.randomNode())
 	case 4:
 		if n.Gone == "removed" && !n.Running() {
-			s.rejoin(n)
+			s.restartRemoved(n)
 		}
 	}
 }
@@ -154,10 +154,10 @@ func (s *Schedule) restartBehind() {
 			m.Crash()
 		}
 	}
-	s.w.StepClocks(-s.lasting(20 * time.Minute))
+	s.w.StepClocks(-s.randomDuration(20 * time.Minute))
 	for _, m := range s.w.Nodes {
 		if !m.Running() && m.Gone == "" {
-			m.Restart(true, s.w.Nodes[0].Addr, s.any().Addr)
+			m.Restart(true, s.w.Nodes[0].Addr, s.randomNode().Addr)
 		}
 	}
 }
@@ -173,47 +173,47 @@ func (s *Schedule) setBack(n *Node) {
 	}
 	s.ledger.Lost(n, to)
 	n.SetDisk(to)
-	n.Restart(true, s.w.Nodes[0].Addr, s.any().Addr)
+	n.Restart(true, s.w.Nodes[0].Addr, s.randomNode().Addr)
 }
 
-// rejoin starts a removed node again, on purpose or not.
-func (s *Schedule) rejoin(n *Node) {
+// restartRemoved starts a removed node again, on purpose or not.
+func (s *Schedule) restartRemoved(n *Node) {
 	if n.Rejoin = s.rng.IntN(2) == 0; n.Rejoin {
 		s.ledger.Rejoined(n.ID)
 	}
-	n.Restart(false, s.w.Nodes[0].Addr, s.any().Addr)
+	n.Restart(false, s.w.Nodes[0].Addr, s.randomNode().Addr)
 }
 
 // bulkFault makes a node slow, or lets it read fast again.
 func (s *Schedule) bulkFault() {
-	n := s.any()
+	n := s.randomNode()
 	switch s.rng.IntN(4) {
 	case 0:
 		n.ReadSlowly(20<<10 + s.rng.IntN(1<<20))
 	case 1:
 		n.ReadSlowly(0)
 	case 2:
-		s.w.Duplicate(n, s.any())
+		s.w.Duplicate(n, s.randomNode())
 	case 3:
 		if !n.Running() && n.Gone == "" {
-			s.restart(n)
+			s.restartNode(n)
 		}
 	}
 }
 
 // tableFault replaces a node by another one, as a rollout does.
 func (s *Schedule) tableFault() {
-	n := s.any()
+	n := s.randomNode()
 	if n.Running() && s.rng.IntN(2) == 0 && n.Gone == "" {
 		n.Leave()
-		s.pass(s.w.Core.Heartbeat)
+		s.runFor(s.w.Core.Heartbeat)
 	} else if n.Running() {
 		n.Crash()
 	}
 	s.ledger.Lost(n, newDisk())
 	s.names++
 	n.Replace(fmt.Sprintf("m%d", s.names))
-	n.Start(s.w.Nodes[0].Addr, s.any().Addr, s.any().Addr)
+	n.Start(s.w.Nodes[0].Addr, s.randomNode().Addr, s.randomNode().Addr)
 }
 
 // deadSeeds makes up addresses at which no node lives; half of them refuse.
@@ -227,8 +227,8 @@ func (s *Schedule) deadSeeds() {
 	s.check.Seeds = len(s.dead)
 }
 
-// seeds mixes addresses with those at which no node lives.
-func (s *Schedule) seeds(live ...string) []string {
+// mixSeeds mixes addresses with those at which no node lives.
+func (s *Schedule) mixSeeds(live ...string) []string {
 	if len(s.dead) == 0 {
 		return live
 	}
@@ -239,18 +239,18 @@ func (s *Schedule) seeds(live ...string) []string {
 
 // seedFault gives a node seeds, or has it break streams.
 func (s *Schedule) seedFault() {
-	n := s.any()
+	n := s.randomNode()
 	switch {
 	case s.rng.IntN(2) == 0:
 		n.Slam(!n.slams)
 	case n.Running():
-		n.Do(core.Join{Addrs: s.seeds(s.any().Addr)})
+		n.Do(core.Join{Addrs: s.mixSeeds(s.randomNode().Addr)})
 	}
 }
 
 // dayFault is one that lasts for long: a node that is cut off, replaced, or comes back after days.
 func (s *Schedule) dayFault() {
-	n := s.any()
+	n := s.randomNode()
 	switch s.rng.IntN(4) {
 	case 0:
 		s.w.Partition(1, n.Index)
@@ -260,7 +260,7 @@ func (s *Schedule) dayFault() {
 		s.tableFault()
 	case 3:
 		if !n.Running() && n.Gone == "" {
-			s.restart(n)
+			s.restartNode(n)
 		}
 	}
 }

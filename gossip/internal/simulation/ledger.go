@@ -14,21 +14,21 @@ import (
 // had it lost their disks, or ended for good.
 type Ledger struct {
 	w       *World
-	shared  map[string]*history
+	shared  map[string]*sharedHistory
 	keys    []string // of shared, in the order of their first writes
 	own     []*ownHistory
 	removed map[string]*removal
 	names   []string // of removed, in the order of removal
 }
 
-// history is what was acknowledged of one key of the shared map, the newest write last; those that no check needs are gone.
-type history struct {
-	writes   []write
+// sharedHistory is what was acknowledged of one key of the shared map, the newest write last; those that no check needs are gone.
+type sharedHistory struct {
+	writes   []sharedWrite
 	forgiven bool // a write was forgotten, and may show up after all
 }
 
-// write is one write or delete of a key of the shared map.
-type write struct {
+// sharedWrite is one write or delete of a key of the shared map.
+type sharedWrite struct {
 	stamp   core.Stamp
 	writer  core.NodeID
 	from    *Node
@@ -40,12 +40,12 @@ type write struct {
 	at      time.Duration // when it was acknowledged
 }
 
-func (a *write) order(b *write) int {
+func (a *sharedWrite) compareWrites(b *sharedWrite) int {
 	return cmp.Or(cmp.Compare(a.stamp, b.stamp), cmp.Compare(a.writer, b.writer))
 }
 
 // isAfter reports whether a write is newer than an entry of its key. Two nodes may have written at one stamp; the higher ID wins.
-func (a *write) isAfter(e *core.SharedEntry) bool {
+func (a *sharedWrite) isAfter(e *core.SharedEntry) bool {
 	return cmp.Or(cmp.Compare(a.stamp, e.Stamp), cmp.Compare(a.writer, e.Writer)) > 0
 }
 
@@ -68,7 +68,7 @@ type removal struct {
 
 // NewLedger returns the ledger of a world, empty.
 func NewLedger(w *World) *Ledger {
-	l := &Ledger{w: w, shared: map[string]*history{}, removed: map[string]*removal{}}
+	l := &Ledger{w: w, shared: map[string]*sharedHistory{}, removed: map[string]*removal{}}
 	for range w.Nodes {
 		l.own = append(l.own, &ownHistory{values: map[string]string{}})
 	}
@@ -86,28 +86,28 @@ func (l *Ledger) followStamps() {
 		}
 		if r, ok := o.(core.RememberShared); ok && !r.Restored && r.Entry.Space == core.SpaceUser {
 			if had := n.disk.shared[sharedKey{core.SpaceUser, r.Entry.Key}]; r.Entry.Stamp < had.Stamp && r.Entry.Writer == n.hash {
-				l.restamp(&had, r.Entry)
+				l.noteNewStamp(&had, r.Entry)
 			}
 		}
 	}
 }
 
-// restamp notes that a write has another stamp now.
-func (l *Ledger) restamp(had, now *core.SharedEntry) {
+// noteNewStamp notes that a write has another stamp now.
+func (l *Ledger) noteNewStamp(had, now *core.SharedEntry) {
 	h := l.shared[had.Key]
 	if h == nil {
 		return
 	}
-	i := slices.IndexFunc(h.writes, func(wr write) bool { return wr.stamp == had.Stamp && wr.writer == had.Writer })
+	i := slices.IndexFunc(h.writes, func(wr sharedWrite) bool { return wr.stamp == had.Stamp && wr.writer == had.Writer })
 	if i < 0 {
 		return
 	}
 	wr := h.writes[i]
 	wr.stamp, wr.ends = now.Stamp, core.Moment(now.Expires)
-	h.writes = slices.DeleteFunc(h.writes, func(o write) bool { // and what it replaced where it was made
+	h.writes = slices.DeleteFunc(h.writes, func(o sharedWrite) bool { // and what it replaced where it was made
 		return o.writer == wr.writer && o.stamp >= now.Stamp && o.stamp <= had.Stamp
 	})
-	l.add(had.Key, wr)
+	l.addWrite(had.Key, wr)
 }
 
 // Share has a node write a key of the shared map; it returns why the node refused, nil if it acknowledged.
@@ -120,12 +120,12 @@ func (l *Ledger) Share(n *Node, key, value string, ttl time.Duration) error {
 	if !ok || got != value {
 		return nil // it ended in this very step, or took the write back: nothing is promised
 	}
-	wr := write{stamp: stamp, writer: n.hash, from: n, life: n.life, value: value, at: l.w.Now}
+	wr := sharedWrite{stamp: stamp, writer: n.hash, from: n, life: n.life, value: value, at: l.w.Now}
 	if ttl > 0 {
 		wr.expires = l.w.Now + ttl
 		wr.ends = core.Moment(n.disk.shared[sharedKey{core.SpaceUser, key}].Expires)
 	}
-	l.add(key, wr)
+	l.addWrite(key, wr)
 	return nil
 }
 
@@ -137,18 +137,18 @@ func (l *Ledger) Unshare(n *Node, key string) {
 	}
 	n.Do(core.SharedDelete{Key: key})
 	if _, stamp, ok := sharedValue(n, key); !ok && stamp > before {
-		l.add(key, write{stamp: stamp, writer: n.hash, from: n, life: n.life, deleted: true, at: l.w.Now})
+		l.addWrite(key, sharedWrite{stamp: stamp, writer: n.hash, from: n, life: n.life, deleted: true, at: l.w.Now})
 	}
 }
 
-func (l *Ledger) add(key string, wr write) {
+func (l *Ledger) addWrite(key string, wr sharedWrite) {
 	h := l.shared[key]
 	if h == nil {
-		h = &history{}
+		h = &sharedHistory{}
 		l.shared[key] = h
 		l.keys = append(l.keys, key)
 	}
-	i, _ := slices.BinarySearchFunc(h.writes, wr, func(a, b write) int { return a.order(&b) })
+	i, _ := slices.BinarySearchFunc(h.writes, wr, func(a, b sharedWrite) int { return a.compareWrites(&b) })
 	h.writes = slices.Insert(h.writes, i, wr)
 }
 
@@ -191,7 +191,7 @@ func (l *Ledger) Remove(n, m *Node) {
 	n.Do(core.Remove{ID: m.ID})
 	k := sharedKey{core.SpaceMember, m.ID}
 	stamp := n.stampOnDisk(k)
-	if stamp == 0 || stamp < l.elsewhere(n, k, Disk{}).Stamp {
+	if stamp == 0 || stamp < l.newestOnOtherDisks(n, k, Disk{}).Stamp {
 		return // not done, or older than a rejoin whose stamp is of the future here: that one wins when clocks get there
 	}
 	if l.removed[m.ID] == nil {
@@ -210,21 +210,21 @@ func (l *Ledger) Rejoined(id string) {
 func (l *Ledger) Lost(n *Node, becomes Disk) {
 	for _, key := range l.keys {
 		h := l.shared[key]
-		best := l.elsewhere(n, sharedKey{core.SpaceUser, key}, becomes)
+		best := l.newestOnOtherDisks(n, sharedKey{core.SpaceUser, key}, becomes)
 		for len(h.writes) > 0 && h.writes[len(h.writes)-1].isAfter(&best) {
 			h.writes = h.writes[:len(h.writes)-1]
 			h.forgiven = true
 		}
 	}
 	for _, id := range slices.Clone(l.names) {
-		if l.elsewhere(n, sharedKey{core.SpaceMember, id}, becomes).Stamp == 0 {
+		if l.newestOnOtherDisks(n, sharedKey{core.SpaceMember, id}, becomes).Stamp == 0 {
 			l.Rejoined(id)
 		}
 	}
 }
 
-// elsewhere is the newest entry of a key on any disk but that of n, and on what becomes of that.
-func (l *Ledger) elsewhere(n *Node, k sharedKey, becomes Disk) core.SharedEntry {
+// newestOnOtherDisks is the newest entry of a key on any disk but that of n, and on what becomes of that.
+func (l *Ledger) newestOnOtherDisks(n *Node, k sharedKey, becomes Disk) core.SharedEntry {
 	best := becomes.shared[k]
 	for _, m := range l.w.Nodes {
 		if m == n || m.Gone != "" {
@@ -237,8 +237,8 @@ func (l *Ledger) elsewhere(n *Node, k sharedKey, becomes Disk) core.SharedEntry 
 	return best
 }
 
-// newest returns the newest write of a key that is older than age; nil if there is none. Older ones are dropped.
-func (h *history) newest(now, age time.Duration) *write {
+// newestOlderThan returns the newest write of a key that is older than age; nil if there is none. Older ones are dropped.
+func (h *sharedHistory) newestOlderThan(now, age time.Duration) *sharedWrite {
 	for i := len(h.writes) - 1; i >= 0; i-- {
 		if h.writes[i].at <= now-age {
 			h.writes = h.writes[i:]
@@ -248,40 +248,40 @@ func (h *history) newest(now, age time.Duration) *write {
 	return nil
 }
 
-// early reports whether a write is stamped so far ahead of some clock that its node need not have it yet.
-func (l *Ledger) early(wr *write) bool { return l.w.early(wr.stamp) }
+// isFutureWrite reports whether a write is stamped so far ahead of some clock that its node need not have it yet.
+func (l *Ledger) isFutureWrite(wr *sharedWrite) bool { return l.w.isFutureStamp(wr.stamp) }
 
-func (w *World) early(stamp core.Stamp) bool {
+func (w *World) isFutureStamp(stamp core.Stamp) bool {
 	for _, n := range w.Nodes {
 		if n.clockAt != 0 && w.Now-n.clockAt < settledAfterStep*w.Core.Heartbeat {
 			return true // what was of the future until now is asked for again
 		}
 	}
-	return stamp.Time().Sub(w.base.Add(w.slowest())) > earlyFrom
+	return stamp.Time().Sub(w.base.Add(w.slowestClock())) > earlyFrom
 }
 
-// slowest is what the slowest clock of a running node shows, or the true one if that is slower.
-func (w *World) slowest() time.Duration {
+// slowestClock is what the slowest clock of a running node shows, or the true one if that is slower.
+func (w *World) slowestClock() time.Duration {
 	at := w.Now
 	for _, n := range w.Nodes {
 		if n.Running() {
-			at = min(at, w.Now+n.off())
+			at = min(at, w.Now+n.clockOffset())
 		}
 	}
 	return at
 }
 
-// waiting reports whether a running node keeps a write that others need not have yet.
-func (l *Ledger) waiting() bool {
+// hasFutureWrites reports whether a running node keeps a write that others need not have yet.
+func (l *Ledger) hasFutureWrites() bool {
 	last := core.Stamp(0)
-	for _, n := range l.w.running() {
+	for _, n := range l.w.runningNodes() {
 		for k, e := range n.disk.shared {
 			if k.space == core.SpaceUser { // what is of members is taken whatever its stamp
 				last = max(last, e.Stamp)
 			}
 		}
 	}
-	return l.w.early(last)
+	return l.w.isFutureStamp(last)
 }
 
 // settledAfterStep is for how many heartbeats after a clock was set nodes may lack what was refused before.
@@ -294,40 +294,40 @@ const earlyFrom = 30 * time.Second
 // ttlSlack is how far from its time a key may end: clocks that are kept right differ by less than a minute.
 const ttlSlack = time.Minute
 
-// lacks returns what a node has wrong of a key, given a write that it should have or one that came later.
-func (l *Ledger) lacks(n *Node, key string, want *write) error {
+// checkKey returns what a node has wrong of a key, given a write that it should have or one that came later.
+func (l *Ledger) checkKey(n *Node, key string, want *sharedWrite) error {
 	value, stamp, ok := sharedValue(n, key)
 	switch now := l.w.Now; {
-	case l.early(want) || stamp > want.stamp:
+	case l.isFutureWrite(want) || stamp > want.stamp:
 		return nil
-	case want.expires != 0 && now > want.expires-ttlSlack && (now < want.expires+ttlSlack || !l.ended(want)):
+	case want.expires != 0 && now > want.expires-ttlSlack && (now < want.expires+ttlSlack || !l.isExpired(want)):
 		return nil
 	case want.deleted || want.expires != 0 && now >= want.expires+ttlSlack:
 		if ok {
-			return fmt.Errorf("%s has %s = %q, an earlier value of a key that %s ended at %v", n.ID, key, short(value), want.from.ID, want.at)
+			return fmt.Errorf("%s has %s = %q, an earlier value of a key that %s ended at %v", n.ID, key, trimPadding(value), want.from.ID, want.at)
 		}
 		return nil
-	case stamp < want.stamp || !ok || stamp == want.stamp && value != want.value && !l.tied(key, want):
+	case stamp < want.stamp || !ok || stamp == want.stamp && value != want.value && !l.isTied(key, want):
 		has := "nothing"
 		if stamp != 0 {
-			has = fmt.Sprintf("%q, stamped %v", short(value), stamp.Time().Sub(l.w.base).Round(time.Millisecond))
+			has = fmt.Sprintf("%q, stamped %v", trimPadding(value), stamp.Time().Sub(l.w.base).Round(time.Millisecond))
 		}
-		return fmt.Errorf("%s lacks %s = %q, acknowledged by %s at %v; it has %s", n.ID, key, short(want.value), want.from.ID, want.at, has)
+		return fmt.Errorf("%s lacks %s = %q, acknowledged by %s at %v; it has %s", n.ID, key, trimPadding(want.value), want.from.ID, want.at, has)
 	}
 	return nil
 }
 
-// ended reports whether the time of a write that has one is over by all clocks: after they were set back, that is later than by the
+// isExpired reports whether the time of a write that has one is over by all clocks: after they were set back, that is later than by the
 // true one.
-func (l *Ledger) ended(wr *write) bool {
-	return core.MomentAt(l.w.base.Add(l.w.slowest())) > wr.ends.Add(ttlSlack)
+func (l *Ledger) isExpired(wr *sharedWrite) bool {
+	return core.MomentAt(l.w.base.Add(l.w.slowestClock())) > wr.ends.Add(ttlSlack)
 }
 
-// short is the part of a value that distinguishes writes.
-func short(value string) string { return strings.TrimRight(value, " ") }
+// trimPadding is the part of a value that distinguishes writes.
+func trimPadding(value string) string { return strings.TrimRight(value, " ") }
 
-// tied reports whether two nodes wrote a key at one stamp, so that the value may be that of the other.
-func (l *Ledger) tied(key string, wr *write) bool {
+// isTied reports whether two nodes wrote a key at one stamp, so that the value may be that of the other.
+func (l *Ledger) isTied(key string, wr *sharedWrite) bool {
 	same := 0
 	for _, o := range l.shared[key].writes {
 		if o.stamp == wr.stamp {
@@ -342,12 +342,12 @@ func (l *Ledger) tied(key string, wr *write) bool {
 func (l *Ledger) Spread(nodes []*Node, age time.Duration, strict bool) error {
 	for _, key := range l.keys {
 		h := l.shared[key]
-		want := h.newest(l.w.Now, age)
+		want := h.newestOlderThan(l.w.Now, age)
 		if want == nil {
 			continue
 		}
 		for _, n := range nodes {
-			if err := l.lacks(n, key, want); err != nil {
+			if err := l.checkKey(n, key, want); err != nil {
 				return err
 			}
 			last := h.writes[len(h.writes)-1]
@@ -368,17 +368,17 @@ func (l *Ledger) Within(group []*Node, age time.Duration) error {
 			if wr.at > l.w.Now-age || wr.life != wr.from.life || !slices.Contains(group, wr.from) {
 				continue
 			}
-			if _, stamp, _ := sharedValue(wr.from, key); stamp > wr.stamp && l.w.early(stamp) {
+			if _, stamp, _ := sharedValue(wr.from, key); stamp > wr.stamp && l.w.isFutureStamp(stamp) {
 				break // a write took its place, also where it was made, that some clocks have not reached
 			}
 			for _, n := range group {
-				if err := l.lacks(n, key, wr); err != nil {
+				if err := l.checkKey(n, key, wr); err != nil {
 					return err
 				}
 			}
 			break
 		}
-		h.newest(l.w.Now, 2*age) // drops what no longer matters
+		h.newestOlderThan(l.w.Now, 2*age) // drops what no longer matters
 	}
 	return l.ownSpread(group, age)
 }

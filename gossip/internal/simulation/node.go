@@ -32,7 +32,7 @@ type Node struct {
 	life     int // counts starts
 	stalled  time.Duration
 	stutters int           // calls of Stutter
-	skew     time.Duration // of its clock, see off
+	skew     time.Duration // of its clock, see clockOffset
 	drift    float64       // what its clock gains since driftFrom
 	// driftFrom is when the drift began, clockAt when the clock was last stepped.
 	driftFrom, clockAt time.Duration
@@ -62,48 +62,48 @@ func (n *Node) Start(seeds ...string) {
 	n.life++
 	cfg := w.Core
 	cfg.ID, cfg.Addr, cfg.Rejoin = n.ID, n.Addr, n.Rejoin
-	cfg.Generation = uint64(n.clock().UnixMilli())
+	cfg.Generation = uint64(n.clockTime().UnixMilli())
 	n.generation = cfg.Generation
 	n.shown = map[string]core.Member{}
-	n.Core = core.New(cfg, rand.New(rand.NewPCG(w.Seed, uint64(n.Index)<<20+uint64(n.life))), n.clock())
+	n.Core = core.New(cfg, rand.New(rand.NewPCG(w.Seed, uint64(n.Index)<<20+uint64(n.life))), n.clockTime())
 	n.tickAt = 0
 	w.trace("%s starts", n.ID)
-	n.recall()
+	n.restoreFromDisk()
 	// The first tick comes at a time of its own, so that nodes started together do not beat together.
 	if len(seeds) > 0 {
-		n.step(core.Join{Addrs: seeds})
+		n.stepCore(core.Join{Addrs: seeds})
 	} else {
-		n.step(core.Tick{})
+		n.stepCore(core.Tick{})
 	}
 }
 
 // Do hands an input to the core.
-func (n *Node) Do(in core.Input) { n.step(in) }
+func (n *Node) Do(in core.Input) { n.stepCore(in) }
 
-func (n *Node) step(in core.Input) {
+func (n *Node) stepCore(in core.Input) {
 	if n.state != running {
 		return
 	}
 	n.world.Count.Steps++
-	out := n.Core.Step(n.clock(), in)
+	out := n.Core.Step(n.clockTime(), in)
 	if n.world.OnInput != nil {
 		n.world.OnInput(n, in, out)
 	}
 	for _, o := range out {
-		n.act(o)
+		n.doOutput(o)
 	}
 	if n.state == running {
-		n.schedule()
+		n.scheduleTick()
 	}
 	if n.world.OnStep != nil {
 		n.world.OnStep(n)
 	}
 }
 
-// schedule sets the next tick.
-func (n *Node) schedule() {
+// scheduleTick sets the next tick.
+func (n *Node) scheduleTick() {
 	w := n.world
-	at := w.Now + max(0, n.Core.NextTick().Sub(n.clock()))
+	at := w.Now + max(0, n.Core.NextTick().Sub(n.clockTime()))
 	if n.tickAt > w.Now && n.tickAt <= at {
 		return
 	}
@@ -113,12 +113,12 @@ func (n *Node) schedule() {
 	w.After(at-w.Now, n, func() {
 		if n.tick == token && n.life == life {
 			n.tickAt = 0
-			n.step(core.Tick{})
+			n.stepCore(core.Tick{})
 		}
 	})
 }
 
-func (n *Node) act(o core.Output) {
+func (n *Node) doOutput(o core.Output) {
 	w := n.world
 	if w.OnOutput != nil {
 		w.OnOutput(n, o)
@@ -126,13 +126,13 @@ func (n *Node) act(o core.Output) {
 	switch o := o.(type) {
 	case core.Send:
 		if s := n.streams[o.Link]; s != nil {
-			s.send(n, o.Frame)
+			s.sendFrame(n, o.Frame)
 		}
 	case core.Dial:
-		n.dial(o)
+		n.startDial(o)
 	case core.Close:
 		if s := n.streams[o.Link]; s != nil {
-			s.close(n, o.Graceful)
+			s.closeEnd(n, o.Graceful)
 		}
 	case core.Renewed:
 		n.generation = o.Generation
@@ -141,13 +141,13 @@ func (n *Node) act(o core.Output) {
 		w.trace("%s stops: it was removed", n.ID)
 		n.Gone = "removed"
 		n.LoseDisk() // it is put aside
-		n.exit()
+		n.endProcess()
 	case core.RememberShared, core.ForgetShared, core.Remember, core.Forget, core.Contact:
-		n.keep(o)
+		n.persistOutput(o)
 	case core.Conflict:
 		w.trace("%s stops: another process has its name", n.ID)
 		n.Gone = "conflict"
-		n.exit()
+		n.endProcess()
 	case core.Rejected:
 		w.Count.Rejected[o.Reason]++
 		if !w.Hostile && strings.Contains(o.Reason, "format") {
@@ -156,8 +156,8 @@ func (n *Node) act(o core.Output) {
 	}
 }
 
-// exit ends the process after its last words.
-func (n *Node) exit() {
+// endProcess ends the process after its last words.
+func (n *Node) endProcess() {
 	w := n.world
 	life := n.life
 	w.After(50*time.Millisecond, nil, func() {
@@ -171,8 +171,8 @@ func (n *Node) exit() {
 func (n *Node) Crash() {
 	n.world.trace("%s crashes", n.ID)
 	n.state = dead
-	for _, s := range n.sorted() {
-		s.close(n, false)
+	for _, s := range n.sortedStreams() {
+		s.closeEnd(n, false)
 	}
 }
 
@@ -180,8 +180,8 @@ func (n *Node) Crash() {
 func (n *Node) Vanish() {
 	n.world.trace("%s falls silent", n.ID)
 	n.state = silent
-	for _, s := range n.sorted() {
-		s.closed[s.end(n)] = true
+	for _, s := range n.sortedStreams() {
+		s.closed[s.endOf(n)] = true
 	}
 	clear(n.streams)
 }
@@ -189,9 +189,9 @@ func (n *Node) Vanish() {
 // Leave announces that the node leaves and ends the process.
 func (n *Node) Leave() {
 	n.world.trace("%s leaves", n.ID)
-	n.step(core.Leave{})
+	n.stepCore(core.Leave{})
 	n.Gone = "left"
-	n.exit()
+	n.endProcess()
 }
 
 // Restart starts the process again: with its disk it knows the members and the shared map of its last life, without it only seeds.

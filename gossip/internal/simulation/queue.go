@@ -31,8 +31,8 @@ func (q *sendQueue) pop() packet {
 	return p
 }
 
-// droppable reports whether a frame may be lost when the queue is full: what the hashes on later heartbeats find again.
-func droppable(f core.Frame) bool {
+// isDroppable reports whether a frame may be lost when the queue is full: what the hashes on later heartbeats find again.
+func isDroppable(f core.Frame) bool {
 	switch f.(type) {
 	case nil, *core.Beat, *core.Bye:
 		return false
@@ -43,51 +43,51 @@ func droppable(f core.Frame) bool {
 // enqueue writes a frame, now if the stream takes it, else when it does.
 func (s *stream) enqueue(i int, p packet) {
 	w, q := s.node[i].world, &s.dir[i].out
-	if q.empty() && s.writable(i) {
-		s.write(i, p)
+	if q.empty() && s.canWrite(i) {
+		s.writeFrame(i, p)
 		return
 	}
 	if _, beat := p.frame.(*core.Beat); beat && w.QueueFrames == 0 {
 		q.beats = append(q.beats, p)
-		s.wake(i)
+		s.scheduleDrain(i)
 		return
 	}
 	switch {
 	case w.QueueFrames > 0 && len(q.data) >= w.QueueFrames && p.frame != nil:
-		s.overflow(i)
+		s.closeOverflowed(i)
 		return
-	case w.QueueFrames == 0 && q.bytes+p.size > w.QueueBytes && droppable(p.frame):
+	case w.QueueFrames == 0 && q.bytes+p.size > w.QueueBytes && isDroppable(p.frame):
 		w.Count.Dropped++
 		return
 	}
 	q.data = append(q.data, p)
 	q.bytes += p.size
-	s.wake(i)
+	s.scheduleDrain(i)
 }
 
-func (s *stream) writable(i int) bool {
+func (s *stream) canWrite(i int) bool {
 	d := &s.dir[i]
 	return d.flying < window && d.out.freeAt <= s.node[i].world.Now
 }
 
-// write puts a frame on the wire.
-func (s *stream) write(i int, p packet) {
+// writeFrame puts a frame on the wire.
+func (s *stream) writeFrame(i int, p packet) {
 	w, d := s.node[i].world, &s.dir[i]
 	d.out.freeAt = max(w.Now, d.out.freeAt)
 	if w.Bandwidth > 0 {
-		d.out.freeAt += transfer(p.size, w.Bandwidth)
+		d.out.freeAt += transferTime(p.size, w.Bandwidth)
 	}
 	d.flying += p.size
-	s.push(i, p, d.out.freeAt)
+	s.schedulePacket(i, p, d.out.freeAt)
 }
 
-// transfer is how long some bytes take at a rate in bytes per second.
-func transfer(bytes, rate int) time.Duration {
+// transferTime is how long some bytes take at a rate in bytes per second.
+func transferTime(bytes, rate int) time.Duration {
 	return time.Duration(float64(bytes) / float64(rate) * float64(time.Second))
 }
 
-// wake writes on when the last frame has left; while the window is full, the reader does.
-func (s *stream) wake(i int) {
+// scheduleDrain writes on when the last frame has left; while the window is full, the reader does.
+func (s *stream) scheduleDrain(i int) {
 	w, q := s.node[i].world, &s.dir[i].out
 	if q.waking || q.freeAt <= w.Now {
 		return
@@ -102,29 +102,29 @@ func (s *stream) wake(i int) {
 // drain writes what the stream takes.
 func (s *stream) drain(i int) {
 	q := &s.dir[i].out
-	for !q.empty() && s.writable(i) {
-		s.write(i, q.pop())
+	for !q.empty() && s.canWrite(i) {
+		s.writeFrame(i, q.pop())
 	}
 	if !q.empty() {
-		s.wake(i)
+		s.scheduleDrain(i)
 	}
 }
 
-// read notes that a frame of end i was read at the other end.
-func (s *stream) read(i int, p packet) {
+// noteRead notes that a frame of end i was read at the other end.
+func (s *stream) noteRead(i int, p packet) {
 	s.dir[i].flying -= p.size
 	s.drain(i)
 }
 
-// overflow closes the stream at end i, whose process learns of it as of any other end.
-func (s *stream) overflow(i int) {
+// closeOverflowed closes the stream at end i, whose process learns of it as of any other end.
+func (s *stream) closeOverflowed(i int) {
 	n := s.node[i]
 	w, life := n.world, n.life
 	w.Count.Overflows++
-	s.close(n, false)
+	s.closeEnd(n, false)
 	w.After(0, n, func() {
 		if n.life == life && n.state == running {
-			n.step(core.LinkDown{Link: s.link[i]})
+			n.stepCore(core.LinkDown{Link: s.link[i]})
 		}
 	})
 }

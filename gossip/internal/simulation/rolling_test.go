@@ -30,12 +30,12 @@ func replaceAll(t *testing.T, size int, seed uint64) {
 	for i := range size {
 		in, out := w.Nodes[size+i], w.Nodes[i]
 		in.Start(w.Nodes[i+1].Addr)
-		if !w.Run(10*time.Second, func() bool { return together(w, v) }) {
+		if !w.Run(10*time.Second, func() bool { return allUpToEachOther(w, v) }) {
 			t.Fatalf("seed %d: %s did not get in", seed, in.ID)
 		}
 		v.Deaths = nil
 		out.Leave()
-		if !w.Run(10*time.Second, func() bool { return !out.Running() && together(w, v) }) {
+		if !w.Run(10*time.Second, func() bool { return !out.Running() && allUpToEachOther(w, v) }) {
 			t.Fatalf("seed %d: %s is not gone", seed, out.ID)
 		}
 		for _, d := range v.Deaths {
@@ -46,8 +46,8 @@ func replaceAll(t *testing.T, size int, seed uint64) {
 	}
 }
 
-// together reports whether all running nodes have exactly each other up.
-func together(w *World, v *Watch) bool {
+// allUpToEachOther reports whether all running nodes have exactly each other up.
+func allUpToEachOther(w *World, v *Watch) bool {
 	for _, a := range w.Nodes {
 		for _, b := range w.Nodes {
 			if a != b && a.Running() && v.Up(a.Index, b.Index) != b.Running() {

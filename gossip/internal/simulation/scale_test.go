@@ -11,10 +11,10 @@ func TestAThousandFormAndSurviveThirtyPercentDyingAtOnce(t *testing.T) {
 	if !*large {
 		t.Skip("takes half a minute: run with -large")
 	}
-	w, v := form(t, 1000, 1)
+	w, v := formCluster(t, 1000, 1)
 	formed := w.Now
 	w.Run(15*time.Second, nil)
-	t.Logf("1000 formed after %v; %s per member in %v; %d false deaths", formed, per(1000, w.Count.Bytes), w.Now, len(v.Deaths))
+	t.Logf("1000 formed after %v; %s per member in %v; %d false deaths", formed, kilobytesPer(1000, w.Count.Bytes), w.Now, len(v.Deaths))
 	at, left := massDeath(w, v, 300)
 	if !w.Run(8*time.Second, v.Complete) {
 		t.Fatalf("not all deaths known after 8 s")
@@ -32,7 +32,7 @@ func TestAThousandFormAndSurviveThirtyPercentDyingAtOnce(t *testing.T) {
 }
 
 func TestStateDoesNotGrowWithFlaps(t *testing.T) {
-	w, v := settle(t, 12, 3)
+	w, v := settledCluster(t, 12, 3)
 	w.Run(2*w.Core.Tombstone, nil)
 	before := w.Nodes[1].Core.Entries()
 	for range 40 {
@@ -69,7 +69,7 @@ func TestTheOlderOfTwoProcessesOfOneNameStops(t *testing.T) {
 }
 
 func TestLeaveIsNotADeath(t *testing.T) {
-	w, _ := settle(t, 20, 5)
+	w, _ := settledCluster(t, 20, 5)
 	w.Nodes[7].Leave()
 	w.Run(time.Second, nil)
 	for _, n := range w.Nodes {

@@ -30,7 +30,7 @@ import (
 //	view <node>                  show what a node knows
 //	agree                        show whether all agree
 func Scenario(script string) (string, error) {
-	p := &player{}
+	p := &scenarioPlayer{}
 	for i, line := range strings.Split(strings.TrimRight(script, "\n"), "\n") {
 		if strings.HasPrefix(line, " ") {
 			continue
@@ -40,24 +40,24 @@ func Scenario(script string) (string, error) {
 		if len(f) == 0 || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if err := p.play(f); err != nil {
+		if err := p.doCommand(f); err != nil {
 			return "", fmt.Errorf("line %d: %s: %w", i+1, line, err)
 		}
 	}
 	return p.out.String(), nil
 }
 
-type player struct {
+type scenarioPlayer struct {
 	w   *World
 	out strings.Builder
 }
 
-func (p *player) printLine(line string) { p.out.WriteString("  " + line + "\n") }
+func (p *scenarioPlayer) printLine(line string) { p.out.WriteString("  " + line + "\n") }
 
-// play does one command.
-func (p *player) play(f []string) error {
+// doCommand does one command.
+func (p *scenarioPlayer) doCommand(f []string) error {
 	if f[0] == "world" {
-		return p.world(f[1:])
+		return p.worldCommand(f[1:])
 	}
 	if p.w == nil {
 		return fmt.Errorf("no world yet")
@@ -80,18 +80,18 @@ func (p *player) play(f []string) error {
 	case f[0] == "start" && f[1] == "all":
 		p.w.StartAll()
 	case f[0] == "start", f[0] == "partition":
-		return p.several(f[0], f[1:])
+		return p.groupCommand(f[0], f[1:])
 	default:
-		n, err := p.node(f[1])
+		n, err := p.findNode(f[1])
 		if err != nil {
 			return err
 		}
-		return p.one(f[0], n, append(f[2:], "", ""))
+		return p.nodeCommand(f[0], n, append(f[2:], "", ""))
 	}
 	return nil
 }
 
-func (p *player) world(f []string) error {
+func (p *scenarioPlayer) worldCommand(f []string) error {
 	if len(f) != 2 {
 		return fmt.Errorf("want the number of nodes and a seed")
 	}
@@ -119,7 +119,7 @@ func (p *player) world(f []string) error {
 	return nil
 }
 
-func (p *player) node(name string) (*Node, error) {
+func (p *scenarioPlayer) findNode(name string) (*Node, error) {
 	i := slices.IndexFunc(p.w.Nodes, func(n *Node) bool { return n.ID == name })
 	if i < 0 {
 		return nil, fmt.Errorf("there is no node %s", name)
@@ -127,10 +127,10 @@ func (p *player) node(name string) (*Node, error) {
 	return p.w.Nodes[i], nil
 }
 
-func (p *player) several(what string, names []string) error {
+func (p *scenarioPlayer) groupCommand(what string, names []string) error {
 	var side []int
 	for _, name := range names {
-		n, err := p.node(name)
+		n, err := p.findNode(name)
 		if err != nil {
 			return err
 		}
@@ -145,8 +145,8 @@ func (p *player) several(what string, names []string) error {
 	return nil
 }
 
-// one does a command to one node.
-func (p *player) one(what string, n *Node, args []string) error {
+// nodeCommand does a command to one node.
+func (p *scenarioPlayer) nodeCommand(what string, n *Node, args []string) error {
 	d, err := time.ParseDuration(args[0])
 	switch what {
 	case "crash":
@@ -160,9 +160,9 @@ func (p *player) one(what string, n *Node, args []string) error {
 	case "set":
 		n.Do(core.Set{Key: args[0], Value: args[1]})
 	case "view":
-		p.view(n)
+		p.printView(n)
 	case "cut":
-		m, err := p.node(args[0])
+		m, err := p.findNode(args[0])
 		if err != nil {
 			return err
 		}
@@ -182,7 +182,7 @@ func (p *player) one(what string, n *Node, args []string) error {
 	return nil
 }
 
-func (p *player) view(n *Node) {
+func (p *scenarioPlayer) printView(n *Node) {
 	for _, m := range members(n) {
 		line := fmt.Sprintf("%s sees %s %v, %d links, version %d", n.ID, m.Name, m.Status, m.Links, m.Version)
 		if m.Keys.Len() > 0 {

@@ -40,26 +40,26 @@ func (s *Schedule) Run() error {
 	if s.Kind == "" {
 		s.Kind = KindOf(s.Seed)
 	}
-	s.begin()
-	s.pass(5 * s.w.Core.Heartbeat)
-	s.faults()
-	s.heal()
+	s.startAll()
+	s.runFor(5 * s.w.Core.Heartbeat)
+	s.playFaults()
+	s.healAndAgree()
 	if err := s.check.Err(); err != nil {
 		return fmt.Errorf("seed %d, %s, %d nodes: %w", s.Seed, s.Kind, len(s.w.Nodes), err)
 	}
 	return nil
 }
 
-// begin starts all nodes, and the writers if the kind has any.
-func (s *Schedule) begin() {
-	settings := s.settings()
+// startAll starts all nodes, and the writers if the kind has any.
+func (s *Schedule) startAll() {
+	settings := s.worldSettings()
 	settings.Trace = s.Trace
 	s.w = New(settings)
 	s.check = NewChecker(s.w)
 	s.ledger = NewLedger(s.w)
 	s.check.Ledger = s.ledger
 	s.old = make([]Disk, len(s.w.Nodes))
-	if rate := s.rate(); rate > 0 {
+	if rate := s.writeRate(); rate > 0 {
 		s.writers = NewWriters(s.w, s.ledger, rate)
 		s.check.Writers = s.writers
 		s.writers.Even = s.Kind == Busy && s.Seed%2 == 0
@@ -70,7 +70,7 @@ func (s *Schedule) begin() {
 	if s.Kind == Seeds {
 		s.deadSeeds()
 		for _, n := range s.w.Nodes {
-			n.Start(s.seeds(s.w.Nodes[0].Addr)...)
+			n.Start(s.mixSeeds(s.w.Nodes[0].Addr)...)
 		}
 	} else {
 		s.w.StartAll()
@@ -80,75 +80,75 @@ func (s *Schedule) begin() {
 	}
 }
 
-// pass lets time pass, under watch.
-func (s *Schedule) pass(d time.Duration) {
-	for ; d > 0; d -= s.step() {
-		s.w.Run(min(d, s.step()), nil)
+// runFor lets time pass, under watch.
+func (s *Schedule) runFor(d time.Duration) {
+	for ; d > 0; d -= s.checkInterval() {
+		s.w.Run(min(d, s.checkInterval()), nil)
 		s.check.Check()
 	}
 }
 
-// step is how often the invariants are looked at: every quarter of a heartbeat, over days every heartbeat.
-func (s *Schedule) step() time.Duration {
+// checkInterval is how often the invariants are looked at: every quarter of a heartbeat, over days every heartbeat.
+func (s *Schedule) checkInterval() time.Duration {
 	if s.Kind == Days {
 		return s.w.Core.Heartbeat
 	}
 	return s.w.Core.Heartbeat / 4
 }
 
-// until lets time pass until a condition holds, and returns whether it did within a bound.
-func (s *Schedule) until(bound time.Duration, ok func() bool) bool {
+// runUntil lets time pass until a condition holds, and returns whether it did within a bound.
+func (s *Schedule) runUntil(bound time.Duration, ok func() bool) bool {
 	for at, n := s.w.Now, 1; !ok(); n++ {
 		if s.w.Now-at > bound {
 			return false
 		}
 		if n%20 == 0 {
-			s.discover()
+			s.rediscoverPeers()
 		}
-		s.pass(s.step())
+		s.runFor(s.checkInterval())
 	}
 	return true
 }
 
-// heal ends all faults and waits for agreement.
-func (s *Schedule) heal() {
-	s.restore()
+// healAndAgree ends all faults and waits for agreement.
+func (s *Schedule) healAndAgree() {
+	s.endFaults()
 	w, at := s.w, s.w.Now
 	if s.writers == nil {
-		if !s.until(s.bound(), w.Agreed) {
-			s.check.note("agreement", fmt.Errorf("none %v after the last fault", s.bound()))
+		if !s.runUntil(s.agreementBound(), w.Agreed) {
+			s.check.noteViolation("agreement", fmt.Errorf("none %v after the last fault", s.agreementBound()))
 		}
 		s.Healed = w.Now - at
-		s.forgive()
-		s.last()
+		s.forgetLostWrites()
+		s.checkAcknowledged()
 		return
 	}
-	if !s.until(s.bound(), w.Together) {
-		s.check.note("agreement", fmt.Errorf("members are not up to each other %v after the last fault, while writes go on", s.bound()))
+	if !s.runUntil(s.agreementBound(), w.Together) {
+		s.check.noteViolation("agreement", fmt.Errorf("members are not up to each other %v after the last fault, while writes go on", s.agreementBound()))
 	}
 	s.Healed = w.Now - at
-	s.forgive()
-	s.flow()
+	s.forgetLostWrites()
+	s.checkFlow()
 	s.writers.Pause()
-	if !s.until(30*w.Core.Heartbeat, s.agreed) {
-		s.check.note("agreement", fmt.Errorf("states differ long after the last write: %s", w.difference()))
+	if !s.runUntil(30*w.Core.Heartbeat, s.allAgree) {
+		s.check.noteViolation("agreement", fmt.Errorf("states differ long after the last write: %s", w.describeDifference()))
 	}
-	s.last()
+	s.checkAcknowledged()
 }
 
-// agreed reports whether all running nodes have the same. A write that was made alone by a clock far ahead may be with some of them
+// allAgree reports whether all running nodes have the same. A write that was made alone by a clock far ahead may be with some of them
 // for long before the others take it, so that only what was acknowledged is compared.
-func (s *Schedule) agreed() bool {
-	if s.ledger.waiting() {
-		return s.w.Together() && s.ledger.Spread(s.w.running(), 0, false) == nil
+func (s *Schedule) allAgree() bool {
+	if s.ledger.hasFutureWrites() {
+		return s.w.Together() && s.ledger.Spread(s.w.runningNodes(), 0, false) == nil
 	}
 	return s.w.Agreed()
 }
 
-// restore ends what was done to the world, and waits for the end of the stalls, which end by themselves.
-func (s *Schedule) restore() {
+// endFaults ends what was done to the world, and waits for the end of the stalls, which end by themselves.
+func (s *Schedule) endFaults() {
 	w := s.w
-	s.until(20*w.Core.Heartbeat, func() bool {
+	s.runUntil(20*w.Core.Heartbeat, func() bool {
 		return !slices.ContainsFunc(w.Nodes, func(n *Node) bool { return n.Running() && n.stalled > w.Now })
 	})
 	w.Heal()
@@ -159,20 +159,20 @@ func (s *Schedule) restore() {
 		if n.reads != 0 {
 			n.ReadSlowly(0)
 		}
-		if s.Kind != Plain && (n.off() != 0 || n.drift != 0) {
+		if s.Kind != Plain && (n.clockOffset() != 0 || n.drift != 0) {
 			n.Drift(0)
 			n.SetClock(0)
 		}
 		if !n.Running() && n.Gone == "" {
-			s.restart(n)
+			s.restartNode(n)
 		}
 	}
-	s.discover()
+	s.rediscoverPeers()
 }
 
-// forgive takes out of the ledger what only nodes had that left or were removed for good: a node that learns of its removal when a
+// forgetLostWrites takes out of the ledger what only nodes had that left or were removed for good: a node that learns of its removal when a
 // cut heals stops, whatever it wrote meanwhile.
-func (s *Schedule) forgive() {
+func (s *Schedule) forgetLostWrites() {
 	for _, n := range s.w.Nodes {
 		if n.Gone != "" {
 			s.ledger.Lost(n, newDisk())
@@ -180,23 +180,23 @@ func (s *Schedule) forgive() {
 	}
 }
 
-// flow demands, while writes go on, that what is older than five heartbeats is everywhere: once within the bound, and from then on.
-func (s *Schedule) flow() {
-	w, age := s.w, 5*s.w.Core.Heartbeat+s.moved()
-	s.pass(age)
-	late := func() error { return s.ledger.Spread(w.running(), age, false) }
-	if !s.until(s.bound(), func() bool { return late() == nil }) {
-		s.check.note("writes arrive", fmt.Errorf("%v after the last fault: %w", s.bound(), late()))
+// checkFlow demands, while writes go on, that what is older than five heartbeats is everywhere: once within the bound, and from then on.
+func (s *Schedule) checkFlow() {
+	w, age := s.w, 5*s.w.Core.Heartbeat+s.transferBound()
+	s.runFor(age)
+	late := func() error { return s.ledger.Spread(w.runningNodes(), age, false) }
+	if !s.runUntil(s.agreementBound(), func() bool { return late() == nil }) {
+		s.check.noteViolation("writes arrive", fmt.Errorf("%v after the last fault: %w", s.agreementBound(), late()))
 		return
 	}
 	for range 40 {
-		s.pass(s.step())
-		s.check.note("writes arrive", late())
+		s.runFor(s.checkInterval())
+		s.check.noteViolation("writes arrive", late())
 	}
 }
 
-// moved is how long the state takes over the bandwidth there is, three times.
-func (s *Schedule) moved() time.Duration {
+// transferBound is how long the state takes over the bandwidth there is, three times.
+func (s *Schedule) transferBound() time.Duration {
 	if s.w.Bandwidth == 0 {
 		return 0
 	}
@@ -204,37 +204,37 @@ func (s *Schedule) moved() time.Duration {
 	for _, n := range s.w.Nodes {
 		bytes += len(ownKeys)*s.writers.Size + 3*len(s.ledger.own[n.Index].values)
 	}
-	return 3 * transfer(bytes+len(sharedKeys)*s.writers.Size, s.w.Bandwidth)
+	return 3 * transferTime(bytes+len(sharedKeys)*s.writers.Size, s.w.Bandwidth)
 }
 
-// bound is how long after the last fault all must be well.
-func (s *Schedule) bound() time.Duration {
-	b := HealBound(s.w.Core) + s.moved()
+// agreementBound is how long after the last fault all must be well.
+func (s *Schedule) agreementBound() time.Duration {
+	b := HealBound(s.w.Core) + s.transferBound()
 	if s.Kind == Seeds {
 		b += time.Duration(len(s.dead)) * s.w.Core.DialTimeout
 	}
 	return b
 }
 
-// last compares what the running nodes have with what was acknowledged.
-func (s *Schedule) last() {
+// checkAcknowledged compares what the running nodes have with what was acknowledged.
+func (s *Schedule) checkAcknowledged() {
 	w := s.w
-	s.check.note("nothing is lost", s.ledger.Spread(w.running(), 0, true))
-	s.check.note("own keys", s.ledger.OwnKeys(w.running()))
-	s.check.note("removed stays removed", s.ledger.Removals(w.running(), 0))
-	for _, n := range w.running() {
-		s.check.note("the gone are forgotten", s.check.bounds.gone(n))
+	s.check.noteViolation("nothing is lost", s.ledger.Spread(w.runningNodes(), 0, true))
+	s.check.noteViolation("own keys", s.ledger.OwnKeys(w.runningNodes()))
+	s.check.noteViolation("removed stays removed", s.ledger.Removals(w.runningNodes(), 0))
+	for _, n := range w.runningNodes() {
+		s.check.noteViolation("the gone are forgotten", s.check.bounds.checkGone(n))
 	}
 }
 
-// discover does what the discovery of an application does. Those that reach no others get the address of a running node: the addresses
+// rediscoverPeers does what the discovery of an application does. Those that reach no others get the address of a running node: the addresses
 // they know may all belong to members that left, or are gone, and in a full table those that are gone for long make room for others.
 // And of parts of the cluster that have never heard of each other, a node of each gets an address of the first part: no protocol
 // can find a member that no address list names.
-func (s *Schedule) discover() {
-	part := s.w.acquainted()
+func (s *Schedule) rediscoverPeers() {
+	part := s.w.knownPartitions()
 	for _, n := range s.w.Nodes {
-		if !n.Running() || known(n) > 1 && !reachesNone(n) && part[n.Index] != n.Index {
+		if !n.Running() || recordCount(n) > 1 && !reachesNone(n) && part[n.Index] != n.Index {
 			continue
 		}
 		for _, m := range s.w.Nodes {
@@ -246,25 +246,25 @@ func (s *Schedule) discover() {
 	}
 }
 
-// acquainted returns for each node the first one of its part: a part are running nodes of which each knows another one, or is known
+// knownPartitions returns for each node the first one of its part: a part are running nodes of which each knows another one, or is known
 // to it.
-func (w *World) acquainted() []int {
+func (w *World) knownPartitions() []int {
 	part := make([]int, len(w.Nodes))
 	for i := range part {
 		part[i] = i
 	}
-	for _, n := range w.running() {
-		for _, m := range w.running() {
+	for _, n := range w.runningNodes() {
+		for _, m := range w.runningNodes() {
 			if _, ok := member(n, m.ID); ok {
-				join(part, n.Index, m.Index)
+				joinParts(part, n.Index, m.Index)
 			}
 		}
 	}
 	return part
 }
 
-// join makes one part of those of two nodes; each has the first one of its part.
-func join(part []int, a, b int) {
+// joinParts makes one part of those of two nodes; each has the first one of its part.
+func joinParts(part []int, a, b int) {
 	from, to := max(part[a], part[b]), min(part[a], part[b])
 	for i, p := range part {
 		if p == from {
@@ -273,28 +273,28 @@ func join(part []int, a, b int) {
 	}
 }
 
-func (s *Schedule) restart(n *Node) {
+func (s *Schedule) restartNode(n *Node) {
 	disk := s.rng.IntN(2) == 0
 	if !disk {
 		s.ledger.Lost(n, newDisk())
 	}
-	n.Restart(disk, s.seeds(s.w.Nodes[0].Addr, s.any().Addr)...)
+	n.Restart(disk, s.mixSeeds(s.w.Nodes[0].Addr, s.randomNode().Addr)...)
 }
 
-func (s *Schedule) any() *Node { return s.w.Nodes[s.rng.IntN(len(s.w.Nodes))] }
+func (s *Schedule) randomNode() *Node { return s.w.Nodes[s.rng.IntN(len(s.w.Nodes))] }
 
-func (s *Schedule) lasting(d time.Duration) time.Duration {
+func (s *Schedule) randomDuration(d time.Duration) time.Duration {
 	return time.Duration(s.rng.Int64N(int64(d)))
 }
 
-// fault does one thing to the world; what is broken may be repaired as well.
-func (s *Schedule) fault() {
-	w, n := s.w, s.any()
+// injectFault does one thing to the world; what is broken may be repaired as well.
+func (s *Schedule) injectFault() {
+	w, n := s.w, s.randomNode()
 	second := w.Core.Heartbeat
 	switch k := s.rng.IntN(17); {
 	case k < 4 && !n.Running():
 		if s.Kind == Plain || n.Gone == "" {
-			s.restart(n)
+			s.restartNode(n)
 		}
 	case k == 0:
 		n.Crash()
@@ -303,21 +303,21 @@ func (s *Schedule) fault() {
 	case k == 2 && n.Running():
 		n.Leave()
 	case k == 3:
-		n.Stall(s.lasting(12 * second))
+		n.Stall(s.randomDuration(12 * second))
 	case k == 4:
-		s.split()
+		s.cutPartition()
 	case k == 5, k == 6:
-		if m := s.any(); m != n {
+		if m := s.randomNode(); m != n {
 			w.Cut(n.Index, m.Index)
 		}
 	case k == 7:
 		w.Heal()
 	case k == 8 && s.wrongClocks():
-		n.StepClock(s.lasting(time.Hour) - 30*time.Minute)
+		n.StepClock(s.randomDuration(time.Hour) - 30*time.Minute)
 	case k == 8: // as far as clocks that are kept right may be apart
-		n.StepClock(s.lasting(50*time.Second) - 25*time.Second - n.off())
+		n.StepClock(s.randomDuration(50*time.Second) - 25*time.Second - n.clockOffset())
 	case k == 9:
-		n.accept = s.lasting(2 * second)
+		n.accept = s.randomDuration(2 * second)
 		w.trace("%s takes %v to accept a link", n.ID, n.accept)
 	case k == 10:
 		w.Loss = s.rng.Float64() / 10
@@ -325,7 +325,7 @@ func (s *Schedule) fault() {
 	case k == 11:
 		s.crashSome(n)
 	default:
-		s.touch(n, k)
+		s.removeOrWrite(n, k)
 	}
 }
 
@@ -338,20 +338,20 @@ func (s *Schedule) crashSome(from *Node) {
 	}
 }
 
-// touch removes a member, or writes.
-func (s *Schedule) touch(n *Node, k int) {
+// removeOrWrite removes a member, or writes.
+func (s *Schedule) removeOrWrite(n *Node, k int) {
 	switch {
 	case k == 12 && !s.wrongClocks() && s.Kind != Clocks && s.rng.IntN(8) == 0:
-		s.remove(n, s.any())
+		s.removeMember(n, s.randomNode())
 	case k > 13 && !s.wrongClocks():
-		s.share(n)
+		s.writeShared(n)
 	case n.Running():
 		_ = s.ledger.Set(n, fmt.Sprint(s.rng.IntN(4)), fmt.Sprint(s.w.Now), 0)
 		s.ledger.Delete(n, fmt.Sprint(s.rng.IntN(4)))
 	}
 }
 
-func (s *Schedule) remove(n, m *Node) {
+func (s *Schedule) removeMember(n, m *Node) {
 	s.w.trace("%s removes %s", n.ID, m.ID)
 	if n.Running() {
 		s.ledger.Remove(n, m)
@@ -362,8 +362,8 @@ func (s *Schedule) remove(n, m *Node) {
 // nothing.
 func (s *Schedule) wrongClocks() bool { return s.Kind == Plain && s.Seed%2 == 1 }
 
-// share writes to the shared map; some keys have a TTL.
-func (s *Schedule) share(n *Node) {
+// writeShared writes to the shared map; some keys have a TTL.
+func (s *Schedule) writeShared(n *Node) {
 	key := fmt.Sprint(s.rng.IntN(6))
 	if s.rng.IntN(3) == 0 {
 		if n.Running() {
@@ -373,14 +373,14 @@ func (s *Schedule) share(n *Node) {
 	}
 	ttl := time.Duration(0)
 	if s.rng.IntN(4) == 0 {
-		ttl = s.lasting(20 * time.Second)
+		ttl = s.randomDuration(20 * time.Second)
 	}
 	if n.Running() {
 		_ = s.ledger.Share(n, key, fmt.Sprint(n.ID, s.w.Now), ttl)
 	}
 }
 
-func (s *Schedule) split() {
+func (s *Schedule) cutPartition() {
 	var side []int
 	for i := range s.w.Nodes {
 		if s.rng.IntN(2) == 0 {

@@ -19,7 +19,7 @@ func TestNoMemberReportsOneOfItsOwnSideGoneInASecondCut(t *testing.T) {
 		n = 256
 	}
 	for seed := range uint64(2) {
-		w, v := settle(t, n, seed)
+		w, v := settledCluster(t, n, seed)
 		writes := 0
 		var write func()
 		write = func() {

@@ -8,8 +8,8 @@ import (
 	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
-// nowhere returns addresses that swallow dials.
-func nowhere(n int) (addrs []string) {
+// blackHoles returns addresses that swallow dials.
+func blackHoles(n int) (addrs []string) {
 	for i := range n {
 		addrs = append(addrs, fmt.Sprintf("10.8.%d.%d:7946", i/250, i%250))
 	}
@@ -21,7 +21,7 @@ func metAfter(dead int, seeds func(live string) []string) (time.Duration, bool) 
 	w := New(DefaultSettings(2, 1))
 	a, b := w.Nodes[0], w.Nodes[1]
 	a.Start()
-	for i, addr := range nowhere(dead) {
+	for i, addr := range blackHoles(dead) {
 		id := fmt.Sprint("dead", i)
 		b.disk.members[id] = core.Remember{ID: id, Addr: addr, Generation: uint64(w.base.UnixMilli()) - 1}
 	}
@@ -55,7 +55,7 @@ func TestTheAddressThatDiscoveryNamesIsReachedAtOnceWhateverIsRemembered(t *test
 func TestTheOneLiveSeedOfALongListIsReachedInOnePass(t *testing.T) {
 	for _, place := range []int{0, 50, 199} {
 		took, ok := metAfter(0, func(live string) []string {
-			seeds := nowhere(200)
+			seeds := blackHoles(200)
 			seeds[place] = live
 			return seeds
 		})
@@ -67,7 +67,7 @@ func TestTheOneLiveSeedOfALongListIsReachedInOnePass(t *testing.T) {
 }
 
 func TestAPeerThatBreaksEveryStreamIsDialledLessAndLess(t *testing.T) {
-	w, _ := settle(t, 4, 2)
+	w, _ := settledCluster(t, 4, 2)
 	x := w.Nodes[3]
 	x.Slam(true)
 	x.Crash()

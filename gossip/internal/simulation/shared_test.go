@@ -11,8 +11,8 @@ import (
 	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
-// shares waits until all running nodes have the same shared map.
-func shares(t *testing.T, w *World, within time.Duration) {
+// awaitSameShared waits until all running nodes have the same shared map.
+func awaitSameShared(t *testing.T, w *World, within time.Duration) {
 	t.Helper()
 	same := func() bool {
 		var first *Node
@@ -42,11 +42,11 @@ func wantShared(t *testing.T, n *Node, key, want string) {
 }
 
 func TestHalvesOfAPartitionMergeKeyByKey(t *testing.T) {
-	w, _ := settle(t, 8, 1)
+	w, _ := settledCluster(t, 8, 1)
 	left, right := w.Nodes[0], w.Nodes[7]
 	left.Do(core.SharedSet{Key: "both", Value: "before"})
 	left.Do(core.SharedSet{Key: "gone", Value: "before"})
-	shares(t, w, time.Second)
+	awaitSameShared(t, w, time.Second)
 	w.Partition(1, 0, 1, 2, 3)
 	w.Run(30*time.Second, nil)
 	left.Do(core.SharedSet{Key: "both", Value: "left"})
@@ -58,7 +58,7 @@ func TestHalvesOfAPartitionMergeKeyByKey(t *testing.T) {
 	w.Run(10*time.Second, nil)
 	w.Heal()
 	w.Run(5*time.Second, nil)
-	shares(t, w, 5*time.Second)
+	awaitSameShared(t, w, 5*time.Second)
 	for _, n := range w.Nodes {
 		wantShared(t, n, "both", "right") // written later
 		wantShared(t, n, "left", "1")
@@ -68,7 +68,7 @@ func TestHalvesOfAPartitionMergeKeyByKey(t *testing.T) {
 }
 
 func TestADeleteRightAfterAWriteIsNeverLost(t *testing.T) {
-	w, _ := settle(t, 3, 2)
+	w, _ := settledCluster(t, 3, 2)
 	n := w.Nodes[1]
 	for i := range 200_000 {
 		n.Do(core.SharedSet{Key: "k", Value: "v"}) // all at one moment of the clock
@@ -77,14 +77,14 @@ func TestADeleteRightAfterAWriteIsNeverLost(t *testing.T) {
 			w.Run(50*time.Millisecond, nil)
 		}
 	}
-	shares(t, w, 5*time.Second)
+	awaitSameShared(t, w, 5*time.Second)
 	for _, n := range w.Nodes {
 		wantShared(t, n, "k", "")
 	}
 }
 
 func TestATTLEndsEverywhere(t *testing.T) {
-	w, _ := settle(t, 4, 3)
+	w, _ := settledCluster(t, 4, 3)
 	w.Nodes[0].Do(core.SharedSet{Key: "k", Value: "v", TTL: 10 * time.Second})
 	w.Run(9*time.Second, nil)
 	wantShared(t, w.Nodes[3], "k", "v")
@@ -92,17 +92,17 @@ func TestATTLEndsEverywhere(t *testing.T) {
 	for _, n := range w.Nodes {
 		wantShared(t, n, "k", "")
 	}
-	shares(t, w, time.Second)
+	awaitSameShared(t, w, time.Second)
 }
 
 func TestAWriteThatFollowsAnotherWinsWhateverTheClocks(t *testing.T) {
-	w, _ := settle(t, 4, 4)
+	w, _ := settledCluster(t, 4, 4)
 	slow := w.Nodes[2]
 	slow.StepClock(-time.Hour)
 	w.Nodes[0].Do(core.SharedSet{Key: "k", Value: "first"})
-	shares(t, w, time.Second)
+	awaitSameShared(t, w, time.Second)
 	slow.Do(core.SharedSet{Key: "k", Value: "second"}) // by a clock that is an hour behind
-	shares(t, w, time.Second)
+	awaitSameShared(t, w, time.Second)
 	for _, n := range w.Nodes {
 		wantShared(t, n, "k", "second")
 	}
@@ -123,7 +123,7 @@ func writeInTheFuture(t *testing.T, w *World, fast, other *Node) {
 }
 
 func TestAClockFarAheadIsRefusedAndDoesNoHarm(t *testing.T) {
-	w, v := settle(t, 5, 5)
+	w, v := settledCluster(t, 5, 5)
 	fast, other := w.Nodes[2], w.Nodes[3]
 	refused := 0
 	w.OnOutput = func(n *Node, o core.Output) {
@@ -154,7 +154,7 @@ func TestAClockFarAheadIsRefusedAndDoesNoHarm(t *testing.T) {
 }
 
 func TestARemovedNodeStopsAndStaysOut(t *testing.T) {
-	w, _ := settle(t, 6, 6)
+	w, _ := settledCluster(t, 6, 6)
 	x := w.Nodes[4]
 	w.Nodes[1].Do(core.Remove{ID: x.ID})
 	w.Run(time.Second, nil)
@@ -185,7 +185,7 @@ func TestARemovedNodeStopsAndStaysOut(t *testing.T) {
 }
 
 func TestANodeRemovedWhileDownLearnsOfItAtItsFirstContact(t *testing.T) {
-	w, _ := settle(t, 6, 7)
+	w, _ := settledCluster(t, 6, 7)
 	x := w.Nodes[4]
 	x.Crash()
 	w.Run(time.Second, nil)
@@ -200,7 +200,7 @@ func TestANodeRemovedWhileDownLearnsOfItAtItsFirstContact(t *testing.T) {
 }
 
 func TestARemovalReachesBothSidesOfAPartition(t *testing.T) {
-	w, _ := settle(t, 8, 8)
+	w, _ := settledCluster(t, 8, 8)
 	x := w.Nodes[5]
 	w.Partition(1, 0, 1, 2, 3)
 	w.Run(20*time.Second, nil)
@@ -219,7 +219,7 @@ func TestARemovalReachesBothSidesOfAPartition(t *testing.T) {
 func TestTwoNodesThatRemoveEachOtherBothStop(t *testing.T) {
 	for _, size := range []int{2, 4} { // with four, one more on each side of the cut
 		for seed := range uint64(20) {
-			w, _ := settle(t, size, seed)
+			w, _ := settledCluster(t, size, seed)
 			a, b := w.Nodes[0], w.Nodes[size-1]
 			w.Partition(1, 0, size/2-1)
 			w.Run(20*time.Second, nil)
@@ -229,8 +229,8 @@ func TestTwoNodesThatRemoveEachOtherBothStop(t *testing.T) {
 			w.Heal()
 			a.Do(core.Join{Addrs: []string{b.Addr}}) // a node keeps no address of those that it removed
 			w.Run(HealBound(w.Core), nil)
-			if a.Gone != "removed" || b.Gone != "removed" || len(w.running()) != size-2 || !w.Agreed() {
-				t.Errorf("%d nodes, seed %d: the two are %q and %q, want them removed; %d run", size, seed, a.Gone, b.Gone, len(w.running()))
+			if a.Gone != "removed" || b.Gone != "removed" || len(w.runningNodes()) != size-2 || !w.Agreed() {
+				t.Errorf("%d nodes, seed %d: the two are %q and %q, want them removed; %d run", size, seed, a.Gone, b.Gone, len(w.runningNodes()))
 			}
 		}
 	}
@@ -251,8 +251,8 @@ func TestWhoIsOutOfReachForLongIsForgottenAndMayComeBack(t *testing.T) {
 	}
 	w.Run(80*time.Second, nil)
 	for _, n := range w.Nodes[:4] {
-		if known(n) != 4 {
-			t.Errorf("%s knows %d members, want 4", n.ID, known(n))
+		if recordCount(n) != 4 {
+			t.Errorf("%s knows %d members, want 4", n.ID, recordCount(n))
 		}
 	}
 	w.Heal()
@@ -264,7 +264,7 @@ func TestWhoIsOutOfReachForLongIsForgottenAndMayComeBack(t *testing.T) {
 }
 
 func TestFlapsLeaveTheStateAsLargeAsBefore(t *testing.T) {
-	w, _ := settle(t, 6, 10)
+	w, _ := settledCluster(t, 6, 10)
 	size := func() (n int) {
 		for _, e := range w.Nodes[0].disk.shared {
 			n += len(e.Key) + len(e.Value)
@@ -290,7 +290,7 @@ func TestFlapsLeaveTheStateAsLargeAsBefore(t *testing.T) {
 }
 
 func TestStalenessShowsWhatIsRefused(t *testing.T) {
-	w, _ := settle(t, 5, 12)
+	w, _ := settledCluster(t, 5, 12)
 	w.Run(10*time.Second, nil)
 	for _, n := range w.Nodes {
 		if d := n.Core.Staleness(); d > 2*time.Second {
@@ -398,7 +398,7 @@ func TestAfterFaultsAllHashesAreEqualWithinALogarithmOfExchanges(t *testing.T) {
 		worst := time.Duration(0)
 		bound := time.Duration(10*bits.Len(uint(n-1))) * core.DefaultConfig().Heartbeat
 		for seed := range uint64(10) {
-			w, _ := settle(t, n, 100+seed)
+			w, _ := settledCluster(t, n, 100+seed)
 			rng := rand.New(rand.NewPCG(seed, 3))
 			w.Loss = 0.3
 			for range 40 {
@@ -425,7 +425,7 @@ func TestAfterFaultsAllHashesAreEqualWithinALogarithmOfExchanges(t *testing.T) {
 
 func TestARemovedNodeThatKeepsItsDiskHearsOfItFromThere(t *testing.T) {
 	for _, rejoin := range []bool{false, true} {
-		w, _ := settle(t, 4, 12)
+		w, _ := settledCluster(t, 4, 12)
 		n := w.Nodes[1]
 		w.Nodes[0].Do(core.Remove{ID: n.ID})
 		if !w.Run(5*time.Second, func() bool { return n.Gone == "removed" && !n.Running() }) {
@@ -443,14 +443,14 @@ func TestARemovedNodeThatKeepsItsDiskHearsOfItFromThere(t *testing.T) {
 			t.Errorf("with rejoin %v it runs: %v", rejoin, n.Running())
 		}
 		if rejoin {
-			shares(t, w, 5*time.Second)
+			awaitSameShared(t, w, 5*time.Second)
 		}
 	}
 }
 
 func TestWhatARemovedNodeWroteAMomentBeforeIsNotLost(t *testing.T) {
 	for seed := range uint64(20) {
-		w, _ := settle(t, 2, seed)
+		w, _ := settledCluster(t, 2, seed)
 		w.Nodes[0].Do(core.SharedSet{Key: "last", Value: "words"}) // it waits for company
 		w.Nodes[1].Do(core.Remove{ID: w.Nodes[0].ID})
 		if !w.Run(5*time.Second, func() bool { return w.Nodes[0].Gone == "removed" && !w.Nodes[0].Running() }) {
@@ -461,8 +461,8 @@ func TestWhatARemovedNodeWroteAMomentBeforeIsNotLost(t *testing.T) {
 	}
 }
 
-// oldest returns the member of the lowest generation that is up in the eyes of a node: what a leader would be.
-func oldest(n *Node) string {
+// oldestUp returns the member of the lowest generation that is up in the eyes of a node: what a leader would be.
+func oldestUp(n *Node) string {
 	first := core.Member{}
 	for _, m := range members(n) {
 		up := m.Status == core.Up || m.Status == core.Degraded
@@ -478,7 +478,7 @@ func TestAfterTheNewestAndTheOldestDieNeverTwoTakeThemselvesForTheOldest(t *test
 	w.OnStep = func(*Node) {
 		leaders := 0
 		for _, n := range w.Nodes {
-			if n.Running() && known(n) == 4 && oldest(n) == n.ID {
+			if n.Running() && recordCount(n) == 4 && oldestUp(n) == n.ID {
 				leaders++
 			}
 		}
@@ -495,17 +495,17 @@ func TestAfterTheNewestAndTheOldestDieNeverTwoTakeThemselvesForTheOldest(t *test
 	w.Nodes[0].Crash()
 	w.Run(5*time.Second, nil)
 	for _, n := range w.Nodes[1:3] {
-		if got := oldest(n); got != "n1" {
+		if got := oldestUp(n); got != "n1" {
 			t.Errorf("%s takes %q for the oldest, want n1", n.ID, got)
 		}
 	}
 }
 
 func TestANodeThatWasPausedLearnsOfItBeforeItActsAndOfWhatWasGivenToOthers(t *testing.T) {
-	w, _ := settle(t, 5, 17)
+	w, _ := settledCluster(t, 5, 17)
 	x := w.Nodes[2]
 	w.Nodes[0].Do(core.SharedSet{Key: "owner/5", Value: x.ID})
-	shares(t, w, time.Second)
+	awaitSameShared(t, w, time.Second)
 	var first core.Output
 	w.OnOutput = func(n *Node, o core.Output) {
 		if n == x && first == nil {

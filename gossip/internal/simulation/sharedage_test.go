@@ -9,8 +9,8 @@ import (
 	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
-// brief is a cluster that remembers deletes for ten minutes, settled, with a key that all have.
-func brief(t *testing.T, nodes int, seed uint64) *World {
+// shortRetentionCluster is a cluster that remembers deletes for ten minutes, settled, with a key that all have.
+func shortRetentionCluster(t *testing.T, nodes int, seed uint64) *World {
 	t.Helper()
 	s := DefaultSettings(nodes, seed)
 	s.Core.Horizon, s.Core.ForgetAfter = 10*time.Minute, 0
@@ -19,7 +19,7 @@ func brief(t *testing.T, nodes int, seed uint64) *World {
 	w.Run(90*time.Second, nil)
 	w.Nodes[0].Do(core.SharedSet{Key: "kept", Value: "v"})
 	w.Nodes[0].Do(core.SharedSet{Key: "gone", Value: "v"})
-	shares(t, w, 5*time.Second)
+	awaitSameShared(t, w, 5*time.Second)
 	w.Run(5*time.Second, nil)
 	return w
 }
@@ -27,7 +27,7 @@ func brief(t *testing.T, nodes int, seed uint64) *World {
 // wantOneKey wants the key that was kept at all nodes, and the one that was deleted at none.
 func wantOneKey(t *testing.T, w *World) {
 	t.Helper()
-	shares(t, w, 30*time.Second)
+	awaitSameShared(t, w, 30*time.Second)
 	for _, n := range w.Nodes {
 		wantShared(t, n, "kept", "v")
 		wantShared(t, n, "gone", "")
@@ -36,7 +36,7 @@ func wantOneKey(t *testing.T, w *World) {
 
 func TestANodeThatRanCutOffBeyondTheHorizonDropsWhatWasDeleted(t *testing.T) {
 	for seed := range uint64(10) {
-		w := brief(t, 5, seed)
+		w := shortRetentionCluster(t, 5, seed)
 		w.Partition(1, 4)
 		w.Run(30*time.Second, nil)
 		w.Nodes[0].Do(core.SharedDelete{Key: "gone"})
@@ -51,9 +51,36 @@ func TestANodeThatRanCutOffBeyondTheHorizonDropsWhatWasDeleted(t *testing.T) {
 	}
 }
 
+// The others lose their disks and meet without the one that is cut off: a new cluster, which settles and has none of the old keys.
+func TestAMemberThatMeetsANewClusterAfterTheHorizonKeepsWhatOnlyItHas(t *testing.T) {
+	for seed := range uint64(10) {
+		w := shortRetentionCluster(t, 5, seed)
+		w.Partition(1, 4)
+		w.Run(time.Minute, nil)
+		for _, n := range w.Nodes[:4] {
+			n.Crash()
+		}
+		w.Run(time.Minute, nil)
+		for _, n := range w.Nodes[:4] {
+			n.Restart(false, w.Nodes[0].Addr)
+		}
+		w.Run(15*time.Minute, nil)
+		w.Heal()
+		w.Run(30*time.Second, nil)
+		awaitSameShared(t, w, 30*time.Second)
+		for _, n := range w.Nodes {
+			wantShared(t, n, "kept", "v")
+			wantShared(t, n, "gone", "v") // it was not deleted here
+			if n.Core.Aged() {
+				t.Errorf("seed %d: %s is still aged", seed, n.ID)
+			}
+		}
+	}
+}
+
 func TestStoppedNodesWithOldDisksBringNoDeletedKeyBack(t *testing.T) {
 	for seed := range uint64(10) {
-		w := brief(t, 5, seed)
+		w := shortRetentionCluster(t, 5, seed)
 		w.Nodes[3].Crash()
 		w.Nodes[4].Crash()
 		w.Run(30*time.Second, nil)
@@ -71,7 +98,7 @@ func TestStoppedNodesWithOldDisksBringNoDeletedKeyBack(t *testing.T) {
 
 func TestANewNodeCarriesNoDeletedKeyFromAnOldDiskToTheCluster(t *testing.T) {
 	for seed := range uint64(10) {
-		w := brief(t, 5, seed)
+		w := shortRetentionCluster(t, 5, seed)
 		w.Nodes[3].Crash()
 		w.Nodes[4].Crash()
 		w.Run(30*time.Second, nil)
@@ -95,9 +122,9 @@ func TestANewNodeCarriesNoDeletedKeyFromAnOldDiskToTheCluster(t *testing.T) {
 
 func TestAClusterThatStoodStillForTwoHorizonsKeepsEverything(t *testing.T) {
 	for seed := range uint64(10) {
-		w := brief(t, 5, seed)
+		w := shortRetentionCluster(t, 5, seed)
 		w.Nodes[0].Do(core.SharedDelete{Key: "gone"})
-		shares(t, w, 5*time.Second)
+		awaitSameShared(t, w, 5*time.Second)
 		for _, n := range w.Nodes {
 			n.Crash()
 		}
@@ -117,7 +144,7 @@ func TestAClusterThatStoodStillForTwoHorizonsKeepsEverything(t *testing.T) {
 }
 
 func TestAClusterThatIsQuietForTwoHorizonsKeepsEverythingOverARestart(t *testing.T) {
-	w := brief(t, 5, 1)
+	w := shortRetentionCluster(t, 5, 1)
 	w.Nodes[0].Do(core.SharedDelete{Key: "gone"})
 	w.Run(20*time.Minute, nil)
 	for _, n := range w.Nodes {
@@ -147,7 +174,7 @@ func TestANodeThatWasNeverInTouchKeepsItsOldKeysWhenItMeetsACluster(t *testing.T
 	w.Run(2*time.Minute, nil)
 	w.Nodes[3].Do(core.Join{Addrs: []string{w.Nodes[0].Addr}})
 	w.Run(30*time.Second, nil)
-	shares(t, w, 10*time.Second)
+	awaitSameShared(t, w, 10*time.Second)
 	for _, n := range w.Nodes {
 		wantShared(t, n, "old", "v")
 	}
@@ -155,7 +182,7 @@ func TestANodeThatWasNeverInTouchKeepsItsOldKeysWhenItMeetsACluster(t *testing.T
 
 func TestWhatWasWrittenAloneByAClockAheadReachesAllWithItsOrder(t *testing.T) {
 	for _, right := range []bool{true, false} { // whether the clock is set right before it meets the others
-		w, _ := settle(t, 4, 5)
+		w, _ := settledCluster(t, 4, 5)
 		fast := w.Nodes[2]
 		w.Partition(1, fast.Index)
 		fast.StepClock(2 * time.Hour)
@@ -185,7 +212,7 @@ func TestWhatWasWrittenAloneByAClockAheadReachesAllWithItsOrder(t *testing.T) {
 }
 
 func TestAWriteOfTheFutureIsSentWhenItsTimeComes(t *testing.T) {
-	w, _ := settle(t, 5, 5)
+	w, _ := settledCluster(t, 5, 5)
 	w.Partition(1, 2, 3)
 	for _, n := range w.Nodes[2:4] {
 		n.StepClock(5 * time.Minute)
@@ -206,9 +233,9 @@ func TestAWriteOfTheFutureIsSentWhenItsTimeComes(t *testing.T) {
 }
 
 func TestARestartWithAClockThatIsBehindLosesNothing(t *testing.T) {
-	w, _ := settle(t, 4, 6)
+	w, _ := settledCluster(t, 4, 6)
 	w.Nodes[0].Do(core.SharedSet{Key: "k", Value: "v"})
-	shares(t, w, 5*time.Second)
+	awaitSameShared(t, w, 5*time.Second)
 	for _, n := range w.Nodes[:3] {
 		n.Crash()
 		n.StepClock(-10 * time.Minute)
@@ -227,7 +254,7 @@ func TestARestartWithAClockThatIsBehindLosesNothing(t *testing.T) {
 }
 
 func TestClocksSetForwardTogetherStopNoWrite(t *testing.T) {
-	w, _ := settle(t, 4, 7)
+	w, _ := settledCluster(t, 4, 7)
 	for _, n := range w.Nodes {
 		n.StepClock(2 * time.Minute)
 	}
@@ -240,7 +267,7 @@ func TestClocksSetForwardTogetherStopNoWrite(t *testing.T) {
 }
 
 func TestShortPausesDoNotAddUpToAWrongClock(t *testing.T) {
-	w, _ := settle(t, 4, 8)
+	w, _ := settledCluster(t, 4, 8)
 	x := w.Nodes[1]
 	for range 100 {
 		x.Stall(900 * time.Millisecond)
@@ -288,7 +315,7 @@ func TestTheFloorOfTheTombstonesTravels(t *testing.T) {
 		}
 		w.Nodes[0].Do(core.SharedDelete{Key: key})
 	}
-	shares(t, w, 20*time.Second)
+	awaitSameShared(t, w, 20*time.Second)
 }
 
 func TestANodeAwayForLongerThanTheFloorAllowsBringsNoDeletedKeyBack(t *testing.T) {

@@ -35,15 +35,15 @@ type packet struct {
 	size  int        // in bytes
 }
 
-func (s *stream) end(n *Node) int {
+func (s *stream) endOf(n *Node) int {
 	if s.node[1] == n && !(s.node[0] == n) {
 		return 1
 	}
 	return 0
 }
 
-func (s *stream) send(n *Node, f core.Frame) {
-	i, w, b := s.end(n), n.world, size(f)
+func (s *stream) sendFrame(n *Node, f core.Frame) {
+	i, w, b := s.endOf(n), n.world, frameSize(f)
 	if s.closed[i] {
 		return
 	}
@@ -59,33 +59,33 @@ func (s *stream) send(n *Node, f core.Frame) {
 // kindOf is the name of a frame's type.
 func kindOf(f core.Frame) string { return reflect.TypeOf(f).Elem().Name() }
 
-// push puts a packet that leaves at a moment on its way; none overtakes another.
-func (s *stream) push(i int, p packet, leaves time.Duration) {
+// schedulePacket puts a packet that leaves at a moment on its way; none overtakes another.
+func (s *stream) schedulePacket(i int, p packet, leaves time.Duration) {
 	w, d := s.node[i].world, &s.dir[i]
-	at := max(d.last, leaves+w.latency()+w.retransmissions())
+	at := max(d.last, leaves+w.latency()+w.retransmitDelay())
 	d.last, p.at = at, at
 	d.queue = append(d.queue, p)
 	if !d.pumping {
 		d.pumping = true
-		w.After(at-w.Now, nil, func() { s.pump(i) })
+		w.After(at-w.Now, nil, func() { s.deliverArrived(i) })
 	}
 }
 
-// pump delivers what has arrived; over a cut it tries again later.
-func (s *stream) pump(i int) {
+// deliverArrived delivers what has arrived; over a cut it tries again later.
+func (s *stream) deliverArrived(i int) {
 	w, d := s.node[i].world, &s.dir[i]
 	from, to := s.node[i], s.node[1-i]
 	d.pumping = false
 	if len(d.queue) == 0 {
 		return
 	}
-	if w.blocked(from, to) {
+	if w.isBlocked(from, to) {
 		d.backoff = min(max(2*d.backoff, 200*time.Millisecond), 2*time.Second)
 		d.pumping = true
 		if s.closed[0] && s.closed[1] {
 			return
 		}
-		w.After(d.backoff, nil, func() { s.pump(i) })
+		w.After(d.backoff, nil, func() { s.deliverArrived(i) })
 		return
 	}
 	d.backoff = 0
@@ -96,9 +96,9 @@ func (s *stream) pump(i int) {
 		p := d.queue[0]
 		d.queue = d.queue[1:]
 		if to.reads > 0 {
-			to.readFree = w.Now + transfer(p.size, to.reads)
+			to.readFree = w.Now + transferTime(p.size, to.reads)
 		}
-		s.deliver(i, p)
+		s.deliverPacket(i, p)
 	}
 	if len(d.queue) > 0 {
 		d.pumping = true
@@ -106,11 +106,11 @@ func (s *stream) pump(i int) {
 		if to.reads > 0 {
 			next = max(next, to.readFree)
 		}
-		w.After(max(0, next-w.Now), nil, func() { s.pump(i) })
+		w.After(max(0, next-w.Now), nil, func() { s.deliverArrived(i) })
 	}
 }
 
-func (s *stream) deliver(i int, p packet) {
+func (s *stream) deliverPacket(i int, p packet) {
 	w := s.node[i].world
 	to := s.node[1-i]
 	if to.state == silent {
@@ -118,39 +118,39 @@ func (s *stream) deliver(i int, p packet) {
 	}
 	if s.closed[1-i] || to.life != s.life[1-i] {
 		if p.frame != nil {
-			s.reset(i) // the host answers: no such stream
+			s.signalReset(i) // the host answers: no such stream
 		}
 		return
 	}
-	waits := w.occupy(p.frame)
+	waits := w.occupyCPU(p.frame)
 	w.After(waits, to, func() { // in the process, once it runs
-		s.read(i, p)
+		s.noteRead(i, p)
 		if s.closed[1-i] || to.life != s.life[1-i] || to.state != running {
 			return
 		}
 		if s.hello != nil && i == 0 && p.frame != nil {
-			s.take()
+			s.acceptLink()
 		}
 		if p.frame == nil {
-			s.lose(1 - i)
+			s.loseAt(1 - i)
 			return
 		}
-		to.step(core.Received{Link: s.link[1-i], Frame: p.frame, Waited: waits})
+		to.stepCore(core.Received{Link: s.link[1-i], Frame: p.frame, Waited: waits})
 	})
 }
 
-// take has the listener use the stream, with the first frame of the node that dialled: one that sends none only wanted to know which
+// acceptLink has the listener use the stream, with the first frame of the node that dialled: one that sends none only wanted to know which
 // node this is.
-func (s *stream) take() {
+func (s *stream) acceptLink() {
 	m, up := s.node[1], *s.hello
 	up.Opened = m.world.Now - s.open
 	s.hello, s.open = nil, m.world.Now
 	m.streams[s.link[1]] = s
-	m.step(up)
+	m.stepCore(up)
 }
 
-// occupy takes the processor for a frame, nil for the end of a stream, and returns how long that waits for it.
-func (w *World) occupy(f core.Frame) (waits time.Duration) {
+// occupyCPU takes the processor for a frame, nil for the end of a stream, and returns how long that waits for it.
+func (w *World) occupyCPU(f core.Frame) (waits time.Duration) {
 	if w.Work == nil {
 		return 0
 	}
@@ -161,31 +161,31 @@ func (w *World) occupy(f core.Frame) (waits time.Duration) {
 	return begins - w.Now
 }
 
-// reset signals end i, if it can be reached, that the other end is gone.
-func (s *stream) reset(i int) {
+// signalReset signals end i, if it can be reached, that the other end is gone.
+func (s *stream) signalReset(i int) {
 	n := s.node[i]
 	w := n.world
 	w.After(w.latency(), n, func() {
-		if !w.blocked(s.node[1-i], n) && !s.closed[i] && n.life == s.life[i] && n.state == running {
-			s.lose(i)
+		if !w.isBlocked(s.node[1-i], n) && !s.closed[i] && n.life == s.life[i] && n.state == running {
+			s.loseAt(i)
 		}
 	})
 }
 
-// lose makes end i see the end of the stream.
-func (s *stream) lose(i int) {
+// loseAt makes end i see the end of the stream.
+func (s *stream) loseAt(i int) {
 	n := s.node[i]
 	s.closed[i] = true
 	if i == 1 && s.hello != nil {
 		return
 	}
 	delete(n.streams, s.link[i])
-	n.step(core.LinkDown{Link: s.link[i]})
+	n.stepCore(core.LinkDown{Link: s.link[i]})
 }
 
-// close closes one end: gracefully after what was sent before, else with a reset.
-func (s *stream) close(n *Node, graceful bool) {
-	i := s.end(n)
+// closeEnd closes one end: gracefully after what was sent before, else with a reset.
+func (s *stream) closeEnd(n *Node, graceful bool) {
+	i := s.endOf(n)
 	s.closed[i] = true
 	delete(n.streams, s.link[i])
 	if graceful {
@@ -193,12 +193,12 @@ func (s *stream) close(n *Node, graceful bool) {
 		return
 	}
 	s.dir[i].out = sendQueue{}
-	if !n.world.blocked(n, s.node[1-i]) {
-		s.reset(1 - i)
+	if !n.world.isBlocked(n, s.node[1-i]) {
+		s.signalReset(1 - i)
 	}
 }
 
-func (n *Node) sorted() []*stream {
+func (n *Node) sortedStreams() []*stream {
 	var out []*stream
 	for _, id := range slices.Sorted(maps.Keys(n.streams)) {
 		out = append(out, n.streams[id])
@@ -206,76 +206,76 @@ func (n *Node) sorted() []*stream {
 	return out
 }
 
-// dial opens a stream: two round trips for TCP and TLS, then the listener's queue.
-func (n *Node) dial(d core.Dial) {
+// startDial opens a stream: two round trips for TCP and TLS, then the listener's queue.
+func (n *Node) startDial(d core.Dial) {
 	w := n.world
 	w.Count.Dials++
 	n.Count.Dials++
-	a := &attempt{from: n, life: n.life, Dial: d}
+	a := &dialAttempt{from: n, life: n.life, Dial: d}
 	for _, m := range w.Nodes {
 		if m.Addr == d.Addr {
 			a.to = m
 		}
 	}
-	w.After(w.Core.DialTimeout, n, func() { a.fail(false) })
-	a.try(time.Second)
+	w.After(w.Core.DialTimeout, n, func() { a.failDial(false) })
+	a.sendHandshake(time.Second)
 }
 
-type attempt struct {
+type dialAttempt struct {
 	core.Dial
 	from, to *Node
 	life     int
 	done     bool
 }
 
-func (a *attempt) fail(refused bool) {
+func (a *dialAttempt) failDial(refused bool) {
 	if !a.done && a.from.life == a.life {
 		a.done = true
-		a.from.step(core.DialFailed{Attempt: a.Attempt, Refused: refused})
+		a.from.stepCore(core.DialFailed{Attempt: a.Attempt, Refused: refused})
 	}
 }
 
-// try sends the first packet; if nothing comes back, again after a second, then after two more.
-func (a *attempt) try(again time.Duration) {
+// sendHandshake sends the first packet; if nothing comes back, again after a second, then after two more.
+func (a *dialAttempt) sendHandshake(again time.Duration) {
 	w := a.from.world
 	if a.done || a.from.life != a.life {
 		return
 	}
 	switch {
 	case a.to == nil && w.refused[a.Addr]:
-		w.After(w.latency()+w.latency(), a.from, func() { a.fail(true) })
-	case a.to == nil || a.to.state == silent || w.blocked(a.from, a.to) || w.blocked(a.to, a.from) || w.lost() || w.lost():
-		w.After(again, nil, func() { a.try(2 * again) })
+		w.After(w.latency()+w.latency(), a.from, func() { a.failDial(true) })
+	case a.to == nil || a.to.state == silent || w.isBlocked(a.from, a.to) || w.isBlocked(a.to, a.from) || w.drawLoss() || w.drawLoss():
+		w.After(again, nil, func() { a.sendHandshake(2 * again) })
 	case a.to.state == dead && !a.to.slams:
-		w.After(w.latency()+w.latency(), a.from, func() { a.fail(true) })
+		w.After(w.latency()+w.latency(), a.from, func() { a.failDial(true) })
 	default:
-		d := w.latency() + w.latency() + w.latency() + w.latency() + w.retransmissions() + w.retransmissions()
+		d := w.latency() + w.latency() + w.latency() + w.latency() + w.retransmitDelay() + w.retransmitDelay()
 		a.to.busy = max(a.to.busy, w.Now+d) + a.to.accept
 		if a.to.slams {
-			w.After(a.to.busy-w.Now, nil, a.slammed)
+			w.After(a.to.busy-w.Now, nil, a.breakHandshake)
 			return
 		}
-		w.After(a.to.busy-w.Now, a.to, a.accepted)
+		w.After(a.to.busy-w.Now, a.to, a.finishHandshake)
 	}
 }
 
-// stream returns a new stream that n dialled.
-func (w *World) stream(n, m *Node) *stream {
+// newStream returns a new stream that n dialled.
+func (w *World) newStream(n, m *Node) *stream {
 	w.links += 2
 	return &stream{node: [2]*Node{n, m}, life: [2]int{n.life, m.life}, link: [2]core.LinkID{core.LinkID(w.links - 1), core.LinkID(w.links)}}
 }
 
-// accepted ends the handshake, at the dialler: the listener has a link only with the first frame, see take.
-func (a *attempt) accepted() {
+// finishHandshake ends the handshake, at the dialler: the listener has a link only with the first frame, see acceptLink.
+func (a *dialAttempt) finishHandshake() {
 	n, m := a.from, a.to
 	w := n.world
-	if a.done || m.state != running || w.blocked(n, m) || w.blocked(m, n) {
+	if a.done || m.state != running || w.isBlocked(n, m) || w.isBlocked(m, n) {
 		return // the time of the dial runs out
 	}
-	s := w.stream(n, m)
+	s := w.newStream(n, m)
 	s.open = w.Now
-	s.hello = &core.LinkUp{Link: s.link[1], ID: n.ID, Generation: n.generation, Addr: n.Addr, Clock: n.clock().UnixMilli(), Rejoin: n.Rejoin, Aged: n.Core.Aged()}
-	up := core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Dialled: true, Clock: m.clock().UnixMilli(), Rejoin: m.Rejoin, Aged: m.Core.Aged()}
+	s.hello = &core.LinkUp{Link: s.link[1], ID: n.ID, Generation: n.generation, Addr: n.Addr, Clock: n.clockTime().UnixMilli(), Rejoin: n.Rejoin, Aged: n.Core.Aged(), Since: n.Core.Since()}
+	up := core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Dialled: true, Clock: m.clockTime().UnixMilli(), Rejoin: m.Rejoin, Aged: m.Core.Aged(), Since: m.Core.Since()}
 	b := 2*header + 60 + len(n.ID) + len(m.ID)
 	w.Count.Bytes += b
 	w.Count.Messages += 2
@@ -286,21 +286,21 @@ func (a *attempt) accepted() {
 		}
 		a.done = true
 		n.streams[s.link[0]] = s
-		n.step(up)
+		n.stepCore(up)
 	})
 }
 
-// slammed ends a handshake with a host that breaks the stream at once.
-func (a *attempt) slammed() {
+// breakHandshake ends a handshake with a host that breaks the stream at once.
+func (a *dialAttempt) breakHandshake() {
 	n, m := a.from, a.to
 	w := n.world
-	if a.done || n.life != a.life || n.state != running || w.blocked(n, m) || w.blocked(m, n) {
+	if a.done || n.life != a.life || n.state != running || w.isBlocked(n, m) || w.isBlocked(m, n) {
 		return // the time of the dial runs out
 	}
 	a.done = true
-	s := w.stream(n, m)
+	s := w.newStream(n, m)
 	s.closed[1] = true
 	n.streams[s.link[0]] = s
-	n.step(core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Dialled: true, Clock: m.clock().UnixMilli()})
-	s.reset(0)
+	n.stepCore(core.LinkUp{Link: s.link[0], ID: m.ID, Generation: m.generation, Addr: m.Addr, Attempt: a.Attempt, Dialled: true, Clock: m.clockTime().UnixMilli()})
+	s.signalReset(0)
 }

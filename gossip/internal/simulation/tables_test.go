@@ -9,8 +9,8 @@ import (
 	"github.com/goconvoke/convoke/gossip/internal/core"
 )
 
-// replace ends a node and starts another one in its place.
-func replace(n *Node, id string, seeds ...string) {
+// replaceNode ends a node and starts another one in its place.
+func replaceNode(n *Node, id string, seeds ...string) {
 	n.Crash()
 	n.Replace(id)
 	n.Start(seeds...)
@@ -22,11 +22,11 @@ func TestMembersOfEarlierRolloutsAreForgotten(t *testing.T) {
 	most := 0
 	for day := range 14 {
 		for i, n := range w.Nodes {
-			replace(n, fmt.Sprintf("pod%d-%d", day, i), w.Nodes[(i+1)%4].Addr, w.Nodes[(i+2)%4].Addr)
+			replaceNode(n, fmt.Sprintf("pod%d-%d", day, i), w.Nodes[(i+1)%4].Addr, w.Nodes[(i+2)%4].Addr)
 			w.Run(15*time.Second, nil)
 		}
 		for _, n := range w.Nodes {
-			most = max(most, known(n))
+			most = max(most, recordCount(n))
 		}
 	}
 	// Those of three days, those of the day after which they are forgotten, and those that run.
@@ -52,9 +52,9 @@ func TestAFullTableLeavesNoneOutForEver(t *testing.T) {
 	if !w.Run(HealBound(w.Core), w.Together) {
 		t.Errorf("12 that run, 12 that are gone, room for 20: n12 has %d up after %v; %v", w.Nodes[12].Core.UpCount(), HealBound(w.Core), w.Count.Rejected)
 	}
-	before := rejections(w)
+	before := countRejections(w)
 	w.Run(10*time.Second, nil)
-	if now := rejections(w); now > before {
+	if now := countRejections(w); now > before {
 		t.Errorf("%d rejections in 10 s, long after the last change", now-before)
 	}
 }
@@ -80,14 +80,14 @@ func TestMoreNodesThanThereIsRoomForAgreeOnThoseThatAreIn(t *testing.T) {
 	if in < 20 {
 		t.Errorf("24 nodes, room for 20: %d different states, at most %d nodes agree, %d see themselves alone", len(states), in, alone)
 	}
-	before := rejections(w)
+	before := countRejections(w)
 	w.Run(10*time.Second, nil)
-	if got := rejections(w) - before; got > 100 { // four that are out, each dialling 20 at the longest backoff
+	if got := countRejections(w) - before; got > 100 { // four that are out, each dialling 20 at the longest backoff
 		t.Errorf("%d rejections in 10 s", got)
 	}
 }
 
-func rejections(w *World) (n int) {
+func countRejections(w *World) (n int) {
 	for _, c := range w.Count.Rejected {
 		n += c
 	}
@@ -103,7 +103,7 @@ func TestANodeMeetsManyTimesMoreNamesInItsLifeThanItHasRoomFor(t *testing.T) {
 	w.Run(10*time.Second, nil)
 	x := w.Nodes[2]
 	for i := range 5 * s.Core.Limits.Members {
-		replace(x, fmt.Sprint("name", i), w.Nodes[0].Addr)
+		replaceNode(x, fmt.Sprint("name", i), w.Nodes[0].Addr)
 		if !w.Run(30*time.Second, w.Together) {
 			t.Fatalf("the name %d of a life does not get in; rejected: %v", i+1, w.Count.Rejected)
 		}
@@ -111,8 +111,8 @@ func TestANodeMeetsManyTimesMoreNamesInItsLifeThanItHasRoomFor(t *testing.T) {
 	}
 }
 
-// allocated is how many bytes a function allocates: how much work it makes, whatever the machine is doing besides.
-func allocated(do func()) uint64 {
+// allocatedBytes is how many bytes a function allocates: how much work it makes, whatever the machine is doing besides.
+func allocatedBytes(do func()) uint64 {
 	var a, b runtime.MemStats
 	runtime.ReadMemStats(&a)
 	do()
@@ -120,9 +120,9 @@ func allocated(do func()) uint64 {
 	return b.TotalAlloc - a.TotalAlloc
 }
 
-// expiring returns what it takes to expire keys one after the other, in bytes allocated for each, and how many words for the disk
+// measureExpiry returns what it takes to expire keys one after the other, in bytes allocated for each, and how many words for the disk
 // there are.
-func expiring(t *testing.T, keys int) (perKey uint64, words int) {
+func measureExpiry(t *testing.T, keys int) (perKey uint64, words int) {
 	w := New(DefaultSettings(1, 5))
 	n := w.Nodes[0]
 	n.Start()
@@ -136,7 +136,7 @@ func expiring(t *testing.T, keys int) (perKey uint64, words int) {
 		}
 	}
 	w.Run(time.Minute, nil)
-	bytes := allocated(func() { w.Run(500*10*time.Millisecond, nil) })
+	bytes := allocatedBytes(func() { w.Run(500*10*time.Millisecond, nil) })
 	if words < 400 || words > 600 {
 		t.Errorf("%d words for the disk while 500 keys end", words)
 	}
@@ -144,8 +144,8 @@ func expiring(t *testing.T, keys int) (perKey uint64, words int) {
 }
 
 func TestAKeyThatEndsCostsTheSameHoweverManyThereAre(t *testing.T) {
-	few, _ := expiring(t, 1000)
-	many, _ := expiring(t, 20_000)
+	few, _ := measureExpiry(t, 1000)
+	many, _ := measureExpiry(t, 20_000)
 	t.Logf("a key that ends costs %d bytes of 1,000, %d bytes of 20,000", few, many)
 	if many > 2*few+1000 {
 		t.Errorf("a key that ends costs %d bytes of 1,000, %d bytes of 20,000, want about the same", few, many)

@@ -30,14 +30,14 @@ func NewWatch(w *World) *Watch {
 		}
 		if j, ok := o.(core.Judged); ok {
 			if m := w.byID[j.ID]; m != nil { // not replaced under another name since
-				v.set(n.Index, m.Index, j.Up)
+				v.setUp(n.Index, m.Index, j.Up)
 			}
 		}
 	}
 	return v
 }
 
-func (v *Watch) set(observer, subject int, up bool) {
+func (v *Watch) setUp(observer, subject int, up bool) {
 	k := observer*len(v.w.Nodes) + subject
 	if observer == subject || v.up[k] == up {
 		return

@@ -178,19 +178,19 @@ func (w *World) latency() time.Duration {
 	return w.LatencyMin + time.Duration(w.rng.Int64N(int64(w.LatencyMax-w.LatencyMin)+1))
 }
 
-// retransmissions is the delay that lost packets cause.
-func (w *World) retransmissions() time.Duration {
+// retransmitDelay is the delay that lost packets cause.
+func (w *World) retransmitDelay() time.Duration {
 	var d time.Duration
-	for wait := 200 * time.Millisecond; w.lost(); wait *= 2 {
+	for wait := 200 * time.Millisecond; w.drawLoss(); wait *= 2 {
 		d += wait
 	}
 	return d
 }
 
-// lost draws whether a packet is lost.
-func (w *World) lost() bool { return w.Loss > 0 && w.rng.Float64() < w.Loss }
+// drawLoss draws whether a packet is lost.
+func (w *World) drawLoss() bool { return w.Loss > 0 && w.rng.Float64() < w.Loss }
 
-func (w *World) blocked(from, to *Node) bool {
+func (w *World) isBlocked(from, to *Node) bool {
 	return w.side[from.Index] != w.side[to.Index] || w.cut[from.Index*len(w.Nodes)+to.Index]
 }
 

@@ -69,13 +69,13 @@ func (p *Writers) Start() {
 		mean := float64(time.Second) / p.Rate
 		if p.Even {
 			n := p.w.Nodes[p.count%len(p.w.Nodes)]
-			if p.count++; p.writable(n) {
-				p.note(n, p.ledger.Share(n, sharedKeys[p.count%len(sharedKeys)], fmt.Sprint(p.count), 0))
+			if p.count++; p.canWrite(n) {
+				p.noteDenial(n, p.ledger.Share(n, sharedKeys[p.count%len(sharedKeys)], fmt.Sprint(p.count), 0))
 			}
 			p.w.After(time.Duration(mean), nil, next)
 			return
 		}
-		p.write()
+		p.writeOnce()
 		p.w.After(time.Duration(mean/2+mean*p.rng.Float64()), nil, next)
 	}
 	p.w.After(0, nil, next)
@@ -84,17 +84,17 @@ func (p *Writers) Start() {
 // Pause has the writers stop until Start.
 func (p *Writers) Pause() { p.paused = true }
 
-func (p *Writers) writable(n *Node) bool {
+func (p *Writers) canWrite(n *Node) bool {
 	return n.Running() && n.Gone == "" && n.stalled <= p.w.Now && (p.Only == nil || p.Only(n))
 }
 
-// write makes one write at a random node.
-func (p *Writers) write() {
+// writeOnce makes one write at a random node.
+func (p *Writers) writeOnce() {
 	n := p.w.Nodes[p.rng.IntN(len(p.w.Nodes))]
-	for i := 0; i < len(p.w.Nodes) && !p.writable(n); i++ {
+	for i := 0; i < len(p.w.Nodes) && !p.canWrite(n); i++ {
 		n = p.w.Nodes[(n.Index+1)%len(p.w.Nodes)]
 	}
-	if !p.writable(n) {
+	if !p.canWrite(n) {
 		return
 	}
 	p.count++
@@ -105,29 +105,29 @@ func (p *Writers) write() {
 	pick := func(keys []string) string { return keys[p.rng.IntN(len(keys))] }
 	switch k := p.rng.IntN(16); {
 	case k < 4:
-		p.tally(p.ledger.Set(n, pick(ownKeys), value, 0))
+		p.countResult(p.ledger.Set(n, pick(ownKeys), value, 0))
 	case k == 4:
 		p.ledger.Delete(n, pick(ownKeys))
 	case k == 5 && p.TTL > 0:
-		p.tally(p.ledger.Set(n, pick(ownTTLKeys), value, 1+time.Duration(p.rng.Int64N(int64(p.TTL)))))
+		p.countResult(p.ledger.Set(n, pick(ownTTLKeys), value, 1+time.Duration(p.rng.Int64N(int64(p.TTL)))))
 	case k == 6 && p.TTL > 0:
-		p.note(n, p.ledger.Share(n, pick(ttlKeys), value, 1+time.Duration(p.rng.Int64N(int64(p.TTL)))))
+		p.noteDenial(n, p.ledger.Share(n, pick(ttlKeys), value, 1+time.Duration(p.rng.Int64N(int64(p.TTL)))))
 	case k == 7:
 		p.ledger.Unshare(n, pick(sharedKeys))
 	default:
-		p.note(n, p.ledger.Share(n, pick(sharedKeys), value, 0))
+		p.noteDenial(n, p.ledger.Share(n, pick(sharedKeys), value, 0))
 	}
 }
 
-func (p *Writers) tally(err error) {
+func (p *Writers) countResult(err error) {
 	if err != nil {
 		p.Refused++
 	}
 }
 
-// note keeps since when a node refuses to write to the shared map for its clock.
-func (p *Writers) note(n *Node, err error) {
-	p.tally(err)
+// noteDenial keeps since when a node refuses to write to the shared map for its clock.
+func (p *Writers) noteDenial(n *Node, err error) {
+	p.countResult(err)
 	d := &p.denied[n.Index]
 	switch {
 	case !errors.Is(err, core.ErrClockAhead):
@@ -166,7 +166,7 @@ func (p *Writers) Denied(bound, near time.Duration) (err error) {
 func (w *World) clocksApart(n *Node) (apart time.Duration) {
 	for _, m := range w.Nodes {
 		if m.Running() {
-			apart = max(apart, (m.off() - n.off()).Abs())
+			apart = max(apart, (m.clockOffset() - n.clockOffset()).Abs())
 		}
 	}
 	return apart

@@ -147,6 +147,10 @@ func helloField(h *core.Hello, f field) (err error) {
 		h.Rejoin, err = f.bool()
 	case helloAged:
 		h.Aged, err = f.bool()
+	case helloSince:
+		var v uint64
+		v, err = f.uint(63)
+		h.Since = core.Moment(v)
 	}
 	return err
 }
@@ -259,6 +263,10 @@ func digestEntryField(e *core.DigestEntry, f field) (err error) {
 		e.Version, err = f.uint(64)
 	case entryFloor:
 		e.Floor, err = f.uint(64)
+	case entrySeen:
+		var v uint64
+		v, err = f.uint(63)
+		e.Seen = core.Moment(v)
 	}
 	return err
 }

@@ -18,6 +18,7 @@ const (
 	helloRejoin     = 6
 	helloClock      = 7
 	helloAged       = 8
+	helloSince      = 9
 
 	refuseReason = 1
 
@@ -40,6 +41,7 @@ const (
 	entryGeneration = 2 // see appendGeneration
 	entryVersion    = 3
 	entryFloor      = 4
+	entrySeen       = 5
 
 	deltaRecord = 1
 	deltaLast   = 2
@@ -119,7 +121,8 @@ func appendHello(b []byte, f *core.Hello) []byte {
 	b = appendString(b, helloAddr, f.Addr)
 	b = appendBool(b, helloRejoin, f.Rejoin)
 	b = appendVarint(b, helloClock, uint64(f.Clock))
-	return appendBool(b, helloAged, f.Aged)
+	b = appendBool(b, helloAged, f.Aged)
+	return appendVarint(b, helloSince, uint64(f.Since))
 }
 
 // appendRefuse cuts a reason that is too long: half of it is more useful than a broken frame.
@@ -162,7 +165,8 @@ func appendDigest(b []byte, f *core.Digest) []byte {
 			m = appendFixed(m, entryNode, uint64(e.Node))
 			m = appendGeneration(m, entryGeneration, e.Generation, &last)
 			m = appendVarint(m, entryVersion, e.Version)
-			return appendVarint(m, entryFloor, e.Floor)
+			m = appendVarint(m, entryFloor, e.Floor)
+			return appendVarint(m, entrySeen, uint64(e.Seen))
 		})
 	}
 	return b

@@ -28,14 +28,14 @@ func buckets() *core.Buckets {
 // examples has each type of frame, full and empty.
 func examples() []core.Frame {
 	return []core.Frame{
-		&core.Hello{Protocol: 1, Cluster: "orders", ID: "node-1", Generation: 1 << 60, Addr: "[fd00::1]:7946", Rejoin: true, Clock: 1 << 41, Aged: true},
+		&core.Hello{Protocol: 1, Cluster: "orders", ID: "node-1", Generation: 1 << 60, Addr: "[fd00::1]:7946", Rejoin: true, Clock: 1 << 41, Aged: true, Since: 1 << 40},
 		&core.Hello{},
 		&core.Refuse{Reason: "another cluster"},
 		&core.Refuse{},
 		&core.Beat{Hash: 1<<63 + 5, Known: 1000, Wanted: true, Eager: true, Shared: 9, Clock: 1 << 41, Lag: 250},
 		&core.Beat{},
 		buckets(),
-		&core.Digest{Mask: 1<<63 | 1, Reply: true, Entries: []core.DigestEntry{{Node: 1, Generation: 2, Version: 3, Floor: 4}, {Node: 1 << 63, Generation: 1}}},
+		&core.Digest{Mask: 1<<63 | 1, Reply: true, Entries: []core.DigestEntry{{Node: 1, Generation: 2, Version: 3, Floor: 4, Seen: 5}, {Node: 1 << 63, Generation: 1}}},
 		&core.Digest{},
 		&core.Delta{Last: true, Records: []core.RecordDelta{
 			{Node: 7, ID: "node-7", Generation: 9, To: 12, Floor: 3, Seen: 1 << 41, Urgent: true, Links: []core.LinkEntry{

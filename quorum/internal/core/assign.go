@@ -124,7 +124,7 @@ func (l *leader) planGroup(c *Core, g *Group) {
 		clear(p.pins)
 	}
 	target := plan.PlanPinned(p.current, p.members, g.Copies, p.pins)
-	limits := plan.Limits{AtOnce: c.cfg.Moves, Asked: slices.Sorted(maps.Keys(p.pins))}
+	limits := plan.Limits{AtOnce: g.moves(), Asked: slices.Sorted(maps.Keys(p.pins))}
 	for k := range l.assign.revoking {
 		if row, ok := p.row(k.shard); ok && k.group == g.ID {
 			limits.InFlight = append(limits.InFlight, row)
@@ -138,7 +138,7 @@ func (l *leader) planGroup(c *Core, g *Group) {
 		m.Shard = p.shard(m.Shard)
 		l.move(c, g, m, row)
 	}
-	l.renewTokens(c, g, c.cfg.Moves-len(limits.InFlight))
+	l.renewTokens(c, g, g.moves()-len(limits.InFlight))
 }
 
 // move takes the next step towards a row: a grant if the shard is free, a revocation if it is held. The holder that is gone

@@ -14,10 +14,13 @@ const (
 	MaxShards   = 65536     // of one group
 	MaxCopies   = 7         // of one shard
 	MaxReturn   = time.Hour // of GroupSettings.Return
-	MaxKey      = 512       // bytes of a key of the map
-	MaxValue    = 64 << 10  // bytes of a value of the map
-	MaxMap      = 16 << 20  // bytes of all keys and values of the map
-	MaxEntry    = 96 << 10  // bytes of one entry of the log
+
+	DefaultMoves = 32 // of GroupSettings.Moves, which is at most MaxShards
+
+	MaxKey   = 512      // bytes of a key of the map
+	MaxValue = 64 << 10 // bytes of a value of the map
+	MaxMap   = 16 << 20 // bytes of all keys and values of the map
+	MaxEntry = 96 << 10 // bytes of one entry of the log
 
 	// maxSessionsOfOne bounds the sessions of one member: that of its process, and those of earlier ones which are not over yet.
 	maxSessionsOfOne = 16
@@ -36,7 +39,6 @@ type Config struct {
 	ReplaceAfter time.Duration // a voter is replaced after it was down for so long
 	Settled      time.Duration // a member can become a voter after it was up for so long
 	Quiet        time.Duration // shards move for balance alone after no session came or went for so long
-	Moves        int           // shards of a group that may be in movement for balance at once
 	KeepEntries  int           // the log is cut to about so many entries
 
 	// Predecessor is the session that an earlier process had which certainly has ended: this one opened its locked directory.
@@ -46,7 +48,7 @@ type Config struct {
 // DefaultConfig returns the defaults; Name and ID are left to fill in.
 func DefaultConfig() Config {
 	return Config{Voters: 3, Lease: 5 * time.Second, ReplaceAfter: 30 * time.Second, Settled: 10 * time.Second,
-		Quiet: 10 * time.Second, Moves: 32, KeepEntries: 4096}
+		Quiet: 10 * time.Second, KeepEntries: 4096}
 }
 
 // Validate reports every setting that is out of its bounds.
@@ -62,7 +64,6 @@ func (c Config) Validate() error {
 	check(c.Voters == 1 || c.Voters == 3 || c.Voters == 5 || c.Voters == 7, "voters %d: want 1, 3, 5 or 7", c.Voters)
 	check(c.Lease >= time.Second && c.Lease <= time.Minute, "lease %v: want 1s to 60s", c.Lease)
 	check(c.ReplaceAfter >= 0 && c.Settled >= 0 && c.Quiet >= 0, "a duration below 0")
-	check(c.Moves > 0, "moves %d: want at least 1", c.Moves)
 	check(c.KeepEntries >= 16, "kept entries %d: want at least 16", c.KeepEntries)
 	return errors.Join(errs...)
 }

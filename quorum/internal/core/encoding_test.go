@@ -18,7 +18,7 @@ func frames() []Frame {
 		&RaftFrame{Birth: 1, Message: &pb.Message{Type: pb.MsgApp.Enum(), To: new(uint64(2)), From: new(uint64(3)), Term: new(uint64(4)),
 			Entries: []*pb.Entry{{Index: new(uint64(9)), Term: new(uint64(4)), Data: []byte("x")}}}},
 		&RenewFrame{Birth: 1, Session: 2, Nonce: 3, Sent: 4, Zone: "a", Replaces: 5, Table: 6, Drain: true, End: true,
-			Serves:   []GroupSettings{{Name: "orders", Shards: 8, Level: Fenced, Copies: 2, Weight: 3, Return: time.Minute}, {Name: "b"}},
+			Serves:   []GroupSettings{{Name: "orders", Shards: 8, Level: Fenced, Copies: 2, Weight: 3, Return: time.Minute, Moves: 5}, {Name: "b"}},
 			Releases: []Hold{{1, 0, 7}, {2, 65535, 1 << 63}}, Older: 9, CameFrom: 10},
 		&EndedFrame{Birth: 1, Into: 2},
 		&RenewedFrame{Birth: 1, Term: 2, Session: 3, Nonce: 4, Sent: 5, Gone: true, Drain: true, Votes: true, Wait: true},

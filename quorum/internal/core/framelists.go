@@ -13,7 +13,7 @@ func (f *RenewFrame) append(b []byte) []byte {
 	b = appendText(b, 9, f.Zone)
 	for _, g := range f.Serves {
 		m := appendNumbers(nil, uint64(g.Shards), uint64(g.Level), uint64(g.Copies), uint64(g.Weight))
-		b = appendMessage(b, 10, appendNumber(appendText(m, 5, g.Name), 6, uint64(g.Return)))
+		b = appendMessage(b, 10, appendNumber(appendNumber(appendText(m, 5, g.Name), 6, uint64(g.Return)), 7, uint64(g.Moves)))
 	}
 	b = appendHolds(b, 11, f.Releases)
 	return appendNumber(appendNumber(b, 12, uint64(f.Older)), 13, uint64(f.CameFrom))
@@ -48,20 +48,22 @@ func parseServe(v field, to *[]GroupSettings) error {
 		return err
 	}
 	var g GroupSettings
-	var shards, level, copies, weight, returns uint64
+	var shards, level, copies, weight, returns, moves uint64
 	err := parseInto(raw, []*uint64{&shards, &level, &copies, &weight}, func(v field) error {
 		switch v.num {
 		case 5:
 			return v.text(&g.Name, MaxName)
 		case 6:
 			return v.number(&returns)
+		case 7:
+			return v.number(&moves)
 		}
 		return nil
 	})
-	if err == nil && (len(*to) >= MaxGroups || shards > MaxShards || level > uint64(Fenced) || copies > MaxCopies || returns > uint64(MaxReturn) || weight > 1<<20) {
+	if err == nil && (len(*to) >= MaxGroups || shards > MaxShards || level > uint64(Fenced) || copies > MaxCopies || returns > uint64(MaxReturn) || weight > 1<<20 || moves > MaxShards) {
 		err = fmt.Errorf("%w: settings of group %q", errFormat, g.Name)
 	}
-	g.Return = time.Duration(returns)
+	g.Return, g.Moves = time.Duration(returns), int(moves)
 	g.Shards, g.Level, g.Copies, g.Weight = int(shards), Level(level), int(copies), int(weight)
 	*to = append(*to, g)
 	return err

@@ -202,6 +202,8 @@ type GroupSettings struct {
 	// Return is how long after its last renewal a member's shards wait for its return before they go to others: 0 to MaxReturn. Like the
 	// number of shards it is that of the group's first entry.
 	Return time.Duration
+	// Moves is how many hand-overs may be under way at once, the least that any member asks for; 0: DefaultMoves.
+	Moves int
 }
 
 // Output is what a shell has to do, in order: the set is closed.

@@ -9,7 +9,7 @@ const (
 	opOpen     opKind = iota + 1 // a session begins: name, nonce, zone; session is the one it replaces, if any
 	opEnd                        // a session ends: session
 	opDrain                      // a session is to be freed of shards: session
-	opServe                      // a session takes part in a group, which is made if there is none: session, name, weight, shards, level, copies, returns
+	opServe                      // a session takes part in a group, which is made if there is none: session, name, weight, shards, level, copies, returns, moves
 	opRetire                     // a session takes part in a group no longer, and ends its holds as they are released: session, group
 	opGrant                      // group, shard, session, token: the last one of the shard
 	opRelease                    // group, shard, token
@@ -45,6 +45,7 @@ type op struct {
 	key     string
 	value   []byte
 	returns uint64 // GroupSettings.Return
+	moves   uint64 // GroupSettings.Moves
 }
 
 // numbers lists the fields of type uint64 in the order of their field numbers, from 1.
@@ -60,6 +61,7 @@ const (
 	fieldKey     = 14
 	fieldValue   = 15
 	fieldReturn  = 16
+	fieldMoves   = 17
 )
 
 func (o *op) append(b []byte) []byte {
@@ -73,7 +75,7 @@ func (o *op) append(b []byte) []byte {
 	}
 	b = appendText(b, fieldKey, o.key)
 	b = appendText(b, fieldValue, o.value)
-	return appendNumber(b, fieldReturn, o.returns)
+	return appendNumber(appendNumber(b, fieldReturn, o.returns), fieldMoves, o.moves)
 }
 
 func parseOp(b []byte) (op, error) {
@@ -95,6 +97,8 @@ func parseOp(b []byte) (op, error) {
 			return f.bytes(&o.value, MaxValue)
 		case f.num == fieldReturn:
 			return f.number(&o.returns)
+		case f.num == fieldMoves:
+			return f.number(&o.moves)
 		}
 		return nil
 	})

@@ -99,12 +99,13 @@ func (l *leader) reportBirths(c *Core, t *Table, f *RenewFrame) {
 
 func (l *leader) reportServe(t *Table, s *Session, want GroupSettings) {
 	g := t.byName[want.Name]
+	have := g.asked(s.ID)
 	switch {
-	case want.Weight == 0 && g != nil && g.member(s.ID) >= 0:
+	case want.Weight == 0 && have.Weight != 0:
 		l.queue(op{kind: opRetire, session: s.ID, group: g.ID})
-	case want.Weight > 0 && (g == nil || g.member(s.ID) < 0 || g.Members[g.member(s.ID)].Weight != want.Weight):
+	case want.Weight > 0 && (have.Weight != want.Weight || have.Moves != want.Moves):
 		l.queue(op{kind: opServe, session: s.ID, name: want.Name, weight: uint64(want.Weight), shards: uint64(want.Shards),
-			level: uint64(want.Level), copies: uint64(want.Copies), returns: uint64(want.Return)})
+			level: uint64(want.Level), copies: uint64(want.Copies), returns: uint64(want.Return), moves: uint64(want.Moves)})
 	}
 }
 

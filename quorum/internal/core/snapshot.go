@@ -75,7 +75,7 @@ func (g *Group) encode() []byte {
 	b = appendNumber(b, 2, uint64(g.Level))
 	b = appendNumber(b, 3, uint64(g.Copies))
 	for _, m := range g.Members {
-		b = appendMessage(b, 4, appendNumber(appendNumber(nil, 1, m.Session), 2, uint64(m.Weight)))
+		b = appendMessage(b, 4, appendNumbers(nil, m.Session, uint64(m.Weight), uint64(m.Moves)))
 	}
 	var packed []byte
 	for _, s := range g.Shards {

@@ -65,24 +65,16 @@ func (g *Group) parseExcluded(f field) error {
 }
 
 func (g *Group) parseMember(b []byte) error {
-	var session, weight uint64
-	err := eachField(b, func(f field) error {
-		switch f.num {
-		case 1:
-			return f.number(&session)
-		case 2:
-			return f.number(&weight)
-		}
-		return nil
-	})
+	var session, weight, moves uint64
+	err := parseInto(b, []*uint64{&session, &weight, &moves}, func(field) error { return nil })
 	n := len(g.Members)
 	switch {
 	case err != nil:
 		return err
-	case n >= MaxSessions, n > 0 && g.Members[n-1].Session >= session, weight == 0 || weight > 1<<20:
+	case n >= MaxSessions, n > 0 && g.Members[n-1].Session >= session, weight == 0 || weight > 1<<20, moves > MaxShards:
 		return fmt.Errorf("%w: member %d of a group", errFormat, session)
 	}
-	g.Members = append(g.Members, GroupMember{Session: session, Weight: int(weight)})
+	g.Members = append(g.Members, GroupMember{Session: session, Weight: int(weight), Moves: int(moves)})
 	return nil
 }
 

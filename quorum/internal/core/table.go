@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"sort"
 	"time"
 )
@@ -62,6 +63,7 @@ type Group struct {
 type GroupMember struct {
 	Session uint64
 	Weight  int
+	Moves   int // see GroupSettings
 }
 
 // Shard is the holder of a shard. Token is that of the last grant, also while there is no holder.
@@ -137,6 +139,25 @@ func (g *Group) assign(s *Shard, session uint64) {
 	if s.Holder = session; session != 0 {
 		g.held[session]++
 	}
+}
+
+// asked returns a session as it serves this group, zero if it does not; g may be nil.
+func (g *Group) asked(session uint64) GroupMember {
+	if g != nil {
+		if i := g.member(session); i >= 0 {
+			return g.Members[i]
+		}
+	}
+	return GroupMember{}
+}
+
+// moves returns how many hand-overs may be under way at once: the least that a member asks for.
+func (g *Group) moves() int {
+	least := MaxShards
+	for _, m := range g.Members {
+		least = min(least, cmp.Or(m.Moves, DefaultMoves))
+	}
+	return least
 }
 
 // takeTouched returns the shards that changed since its last call.

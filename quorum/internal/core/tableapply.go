@@ -91,7 +91,7 @@ func (t *Table) end(id uint64) {
 
 // serve adds a session to a group. A session that asks for another number of shards, or other settings, than the group has is not added.
 func (t *Table) serve(o *op) {
-	if t.sessions[o.session] == nil || o.name == "" || o.weight == 0 || o.weight > 1<<20 {
+	if t.sessions[o.session] == nil || o.name == "" || o.weight == 0 || o.weight > 1<<20 || o.moves > MaxShards {
 		return
 	}
 	g := t.byName[o.name]
@@ -103,7 +103,7 @@ func (t *Table) serve(o *op) {
 	if uint64(len(g.Shards)) != o.shards || uint64(g.Level) != o.level || uint64(g.Copies) != o.copies || uint64(g.Return) != o.returns {
 		return
 	}
-	m := GroupMember{Session: o.session, Weight: int(o.weight)}
+	m := GroupMember{Session: o.session, Weight: int(o.weight), Moves: int(o.moves)}
 	if i := g.member(o.session); i >= 0 {
 		g.Members[i] = m
 		return

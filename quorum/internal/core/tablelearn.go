@@ -65,13 +65,9 @@ func (m *member) serveChanges() []GroupSettings {
 		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.serves)) {
-		want, g, have := m.serves[name], m.table.byName[name], 0
-		if g != nil {
-			if i := g.member(m.session); i >= 0 {
-				have = g.Members[i].Weight
-			}
-		}
-		if have != want.Weight && !m.refused[name] && len(out) < MaxGroups {
+		want, have := m.serves[name], m.table.byName[name].asked(m.session)
+		differs := have.Weight != want.Weight || want.Weight != 0 && have.Moves != want.Moves
+		if differs && !m.refused[name] && len(out) < MaxGroups {
 			out = append(out, want)
 		}
 	}

@@ -42,8 +42,8 @@ type scripted struct {
 // Listen starts a server on a free port of 127.0.0.1. It ends with the test.
 func Listen(tb testing.TB) *Server {
 	tb.Helper()
-	s := start(tb)
-	udp, tcp := listen(tb)
+	s := startServer(tb)
+	udp, tcp := listenBoth(tb)
 	s.addr = udp.LocalAddr().String()
 	handler := dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
 		messages := s.respond(q, w.LocalAddr().Network())
@@ -68,8 +68,8 @@ func Listen(tb testing.TB) *Server {
 	return s
 }
 
-// listen returns two listeners with one port number.
-func listen(tb testing.TB) (net.PacketConn, net.Listener) {
+// listenBoth returns two listeners with one port number.
+func listenBoth(tb testing.TB) (net.PacketConn, net.Listener) {
 	tb.Helper()
 	var failed error
 	for range 20 {
@@ -90,12 +90,12 @@ func listen(tb testing.TB) (net.PacketConn, net.Listener) {
 
 // InMemory starts a server that only [Server.Dial] leads to. It ends with the test.
 func InMemory(tb testing.TB) *Server {
-	s := start(tb)
+	s := startServer(tb)
 	s.addr = "192.0.2.53:53"
 	return s
 }
 
-func start(tb testing.TB) *Server {
+func startServer(tb testing.TB) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{tb: tb, ctx: ctx, cancel: cancel}
 	tb.Cleanup(func() { cancel(); s.done.Wait() })
@@ -119,14 +119,14 @@ func (s *Server) Dial(ctx context.Context, network, addr string) (net.Conn, erro
 		defer mine.Close()
 		stop := context.AfterFunc(s.ctx, func() { mine.Close() })
 		defer stop()
-		for s.serve(mine, network, addr) {
+		for s.serveQuery(mine, network, addr) {
 		}
 	})
 	return theirs, nil
 }
 
-// serve answers one query and reports whether the connection is good for another.
-func (s *Server) serve(conn net.Conn, network, addr string) bool {
+// serveQuery answers one query and reports whether the connection is good for another.
+func (s *Server) serveQuery(conn net.Conn, network, addr string) bool {
 	raw, err := readMessage(conn, network)
 	q := new(dns.Msg)
 	if err != nil || q.Unpack(raw) != nil {
@@ -223,15 +223,15 @@ func (s *Server) respond(q *dns.Msg, network string) [][]byte {
 			fault = f.fault
 		}
 	}
-	answer := s.answer(q, name, typ)
+	answer := s.goodAnswer(q, name, typ)
 	s.mu.Unlock()
 	query := Query{Msg: q, Answer: answer, Network: network, Done: s.ctx.Done()}
 	query.Good = query.Pack(answer)
 	return fault(query)
 }
 
-// answer makes the good answer to a question.
-func (s *Server) answer(q *dns.Msg, name string, typ uint16) *dns.Msg {
+// goodAnswer makes the good answer to a question.
+func (s *Server) goodAnswer(q *dns.Msg, name string, typ uint16) *dns.Msg {
 	m := new(dns.Msg)
 	m.SetReply(q)
 	m.Authoritative, m.RecursionAvailable, m.Compress = true, true, true
@@ -262,12 +262,12 @@ func (s *Server) answer(q *dns.Msg, name string, typ uint16) *dns.Msg {
 	if last := len(m.Answer) - 1; last < 0 || m.Answer[last].Header().Rrtype != typ {
 		m.Ns = []dns.RR{&dns.SOA{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: 5}, Ns: ".", Mbox: ".", Minttl: 5}}
 	}
-	m.Extra = append(m.Extra, s.glue(m.Answer)...)
+	m.Extra = append(m.Extra, s.glueRecords(m.Answer)...)
 	return m
 }
 
-// glue returns the addresses of the targets of SRV records.
-func (s *Server) glue(answer []dns.RR) []dns.RR {
+// glueRecords returns the addresses of the targets of SRV records.
+func (s *Server) glueRecords(answer []dns.RR) []dns.RR {
 	targets := make(map[string]bool)
 	for _, rr := range answer {
 		if srv, ok := rr.(*dns.SRV); ok {

@@ -35,7 +35,7 @@ type Server struct {
 	http *httptest.Server
 
 	mu       sync.Mutex
-	objects  map[id]Object
+	objects  map[objectID]Object
 	history  []change // the oldest first
 	version  int
 	forgot   int // changes up to this version are no longer known
@@ -48,12 +48,12 @@ type Server struct {
 	cut      chan struct{} // closed to end the watches that are open
 }
 
-// id names an object.
-type id struct{ resource, namespace, name string }
+// objectID names an object.
+type objectID struct{ resource, namespace, name string }
 
 // change is one event of a watch.
 type change struct {
-	id      id
+	id      objectID
 	version int
 	kind    string // ADDED, MODIFIED, DELETED
 	object  Object
@@ -64,7 +64,7 @@ func New(tb testing.TB, l net.Listener) *Server {
 	tb.Helper()
 	s := &Server{
 		tb:      tb,
-		objects: make(map[id]Object),
+		objects: make(map[objectID]Object),
 		tokens:  map[string]bool{Token: true},
 		denied:  make(map[string]bool),
 		moved:   make(chan struct{}),
@@ -112,13 +112,13 @@ func (s *Server) ServiceAccount(namespace string) string {
 func (s *Server) Put(resource, namespace, name string, o Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k := id{resource, namespace, name}
+	k := objectID{resource, namespace, name}
 	kind := "ADDED"
 	if _, ok := s.objects[k]; ok {
 		kind = "MODIFIED"
 	}
 	s.version++
-	o = s.completed(k, o)
+	o = s.withMetadata(k, o)
 	s.objects[k] = o
 	s.notifyLocked(change{k, s.version, kind, o})
 }
@@ -127,7 +127,7 @@ func (s *Server) Put(resource, namespace, name string, o Object) {
 func (s *Server) Delete(resource, namespace, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.deleteLocked(id{resource, namespace, name})
+	s.deleteLocked(objectID{resource, namespace, name})
 }
 
 // DeleteAll removes every object.
@@ -139,18 +139,18 @@ func (s *Server) DeleteAll() {
 	}
 }
 
-func (s *Server) deleteLocked(k id) {
+func (s *Server) deleteLocked(k objectID) {
 	o, ok := s.objects[k]
 	if !ok {
 		return
 	}
 	s.version++
 	delete(s.objects, k)
-	s.notifyLocked(change{k, s.version, "DELETED", s.completed(k, o)})
+	s.notifyLocked(change{k, s.version, "DELETED", s.withMetadata(k, o)})
 }
 
-// completed returns a copy of an object with the metadata that a server sets.
-func (s *Server) completed(k id, o Object) Object {
+// withMetadata returns a copy of an object with the metadata that a server sets.
+func (s *Server) withMetadata(k objectID, o Object) Object {
 	o = maps.Clone(o)
 	if o["kind"] == nil {
 		o["apiVersion"], o["kind"] = kinds[k.resource].apiVersion, kinds[k.resource].kind

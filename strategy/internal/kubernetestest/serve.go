@@ -45,7 +45,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Serve answers a request whatever the fault.
 func (s *Server) Serve(w http.ResponseWriter, r *http.Request) {
-	resource, namespace := split(r.URL.Path)
+	resource, namespace := splitPath(r.URL.Path)
 	if resource == "" {
 		Refuse(w, http.StatusNotFound, "NotFound", "the server could not find the requested resource")
 		return
@@ -74,8 +74,8 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// split takes a path apart: /api/v1/namespaces/shop/pods.
-func split(path string) (resource, namespace string) {
+// splitPath takes a path apart: /api/v1/namespaces/shop/pods.
+func splitPath(path string) (resource, namespace string) {
 	for prefix, resource := range paths {
 		if rest, ok := strings.CutPrefix(path, prefix); ok {
 			if namespace, ok := strings.CutSuffix(rest, "/"+resource); ok {
@@ -90,10 +90,10 @@ func split(path string) (resource, namespace string) {
 func Refuse(w http.ResponseWriter, code int, reason, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(status(code, reason, message)) // a client that is gone needs no answer
+	_ = json.NewEncoder(w).Encode(statusObject(code, reason, message)) // a client that is gone needs no answer
 }
 
-func status(code int, reason, message string) Object {
+func statusObject(code int, reason, message string) Object {
 	return Object{"kind": "Status", "apiVersion": "v1", "metadata": Object{}, "status": "Failure",
 		"message": message, "reason": reason, "code": code}
 }
@@ -103,7 +103,7 @@ func (s *Server) list(w http.ResponseWriter, query url.Values, resource, namespa
 	s.mu.Lock()
 	var found []Object
 	for k, o := range s.objects {
-		if k.resource == resource && k.namespace == namespace && selected(o, query) {
+		if k.resource == resource && k.namespace == namespace && matchesLabels(o, query) {
 			found = append(found, o)
 		}
 	}
@@ -158,7 +158,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, resource, namespa
 	}
 	stream := json.NewEncoder(w)
 	for {
-		events, moved, version := s.since(seen, resource, namespace, query)
+		events, moved, version := s.eventsSince(seen, resource, namespace, query)
 		for _, e := range events {
 			if stream.Encode(e) != nil {
 				return
@@ -182,19 +182,19 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, resource, namespa
 	}
 }
 
-// since returns the events after a version, a channel that closes when there may be more, and the version now.
-func (s *Server) since(seen int, resource, namespace string, query url.Values) ([]Object, <-chan struct{}, int) {
+// eventsSince returns the events after a version, a channel that closes when there may be more, and the version now.
+func (s *Server) eventsSince(seen int, resource, namespace string, query url.Values) ([]Object, <-chan struct{}, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.frozen {
 		return nil, s.moved, seen
 	}
 	if seen < s.forgot {
-		return []Object{{"type": "ERROR", "object": status(http.StatusGone, "Expired", "too old resource version")}}, s.moved, s.version
+		return []Object{{"type": "ERROR", "object": statusObject(http.StatusGone, "Expired", "too old resource version")}}, s.moved, s.version
 	}
 	var events []Object
 	for _, c := range s.history {
-		if c.version > seen && c.id.resource == resource && c.id.namespace == namespace && selected(c.object, query) {
+		if c.version > seen && c.id.resource == resource && c.id.namespace == namespace && matchesLabels(c.object, query) {
 			events = append(events, Object{"type": c.kind, "object": c.object})
 		}
 	}
@@ -206,9 +206,9 @@ func (s *Server) since(seen int, resource, namespace string, query url.Values) (
 	return events, s.moved, s.version
 }
 
-// selected reports whether an object has the labels that a query wants: a=b, joined by commas, is all
+// matchesLabels reports whether an object has the labels that a query wants: a=b, joined by commas, is all
 // that the selectors of this server may use. Fields are known by status.phase and metadata.name alone.
-func selected(o Object, query url.Values) bool {
+func matchesLabels(o Object, query url.Values) bool {
 	meta, _ := o["metadata"].(Object)
 	labels, _ := meta["labels"].(Object)
 	for term := range strings.SplitSeq(query.Get("labelSelector"), ",") {

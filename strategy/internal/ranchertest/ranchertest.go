@@ -67,7 +67,7 @@ func (s *Server) URL() string { return "http://" + s.http.Listener.Addr().String
 
 // Put makes a service of a stack, or gives it other containers: objects, mostly. None makes the list null.
 func (s *Server) Put(stack, name string, containers ...any) {
-	s.change(func() {
+	s.updateState(func() {
 		one := service{strings.ToLower(stack), strings.ToLower(name), containers}
 		i := slices.IndexFunc(s.services, func(o service) bool { return o.stack == one.stack && o.name == one.name })
 		if i < 0 {
@@ -80,16 +80,16 @@ func (s *Server) Put(stack, name string, containers ...any) {
 
 // Remove removes a service with its containers.
 func (s *Server) Remove(stack, name string) {
-	s.change(func() {
+	s.updateState(func() {
 		s.services = slices.DeleteFunc(s.services, func(o service) bool { return o.stack == stack && o.name == name })
 	})
 }
 
 // Client sets the address of connections that have none, as those of a pipe.
-func (s *Server) Client(ip string) { s.change(func() { s.client = ip }) }
+func (s *Server) Client(ip string) { s.updateState(func() { s.client = ip }) }
 
 // Fault answers every question with f from now on, nil as it should be.
-func (s *Server) Fault(f http.HandlerFunc) { s.change(func() { s.fault = f }) }
+func (s *Server) Fault(f http.HandlerFunc) { s.updateState(func() { s.fault = f }) }
 
 // Requests returns the paths asked for so far, with their queries.
 func (s *Server) Requests() []string {
@@ -98,7 +98,7 @@ func (s *Server) Requests() []string {
 	return slices.Clone(s.requests)
 }
 
-func (s *Server) change(f func()) {
+func (s *Server) updateState(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f()
@@ -162,7 +162,7 @@ func (s *Server) value(r *http.Request) (any, bool) {
 	asked := time.Now()
 	for {
 		s.mu.Lock()
-		value, ok := s.find(r, path[1:])
+		value, ok := s.findPath(r, path[1:])
 		changed := s.changed
 		s.mu.Unlock()
 		if query.Get("wait") != "true" || ok && fmt.Sprint(value) != query.Get("value") ||
@@ -182,8 +182,8 @@ func (s *Server) value(r *http.Request) (any, bool) {
 	}
 }
 
-// find walks a path. It is called with the mutex held.
-func (s *Server) find(r *http.Request, path []string) (any, bool) {
+// findPath walks a path. It is called with the mutex held.
+func (s *Server) findPath(r *http.Request, path []string) (any, bool) {
 	var at any = Object{"version": fmt.Sprintf("%d-serial", s.serial), "stacks": s.stacks(), "self": s.self(r)}
 	for _, key := range path {
 		switch node := at.(type) {

@@ -160,7 +160,7 @@ func streamError(err error) error {
 	var late net.Error
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return fmt.Errorf("it hung up without an answer; it is no memberlist node, or one of another cluster: %w", err)
+		return fmt.Errorf("it closed the connection without an answer; it is not a memberlist node, or one of another cluster: %w", err)
 	case errors.As(err, &late) && late.Timeout():
 		return fmt.Errorf("no answer within %v: %w", TCPTimeout, err)
 	}

@@ -90,7 +90,7 @@ func (c *outConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write writes to the stream. A callee of another cluster may have hung up before it read everything, so when
+// Write writes to the stream. A callee of another cluster may have closed the connection before it read everything, so when
 // writing fails its answer is looked for.
 func (c *outConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
