@@ -14,7 +14,7 @@ var table = []rule{
 	{pkg: "internal/safetext"}, // quotes what others wrote
 	{pkg: "internal/admin"},
 	{pkg: "internal/secret"}, // settings that are never printed: strategy and connector export them
-	{pkg: "internal/command", ours: []string{"*"}, third: []string{hclog, yaml, "github.com/spf13/cobra"}},
+	{pkg: "internal/command", ours: []string{"*"}, third: []string{hclog, yaml, "github.com/spf13/cobra", "github.com/coreos/go-systemd/v22/daemon"}},
 	{pkg: "internal/reread", ours: []string{"internal/bounded"}},                                  // how hostsfile and file follow a file
 	{pkg: "internal/targets", ours: []string{"peer", "internal/safetext"}, third: []string{yaml}}, // what file, http and exec read
 	{pkg: "internal/conntrack"}, // how http and kubernetes end their connections
