@@ -46,7 +46,7 @@ func (r *release) build(platform string) (program, error) {
 		}
 	}
 	if err == nil && p.time.IsZero() {
-		err = errors.New("the program has no commit: build it in a clone of the repository, with git")
+		err = errors.New("the program has no commit: run it in a clone of the repository, not in a worktree, and with git")
 	}
 	return p, err
 }
