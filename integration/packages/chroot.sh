@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Makes a small Debian in the directory $1, of which .cache keeps an archive. It needs root and debootstrap.
+# Makes a small system like this one, Debian or Ubuntu, in the directory $1; .cache keeps an archive of it. It needs root and debootstrap.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-suite=bookworm
+. /etc/os-release
+suite=$VERSION_CODENAME
 archive=$PWD/.cache/chroot-$suite-$(dpkg --print-architecture).tar
 if [ ! -f "$archive" ]; then
 	mkdir -p .cache

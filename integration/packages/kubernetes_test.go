@@ -105,16 +105,22 @@ func kindsOf(all map[string]object) []string {
 	return kinds
 }
 
+// helmHome keeps helm out of the files of the user.
+func helmHome(t *testing.T) []string {
+	dir := t.TempDir()
+	return []string{"HELM_CACHE_HOME=" + dir, "HELM_CONFIG_HOME=" + dir, "HELM_DATA_HOME=" + dir}
+}
+
 // helm returns what a chart prints with the values of an installation, after a lint.
 func (i installation) helm(t *testing.T, helm []string, chart, values string) string {
 	t.Helper()
-	file, home := filepath.Join(t.TempDir(), "values.yaml"), "HOME="+t.TempDir()
+	file := filepath.Join(t.TempDir(), "values.yaml")
 	if err := os.WriteFile(file, []byte(values), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	more := []string{chart, "-f", file, "--namespace", i.namespace(), "--kube-version", "1.36.0"}
-	mustRun(t, []string{home}, helm[0], slices.Concat(helm[1:], []string{"lint", "--strict", "--quiet"}, more)...)
-	return mustRun(t, []string{home}, helm[0], slices.Concat(helm[1:], []string{"template", "release"}, more)...)
+	mustRun(t, helmHome(t), helm[0], slices.Concat(helm[1:], []string{"lint", "--strict", "--quiet"}, more)...)
+	return mustRun(t, helmHome(t), helm[0], slices.Concat(helm[1:], []string{"template", "release"}, more)...)
 }
 
 func TestTheChartPrintsWhatTheManifestPrints(t *testing.T) {
@@ -141,7 +147,7 @@ func TestTheChartRefusesValuesThatItDoesNotKnow(t *testing.T) {
 	helm := tool(t, "HELM")
 	cmd := []string{"template", "release", filepath.Join(kubernetesDir, "chart"), "--kube-version", "1.36.0"}
 	for _, set := range []string{"replica=5", "kind=DaemonSet", "port=0"} {
-		_, err := output(t.Context(), ".", []string{"HOME=" + t.TempDir()}, helm[0], slices.Concat(helm[1:], cmd, []string{"--set", set})...)
+		_, err := output(t.Context(), ".", helmHome(t), helm[0], slices.Concat(helm[1:], cmd, []string{"--set", set})...)
 		if err == nil || !strings.Contains(err.Error(), "values don't meet the specifications") {
 			t.Errorf("--set %s: %v, want a refusal", set, err)
 		}
