@@ -22,7 +22,7 @@ import (
 )
 
 // The programs for all platforms are compiled with an empty build cache.
-const releaseTimeout = 12 * time.Minute
+const releaseTimeout = 20 * time.Minute
 
 // release is what the command release made in a clone.
 type release struct {
