@@ -64,12 +64,12 @@ integration:
 # Installs what a release of the last commit consists of, into a small Debian, an image and the API server. docs/packaging.md has
 # what each part needs.
 packages:
-	labs=$$($(MAKE) --no-print-directory -s labs) && export KUBELAB=$$labs/kubelab NFPM="$(NFPM)" HELM="$(HELM)" KUSTOMIZE="$(KUSTOMIZE)" && \
+	labs=$$($(MAKE) --no-print-directory -s labs) && export KUBELAB=$$labs/kubelab PLATFORMS="$(PLATFORMS)" NFPM="$(NFPM)" HELM="$(HELM)" KUSTOMIZE="$(KUSTOMIZE)" && \
 	cd integration && $(GO) test -v -count=1 -timeout 30m ./packages
 
-# Everything that is published, in dist. It takes a clone; the version is the tag of its commit.
+# Everything that is published, in dist. It takes a clone; the version is the tag of its commit. PLATFORMS="linux/amd64 darwin/arm64" makes less.
 release:
-	$(GO) run ./packaging/release -out dist -nfpm "$(NFPM)"
+	$(GO) run ./packaging/release -out dist -nfpm "$(NFPM)" $(if $(PLATFORMS),-platforms "$(PLATFORMS)")
 
 # The image of what "make release" made, for this machine: make image ENGINE=podman IMAGE=registry.example/convoke:v1
 ENGINE ?= buildah

@@ -135,12 +135,12 @@ func TestManualPagesHaveNoWarning(t *testing.T) {
 
 func TestTheApkAndTheRpmHoldTheProgramAndNoUnitWhereThereIsNoSystemd(t *testing.T) {
 	r := firstRelease(t)
-	list := mustRun(t, nil, "tar", "-tzf", r.one(t, "convoke_*_linux_arm64.apk"), "--ignore-zeros")
+	list := mustRun(t, nil, "tar", "-tzf", r.one(t, "convoke_*_linux_amd64.apk"), "--ignore-zeros")
 	if !strings.Contains(list, "usr/bin/convoke\n") || !strings.Contains(list, "usr/share/zsh/site-functions/_convoke\n") || strings.Contains(list, "systemd") {
 		t.Errorf("the apk holds:\n%s", list)
 	}
 	rpm := program(t, "rpm", "rpm")
-	list = mustRun(t, nil, rpm, "-qlp", "--nosignature", r.one(t, "convoke_*_linux_arm64.rpm"))
+	list = mustRun(t, nil, rpm, "-qlp", "--nosignature", r.one(t, "convoke_*_linux_amd64.rpm"))
 	if !strings.Contains(list, "/usr/bin/convoke\n") || !strings.Contains(list, "/usr/lib/systemd/system/convoke.service\n") {
 		t.Errorf("the rpm holds:\n%s", list)
 	}
