@@ -2,8 +2,8 @@
 package packages
 
 import (
-	"cmp"
 	"bytes"
+	"cmp"
 	"context"
 	"debug/buildinfo"
 	"encoding/json"
