@@ -37,16 +37,16 @@ func installations(t *testing.T) []installation {
 	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
 	return []installation{
 		{"as the chart comes", string(plain), nil, []string{"ConfigMap", "Role", "RoleBinding", "Service", "ServiceAccount", "StatefulSet"}},
-		{"by DNS, without http", "cluster: orders\ntopologies: {pods: {strategy: kubernetes_dns, config: {service: orders, port_name: gossip}}}\n",
+		{"by DNS without http", "cluster: orders\ntopologies: {pods: {strategy: kubernetes_dns, config: {service: orders, port_name: gossip}}}\n",
 			[]string{"--replicas", "5", "--image", "registry.example/orders@sha256:0000"}, []string{"ConfigMap", "Service", "StatefulSet"}},
 		{"with disks and certificates", "cluster: orders\nnode: {data_dir: /var/lib/convoke, tls: {cert: /tls/tls.crt, key: /tls/tls.key, ca: /ca/ca.crt}}\n" +
 			"quorum: {voters: 3}\nhttp: {listen: '[::]:8080'}\ntopologies: {pods: {strategy: kubernetes, expect: 3, config: {service: orders, selector: tier=backend}}}\n",
 			[]string{"--storage", "5Gi"}, []string{"ConfigMap", "Role", "RoleBinding", "Service", "ServiceAccount", "StatefulSet"}},
-		{"with a key in the file, as a Deployment, in two namespaces", "cluster: orders\nnode: {keys: [" + key + "]}\n" +
+		{"with a key in the file as a Deployment in two namespaces", "cluster: orders\nnode: {keys: [" + key + "]}\n" +
 			"topologies: {pods: {strategy: kubernetes, config: {source: pods, selector: app=orders, namespaces: [here, quay], port_name: peers}}}\n",
 			[]string{"--workload", "Deployment", "-n", "here", "--service-account", "cart"},
 			[]string{"Deployment", "Role", "Role", "RoleBinding", "RoleBinding", "Secret", "ServiceAccount"}},
-		{"with UDP, other sources and a secret variable", "cluster: orders\nnode: {keys: ['${CONVOKE_TEST_KEY}']}\ntopologies:\n" +
+		{"with UDP and other sources and a secret variable", "cluster: orders\nnode: {keys: ['${CONVOKE_TEST_KEY}']}\ntopologies:\n" +
 			"  pods: {strategy: kubernetes_dns, connector: memberlist, config: {service: orders, port_name: gossip}}\n" +
 			"  far: {strategy: static, connector: memberlist, config: {hosts: ['10.0.0.1:7946']}}\n",
 			nil, []string{"ConfigMap", "Service", "StatefulSet"}},
