@@ -74,6 +74,12 @@ var (
 		return newRelease("the second one", []string{"TZ=Asia/Kolkata", "LC_ALL=C", "HOME=" + os.TempDir()})
 	})
 	releasesDir string
+
+	// commit is the one that is released, whatever is committed meanwhile.
+	commit = sync.OnceValues(func() (string, error) {
+		head, err := output(context.Background(), ".", nil, "git", "rev-parse", "HEAD")
+		return strings.TrimSpace(head), err
+	})
 )
 
 // firstRelease returns the release that most tests look at.
@@ -101,7 +107,14 @@ func newRelease(name string, env []string) release {
 	if err != nil {
 		return release{err: err}
 	}
+	head, err := commit()
+	if err != nil {
+		return release{err: err}
+	}
 	if _, err := output(ctx, ".", nil, "git", "clone", "--quiet", "../..", clone); err != nil {
+		return release{err: err}
+	}
+	if _, err := output(ctx, clone, nil, "git", "checkout", "--quiet", "--detach", head); err != nil {
 		return release{err: err}
 	}
 	env = append(env, "GOCACHE="+strings.TrimSpace(cache), "GOMODCACHE="+strings.TrimSpace(modules))
@@ -190,13 +203,16 @@ func TestTwoReleasesOfOneCommitAreTheSameBytes(t *testing.T) {
 
 func TestProgramsReportTheirBuild(t *testing.T) {
 	r := firstRelease(t)
-	commit := strings.TrimSpace(mustRun(t, nil, "git", "rev-parse", "--short=12", "HEAD"))
+	head, err := commit()
+	if err != nil {
+		t.Fatal(err)
+	}
 	archive := r.one(t, fmt.Sprintf("convoke_*_%s_%s.tar.gz", runtime.GOOS, runtime.GOARCH))
 	dir := t.TempDir()
 	mustRun(t, nil, "tar", "-xzf", archive, "-C", dir, "--strip-components=1")
 	got := mustRun(t, nil, filepath.Join(dir, "convoke"), "--version")
-	if !strings.HasPrefix(got, "convoke v") || !strings.Contains(got, " commit "+commit+" go1.") || strings.Contains(got, "modified") {
-		t.Errorf("--version = %q, want version, commit %s and Go's version", got, commit)
+	if !strings.HasPrefix(got, "convoke v") || !strings.Contains(got, " commit "+head[:12]+" go1.") || strings.Contains(got, "modified") {
+		t.Errorf("--version = %q, want version, commit %s and Go's version", got, head[:12])
 	}
 	for _, name := range []string{"LICENSE", "man1/convoke-agent.1", "completions/convoke.bash", "convoke.service", "topology.yaml.example"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
