@@ -230,7 +230,6 @@ var collections = map[string]string{
 
 	"NetworkPolicy":       "/apis/networking.k8s.io/v1/namespaces/%s/networkpolicies",
 	"PodDisruptionBudget": "/apis/policy/v1/namespaces/%s/poddisruptionbudgets",
-	"NetworkPolicy":       "/apis/networking.k8s.io/v1/namespaces/%s/networkpolicies",
 }
 
 // Restrict has the API server refuse pods, and warn of templates of pods, that do not keep to Pod Security "restricted".

@@ -27,13 +27,13 @@ type systemd struct {
 	node     *agent.Node
 	log      hclog.Logger
 	send     func(state string) error
-	watchdog time.Duration // how often the manager wants to hear of the node; 0: never
+	watchdog time.Duration // the interval in which the manager expects WATCHDOG; 0: none
 
 	ready  bool
 	status string // last sent
 }
 
-// notifySystemd reports to the service manager until the node has ended, and ctx is done when it is asked to. Without a service manager it
+// notifySystemd reports to the service manager until the node has ended, and ctx is done when it is to leave. Without a service manager it
 // returns at once.
 func notifySystemd(ctx context.Context, node *agent.Node, log hclog.Logger) {
 	if sent, err := daemon.SdNotify(false, "STATUS=starting"); err != nil {

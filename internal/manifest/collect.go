@@ -66,7 +66,7 @@ func (n *needs) collect(config *cluster.Config) error {
 	return nil
 }
 
-// takeAPI collects what a topology needs that asks the API server.
+// takeAPI collects what a topology needs that queries the API server.
 func (n *needs) takeAPI(topology string, c kubernetes.Config) error {
 	if c.Kubeconfig != "" { // whom a kubeconfig names is not a matter of the pod
 		n.PeersAnywhere = true
@@ -95,10 +95,10 @@ func (n *needs) takeAPI(topology string, c kubernetes.Config) error {
 	return nil
 }
 
-// dnsKind is the strategy that asks the DNS of a cluster.
+// dnsKind is the strategy that queries the DNS of a cluster.
 const dnsKind = "kubernetes_dns"
 
-// takeDNS collects what a topology needs that asks the DNS.
+// takeDNS collects what a topology needs that queries the DNS.
 func (n *needs) takeDNS(topology string, config any) error {
 	var c struct {
 		Service   string `yaml:"service"`

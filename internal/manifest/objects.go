@@ -27,7 +27,7 @@ func (o objects) head(version, kind, name, namespace string) {
 	o.line("---\napiVersion: %s\nkind: %s\nmetadata:\n  name: %s\n  namespace: %s", version, kind, name, namespace)
 }
 
-// access prints the service account and what it may ask.
+// access prints the service account and its rights.
 func (o objects) access() {
 	account := o.all.field("account")
 	o.when(account, func() {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// printer writes YAML either with the values in it, or as templates of Helm that ask for them: the same lines come from the same code.
+// printer writes YAML either with the values in it, or as templates of Helm that insert them: the same lines come from the same code.
 type printer struct {
 	b       strings.Builder
 	chart   bool

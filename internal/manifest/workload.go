@@ -39,7 +39,7 @@ func (o objects) workload() {
 func (o objects) podAccount() {
 	account := o.all.field("account")
 	o.when(account, func() { o.line("      serviceAccountName: %s", account.text()) })
-	o.unless(account, func() { o.line("      automountServiceAccountToken: false # the API server is not asked") })
+	o.unless(account, func() { o.line("      automountServiceAccountToken: false # the API server is not queried") })
 }
 
 // spread keeps pods apart as far as there is room.
