@@ -133,6 +133,20 @@ func TestManualPagesHaveNoWarning(t *testing.T) {
 	}
 }
 
+func TestDirectoriesOfPackagesCanBeEntered(t *testing.T) {
+	r := firstRelease(t)
+	for _, list := range []string{
+		mustRun(t, nil, "tar", "-tvzf", r.one(t, "convoke_*_linux_amd64.apk"), "--ignore-zeros"),
+		mustRun(t, nil, program(t, "dpkg-deb", "dpkg"), "--contents", r.one(t, "convoke_*_linux_amd64.deb")),
+	} {
+		for line := range strings.Lines(list) {
+			if strings.HasPrefix(line, "d") && !strings.HasPrefix(line, "drwxr-xr-x") {
+				t.Errorf("a directory that users cannot enter: %s", line)
+			}
+		}
+	}
+}
+
 func TestTheApkAndTheRpmHoldTheProgramAndNoUnitWhereThereIsNoSystemd(t *testing.T) {
 	r := firstRelease(t)
 	list := mustRun(t, nil, "tar", "-tzf", r.one(t, "convoke_*_linux_amd64.apk"), "--ignore-zeros")
