@@ -61,14 +61,17 @@ func (p program) runAgent(c *cobra.Command, f agentFlags) error {
 	case f.config == "":
 		return errNoFile
 	}
+	log := hclog.New(&hclog.LoggerOptions{Name: "convoke", Level: level, Output: c.ErrOrStderr()})
 	node, err := agent.Start(c.Context(), f.config, agent.Options{
-		Strategies: builtin.Registry(), Connectors: p.connectors, Name: f.node, Listen: f.listen, Socket: f.socket, Rejoin: f.rejoin,
-		Log: hclog.New(&hclog.LoggerOptions{Name: "convoke", Level: level, Output: c.ErrOrStderr()}),
+		Strategies: builtin.Registry(), Connectors: p.connectors, Name: f.node, Listen: f.listen, Socket: f.socket, Rejoin: f.rejoin, Log: log,
 	})
 	if err != nil {
 		return failedError(err)
 	}
 	defer node.Stop()
+	var manager sync.WaitGroup
+	manager.Go(func() { notifySystemd(c.Context(), node, log.Named("systemd")) })
+	defer manager.Wait()
 	printNode(c.Context(), node, newPrinter(c.OutOrStdout(), node.Config().Name, f.as))
 	err = node.Err()
 	if errors.Is(err, gossip.ErrRemoved) {
