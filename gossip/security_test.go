@@ -214,10 +214,10 @@ func TestAMemberWhoseCertificateHasEndedIsOutAndOneThatReplacedItStays(t *testin
 		}
 		f.mu.Unlock()
 		mu.Lock()
-		defer mu.Unlock()
 		if want := []Expiry{ExpiryNone, ExpirySoon, ExpiryOver}; !slices.Equal(seen, want) {
 			t.Errorf("WatchSecurity yielded %q, want %q", seen, want)
 		}
+		mu.Unlock()
 		a.write(files["c"], "c", 30*time.Minute, a)
 		settle(30 * time.Second)
 		wantUp(t, f.nodes, "a b c d")

@@ -2,6 +2,7 @@ package gossip
 
 import (
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/goconvoke/convoke/gossip/transport"
@@ -59,9 +60,11 @@ func (n *Node) checkSecurity(secured transport.Secured, at time.Time) {
 	n.logSecurity(before, now)
 	var peers []string
 	var why error
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	for _, s := range n.security.all() {
 		if err := s.conn.(transport.Verifier).Verify(at); err != nil {
-			s.close()
+			wg.Go(s.close) // TLS sends an alert, which takes up to 5 s with a peer that does not read
 			peers, why = append(peers, s.peer), err
 		}
 	}
