@@ -26,8 +26,6 @@ import (
 var (
 	// ErrStopped is returned by the methods of a node that has stopped.
 	ErrStopped = errors.New("gossip: the node has stopped")
-	// ErrConflict means that another process has this node's name and started later; this one has stopped.
-	ErrConflict = errors.New("gossip: a newer process has this node's name")
 )
 
 const (
@@ -161,7 +159,10 @@ func newNode(c Config, listener net.Listener) (*Node, remembered, error) {
 		return nil, past, err
 	}
 	tuning.Generation = max(tuning.Generation, past.generation+1)
-	if err := persist.beginLife(tuning.Generation, past.migrate); err != nil {
+	if c.YieldTo != 0 {
+		tuning.Generation, tuning.Yields = yieldGeneration(c.YieldTo), true
+	}
+	if err := persist.beginLife(max(tuning.Generation, past.generation), past.migrate); err != nil {
 		return nil, past, errors.Join(err, persist.close(false))
 	}
 	life, cancel := context.WithCancel(context.Background())
