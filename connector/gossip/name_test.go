@@ -64,6 +64,9 @@ func TestANodeComesBackWhenTheProcessThatTookItsNameIsGone(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
+		if n := notice(subject); n != (connector.Notice{}) {
+			t.Errorf("while the other process runs: %+v", n)
+		}
 		if twin.Err() != nil {
 			t.Fatalf("after an hour the other process ended: %v", twin.Err())
 		}
