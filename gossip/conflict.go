@@ -23,9 +23,9 @@ type ConflictError struct {
 func (e *ConflictError) Error() string {
 	at := ""
 	if e.Addr != "" {
-		at = " at " + e.Addr
+		at = ", at " + e.Addr
 	}
-	return fmt.Sprintf("%v: %q is the node%s, generation %d", ErrConflict, e.Name, at, e.Generation)
+	return fmt.Sprintf("%v%s (%q, generation %d)", ErrConflict, at, e.Name, e.Generation)
 }
 
 // Is reports whether target is [ErrConflict].
