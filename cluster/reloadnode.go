@@ -20,7 +20,7 @@ func (s *Supervisor) reloadNode(c, before *Config) error {
 			continue
 		}
 		var settings []connector.Setting
-		err := guard(func() (err error) { settings, err = r.Reload(c.Node); return err })
+		err := recoverPanic(func() (err error) { settings, err = r.Reload(c.Node); return err })
 		if err != nil {
 			return c.place(fmt.Errorf("connector %s: %w", name, err))
 		}
