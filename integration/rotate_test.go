@@ -119,7 +119,7 @@ func secureFleet(t *testing.T, security string) (f *fleet, check func()) {
 				want[fmt.Sprintf("%s/%d", name(i+1), n)] = fmt.Sprint(n)
 			}
 		}
-		f.lists(formWithin, want)
+		f.holds(formWithin, state{Shared: want, Own: map[string]map[string]string{}})
 		t.Logf("%d writes in %v", len(want), time.Since(since).Round(time.Second))
 		for _, i := range to(5) {
 			for _, e := range f.agents[i].Events(since) {
@@ -150,12 +150,12 @@ func TestAuthorityAndCertificatesAreReplacedUnderWrites(t *testing.T) {
 			f.logs(i, takenWithin, "certificates taken into use", "authorities=["+names+"]")
 		}
 	}
-	trust("old, next", old, next)
+	trust(`"old", "next"`, old, next)
 	for _, i := range to(5) {
 		serial := next.issue(dir, name(i))
 		f.logs(i, takenWithin, "certificates taken into use", "serial="+serial)
 	}
-	trust("next", next)
+	trust(`"next"`, next)
 	for _, i := range to(5) {
 		f.logs(i, takenWithin, "closed streams whose other side has to show")
 	}

@@ -3,7 +3,6 @@ package gossip
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/goconvoke/convoke/connector"
@@ -20,14 +19,6 @@ const (
 	// maxContacts is how many members are asked at most.
 	maxContacts = 16
 )
-
-// errExpiry describes the end of a certificate.
-func errExpiry(s gossip.Security) error {
-	if s.Expiry == gossip.ExpiryOver {
-		return fmt.Errorf("the certificate of this node ended at %s", s.NotAfter.UTC().Format(time.RFC3339))
-	}
-	return fmt.Errorf("the certificate of this node ends at %s", s.NotAfter.UTC().Format(time.RFC3339))
-}
 
 // awaitName waits until the process that has this node's name is gone, and returns a node that takes part again. It fails only with ctx.
 //
@@ -56,8 +47,8 @@ func (c *Connector) awaitName(ctx context.Context, last *gossip.Node, conflict *
 			conflict = again
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		default:
-			c.log.Warn("cannot start again after another process had this node's name, trying again", "error", err)
+		case attempt == 1:
+			c.log.Warn("cannot start to take this node's name back, trying again", "addr", c.config.Listen, "error", err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package gossip
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -109,4 +110,12 @@ func (c *Connector) followSecurity(ctx context.Context, n *gossip.Node) {
 		}
 		before, first = now, false
 	}
+}
+
+// errExpiry describes the end of a certificate.
+func errExpiry(s gossip.Security) error {
+	if s.Expiry == gossip.ExpiryOver {
+		return fmt.Errorf("the certificate of this node ended at %s", s.NotAfter.UTC().Format(time.RFC3339))
+	}
+	return fmt.Errorf("the certificate of this node ends at %s", s.NotAfter.UTC().Format(time.RFC3339))
 }
