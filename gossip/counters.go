@@ -42,6 +42,8 @@ type Counters struct {
 	ClocksAhead uint64
 	// Pauses are the times when this process did not run for a while.
 	Pauses uint64
+	// StreamsExpired are streams that were closed because the other side had shown a certificate or a key that was not trusted any longer.
+	StreamsExpired uint64
 }
 
 // Refusals are streams that one side rejected, by reason.
@@ -70,7 +72,7 @@ type counters struct {
 	accepted, acceptErrors, probes, dialled, dialsFailed atomic.Uint64
 	framesIn, framesOut, bytesIn, bytesOut               atomic.Uint64
 	framesSkipped, framesMalformed, framesRejected       atomic.Uint64
-	framesDropped, pauses, clocksAhead                   atomic.Uint64
+	framesDropped, pauses, clocksAhead, streamsExpired   atomic.Uint64
 	rejected                                             [reasons]atomic.Uint64
 }
 
@@ -84,6 +86,7 @@ func (n *Node) Counters() Counters {
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(), FramesSkipped: c.framesSkipped.Load(),
 		FramesMalformed: c.framesMalformed.Load(), FramesRejected: c.framesRejected.Load(),
 		FramesDropped: c.framesDropped.Load(), Pauses: c.pauses.Load(), ClocksAhead: c.clocksAhead.Load(),
+		StreamsExpired: c.streamsExpired.Load(),
 		Refused: Refusals{
 			ForeignCluster: c.rejected[foreignCluster].Load(), Untrusted: c.rejected[untrusted].Load(),
 			BadHandshake: c.rejected[badHandshake].Load(), Protocol: c.rejected[badHello].Load() + c.rejected[otherProtocol].Load(),

@@ -61,7 +61,7 @@ var table = []rule{
 	{pkg: "gossip/internal/wire", ours: []string{"gossip/internal/core"}, third: []string{"google.golang.org/protobuf/encoding/protowire"}},
 	{pkg: "gossip/internal/simulation", ours: []string{"gossip/internal/core"}},
 	{pkg: "gossip/internal/testhook"},
-	{pkg: "gossip/transport", third: []string{"github.com/flynn/noise"}},
+	{pkg: "gossip/transport", ours: []string{"internal/reread"}, third: []string{"github.com/flynn/noise"}}, // follows the files of certificates
 	{pkg: "gossip/gossiptest", ours: []string{"gossip", "gossip/*"}}, // real nodes in memory, for programs' own tests
 	{pkg: "internal/disk"},
 	{pkg: "ring", ours: []string{"gossip"}},

@@ -37,6 +37,10 @@ The log goes to stderr.
 While it runs, members, status, keys, shared, join, leave and remove, and with a quorum in the file quorum,
 shards, elect and map, ask it over a socket that only its user may open: admin.sock in node.data_dir, or one below $XDG_RUNTIME_DIR or the directory for temporary files.
 
+When another process takes the name of this node, the agent stays out of the cluster until that process is gone, and
+comes back by itself; status, the log and the event name_conflict have the address of that process. Stopped meanwhile, it
+ends with 3.
+
 A node that was removed from its cluster ends with 1, and comes back only with --rejoin; do not
 make that a habit, or no member can remove the node for longer than until its next start.`,
 		Args: cobra.NoArgs,

@@ -13,13 +13,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/gossip"
 )
 
 // Exit codes.
 const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
+	exitOK       = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitConflict = 3 // another process has the name of the node
 )
 
 // program is the command line of one program.
@@ -73,6 +75,9 @@ func (p program) runLine(ctx context.Context, args []string, stdout, stderr io.W
 	case errors.As(err, &f):
 		if f.err != nil {
 			fmt.Fprintln(stderr, f.err)
+		}
+		if errors.Is(f.err, gossip.ErrConflict) {
+			return exitConflict
 		}
 		return exitFailed
 	default:
