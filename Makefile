@@ -5,6 +5,9 @@ SHELL := /bin/bash
 
 GO ?= go
 STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+NFPM ?= $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.41.3
+HELM ?= $(GO) run helm.sh/helm/v3/cmd/helm@v3.18.6
+KUSTOMIZE ?= $(GO) run sigs.k8s.io/kustomize/kustomize/v5@v5.6.0
 FUZZTIME ?= 60s
 SCHEDULES ?= 500
 SEED ?= 2000
@@ -13,7 +16,7 @@ SOAK ?= 30m
 # The race detector needs a C compiler.
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC | cut -d' ' -f1) >/dev/null 2>&1 && echo -race)
 
-.PHONY: check format tidy vet lint test schedules labs integration soak fuzz bench compare ports
+.PHONY: check format tidy vet lint test schedules labs integration packages release image generate soak fuzz bench compare ports
 
 check: format tidy vet lint test ## everything a change must pass
 
@@ -24,6 +27,7 @@ format:
 tidy:
 	$(GO) mod tidy -diff
 	cd connector/hashicorp && $(GO) mod tidy -diff
+	cd packaging && $(GO) mod tidy -diff
 
 vet:
 	$(GO) vet work
@@ -31,6 +35,7 @@ vet:
 lint:
 	$(STATICCHECK) ./...
 	cd connector/hashicorp && $(STATICCHECK) ./...
+	cd packaging && $(STATICCHECK) ./...
 
 test:
 	@[ -n "$(RACE)" ] || echo "no C compiler: the tests run without the race detector"
@@ -54,7 +59,27 @@ integration:
 	cd integration && $(GO) vet ./...
 	cd integration && $(STATICCHECK) ./...
 	labs=$$($(MAKE) --no-print-directory -s labs) && export KUBELAB=$$labs/kubelab DNSLAB=$$labs/dnslab && \
-	cd integration && $(GO) test -v -count=1 -parallel 16 -timeout 15m ./...
+	cd integration && $(GO) test -v -count=1 -parallel 16 -timeout 15m $$($(GO) list ./... | grep -v '/packages$$')
+
+# Installs what a release of the last commit consists of, into a small Debian, an image and the API server. docs/packaging.md has
+# what each part needs.
+packages:
+	labs=$$($(MAKE) --no-print-directory -s labs) && export KUBELAB=$$labs/kubelab PLATFORMS="$(PLATFORMS)" NFPM="$(NFPM)" HELM="$(HELM)" KUSTOMIZE="$(KUSTOMIZE)" && \
+	cd integration && $(GO) test -v -count=1 -timeout 30m ./packages
+
+# Everything that is published, in dist. It takes a clone; the version is the tag of its commit. PLATFORMS="linux/amd64 darwin/arm64" makes less.
+release:
+	$(GO) run ./packaging/release -out dist -nfpm "$(NFPM)" $(if $(PLATFORMS),-platforms "$(PLATFORMS)")
+
+# The image of what "make release" made, for this machine: make image ENGINE=podman IMAGE=registry.example/convoke:v1
+ENGINE ?= buildah
+IMAGE ?= convoke
+image:
+	$(ENGINE) build --build-arg TARGETARCH=$$($(GO) env GOARCH) -t $(IMAGE) dist/work/image
+
+# The base for kustomize and the Helm chart; a test fails when they are not what the generator makes.
+generate:
+	cd packaging && $(GO) generate ./...
 
 # Faults and writes without a pause, for SOAK; "integration" has two minutes of it. The output of each node is kept in .cache/soak.
 soak:

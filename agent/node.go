@@ -37,14 +37,16 @@ type Node struct {
 	leave   chan struct{} // closed when a command has the node leave
 	ended   chan struct{} // closed when the supervisor has stopped
 	done    chan struct{} // closed when everything has ended
-	err     error         // why the node ended by itself; read after done
+	err     error         // why the node ended by itself, or had ended before it was stopped; read after done
+
+	conflict error // another process has the name; owned by watchConnectors
 }
 
 // runSupervisor runs the supervisor until ctx is done, a command has the node leave, or it is removed from its cluster.
 func (n *Node) runSupervisor(ctx context.Context) {
 	defer close(n.done)
 	var wg sync.WaitGroup
-	wg.Go(func() { n.awaitRemoval(ctx) })
+	wg.Go(func() { n.watchConnectors(ctx) })
 	wg.Go(func() {
 		select {
 		case <-n.leave:
@@ -66,15 +68,18 @@ func (n *Node) runSupervisor(ctx context.Context) {
 		defer n.web.stop()
 	}
 	err := n.supervisor.Run(member)
+	failed := ctx.Err() == nil
+	n.cancel(nil)
+	wg.Wait()
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, gossip.ErrRemoved):
 		n.err = fmt.Errorf("%s: %q was removed from the cluster %q and has stopped; it comes back when it is started to rejoin: %w",
 			n.file, n.config.Node.Name, n.config.Node.Cluster, cause)
-	case ctx.Err() == nil:
+	case failed:
 		n.err = err
+	case n.conflict != nil:
+		n.err = fmt.Errorf("%s: this node was not a member of the cluster %q when it was stopped: %w", n.file, n.config.Node.Cluster, n.conflict)
 	}
-	n.cancel(nil)
-	wg.Wait()
 	close(n.ended)
 	if n.server != nil {
 		n.server.Close()
@@ -91,10 +96,15 @@ func (n *Node) nextGossip(ctx context.Context, last *gossip.Node) *gossip.Node {
 	return nil
 }
 
-// awaitRemoval ends the node when its connector reports that it was removed from its cluster.
-func (n *Node) awaitRemoval(ctx context.Context) {
+// watchConnectors ends the node when its connector reports that it was removed from its cluster, and notes whether another process has
+// its name.
+func (n *Node) watchConnectors(ctx context.Context) {
 	for status := range n.supervisor.Watch(ctx) {
+		n.conflict = nil
 		for _, c := range status.Connectors {
+			if errors.Is(c.Err, gossip.ErrConflict) {
+				n.conflict = c.Err
+			}
 			if errors.Is(c.Err, gossip.ErrRemoved) {
 				n.cancel(gossip.ErrRemoved)
 				return
@@ -120,7 +130,8 @@ func (n *Node) Stop() {
 func (n *Node) Done() <-chan struct{} { return n.done }
 
 // Err returns nil while the node runs, and after Stop, the end of Start's context, or the command `convoke leave`. Else it returns why
-// the node ended by itself: an error that wraps gossip.ErrRemoved if it was removed from its cluster.
+// the node ended by itself: an error that wraps gossip.ErrRemoved if it was removed from its cluster. If another process had its name when it
+// was stopped, the error is a gossip.ConflictError: the node was not a member any more.
 func (n *Node) Err() error {
 	select {
 	case <-n.done:

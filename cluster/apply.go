@@ -7,8 +7,9 @@ import (
 )
 
 // Apply puts another configuration into force. Topologies that are equal in both are not touched; one whose strategy changed hands over
-// when the new strategy has its first answer. The cluster ID cannot change, and the node's own settings are those of the start;
-// but a configuration that the node could not start with is an error. So is a call after the end of Run.
+// when the new strategy has its first answer. The cluster ID cannot change. Of the node's own settings those are taken over that its
+// connector can change while it runs, as gossip can node.keys (see [connector.Reloader]); the others are those of the start, and what
+// differs is logged. A configuration that the node could not start with is an error. So is a call after the end of Run.
 func (s *Supervisor) Apply(c *Config) error {
 	if c == nil {
 		return errors.New("the configuration is nil")
@@ -20,8 +21,8 @@ func (s *Supervisor) Apply(c *Config) error {
 	if old := before.Node.Cluster; c.Node.Cluster != old {
 		return strictyaml.Errorf(c.file, c.root, "cluster: a running node cannot change from cluster %q to %q; restart it", old, c.Node.Cluster)
 	}
-	if !c.node.Equal(before.node) || !sameSections(c, before) {
-		s.log.Warn("settings of node, quorum, groups and http take effect at the next start")
+	if err := s.reloadNode(c, before); err != nil {
+		return err
 	}
 	s.logWarnings(c)
 	return s.applyChecked(c)

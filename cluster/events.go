@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -37,6 +38,12 @@ const (
 	EventTopologyAdded     EventKind = "topology_added"
 	EventTopologyChanged   EventKind = "topology_changed"
 	EventTopologyRemoved   EventKind = "topology_removed"
+	EventNameConflict      EventKind = EventKind(connector.NoticeNameConflict)     // another process has the name of this node
+	EventNameRegained      EventKind = EventKind(connector.NoticeNameRegained)     // it is gone, and this node takes part again
+	EventAddrChanged       EventKind = EventKind(connector.NoticeAddrChanged)      // this node advertises another address
+	EventSecurityChanged   EventKind = EventKind(connector.NoticeSecurityChanged)  // other certificates or keys are in use
+	EventSecurityFailed    EventKind = EventKind(connector.NoticeSecurityFailed)   // replaced certificates cannot be used
+	EventSecurityExpiring  EventKind = EventKind(connector.NoticeSecurityExpiring) // the certificate of this node ends soon, or has ended
 	EventReloaded          EventKind = "reloaded"
 	EventReloadFailed      EventKind = "reload_failed" // the configuration file has mistakes
 )

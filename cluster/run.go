@@ -48,10 +48,13 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// startServices starts the writer of the log, and the connectors that run.
+// startServices starts the writer of the log, and the connectors that run or report what happens to this node.
 func (s *Supervisor) startServices(ctx context.Context) {
 	s.services.start("log", func() { s.reporter.run(ctx) })
 	for name, c := range s.connectors {
+		if source, ok := c.(connector.NoticeSource); ok {
+			s.services.start("notices of connector "+name, func() { s.publishNotices(ctx, name, source.Notices()) })
+		}
 		if r, ok := c.(connector.Runner); ok {
 			s.services.start("connector "+name, func() { s.runConnector(ctx, name, r) })
 		}

@@ -7,10 +7,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/internal/strictyaml"
 )
 
@@ -22,6 +24,9 @@ type Supervisor struct {
 	reloads   reloads
 	honoured  []string // sections of the file; see WithHonoured
 	optionErr error    // of the options; New returns it
+
+	file      connector.NodeConfig // the node as the file of the start has it
+	reloading sync.Mutex           // held while connectors take over another node
 
 	applications chan application // read by the loop of Run; unbuffered
 	stopped      chan struct{}    // closed when that loop has ended
@@ -48,7 +53,7 @@ func New(c *Config, opts ...Option) (*Supervisor, error) {
 	if s.reload && c.path == "" {
 		return nil, errors.New("reload needs a configuration that was read from a file")
 	}
-	s.node = c.Node
+	s.node, s.file = c.Node, c.node
 	s.reporter.init(s.log)
 	s.feed.init()
 	s.board.init(c, &s.registry)

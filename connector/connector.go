@@ -78,6 +78,16 @@ type (
 	// honoured by a connector that returns the same node here: cluster.New refuses anything else.
 	Configured interface{ NodeConfig() NodeConfig }
 
+	// Reloader takes over what it can of another description of its node, and looks again at what that refers to. The supervisor calls
+	// Reload, one call at a time, for each configuration that is to be put into force, also an equal one; the node is one that Kind.Check
+	// accepts. Reload returns the settings whose values in n are in use now; others that differ take effect at the next start. After an error
+	// nothing has changed, and the configuration is refused.
+	Reloader interface {
+		Reload(n NodeConfig) ([]Setting, error)
+	}
+	// NoticeSource reports what happens to this node itself. The channel has a buffer, is sent to without blocking and is never closed. The
+	// supervisor is its one reader, while it runs.
+	NoticeSource interface{ Notices() <-chan Notice }
 	// SelfReporter returns the names and addresses under which this node can be reached, the preferred one
 	// first; empty while that is unknown. An unspecified host ("0.0.0.0:7946", "[::]:7946")
 	// means that the port is known and the host is the one that the receiver sees.

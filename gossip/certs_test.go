@@ -28,7 +28,7 @@ func newAuthority(t testing.TB) *authority {
 	var der []byte
 	der, a.key = a.issue(&x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
+		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(2 * time.Hour), KeyUsage: x509.KeyUsageCertSign,
 	})
 	var err error
 	if a.cert, err = x509.ParseCertificate(der); err != nil {
@@ -56,8 +56,32 @@ func (a *authority) issue(c *x509.Certificate) ([]byte, *ecdsa.PrivateKey) {
 }
 
 // node returns the TLS of a node whose certificate has this name, is valid for so long from now on, and which trusts the given
-// authority.
-func (a *authority) node(name string, valid time.Duration, trusts *authority) *transport.TLS {
+// authorities.
+func (a *authority) node(name string, valid time.Duration, trusts ...*authority) *transport.TLS {
+	a.t.Helper()
+	f := a.files(name, valid, trusts...)
+	s, err := transport.NewTLS(f.path("cert.pem"), f.path("key.pem"), f.path("ca.pem"))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return s
+}
+
+// pemFiles is a directory with the files of a node.
+type pemFiles string
+
+func (f pemFiles) path(name string) string { return filepath.Join(string(f), name) }
+
+// files returns a new directory with the files of a node, as those of node.
+func (a *authority) files(name string, valid time.Duration, trusts ...*authority) pemFiles {
+	a.t.Helper()
+	f := pemFiles(a.t.TempDir())
+	a.write(f, name, valid, trusts...)
+	return f
+}
+
+// write replaces the files of a node.
+func (a *authority) write(f pemFiles, name string, valid time.Duration, trusts ...*authority) {
 	a.t.Helper()
 	der, key := a.issue(&x509.Certificate{
 		SerialNumber: big.NewInt(2), DNSNames: []string{name},
@@ -67,18 +91,17 @@ func (a *authority) node(name string, valid time.Duration, trusts *authority) *t
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	dir := a.t.TempDir()
-	file := func(name, kind string, der []byte) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+	var cas []byte
+	for _, t := range trusts {
+		cas = append(cas, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: t.cert.Raw})...)
+	}
+	for file, text := range map[string][]byte{
+		"cert.pem": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		"key.pem":  pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}),
+		"ca.pem":   cas,
+	} {
+		if err := os.WriteFile(f.path(file), text, 0o600); err != nil {
 			a.t.Fatal(err)
 		}
-		return path
 	}
-	s, err := transport.NewTLS(file("cert.pem", "CERTIFICATE", der), file("key.pem", "EC PRIVATE KEY", keyDER),
-		file("ca.pem", "CERTIFICATE", trusts.cert.Raw))
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return s
 }

@@ -44,6 +44,10 @@ type Config struct {
 	MaxStreams int
 	// Rejoin brings back a node that was removed from its cluster. It takes back removals older than its start.
 	Rejoin bool
+	// YieldTo is the generation of another process with this name, from the [ConflictError] with which a node has ended: this one takes part
+	// only if that process is gone, and ends with another ConflictError if a member that it meets sees it up. 0 takes the name from any older
+	// process, as a process that replaces another one does.
+	YieldTo uint64
 	// Transport carries the streams; nil means plain TCP.
 	Transport transport.Transport
 	// Tuning is how patient the protocol is; nil means DefaultTuning.
@@ -86,6 +90,9 @@ func (c Config) Validate() error {
 	}
 	if !printable(c.Zone) || !printable(c.Version) {
 		errs = append(errs, fmt.Errorf("zone %q, version %q: want printable text", c.Zone, c.Version))
+	}
+	if c.YieldTo > core.MaxGeneration {
+		errs = append(errs, fmt.Errorf("generation %d to yield to: at most %d is possible", c.YieldTo, uint64(core.MaxGeneration)))
 	}
 	if err := c.checkKeys(); err != nil {
 		errs = append(errs, fmt.Errorf("keys: %w", err))

@@ -42,6 +42,8 @@ type Counters struct {
 	ClocksAhead uint64
 	// Pauses are the times when this process did not run for a while.
 	Pauses uint64
+	// StreamsExpired are streams that were closed because the other side had shown a certificate or a key that was not trusted any longer.
+	StreamsExpired uint64
 	// NameConflicts are the times that this node met two processes of one name: an older process of a member, which it turned away, or a newer
 	// one of its own name, because of which it stopped.
 	NameConflicts uint64
@@ -86,12 +88,12 @@ type Refusals struct {
 
 // counters are Counters as they grow. They need no lock.
 type counters struct {
-	accepted, acceptErrors, probes, dialled, dialsFailed atomic.Uint64
-	framesIn, framesOut, bytesIn, bytesOut               atomic.Uint64
-	framesSkipped, framesMalformed, framesRejected       atomic.Uint64
-	framesDropped, pauses, clocksAhead, nameConflicts    atomic.Uint64
-	changes                                              [changeKinds]atomic.Uint64
-	rejected                                             [reasons]atomic.Uint64
+	accepted, acceptErrors, probes, dialled, dialsFailed              atomic.Uint64
+	framesIn, framesOut, bytesIn, bytesOut                            atomic.Uint64
+	framesSkipped, framesMalformed, framesRejected                    atomic.Uint64
+	framesDropped, pauses, clocksAhead, nameConflicts, streamsExpired atomic.Uint64
+	changes                                                           [changeKinds]atomic.Uint64
+	rejected                                                          [reasons]atomic.Uint64
 }
 
 // changeKind is what a MemberChanges counts.
@@ -132,7 +134,8 @@ func (n *Node) Counters() Counters {
 		BytesIn: c.bytesIn.Load(), BytesOut: c.bytesOut.Load(), FramesSkipped: c.framesSkipped.Load(),
 		FramesMalformed: c.framesMalformed.Load(), FramesRejected: c.framesRejected.Load(),
 		FramesDropped: c.framesDropped.Load(), Pauses: c.pauses.Load(), ClocksAhead: c.clocksAhead.Load(),
-		NameConflicts: c.nameConflicts.Load(),
+		StreamsExpired: c.streamsExpired.Load(),
+		NameConflicts:  c.nameConflicts.Load(),
 		Changes: MemberChanges{
 			Joined: c.changes[memberJoined].Load(), Lost: c.changes[memberLost].Load(), Left: c.changes[memberLeft].Load(),
 			Removed: c.changes[memberRemoved].Load(), Updated: c.changes[memberUpdated].Load(),

@@ -161,6 +161,9 @@ func (n *Node) adoptStream(s *stream, hello *core.Hello, attempt uint64, first c
 // frames can be written: a stream that is closed with bytes unread is torn down with what is on its way.
 func (n *Node) readFrames(l *link) {
 	defer l.close(false)
+	secured := &securedStream{l.id, l.stream.transportConn(), func() { l.close(false) }}
+	n.security.add(secured)
+	defer n.security.remove(secured)
 	stop := context.AfterFunc(n.ended, func() { l.close(false) })
 	defer stop()
 	var armed time.Time

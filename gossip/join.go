@@ -63,9 +63,9 @@ func (n *Node) startJoin(ctx context.Context, addr string) error {
 	case <-ctx.Done():
 		return fmt.Errorf("join %s: the first exchange is not over: %w", addr, context.Cause(ctx))
 	}
-	if n.life.Err() != nil { // the exchange was over because the node ended
-		<-n.stopped
-		return fmt.Errorf("join %s: %w", addr, n.err)
+	// The exchange may be over because the node ends: the loop answers only if it does not.
+	if err := n.request(ctx, event{query: func() {}}); err != nil {
+		return fmt.Errorf("join %s: %w", addr, err)
 	}
 	return nil
 }

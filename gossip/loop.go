@@ -103,8 +103,7 @@ func (n *Node) carryOut(out core.Output) (end bool) {
 		return true
 	case core.Conflict:
 		n.count.nameConflicts.Add(1)
-		n.log.Error("a newer process has this node's name; this one stops", "member", n.config.Name, "generation", out.Generation)
-		n.err = fmt.Errorf("%w (%q, generation %d)", ErrConflict, n.config.Name, out.Generation)
+		n.noteConflict(out)
 		return true
 	case core.Paused:
 		n.count.pauses.Add(1)

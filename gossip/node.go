@@ -27,8 +27,6 @@ import (
 var (
 	// ErrStopped is returned by the methods of a node that has stopped.
 	ErrStopped = errors.New("gossip: the node has stopped")
-	// ErrConflict means that another process has this node's name and started later; this one has stopped.
-	ErrConflict = errors.New("gossip: a newer process has this node's name")
 )
 
 const (
@@ -85,6 +83,7 @@ type Node struct {
 	count         counters
 	tracer        span.Tracer
 	warnings      *rateLimitedLog
+	security      security
 	inStep        atomic.Int64  // when the neighbours last had the same state, in ns since 1970; 0: there are none
 	readTimeout   time.Duration // reading nothing for so long ends a stream, should the core not have done so long before
 	lastLink      atomic.Uint64
@@ -108,14 +107,11 @@ func Start(c Config) (*Node, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if c.MaxStreams == 0 {
-		c.MaxStreams = defaultMaxStreams
-	}
-	if c.Log == nil {
-		c.Log = hclog.NewNullLogger()
-	}
-	if c.Transport == nil {
-		c.Transport = transport.TCP{}
+	c.setDefaults()
+	if s, ok := c.Transport.(transport.Secured); ok {
+		if err := s.RequireName(c.Name); err != nil {
+			return nil, fmt.Errorf("gossip: %w", err)
+		}
 	}
 	listener, err := c.Transport.Listen(c.Listen)
 	if err != nil {
@@ -128,6 +124,7 @@ func Start(c Config) (*Node, error) {
 	}
 	over := n.restoreState(past)
 	n.publishView()
+	n.startSecurity()
 	n.tasks.Go(n.acceptStreams)
 	n.tasks.Go(func() { n.runLoop(over) })
 	if c.followsHost(listener.Addr()) {
@@ -136,6 +133,19 @@ func Start(c Config) (*Node, error) {
 	n.persist.start(n.stopped, n.persistFailed, func() bool { return errors.Is(n.err, ErrRemoved) })
 	go n.finishEnd() // Stop waits for it
 	return n, nil
+}
+
+// setDefaults fills in what was left out.
+func (c *Config) setDefaults() {
+	if c.MaxStreams == 0 {
+		c.MaxStreams = defaultMaxStreams
+	}
+	if c.Log == nil {
+		c.Log = hclog.NewNullLogger()
+	}
+	if c.Transport == nil {
+		c.Transport = transport.TCP{}
+	}
 }
 
 // newNode makes a node and opens its directory. Nothing runs yet.
@@ -151,7 +161,10 @@ func newNode(c Config, listener net.Listener) (*Node, remembered, error) {
 		return nil, past, err
 	}
 	tuning.Generation = max(tuning.Generation, past.generation+1)
-	if err := persist.beginLife(tuning.Generation, past.migrate); err != nil {
+	if c.YieldTo != 0 {
+		tuning.Generation, tuning.Yields = yieldGeneration(c.YieldTo), true
+	}
+	if err := persist.beginLife(max(tuning.Generation, past.generation), past.migrate); err != nil {
 		return nil, past, errors.Join(err, persist.close(false))
 	}
 	life, cancel := context.WithCancel(context.Background())
@@ -173,6 +186,7 @@ func newNode(c Config, listener net.Listener) (*Node, remembered, error) {
 	n.generation.Store(tuning.Generation) // before anything can dial
 	n.viewer.source, n.viewer.noted = n.core, n.countChange
 	n.watch.init()
+	n.security.init()
 	n.shared = newShared(n)
 	return n, past, nil
 }

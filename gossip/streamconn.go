@@ -31,15 +31,19 @@ type memberStream struct {
 }
 
 // newMemberStream makes the stream of an application out of one whose handshake is over; released, if set, is called once when it is
-// closed. It is closed when the node ends.
+// closed. It is closed when the node ends, and when the other side would not be accepted any longer.
 func (n *Node) newMemberStream(s *stream, peer string, released func()) *memberStream {
-	raw := s.Conn.(meter).Conn // what the application sends is not counted as gossip
+	raw := s.transportConn() // what the application sends is not counted as gossip
+	secured := &securedStream{peer: peer, conn: raw}
 	end := sync.OnceValue(func() error {
+		n.security.remove(secured)
 		if released != nil {
 			released()
 		}
 		return raw.Close()
 	})
+	secured.close = func() { _ = end() }
+	n.security.add(secured)
 	stop := context.AfterFunc(n.ended, func() { _ = end() })
 	ahead, _ := s.in.Peek(s.in.Buffered())
 	return &memberStream{

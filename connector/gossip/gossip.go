@@ -14,13 +14,7 @@ import (
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/gossip"
 	"github.com/goconvoke/convoke/gossip/transport"
-	"github.com/goconvoke/convoke/internal/backoff"
 	"github.com/goconvoke/convoke/peer"
-)
-
-const (
-	firstWait   = time.Second      // after the first start that failed; doubles,
-	longestWait = 30 * time.Second // up to this, ±20 %
 )
 
 // Connector is a [connector.Connector] on a [gossip.Node]. Its methods may be called in any order and at once; while
@@ -29,12 +23,14 @@ type Connector struct {
 	config  gossip.Config
 	node    connector.NodeConfig // that config was made from
 	log     hclog.Logger
+	psk     *transport.PSK // nil without pre-shared keys
 	changes chan struct{}
+	notices chan connector.Notice
 
 	mu      sync.Mutex
 	running *gossip.Node // nil while none runs
 	last    *gossip.Node // the one that runs, or ran last
-	why     error        // why none does
+	state   State
 }
 
 var (
@@ -46,6 +42,8 @@ var (
 	_ connector.SelfReporter = (*Connector)(nil)
 	_ connector.LeftLister   = (*Connector)(nil)
 	_ connector.Configured   = (*Connector)(nil)
+	_ connector.Reloader     = (*Connector)(nil)
+	_ connector.NoticeSource = (*Connector)(nil)
 )
 
 var errNotRunning = errors.New("gossip: not running: Run was not called or has ended")
@@ -57,67 +55,10 @@ func newConnector(c gossip.Config) (*Connector, error) {
 	if c.Log == nil {
 		c.Log = hclog.NewNullLogger()
 	}
-	return &Connector{config: c, log: c.Log, changes: make(chan struct{}, 1), why: errNotRunning}, nil
-}
-
-// Run takes part until ctx is done. When it cannot listen, or open its data directory, it logs that once and tries again,
-// after 1 s doubling to 30 s, for ever. When a newer process has this node's name it stops taking part and its methods return
-// [gossip.ErrConflict]; it does not come back by itself, since the two would drive each other out for ever. Nor does it when this node was removed from
-// its cluster: that takes a new connector with Env.Rejoin.
-func (c *Connector) Run(ctx context.Context) error {
-	n, err := c.startUntil(ctx)
-	if err != nil {
-		c.set(nil, errNotRunning)
-		return err
-	}
-	defer n.Stop()
-	c.set(n, nil)
-	for range n.Watch(ctx) {
-		c.notify()
-	}
-	if ctx.Err() == nil && staysOut(n.Err()) {
-		c.set(nil, n.Err())
-		<-ctx.Done()
-	}
-	c.set(nil, errNotRunning)
-	if ctx.Err() == nil && !errors.Is(n.Err(), gossip.ErrStopped) {
-		return n.Err()
-	}
-	<-ctx.Done() // it may have left before
-	return ctx.Err()
-}
-
-// staysOut reports whether a node ended for a reason that is still there.
-func staysOut(err error) bool {
-	return errors.Is(err, gossip.ErrConflict) || errors.Is(err, gossip.ErrRemoved)
-}
-
-// startUntil starts a node, again and again, until it succeeds or ctx is done.
-func (c *Connector) startUntil(ctx context.Context) (*gossip.Node, error) {
-	for failures := 1; ; failures++ {
-		n, err := gossip.Start(c.config)
-		if err == nil {
-			c.log.Info("listening", "addr", n.Addr())
-			return n, nil
-		}
-		if failures == 1 {
-			c.log.Warn("cannot start, trying again", "addr", c.config.Listen, "error", err)
-		}
-		c.set(nil, err)
-		if err := backoff.Sleep(ctx, backoff.Jitter(nil, backoff.Doubling(firstWait, longestWait, failures), 0.2)); err != nil {
-			return nil, err
-		}
-	}
-}
-
-func (c *Connector) set(n *gossip.Node, why error) {
-	c.mu.Lock()
-	c.running, c.why = n, why
-	if n != nil {
-		c.last = n
-	}
-	c.mu.Unlock()
-	c.notify()
+	return &Connector{
+		config: c, log: c.Log, changes: make(chan struct{}, 1), notices: make(chan connector.Notice, maxNotices),
+		state: State{Phase: PhaseStopped, Err: errNotRunning, Since: time.Now()},
+	}, nil
 }
 
 func (c *Connector) notify() {
@@ -132,7 +73,7 @@ func (c *Connector) current() (*gossip.Node, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.running == nil {
-		return nil, c.why
+		return nil, c.state.Err
 	}
 	return c.running, c.running.Err()
 }
@@ -224,8 +165,22 @@ func (c *Connector) Self() []peer.Peer {
 	return all
 }
 
-// NodeConfig returns the node that this connector was made for.
-func (c *Connector) NodeConfig() connector.NodeConfig { return c.node }
+// NodeConfig returns the node that this connector was made for, with the keys of the last Reload.
+func (c *Connector) NodeConfig() connector.NodeConfig {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.node
+}
+
+// Notices reports what happens to this node itself. What the reader is too slow for is dropped.
+func (c *Connector) Notices() <-chan connector.Notice { return c.notices }
+
+func (c *Connector) report(n connector.Notice) {
+	select {
+	case c.notices <- n:
+	default:
+	}
+}
 
 // Node returns what runs underneath, or ran last: then its methods return errors. It is nil until the first one listens. Keys, views
 // and the shared map are there.

@@ -41,6 +41,12 @@ func (o Options) Kind() connector.Kind {
 				return nil, err
 			}
 			made.node = n
+			if t, ok := c.Transport.(transport.TCP); ok {
+				made.psk, _ = t.Security.(*transport.PSK)
+				if err := t.RequireName(n.Name); err != nil {
+					return nil, strictyaml.At(string(connector.SettingTLS)+".cert", err)
+				}
+			}
 			return made, nil
 		},
 	}

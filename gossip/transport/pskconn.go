@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/flynn/noise"
 )
@@ -20,6 +21,8 @@ var records = sync.Pool{New: func() any { return new(sealedRecord) }}
 // pskConn seals what is written and opens what is read.
 type pskConn struct {
 	net.Conn
+	psk *PSK
+	key []byte // of the handshake
 
 	writing sync.Mutex
 	send    *noise.CipherState // guarded by writing, as failed
@@ -35,6 +38,14 @@ type pskConn struct {
 
 // Proves returns true: a node that holds the key may use any name.
 func (c *pskConn) Proves(string) bool { return true }
+
+// Verify returns an error if the key of the handshake is not in use any more.
+func (c *pskConn) Verify(time.Time) error {
+	if !c.psk.current.Load().has(c.key) {
+		return errKeyRemoved
+	}
+	return nil
+}
 
 // Write sends b in records. After an error it returns the same one.
 func (c *pskConn) Write(b []byte) (n int, err error) {

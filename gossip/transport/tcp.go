@@ -24,6 +24,29 @@ func (t TCP) security() Security {
 	return t.Security
 }
 
+// SecurityState returns what the security uses; Kind is "" if it does not report that.
+func (t TCP) SecurityState() SecurityState {
+	if s, ok := t.security().(interface{ SecurityState() SecurityState }); ok {
+		return s.SecurityState()
+	}
+	return SecurityState{}
+}
+
+// RefreshSecurity has the security take over what was replaced at its source; see [Secured].
+func (t TCP) RefreshSecurity(now time.Time) {
+	if s, ok := t.security().(interface{ Refresh(now time.Time) }); ok {
+		s.Refresh(now)
+	}
+}
+
+// RequireName returns an error if the security does not prove a name; see [Secured].
+func (t TCP) RequireName(name string) error {
+	if s, ok := t.security().(interface{ RequireName(name string) error }); ok {
+		return s.RequireName(name)
+	}
+	return nil
+}
+
 // Plain reports whether streams are sent as they are, so that any peer can read what is written to a raw one.
 func (t TCP) Plain() bool {
 	_, plain := t.security().(Plain)

@@ -5,7 +5,6 @@ package transport
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 )
 
@@ -36,39 +35,3 @@ var (
 	// ErrUntrusted means that one side does not accept the key or the certificate of the other.
 	ErrUntrusted = errors.New("not trusted")
 )
-
-// Security turns a raw stream into one between nodes that may talk to each other. Both methods return within the deadline of ctx.
-type Security interface {
-	Client(ctx context.Context, raw net.Conn) (Conn, error)
-	Server(ctx context.Context, raw net.Conn) (Conn, error)
-}
-
-// Plain is no security: for networks that only nodes can reach.
-type Plain struct{}
-
-// Client returns the stream as it is.
-func (Plain) Client(_ context.Context, raw net.Conn) (Conn, error) { return plain{raw}, nil }
-
-// Server returns the stream as it is.
-func (Plain) Server(_ context.Context, raw net.Conn) (Conn, error) { return plain{raw}, nil }
-
-type plain struct{ net.Conn }
-
-func (plain) Proves(string) bool { return true }
-
-// runHandshake runs a handshake that ends with ctx, and closes the stream if it fails.
-func runHandshake(ctx context.Context, raw net.Conn, handshake func() (Conn, error)) (Conn, error) {
-	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
-	c, err := handshake()
-	if !stop() && err == nil {
-		err = context.Cause(ctx)
-	}
-	if err != nil {
-		_ = raw.Close()
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return nil, fmt.Errorf("%w with %s: %w", ErrHandshake, raw.RemoteAddr(), err)
-	}
-	return c, nil
-}

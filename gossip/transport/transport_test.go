@@ -281,23 +281,3 @@ func TestACertificateThatIsNotGoodIsRefusedWithItsReason(t *testing.T) {
 		}
 	}
 }
-
-func TestCertificatesAreReadAgainWhenTheyChange(t *testing.T) {
-	a := authority(t)
-	dir := t.TempDir()
-	a.write(t, dir, "before", time.Hour)
-	rotated, other := load(t, dir), a.node(t, "other", time.Hour)
-	if p := connect(t, rotated, other); !p.server.Proves("before") {
-		t.Fatal("the first certificate is not used")
-	}
-	a.write(t, dir, "after-it", time.Hour)
-	if p := connect(t, rotated, other); !p.server.Proves("after-it") {
-		t.Error("the new certificate is not used")
-	}
-	if err := os.WriteFile(filepath.Join(dir, "cert.pem"), []byte("half"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if p := connect(t, rotated, other); p.serverErr != nil || !p.server.Proves("after-it") {
-		t.Errorf("a half-written file: %v, want the last good certificate", p.serverErr)
-	}
-}

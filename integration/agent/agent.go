@@ -33,6 +33,7 @@ type Spec struct {
 	Connector string
 	Expect    int    // nodes, this one included
 	DataDir   string // where the node keeps what outlives it; "": nowhere
+	Security  string // further lines of the section node: keys or tls; NAME stands for the name
 	Rejoin    bool   // start it with --rejoin; not part of the file
 	Program   string // to run instead of the one that is built; not part of the file
 }
@@ -43,6 +44,9 @@ node:
   listen: "{{.Listen}}"
 {{- with .DataDir}}
   data_dir: "{{.}}"
+{{- end}}
+{{- with .Security}}
+  {{.}}
 {{- end}}
 topologies:
   lan:
@@ -55,16 +59,26 @@ topologies:
 // write makes the file of a configuration.
 func (s Spec) write(t testing.TB) string {
 	t.Helper()
+	path := filepath.Join(t.TempDir(), s.Name+".yaml")
+	s.writeTo(t, path)
+	return path
+}
+
+// writeTo writes the configuration to a file, in one step for its readers.
+func (s Spec) writeTo(t testing.TB, path string) {
+	t.Helper()
+	s.Security = strings.ReplaceAll(s.Security, "NAME", s.Name)
 	var text strings.Builder
 	err := file.Execute(&text, s)
-	path := filepath.Join(t.TempDir(), s.Name+".yaml")
 	if err == nil {
-		err = os.WriteFile(path, []byte(text.String()), 0o644)
+		err = os.WriteFile(path+".new", []byte(text.String()), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(path+".new", path)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path
 }
 
 // program returns what an agent runs.
@@ -154,6 +168,16 @@ func (a *Agent) run() error {
 	return err
 }
 
+// Reload writes another configuration to the file of a running agent and sends SIGHUP.
+func (a *Agent) Reload(t testing.TB, s Spec) {
+	t.Helper()
+	a.Spec = s
+	s.writeTo(t, a.path)
+	if err := a.child.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // PID returns the number of its process.
 func (a *Agent) PID() int { return a.child.PID() }
 
@@ -221,6 +245,9 @@ func (a *Agent) Pause() error { return a.child.Signal(syscall.SIGSTOP) }
 
 // Resume lets a paused process go on.
 func (a *Agent) Resume() error { return a.child.Signal(syscall.SIGCONT) }
+
+// Terminate asks the process to leave its cluster and end, as Stop does, and does not wait.
+func (a *Agent) Terminate() error { return a.child.Signal(syscall.SIGTERM) }
 
 // Stop asks the process to leave its cluster and waits until it has ended. An exit code other
 // than 0 is an error.

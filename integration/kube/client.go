@@ -60,6 +60,21 @@ type Object = map[string]any
 // do makes a request. body is marshalled, unless it is text or nil; the answer is unmarshalled to out, unless that is nil. A
 // refusal is a [StatusError].
 func (c *Client) do(method, path, contentType string, body, out any) error {
+	_, err := c.exchange(method, path, contentType, body, out)
+	return err
+}
+
+// apply applies an object as kubectl apply --server-side does; a warning is an error.
+func (c *Client) apply(path, object string) error {
+	warnings, err := c.exchange(http.MethodPatch, path, applyType, object, nil)
+	if err == nil && len(warnings) > 0 {
+		err = fmt.Errorf("apply %s: the API server warns: %q", path, warnings)
+	}
+	return err
+}
+
+// exchange is do that returns the warnings in the answer too.
+func (c *Client) exchange(method, path, contentType string, body, out any) ([]string, error) {
 	var data []byte
 	var err error
 	switch b := body.(type) {
@@ -70,32 +85,33 @@ func (c *Client) do(method, path, contentType string, body, out any) error {
 		data, err = json.Marshal(b)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req, err := http.NewRequest(method, c.base+path, bytes.NewReader(data))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
 	req.Header.Set("Accept", jsonType)
 	req.Header.Set("Content-Type", contentType)
 	res, err := c.http.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer res.Body.Close()
 	if data, err = io.ReadAll(res.Body); err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	if res.StatusCode >= http.StatusMultipleChoices {
 		var status struct{ Message string }
 		_ = json.Unmarshal(data, &status) // what is no Status has no message
-		return fmt.Errorf("%s %s: %w", method, path, &StatusError{res.StatusCode, status.Message})
+		return nil, fmt.Errorf("%s %s: %w", method, path, &StatusError{res.StatusCode, status.Message})
 	}
+	warnings := res.Header.Values("Warning")
 	if out == nil {
-		return nil
+		return warnings, nil
 	}
-	return json.Unmarshal(data, out)
+	return warnings, json.Unmarshal(data, out)
 }
 
 // Create makes an object; path is that of its collection.

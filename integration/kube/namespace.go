@@ -225,11 +225,22 @@ var collections = map[string]string{
 	"StatefulSet":    "/apis/apps/v1/namespaces/%s/statefulsets",
 	"Deployment":     "/apis/apps/v1/namespaces/%s/deployments",
 
-	"PodDisruptionBudget": "/apis/policy/v1/namespaces/%s/poddisruptionbudgets",
+	"Pod":    "/api/v1/namespaces/%s/pods",
+	"Secret": "/api/v1/namespaces/%s/secrets",
+
 	"NetworkPolicy":       "/apis/networking.k8s.io/v1/namespaces/%s/networkpolicies",
+	"PodDisruptionBudget": "/apis/policy/v1/namespaces/%s/poddisruptionbudgets",
 }
 
-// Apply applies the objects of a YAML file as kubectl apply --server-side does. An unknown field is an error.
+// Restrict has the API server refuse pods, and warn of templates of pods, that do not keep to Pod Security "restricted".
+func (n *Namespace) Restrict() {
+	n.t.Helper()
+	n.must(n.c.Merge("/api/v1/namespaces/"+n.Name, Object{"metadata": Object{"labels": Object{
+		"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted",
+	}}}))
+}
+
+// Apply applies the objects of a YAML file as kubectl apply --server-side does. An unknown field, or a warning, is an error.
 func (n *Namespace) Apply(manifest string) {
 	n.t.Helper()
 	n.apply(manifest, "")
@@ -241,24 +252,36 @@ func (n *Namespace) Check(manifest string) {
 	n.apply(manifest, "&dryRun=All")
 }
 
+// TryCheck is Check that returns the first refusal or warning.
+func (n *Namespace) TryCheck(manifest string) error { return n.tryApply(manifest, "&dryRun=All") }
+
 func (n *Namespace) apply(manifest, more string) {
 	n.t.Helper()
+	n.must(n.tryApply(manifest, more))
+}
+
+func (n *Namespace) tryApply(manifest, more string) error {
 	for _, doc := range documents.Split(manifest, -1) {
 		var o struct {
 			Kind     string
 			Metadata struct{ Name, Namespace string }
 		}
-		n.must(yaml.Unmarshal([]byte(doc), &o))
+		if err := yaml.Unmarshal([]byte(doc), &o); err != nil {
+			return err
+		}
 		collection, known := collections[o.Kind]
 		if !known {
-			n.t.Fatalf("apply: no collection of kind %q is known here:\n%s", o.Kind, doc)
+			return fmt.Errorf("apply: no collection of kind %q is known here:\n%s", o.Kind, doc)
 		}
 		if o.Metadata.Namespace != n.Name {
-			n.t.Fatalf("apply: %s %s is for namespace %q, want %s", o.Kind, o.Metadata.Name, o.Metadata.Namespace, n.Name)
+			return fmt.Errorf("apply: %s %s is for namespace %q, want %s", o.Kind, o.Metadata.Name, o.Metadata.Namespace, n.Name)
 		}
 		path := fmt.Sprintf(collection, n.Name) + "/" + o.Metadata.Name + "?fieldManager=test&fieldValidation=Strict" + more
-		n.must(n.c.do(http.MethodPatch, path, applyType, doc, nil))
+		if err := n.c.apply(path, doc); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // Revoke removes a RoleBinding.

@@ -16,9 +16,10 @@ var table = []rule{
 	{pkg: "internal/safetext"}, // quotes what others wrote
 	{pkg: "internal/admin"},
 	{pkg: "internal/secret"}, // settings that are never printed: strategy and connector export them
-	{pkg: "internal/command", ours: []string{"*"}, third: []string{hclog, yaml, "github.com/spf13/cobra"}},
-	{pkg: "internal/reread", ours: []string{"internal/bounded"}},                                  // how hostsfile and file follow a file
-	{pkg: "internal/targets", ours: []string{"peer", "internal/safetext"}, third: []string{yaml}}, // what file, http and exec read
+	{pkg: "internal/command", ours: []string{"*"}, third: []string{hclog, yaml, "github.com/spf13/cobra", "github.com/coreos/go-systemd/v22/daemon"}},
+	{pkg: "internal/manifest", ours: []string{"cluster", "connector", "quorum/kubernetes", "strategy/kubernetes"}, third: []string{yaml}}, // what Kubernetes needs for a file
+	{pkg: "internal/reread", ours: []string{"internal/bounded"}},                                                     // how hostsfile and file follow a file
+	{pkg: "internal/targets", ours: []string{"peer", "internal/safetext"}, third: []string{yaml}},                    // what file, http and exec read
 	{pkg: "internal/conntrack"}, // how http and kubernetes end their connections
 	{pkg: "internal/archtest"},
 
@@ -62,7 +63,7 @@ var table = []rule{
 	{pkg: "gossip/internal/wire", ours: []string{"gossip/internal/core"}, third: []string{"google.golang.org/protobuf/encoding/protowire"}},
 	{pkg: "gossip/internal/simulation", ours: []string{"gossip/internal/core"}},
 	{pkg: "gossip/internal/testhook"},
-	{pkg: "gossip/transport", third: []string{"github.com/flynn/noise"}},
+	{pkg: "gossip/transport", ours: []string{"internal/reread"}, third: []string{"github.com/flynn/noise"}}, // follows the files of certificates
 	{pkg: "gossip/gossiptest", ours: []string{"gossip", "gossip/*"}}, // real nodes in memory, for programs' own tests
 	{pkg: "internal/disk"},
 	{pkg: "ring", ours: []string{"gossip"}},
@@ -82,6 +83,10 @@ var table = []rule{
 
 	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "peer", "quorum", "quorum/kubernetes", "strategy"}, third: []string{hclog, "go.opentelemetry.io/otel/trace", "golang.org/x/net/netutil"}},
 	{pkg: "cmd/*", ours: []string{"connector/gossip", "internal/command"}},
+	// A module of its own, of programs that make what is installed.
+	{pkg: "packaging/kubernetes", ours: []string{"cluster", "internal/manifest", "strategy/builtin"}},
+	{pkg: "packaging/clidocs", ours: []string{"connector/gossip", "internal/command"}, third: []string{"github.com/spf13/cobra", "github.com/spf13/cobra/doc"}},
+	{pkg: "packaging/release"},
 	{pkg: "examples", ours: []string{"*"}, third: []string{hclog, yaml}},
 	{pkg: "examples/*", ours: []string{"*"}, third: []string{hclog, yaml}},
 }

@@ -39,6 +39,10 @@ The log goes to stderr.
 While it runs, members, status, keys, shared, join, leave and remove, and with a quorum in the file quorum,
 shards, elect and map, ask it over a socket that only its user may open: admin.sock in node.data_dir, or one below $XDG_RUNTIME_DIR or the directory for temporary files.
 
+When another process takes the name of this node, the agent stays out of the cluster until that process is gone, and
+comes back by itself; status, the log and the event name_conflict have the address of that process. Stopped meanwhile, it
+ends with 3.
+
 A node that was removed from its cluster ends with 1, and comes back only with --rejoin; do not
 make that a habit, or no member can remove the node for longer than until its next start.`,
 		Args: cobra.NoArgs,
@@ -63,15 +67,18 @@ func (p program) runAgent(c *cobra.Command, f agentFlags) error {
 	case f.config == "":
 		return errNoFile
 	}
+	log := hclog.New(&hclog.LoggerOptions{Name: "convoke", Level: level, Output: c.ErrOrStderr()})
 	node, err := agent.Start(c.Context(), f.config, agent.Options{
-		Strategies: builtin.Registry(), Connectors: p.connectors, Name: f.node, Listen: f.listen, Socket: f.socket, Rejoin: f.rejoin,
+		Strategies: builtin.Registry(), Connectors: p.connectors, Name: f.node, Listen: f.listen, Socket: f.socket, Rejoin: f.rejoin, Log: log,
 		Metrics: func(n *agent.Node) http.Handler { return prom.AgentHandler(n) },
-		Log:     hclog.New(&hclog.LoggerOptions{Name: "convoke", Level: level, Output: c.ErrOrStderr()}),
 	})
 	if err != nil {
 		return failedError(err)
 	}
 	defer node.Stop()
+	var manager sync.WaitGroup
+	manager.Go(func() { notifySystemd(c.Context(), node, log.Named("systemd")) })
+	defer manager.Wait()
 	printNode(c.Context(), node, newPrinter(c.OutOrStdout(), node.Config().Name, f.as))
 	err = node.Err()
 	if errors.Is(err, gossip.ErrRemoved) {

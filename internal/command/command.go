@@ -8,19 +8,20 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/gossip"
 )
 
 // Exit codes.
 const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
+	exitOK       = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitConflict = 3 // another process has the name of the node
 )
 
 // program is the command line of one program.
@@ -48,6 +49,15 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, name stri
 	return program{name, connectors}.runLine(ctx, args, stdout, stderr)
 }
 
+// Root returns the command line of a program, as Main runs it: for its manual pages and completions.
+func Root(name string, kinds ...connector.Kind) (*cobra.Command, error) {
+	connectors, err := connector.NewRegistry(kinds...)
+	if err != nil {
+		return nil, err
+	}
+	return program{name, connectors}.newRoot(), nil
+}
+
 // runLine runs one command line and returns the exit code.
 func (p program) runLine(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := p.newRoot()
@@ -65,6 +75,9 @@ func (p program) runLine(ctx context.Context, args []string, stdout, stderr io.W
 	case errors.As(err, &f):
 		if f.err != nil {
 			fmt.Fprintln(stderr, f.err)
+		}
+		if errors.Is(f.err, gossip.ErrConflict) {
+			return exitConflict
 		}
 		return exitFailed
 	default:
@@ -97,6 +110,7 @@ func failedError(err error) error {
 var errReported error = &failure{}
 
 func (p program) newRoot() *cobra.Command {
+	var version bool
 	root := &cobra.Command{
 		Use:                        p.name,
 		Short:                      "Call the nodes of a service together into one cluster",
@@ -104,8 +118,14 @@ func (p program) newRoot() *cobra.Command {
 		SilenceUsage:               true,
 		Args:                       cobra.ArbitraryArgs,
 		SuggestionsMinimumDistance: 2,
-		RunE:                       func(c *cobra.Command, args []string) error { return withoutCommand(c, args) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if version && len(args) == 0 {
+				return printVersion(c)
+			}
+			return withoutCommand(c, args)
+		},
 	}
+	root.Flags().BoolVar(&version, "version", false, "print which build this is")
 	root.AddCommand(p.newAgent(), p.newCheck(), newAddrs(), newExplain(), newListen(), newManifest(), newVersion(),
 		newMembers(), newStatus(), newKeys(), newShared(), newJoin(), newLeave(), newRemove(),
 		newQuorum(), newShards(), newElect(), newMap())
@@ -132,6 +152,5 @@ func commandNames(c *cobra.Command) string {
 			names = append(names, sub.Name())
 		}
 	}
-	last := len(names) - 1
-	return strings.Join(names[:last], ", ") + " or " + names[last]
+	return orList(names)
 }

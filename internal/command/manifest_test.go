@@ -52,7 +52,7 @@ topologies:
 func TestManifestIsValidStableAndNoMoreThanNeeded(t *testing.T) {
 	t.Setenv("CONVOKE_TEST_HOST", "10.0.0.1")
 	file := write(t, "topology.yaml", manifestFile)
-	got := convoke(t, "manifest", "-c", file, "-n", "shop", "--service-account", "cart")
+	got := convoke(t, "manifest", "-c", file, "-n", "shop", "--service-account", "cart", "--image", "registry.example/orders:1")
 	if got.code != exitOK || got.stderr != "" {
 		t.Fatalf("manifest = %+v, want exit code 0", got)
 	}
@@ -83,8 +83,8 @@ func TestManifestIsValidStableAndNoMoreThanNeeded(t *testing.T) {
 		"Role quay/convoke-peers", "RoleBinding quay/convoke-peers",
 		"Role harbour/convoke-peers", "RoleBinding harbour/convoke-peers",
 		"Role shop/convoke-peers-pods", "RoleBinding shop/convoke-peers-pods",
-		"Service shop/orders",
-		"",
+		"Service shop/orders", "ConfigMap shop/orders-topology", "StatefulSet shop/orders",
+		"PodDisruptionBudget shop/orders", "NetworkPolicy shop/orders",
 	}, kinds); d != "" {
 		t.Errorf("documents (-want +got):\n%s", d)
 	}
@@ -95,12 +95,17 @@ func TestManifestPrintsOnePart(t *testing.T) {
 	file := write(t, "topology.yaml", manifestFile)
 	all := convoke(t, "manifest", "-c", file).stdout
 	var parts []string
-	for _, part := range []string{"access", "service", "pod"} {
+	for _, part := range []string{"access", "service", "file", "workload", "policy"} {
 		got := convoke(t, "manifest", "-c", file, "--only", part)
 		if got.code != exitOK {
 			t.Errorf("--only %s = %+v", part, got)
 		}
 		parts = append(parts, got.stdout)
+	}
+	for part, want := range map[string]string{"pod": "containerPort: 7946", "values": "portName: peers"} {
+		if got := convoke(t, "manifest", "-c", file, "--only", part); got.code != exitOK || !strings.Contains(got.stdout, want) {
+			t.Errorf("--only %s = %+v, want %s in it", part, got, want)
+		}
 	}
 	if joined := strings.Join(parts, "---\n"); joined != all {
 		t.Errorf("the parts differ from the whole:\n%s", cmp.Diff(all, joined))
@@ -120,7 +125,14 @@ func TestManifestReportsWhatItCannotDo(t *testing.T) {
 		{"mistakes in the file", head + "kubernetes\n    config: {}\n", nil, exitFailed, "name the Service"},
 		{"labels that cannot be set", head + "kubernetes\n    config: {selector: 'a in (b, c)'}\n", nil, exitFailed, "it is more than key=value"},
 		{"two ports", head + "kubernetes\n    config: {service: orders, port: 9}\n", nil, exitFailed, "dialled at port 9, but node.listen has port 7946"},
-		{"no such part", head + "kubernetes\n    config: {service: orders}\n", []string{"--only", "rbac"}, exitUsage, "want access, service or pod"},
+		{"no such part", head + "kubernetes\n    config: {service: orders}\n", []string{"--only", "rbac"}, exitUsage, "want access, service, file, workload, policy, pod or values"},
+		{"data in a Deployment", "node: {data_dir: /data}\n" + head + "kubernetes\n    config: {service: orders}\n", []string{"--workload", "Deployment"}, exitFailed,
+			"the pods of a Deployment keep no data"},
+		{"an unknown workload", head + "kubernetes\n    config: {service: orders}\n", []string{"--workload", "DaemonSet"}, exitFailed, "want StatefulSet or Deployment"},
+		{"data over the file", "node: {data_dir: /etc/convoke/}\n" + head + "kubernetes\n    config: {service: orders}\n", nil, exitFailed, "take another directory"},
+		{"certificates over the file", "node: {tls: {cert: /etc/convoke/a, key: /tls/b, ca: /tls/c}}\n" + head + "kubernetes\n    config: {service: orders}\n", nil, exitFailed,
+			"take a directory of its own"},
+		{"one port for two", "http: {listen: '0.0.0.0:7946'}\n" + head + "kubernetes\n    config: {service: orders}\n", nil, exitFailed, "have the same port 7946"},
 		{"no name", head + "kubernetes\n    config: {service: orders}\n", []string{"-n", "Shop"}, exitFailed, `"Shop" is no name`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -132,43 +144,6 @@ func TestManifestReportsWhatItCannotDo(t *testing.T) {
 	}
 	if got := convoke(t, "manifest"); got.code != exitUsage || !strings.Contains(got.stderr, "no configuration file: add -c FILE") {
 		t.Errorf("manifest without a file = %+v", got)
-	}
-}
-
-func TestABirthByALeaseNeedsARoleForIt(t *testing.T) {
-	file := write(t, "t.yaml", "cluster: orders\ntopologies: {peers: {strategy: static, config: {hosts: ['10.0.0.1:1']}}}\nquorum: {birth: {kubernetes: {}}}\n")
-	got := convoke(t, "manifest", "-c", file, "-n", "shop", "--only", "access")
-	for _, want := range []string{`resources: ["leases"]`, `apiGroups: ["coordination.k8s.io"]`, "verbs: [get, create, patch]", `namespace: "shop"`} {
-		if got.code != exitOK || !strings.Contains(got.stdout, want) {
-			t.Errorf("manifest = %+v, want %q", got, want)
-		}
-	}
-}
-
-func TestDNSNeedsAServiceThatPublishesInTimeAndNoToken(t *testing.T) {
-	type config struct {
-		Service   string `yaml:"service"`
-		Namespace string `yaml:"namespace"`
-		Port      int    `yaml:"port"`
-	}
-	p := pod{namespace: "shop", account: "cart", app: "orders", port: defaultPort, portName: "gossip"}
-	for _, c := range []config{{"orders", "", 0}, {"orders", "shop", 7946}, {"elsewhere", "quay", 0}} {
-		if err := p.takeDNS("near", c); err != nil {
-			t.Fatal(err)
-		}
-	}
-	text := p.printManifest("")
-	docs := documents(t, text)
-	if len(docs) != 2 || docs[0]["kind"] != "Service" {
-		t.Fatalf("documents %v, want a Service and the patch", docs)
-	}
-	for _, want := range []string{`name: "orders"`, "publishNotReadyAddresses: true", "automountServiceAccountToken: false"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("the manifest lacks %s:\n%s", want, text)
-		}
-	}
-	if err := p.takeDNS("near", config{}); err == nil {
-		t.Error("a topology without a Service is taken, want an error")
 	}
 }
 
@@ -185,5 +160,18 @@ func documents(t *testing.T, text string) []map[string]any {
 			t.Fatalf("%v in:\n%s", err, text)
 		}
 		all = append(all, doc)
+	}
+}
+
+func TestABirthByALeaseNeedsARoleForIt(t *testing.T) {
+	file := write(t, "t.yaml", "cluster: orders\ntopologies: {peers: {strategy: static, config: {hosts: ['10.0.0.1:1']}}}\nquorum: {birth: {kubernetes: {}}}\n")
+	got := convoke(t, "manifest", "-c", file, "-n", "shop", "--only", "access")
+	for _, want := range []string{`resources: ["leases"]`, `apiGroups: ["coordination.k8s.io"]`, `namespace: "shop"`} {
+		if got.code != exitOK || !strings.Contains(got.stdout, want) {
+			t.Errorf("manifest = %+v, want %q", got, want)
+		}
+	}
+	if !strings.Contains(got.stdout, "create") || !strings.Contains(got.stdout, "patch") {
+		t.Errorf("manifest = %+v, want the verbs create and patch", got)
 	}
 }

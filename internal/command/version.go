@@ -12,15 +12,18 @@ func newVersion() *cobra.Command {
 		Use:   "version",
 		Short: "Print which build this is",
 		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			info, ok := debug.ReadBuildInfo()
-			if !ok {
-				info = &debug.BuildInfo{}
-			}
-			_, err := fmt.Fprintln(c.OutOrStdout(), versionLine(info))
-			return failedError(err)
-		},
+		RunE:  func(c *cobra.Command, _ []string) error { return printVersion(c) },
 	}
+}
+
+// printVersion prints the build of this program.
+func printVersion(c *cobra.Command) error {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	_, err := fmt.Fprintln(c.OutOrStdout(), versionLine(info))
+	return failedError(err)
 }
 
 // versionLine returns one line: the module version, the commit and the Go version, as far as they are known.

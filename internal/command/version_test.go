@@ -2,6 +2,7 @@ package command
 
 import (
 	"runtime/debug"
+	"strings"
 	"testing"
 )
 
@@ -23,5 +24,12 @@ func TestVersionPrintsWhatIsKnownOfTheBuild(t *testing.T) {
 				t.Errorf("version() = %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+func TestVersionIsACommandAndAFlag(t *testing.T) {
+	command, flag := convoke(t, "version"), convoke(t, "--version")
+	if command != flag || command.code != exitOK || !strings.HasPrefix(command.stdout, "convoke ") {
+		t.Errorf("version = %+v, --version = %+v, want the same line", command, flag)
 	}
 }

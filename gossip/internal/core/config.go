@@ -12,6 +12,8 @@ type Config struct {
 	Addr       string // host:port where others dial it
 	Generation uint64 // of this life: higher than that of any life before; milliseconds since 1970 do
 	Rejoin     bool   // take back a removal of this node that is older than this life
+	// Yields has this node stop when another life of its name is up, whichever is newer, until the cluster has agreed with this one.
+	Yields bool
 	// Protocol is the highest version of the wire protocol that the shell speaks; 0 publishes none.
 	Protocol uint16
 	// Zone and Version are what this node publishes of where it runs and of its application, up to MaxMeta bytes each; "" publishes none.

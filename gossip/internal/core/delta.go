@@ -168,6 +168,15 @@ func (e *Entry) weight() int { return 8 + len(e.Key) + len(e.Value) }
 // maxFrame is the weight at which a Delta is split, in bytes: a frame must not keep heartbeats waiting.
 const maxFrame = 64 << 10
 
+// addr returns the address in a delta, "" if it has none.
+func (d RecordDelta) addr() string {
+	i := slices.IndexFunc(d.Entries, func(e Entry) bool { return e.Kind == KindMeta && e.Key == MetaAddr })
+	if i < 0 {
+		return ""
+	}
+	return d.Entries[i].Value
+}
+
 // split cuts a delta heavier than maxFrame into several without a gap.
 func (d RecordDelta) split() []RecordDelta { return d.appendParts(nil) }
 

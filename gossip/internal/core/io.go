@@ -135,7 +135,10 @@ type (
 
 	// Conflict reports that another process has our name and a higher generation: it is the newer one and stays, this one is to
 	// stop. The core has closed its links and does nothing more.
-	Conflict struct{ Generation uint64 }
+	Conflict struct {
+		Generation uint64
+		Addr       string // where it can be dialled; "": not known
+	}
 
 	// Renewed reports that this node took a higher generation, because the cluster remembered one not below the old. The
 	// shell uses it in handshakes from now on.

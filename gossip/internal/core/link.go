@@ -82,7 +82,7 @@ func (c *Core) linkUp(in LinkUp) {
 	if node == c.self.node {
 		c.emit(Close{Link: in.Link})
 		if in.Generation != c.self.rec.generation {
-			c.hearSelf(in.Generation, 0, false)
+			c.hearSelf(in.Generation, 0, false, in.Addr)
 		}
 		return
 	}
@@ -107,6 +107,9 @@ func (c *Core) linkUp(in LinkUp) {
 	l.records.sameAt, l.shared.sameAt = now, now
 	l.records.same, l.shared.same = true, true
 	l.hearClock(in.Clock, now)
+	if t.rec != nil && in.Generation < t.rec.generation {
+		c.send(l, c.newerLife(t)) // first of all: whether that life is up shows before this link can make it rise
+	}
 	c.links.add(l)
 	c.aging.meet(l, in.Aged, in.Since)
 	if c.store.known == 1 {
@@ -127,10 +130,17 @@ func (c *Core) turnDown(in LinkUp, t *slot) {
 	bye := &Bye{Reason: ByeCrossed}
 	if conflict {
 		bye.Reason = ByeConflict
-		c.emit(Send{Link: in.Link, Frame: &Delta{Records: []RecordDelta{t.since(0, 0).split()[0]}}})
+		c.emit(Send{Link: in.Link, Frame: c.newerLife(t)})
 	}
 	c.emit(Send{Link: in.Link, Frame: bye})
 	c.emit(Close{Link: in.Link, Graceful: true})
+}
+
+// newerLife returns a frame that shows a process of a name that a later life of that name is known, whether that is up, and where.
+func (c *Core) newerLife(t *slot) *Delta {
+	newer := t.since(0, 0).split()[0]
+	newer.Seen = c.judge.seenOf(t)
+	return &Delta{Records: []RecordDelta{newer}}
 }
 
 // admit decides whether a new stream takes the place of a link to the same life of a peer.

@@ -8,7 +8,7 @@ func (c *Core) onDelta(l *link, d *Delta) {
 		r := &d.Records[i]
 		// Only this node writes its own record: what comes of it is from an earlier life, or from another process with its name.
 		if r.Node == c.self.node {
-			c.hearSelf(r.Generation, r.To, r.Seen != 0)
+			c.hearSelf(r.Generation, r.To, r.Seen != 0, r.addr())
 			if c.closed {
 				return
 			}

@@ -138,8 +138,9 @@ func (c *Core) onDigest(l *link, d *Digest) {
 	claims := make([]claim, 0, len(d.Entries))
 	for i := range d.Entries {
 		e := &d.Entries[i]
-		if e.Node == c.self.node && !c.agreed { // afterwards the record itself shows whether that life is gone
-			c.hearSelf(e.Generation, e.Version, false)
+		// Once the cluster has agreed with us, and if we yield, the record itself has to show whether that life is gone.
+		if e.Node == c.self.node && !c.agreed && !c.cfg.Yields {
+			c.hearSelf(e.Generation, e.Version, false, "")
 			if c.closed {
 				return
 			}

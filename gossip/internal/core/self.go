@@ -33,15 +33,16 @@ const maxRaised = 3
 // hearSelf deals with news of our own record that we did not write. If the life that it is of is gone, or the cluster did not agree
 // with us yet, it is our past: a restart with a clock that went back, or without a disk; we take a generation above it. A life that is
 // up elsewhere, with a higher generation than the one that the cluster agreed with, is another process with our name that started
-// later; it stays and we go, as the newer one is the one that was just started.
-func (c *Core) hearSelf(generation, version uint64, gone bool) {
+// later; it stays and we go, as the newer one is the one that was just started. With Config.Yields we go for any life that is up, until
+// the cluster agrees with us. addr is where that life can be dialled, "" if that is not known.
+func (c *Core) hearSelf(generation, version uint64, gone bool, addr string) {
 	r := c.self.rec
 	if c.cluster.beyondClocks(generation) || generation < r.generation || generation == r.generation && version <= r.version {
 		return
 	}
 	if !gone {
-		if c.agreed && generation > r.generation || c.raised >= maxRaised {
-			c.emit(Conflict{Generation: generation})
+		if c.agreed && generation > r.generation || c.cfg.Yields && !c.agreed || c.raised >= maxRaised {
+			c.emit(Conflict{Generation: generation, Addr: addr})
 			c.closeAll(ByeConflict)
 			return
 		}
