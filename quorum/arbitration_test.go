@@ -99,7 +99,9 @@ func TestMembersThatAreCutOffFromEachOtherFoundOneQuorumWithAnArbiter(t *testing
 		for _, n := range nodes {
 			q.add(n, arbitratedBy(p))
 		}
-		q.Wait("a reports what it waits for", func() bool { return strings.Contains(q.status("a").Why, "there is no quorum yet: this member waits for others that may vote") })
+		q.Wait("a reports what it waits for", func() bool {
+			return strings.Contains(q.status("a").Why, "there is no quorum yet: this member waits for others that may vote")
+		})
 		time.Sleep(time.Minute)
 		first := p.kept(t)
 		if len(first.Voters) != 1 || p.writes != 1 {
