@@ -138,7 +138,7 @@ func TestServicesFormAClusterAndProbesSurviveTheRestartOfAnother(t *testing.T) {
 			t.Errorf("%s after b has left = %d, %q, want 200", path, code, text)
 		}
 	}
-	if err := a.Whole(); err == nil || !strings.Contains(err.Error(), "1 of 2 nodes together; missing: b@127.0.0.1:") {
+	if err := a.Whole(); err == nil || !strings.Contains(err.Error(), "1 of 2 nodes are together; b@127.0.0.1:") {
 		t.Errorf("Whole = %v, want who is missing", err)
 	}
 	if members, err := a.Members(t.Context()); err != nil || len(members) != 2 || members[1].Status != gossip.Left {

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/goconvoke/convoke/peer"
@@ -18,6 +19,8 @@ type runner struct {
 	stopped  chan struct{} // closed when the goroutine has returned
 
 	selfChanged chan struct{} // of one: Env.SelfChanged of every attempt
+
+	next atomic.Int64 // when the next lookup is due, in ns since 1970; 0: not known
 
 	crashed int // the last attempt that has crashed; owned by the reconciler that owns the topology
 }

@@ -22,6 +22,7 @@ type Supervisor struct {
 	optionErr error    // of the options; New returns it
 
 	applications chan application // read by the loop of Run; unbuffered
+	reloads      chan chan error  // read by watchConfig; unbuffered
 	stopped      chan struct{}    // closed when that loop has ended
 }
 
@@ -32,7 +33,7 @@ func New(c *Config, opts ...Option) (*Supervisor, error) {
 	if c == nil {
 		return nil, errors.New("the configuration is nil")
 	}
-	s := &Supervisor{applications: make(chan application), stopped: make(chan struct{})}
+	s := &Supervisor{applications: make(chan application), reloads: make(chan chan error), stopped: make(chan struct{})}
 	s.log, s.registry = hclog.NewNullLogger(), newRegistry()
 	if err := s.applyOptions(opts); err != nil {
 		return nil, err
