@@ -25,6 +25,7 @@ import (
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/connector/gossip"
 	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 	"github.com/goconvoke/convoke/strategy"
 )
 
@@ -73,13 +74,15 @@ func Start(ctx context.Context, file string, o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, n.cancel = context.WithCancelCause(ctx)
+	n.over = ctx.Done()
 	if n.server, err = n.serveAdmin(); err != nil {
+		n.cancel(nil)
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	// Never read: until the supervisor listens, SIGHUP must not end the process.
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
-	ctx, n.cancel = context.WithCancelCause(ctx)
 	go func() { // Stop and Done wait for it
 		defer signal.Stop(hangup)
 		n.runSupervisor(ctx)
@@ -145,7 +148,10 @@ func newNode(file string, config *cluster.Config, o Options) (*Node, error) {
 		n.web = newWebServer(*config.HTTP, o.Log.Named("http"))
 	}
 	var err error
-	n.supervisor, err = cluster.New(config, options...)
+	if n.supervisor, err = cluster.New(config, options...); err != nil {
+		return nil, err
+	}
+	n.api, err = n.newAPI()
 	return n, err
 }
 
@@ -155,7 +161,7 @@ func (n *Node) serveAdmin() (*admin.Server, error) {
 	if !asked {
 		path = admin.Paths(n.config.Node.DataDir, n.config.Node.Cluster, n.config.Node.Name)[0]
 	}
-	server, err := admin.Serve(path, n.handleAdmin)
+	server, err := admin.Serve(path, n.api.Handler(ops.Always(ops.Write)), n.log)
 	switch {
 	case err == nil:
 		n.log.Debug("serving commands", "socket", path)

@@ -13,6 +13,7 @@ import (
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/gossip"
 	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 )
 
 // Node is a node that runs, from [Start] to [Node.Stop]. Its methods are safe for concurrent use.
@@ -28,7 +29,9 @@ type Node struct {
 	web        *webServer          // nil without a section http
 	connector  connector.Connector // that of node.listen, or of the first topology
 	kind       string              // of connector
-	server     *admin.Server       // nil if there is none
+	api        *ops.API
+	server     *admin.Server   // nil if there is none
+	over       <-chan struct{} // closed when the node begins to leave
 	cancel     context.CancelCauseFunc
 
 	leaving sync.Once
@@ -59,8 +62,9 @@ func (n *Node) runSupervisor(ctx context.Context) {
 		<-ctx.Done()
 		leave(context.Cause(ctx))
 	})
+	wg.Go(func() { n.api.Run(context.WithoutCancel(ctx)) }) // until the supervisor ends
 	if n.web != nil {
-		n.web.start(n.Handler())
+		n.web.start(n.api)
 		defer n.web.stop()
 	}
 	err := n.supervisor.Run(member)

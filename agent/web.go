@@ -16,6 +16,7 @@ import (
 
 	"github.com/goconvoke/convoke/cluster"
 	"github.com/goconvoke/convoke/internal/backoff"
+	"github.com/goconvoke/convoke/ops"
 )
 
 const (
@@ -52,10 +53,10 @@ func (n *Node) HTTP() string {
 }
 
 // start serves until stop. A port that is taken is logged once and tried again, as that of the node.
-func (w *webServer) start(h http.Handler) {
+func (w *webServer) start(api *ops.API) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel = cancel
-	server := &http.Server{Handler: w.checkHost(h), ReadTimeout: webReadLimit, WriteTimeout: webWriteLimit, IdleTimeout: webIdleLimit,
+	server := &http.Server{Handler: w.checkHost(api.Handler(ops.Always(ops.Read))), ReadTimeout: webReadLimit, WriteTimeout: webWriteLimit, IdleTimeout: webIdleLimit,
 		MaxHeaderBytes: 16 << 10, ErrorLog: w.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug})}
 	w.task.Go(func() {
 		listener := w.listen(ctx)
@@ -104,14 +105,15 @@ func (w *webServer) listen(ctx context.Context) net.Listener {
 func (w *webServer) checkHost(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		if !w.isOwnHost(r.Host) {
-			writeError(out, http.StatusMisdirectedRequest, "%v", errHost)
+			ops.WriteProblem(out, errHost)
 			return
 		}
 		h.ServeHTTP(out, r)
 	})
 }
 
-var errHost = errors.New("the request is for another host: use an IP address or localhost, or add the name to http.names")
+var errHost = ops.WithStatus(http.StatusMisdirectedRequest,
+	errors.New("the request is for another host: use an IP address or localhost, or add the name to http.names"))
 
 func (w *webServer) isOwnHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {

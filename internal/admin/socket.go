@@ -57,8 +57,9 @@ func checkPath(path string) error {
 	return nil
 }
 
-// listenUnix makes the socket; one that a dead process left is replaced.
-func listenUnix(path string) (*net.UnixListener, error) {
+// Listen makes a socket with these permissions; one that a dead process left is replaced, that of a running one is [ErrInUse]. Its file is
+// the caller's to remove.
+func Listen(path string, mode fs.FileMode) (*net.UnixListener, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
@@ -73,7 +74,7 @@ func listenUnix(path string) (*net.UnixListener, error) {
 		return nil, err
 	}
 	l.SetUnlinkOnClose(false) // it might be another's by then
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := os.Chmod(path, mode); err != nil {
 		_ = l.Close()
 		return nil, err
 	}

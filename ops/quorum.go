@@ -1,8 +1,59 @@
-package admin
+package ops
 
-// Quorum reports the part of a node in the quorum of its cluster. Times are seconds, counted back from the answer; numbers of 64 bits are
-// hexadecimal text.
-type Quorum struct {
+import "context"
+
+// Quorum is the part of a node in the quorum of its cluster, as the API needs it. Errors carry their status: see [WithStatus].
+type Quorum interface {
+	// Status returns what the node knows. A part that does not run is a problem in it.
+	Status(ctx context.Context) QuorumStatus
+	// Transfer returns when another voter leads, the one of this name if it is not "".
+	Transfer(ctx context.Context, to string) error
+	// Recover begins a new quorum with what this node has, when most voters are lost.
+	Recover(ctx context.Context, force bool) error
+	// Place decides where shards are held.
+	Place(ctx context.Context, p Placement) error
+	// Elect stands for election under a name for one term, and reports its steps until that is over or ctx ends.
+	Elect(ctx context.Context, name string, report func(Term) error) error
+	// Map returns the linearizable map, or why there is none.
+	Map() (Map, error)
+}
+
+// Map is the linearizable map as the API needs it.
+type Map interface {
+	Get(ctx context.Context, key string) (value string, ok bool, err error)
+	// Update writes what fn makes of the value that the key has. With session the key ends with the session of this node.
+	Update(ctx context.Context, key string, session bool, fn func(old string, ok bool) (string, error)) error
+	Set(ctx context.Context, key, value string, session bool) error
+	Delete(ctx context.Context, key string) error
+	// Watch reports the keys with a prefix and then what changes, until ctx ends. It returns why it ended before.
+	Watch(ctx context.Context, prefix string, report func(Pair) error) error
+}
+
+// Shards has the groups of shards, those of the file and those of leaders.
+type Shards interface {
+	Groups(ctx context.Context) []Group
+	// Shards returns the holders of a group; false if there is no such group.
+	Shards(group string) ([]Shard, bool)
+}
+
+// Placement is a decision of an operator about a group.
+type Placement struct {
+	Verb   string // one of the constants below
+	Group  string
+	Shard  int    // of a move and a pin
+	Member string // "": of a drain this node, of a pin none
+}
+
+// The verbs of a [Placement].
+const (
+	PlaceDrain   = "drain"   // the member holds no shard of the group from now on
+	PlaceInclude = "include" // and may hold some again
+	PlaceMove    = "move"    // the member holds the shard now
+	PlacePin     = "pin"     // the shard is fixed to the member; to none: it is no longer fixed
+)
+
+// QuorumStatus is the part of a node in the quorum of its cluster. Times count back from the answer.
+type QuorumStatus struct {
 	Member   string    `json:"member"`
 	Problem  string    `json:"problem,omitzero"` // why this node's part does not run
 	Birth    string    `json:"birth,omitzero"`
@@ -71,24 +122,3 @@ type Shard struct {
 	Token    uint64   `json:"token,string,omitzero"` // of the last grant
 	Standbys []string `json:"standbys,omitzero"`
 }
-
-// Term is one step of an election: a term of this process as the leader begins, goes on, or ends.
-type Term struct {
-	Event string `json:"event"` // one of the constants below
-	Shard int    `json:"shard"`
-	Token uint64 `json:"token,string"`
-	// Left is for how long the process may still act if no other step comes, in ns. A reader that gets the step late takes
-	// the time since At off.
-	Left int64 `json:"left_ns"`
-	// Margin is how long before that end the process should stop, in ns.
-	Margin int64  `json:"margin_ns"`
-	At     int64  `json:"at_ns"`           // since 1970, by the clock of this host
-	Why    string `json:"reason,omitzero"` // of an end
-}
-
-// The events of a [Term].
-const (
-	TermBegins = "begins" // the process leads
-	TermGoesOn = "goes on"
-	TermEnds   = "ends" // the process must stop; the next leader waits for it until Left is over
-)

@@ -1,4 +1,4 @@
-package agent
+package ops
 
 import (
 	"cmp"
@@ -9,7 +9,6 @@ import (
 	"strconv"
 
 	"github.com/goconvoke/convoke/gossip"
-	"github.com/goconvoke/convoke/internal/admin"
 )
 
 // ringMember is a member in ring-election's shape: of the leader, which is the last one, without id and priority. Other than there, a leader may
@@ -22,38 +21,37 @@ type ringMember struct {
 	Priority   int    `json:"priority,omitempty"` // from 1, in the order in which the members came
 }
 
-// ringShards returns the holders of the group that a request names, or of the first one of the file.
-func (n *Node) ringShards(w http.ResponseWriter, r *http.Request) ([]admin.Shard, bool) {
-	name := r.URL.Query().Get("group")
-	if name == "" && len(n.config.Groups) > 0 {
-		name = n.config.Groups[0].Name
+// ringShards returns the holders of the group that a request names, or of the first one.
+func (a *API) ringShards(r *request) ([]Shard, error) {
+	name := r.query.Get("group")
+	if name == "" {
+		name = a.config.RingGroup
 	}
 	if name == "" {
-		writeError(w, http.StatusNotFound, "the file has no section groups")
-		return nil, false
+		return nil, problemf(http.StatusNotFound, "the file has no section groups")
 	}
-	all, ok := n.shardList(name)
-	if !ok {
-		writeError(w, http.StatusNotFound, "there is no group %q", name)
-	}
-	return all, ok
+	return a.holders(name)
 }
 
-// handlePartitions answers with the shards that this node holds.
-func (n *Node) handlePartitions(w http.ResponseWriter, r *http.Request) {
-	if all, ok := n.ringShards(w, r); ok {
-		writeJSON(w, heldBy(n.config.Node.Name, all))
+// getPartitions answers with the shards that this node holds.
+func (a *API) getPartitions(_ context.Context, r *request) (any, error) {
+	all, err := a.ringShards(r)
+	if err != nil {
+		return nil, err
 	}
+	return heldBy(a.config.Node.Name, all), nil
 }
 
-// handleRing answers with the members that are up, those before the first leader too, and what each holds.
-func (n *Node) handleRing(w http.ResponseWriter, r *http.Request) {
-	if all, ok := n.ringShards(w, r); ok {
-		writeJSON(w, n.ringMembers(r.Context(), all))
+// getRing answers with the members that are up, those before the first leader too, and what each holds.
+func (a *API) getRing(ctx context.Context, r *request) (any, error) {
+	all, err := a.ringShards(r)
+	if err != nil {
+		return nil, err
 	}
+	return a.ringMembers(ctx, all), nil
 }
 
-func heldBy(member string, all []admin.Shard) []int {
+func heldBy(member string, all []Shard) []int {
 	held := []int{}
 	for _, s := range all {
 		if s.Holder == member {
@@ -63,21 +61,21 @@ func heldBy(member string, all []admin.Shard) []int {
 	return held
 }
 
-func (n *Node) ringMembers(ctx context.Context, shards []admin.Shard) []ringMember {
+func (a *API) ringMembers(ctx context.Context, shards []Shard) []ringMember {
 	list := []ringMember{}
-	node := n.Gossip()
+	node := a.config.Gossip()
 	if node == nil {
 		return list
 	}
-	leader, joined := n.ringOrder(ctx)
+	leader, joined := a.ringOrder(ctx)
 	var members []*gossip.Member
 	for m := range node.View().All() {
 		if m.Up() && m.Name != leader {
 			members = append(members, m)
 		}
 	}
-	slices.SortFunc(members, func(a, b *gossip.Member) int {
-		return cmp.Or(cmp.Compare(joined[a.Name], joined[b.Name]), cmp.Compare(a.Name, b.Name))
+	slices.SortFunc(members, func(x, y *gossip.Member) int {
+		return cmp.Or(cmp.Compare(joined[x.Name], joined[y.Name]), cmp.Compare(x.Name, y.Name))
 	})
 	for i, m := range members {
 		one := ringMemberOf(m, shards)
@@ -91,19 +89,19 @@ func (n *Node) ringMembers(ctx context.Context, shards []admin.Shard) []ringMemb
 }
 
 // ringOrder returns the leader, "" if none is known, and the place of each member in the order in which their sessions began.
-func (n *Node) ringOrder(ctx context.Context) (leader string, joined map[string]int) {
+func (a *API) ringOrder(ctx context.Context) (leader string, joined map[string]int) {
 	joined = make(map[string]int)
-	if n.quorum == nil {
+	if a.config.Quorum == nil {
 		return "", joined
 	}
-	doc := n.quorumStatus(ctx)
+	doc := a.config.Quorum.Status(ctx)
 	for i, s := range doc.Sessions {
 		joined[s.Member] = i - len(doc.Sessions) // those without a session come after
 	}
 	return doc.Leader, joined
 }
 
-func ringMemberOf(m *gossip.Member, shards []admin.Shard) ringMember {
+func ringMemberOf(m *gossip.Member, shards []Shard) ringMember {
 	host, port, err := net.SplitHostPort(m.Addr)
 	if err != nil {
 		host = m.Addr // what a member publishes may be anything

@@ -1,0 +1,191 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// writeLimit bounds the write of an answer, and of each event of a stream.
+const writeLimit = 10 * time.Second
+
+// Handler returns the API for connections of which grant decides what they may ask for. A request that changes something is refused
+// when a browser sends it for a page of another site. The handler allows no other site to read an answer.
+func (a *API) Handler(grant Grant) http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range routes() {
+		mux.Handle(r.pattern, a.serveRoute(r, grant))
+	}
+	for _, m := range a.config.Mounts {
+		mux.Handle(m.Pattern, guardAccess(m.Access, grant, func(_ Access, w http.ResponseWriter, r *http.Request) { m.Handler.ServeHTTP(w, r) }))
+	}
+	var origins http.CrossOriginProtection
+	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		WriteProblem(w, problemf(http.StatusForbidden, "a page of another site sent this request"))
+	}))
+	return a.recoverPanics(origins.Handler(unknownPaths(mux)))
+}
+
+// serveRoute serves one operation.
+func (a *API) serveRoute(route route, grant Grant) http.Handler {
+	return guardAccess(route.access, grant, func(access Access, w http.ResponseWriter, r *http.Request) {
+		if err := a.checkRequest(w, r); err != nil {
+			WriteProblem(w, err)
+			return
+		}
+		switch {
+		case route.plain != nil:
+			route.plain(a, access, w, r)
+		case route.stream != nil:
+			a.serveStream(route.stream, access, w, r)
+		default:
+			a.serveAnswer(route, access, w, r)
+		}
+	})
+}
+
+// guardAccess refuses requests that do not have the access that is needed.
+func guardAccess(needs Access, grant Grant, serve func(Access, http.ResponseWriter, *http.Request)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		access, err := grant(r)
+		if err == nil && access < needs {
+			err = errDenied(needs)
+		}
+		if err != nil {
+			if statusOf(err) == http.StatusUnauthorized {
+				w.Header().Set("WWW-Authenticate", "Bearer")
+			}
+			WriteProblem(w, err)
+			return
+		}
+		serve(access, w, r)
+	})
+}
+
+// checkRequest refuses a request that means another node, and a body where none is read: a client could send it for ever.
+func (a *API) checkRequest(w http.ResponseWriter, r *http.Request) error {
+	if node := r.URL.Query().Get("node"); node != "" && node != a.config.Node.Name {
+		return problemf(http.StatusConflict, "this agent is the node %q, not %q", a.config.Node.Name, node)
+	}
+	if r.Method == http.MethodGet && r.ContentLength != 0 {
+		w.Header().Set("Connection", "close")
+		return problemf(http.StatusBadRequest, "a GET has no body")
+	}
+	return nil
+}
+
+// serveAnswer calls an operation and writes what it returns.
+func (a *API) serveAnswer(route route, access Access, w http.ResponseWriter, r *http.Request) {
+	q, err := readRequest(w, r, access)
+	if err != nil {
+		WriteProblem(w, err)
+		return
+	}
+	timeout, err := q.timeout()
+	if err != nil {
+		WriteProblem(w, err)
+		return
+	}
+	ctx, cancel := context.WithTimeoutCause(r.Context(), timeout, fmt.Errorf("no answer within %v: %w", timeout, context.DeadlineExceeded))
+	defer cancel()
+	if route.runs {
+		err = a.awaitRunning(ctx)
+	}
+	var v any
+	if err == nil {
+		v, err = route.answer(a, ctx, q)
+	}
+	switch {
+	case err != nil:
+		WriteProblem(w, err)
+	case v == nil:
+		setHeaders(w)
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		writeDocument(w, http.StatusOK, "application/json", v)
+	}
+}
+
+// recoverPanics makes an answer of a panic: a request must not end the program.
+func (a *API) recoverPanics(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(p) // net/http closes the connection
+			}
+			a.config.Log.Error("a request panicked", "path", r.URL.Path, "error", p, "stack", string(debug.Stack()))
+			WriteProblem(w, problemf(http.StatusInternalServerError, "the agent panicked over this request: %v", p))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// unknownPaths answers what no route is for: an unknown path, version or method.
+func unknownPaths(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		refusal := statusRecorder{ResponseWriter: w}
+		h.ServeHTTP(&refusal, r) // sets the header Allow
+		path, version := r.URL.Path, strings.HasPrefix(r.URL.Path, "/api/") && !strings.HasPrefix(r.URL.Path, "/api/v1/")
+		switch {
+		case refusal.status == http.StatusMethodNotAllowed:
+			WriteProblem(w, problemf(refusal.status, "%s is not possible for %s", r.Method, path))
+		case version:
+			WriteProblem(w, problemf(http.StatusNotFound, "this agent serves version 1 of the API, /api/v1/, and not %s", path))
+		default:
+			WriteProblem(w, problemf(http.StatusNotFound, "this agent has no %s; it may be older than the client", path))
+		}
+	})
+}
+
+// statusRecorder takes an answer without sending it.
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (s *statusRecorder) WriteHeader(status int)      { s.status = status }
+func (s *statusRecorder) Write(b []byte) (int, error) { return len(b), nil }
+
+// setHeaders has browsers show no answer within a page of another site, nor run anything in it.
+func setHeaders(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+}
+
+func writeDocument(w http.ResponseWriter, status int, kind string, v any) {
+	b, err := Encode(v)
+	if err != nil {
+		writeText(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	writeBytes(w, status, kind, b)
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	writeBytes(w, status, "text/plain; charset=utf-8", []byte(text+"\n"))
+}
+
+func writeBytes(w http.ResponseWriter, status int, kind string, b []byte) {
+	setHeaders(w)
+	w.Header().Set("Content-Type", kind)
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeLimit)) // a recorder of a test has none
+	w.WriteHeader(status)
+	_, _ = w.Write(b) // a client that has gone needs no answer
+}
