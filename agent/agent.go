@@ -165,6 +165,9 @@ func (n *Node) serveAdmin() (*admin.Server, error) {
 	switch {
 	case err == nil:
 		n.log.Debug("serving commands", "socket", path)
+		if n.unpublish, err = admin.Publish(path, n.config.Node.Cluster, n.config.Node.Name); err != nil {
+			n.log.Debug("commands find this node by its file or its socket alone", "error", err)
+		}
 		return server, nil
 	case asked || n.config.Node.DataDir != "" && errors.Is(err, admin.ErrInUse):
 		return nil, err

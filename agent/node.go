@@ -31,6 +31,7 @@ type Node struct {
 	kind       string              // of connector
 	api        *ops.API
 	server     *admin.Server   // nil if there is none
+	unpublish  func()          // takes away what commands find the socket by
 	over       <-chan struct{} // closed when the node begins to leave
 	cancel     context.CancelCauseFunc
 
@@ -79,6 +80,7 @@ func (n *Node) runSupervisor(ctx context.Context) {
 	wg.Wait()
 	close(n.ended)
 	if n.server != nil {
+		n.unpublish()
 		n.server.Close()
 	}
 }

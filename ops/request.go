@@ -110,14 +110,14 @@ func refusal(err error) error {
 	return err
 }
 
-// expectation is what a write expects of the value that a key has.
-type expectation struct {
+// Expectation is what a write expects of the value that a key has.
+type Expectation struct {
 	Expect *Text `json:"expect"` // the value
 	Absent bool  `json:"absent"` // there is none
 }
 
 // check compares the value of a key with what a write expects.
-func (e expectation) check(what, key, old string, ok bool) error {
+func (e Expectation) check(what, key, old string, ok bool) error {
 	switch {
 	case ok && e.Expect == nil:
 		return problemf(http.StatusConflict, "%q has a value already: %.80q", key, old)
@@ -130,10 +130,10 @@ func (e expectation) check(what, key, old string, ok bool) error {
 }
 
 // given reports whether the write expects something.
-func (e expectation) given() bool { return e.Expect != nil || e.Absent }
+func (e Expectation) given() bool { return e.Expect != nil || e.Absent }
 
-// validate refuses an expectation that contradicts itself.
-func (e expectation) validate() error {
+// validate refuses an Expectation that contradicts itself.
+func (e Expectation) validate() error {
 	if e.Expect != nil && e.Absent {
 		return problemf(http.StatusBadRequest, "expect and absent exclude each other")
 	}
@@ -145,7 +145,7 @@ type KeyWrite struct {
 	Value   *Text   `json:"value"`
 	TTL     float64 `json:"ttl_seconds,omitzero"` // after which the key goes; 0: it stays
 	Session bool    `json:"session,omitzero"`     // the key goes with the session of this node; of the linearizable map alone
-	expectation
+	Expectation
 }
 
 // write decodes the body of a write.

@@ -27,12 +27,20 @@ func Paths(dataDir, cluster, node string) []string {
 	if dataDir != "" {
 		return []string{filepath.Join(dataDir, "admin.sock")}
 	}
-	below := filepath.Join(ownDir(), fileNamePart(cluster)+"@"+fileNamePart(node)+".sock")
+	var all []string
+	for _, dir := range socketDirs() {
+		all = append(all, filepath.Join(dir, fileNamePart(cluster)+"@"+fileNamePart(node)+".sock"))
+	}
+	return all
+}
+
+// socketDirs returns the directories of this user for the sockets of agents without a data directory.
+func socketDirs() []string {
 	var all []string
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
-		all = append(all, filepath.Join(dir, below))
+		all = append(all, filepath.Join(dir, ownDir()))
 	}
-	return append(all, filepath.Join(os.TempDir(), below))
+	return append(all, filepath.Join(os.TempDir(), ownDir()))
 }
 
 // fileNamePart makes a name fit to be part of a file's name; a hash distinguishes names that had to be changed.

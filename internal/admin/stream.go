@@ -52,4 +52,3 @@ func takeEvent(event string, data []byte, report func(string, json.RawMessage) e
 	}
 	return p
 }
-
