@@ -120,6 +120,7 @@ func newNode(file string, config *cluster.Config, o Options) (*Node, error) {
 	options := []cluster.Option{
 		cluster.WithLogger(o.Log), cluster.WithReload(), cluster.WithHonoured(cluster.SectionQuorum, cluster.SectionGroups, cluster.SectionHTTP),
 	}
+	var err error
 	made := make(map[string]bool)
 	for _, t := range config.Topologies {
 		kind, ok := o.Connectors.Kind(t.Connector)
@@ -145,9 +146,10 @@ func newNode(file string, config *cluster.Config, o Options) (*Node, error) {
 		n.quorum = newQuorumPart(config, o.Log, o.StopTimeout/3)
 	}
 	if config.HTTP != nil {
-		n.web = newWebServer(*config.HTTP, o.Log.Named("http"))
+		if n.web, err = newWebServer(*config.HTTP, o.Log.Named("http")); err != nil {
+			return nil, fmt.Errorf("%s: http: %w", file, err)
+		}
 	}
-	var err error
 	if n.supervisor, err = cluster.New(config, options...); err != nil {
 		return nil, err
 	}

@@ -13,6 +13,9 @@ import (
 // socketVariable names the admin socket for commands without --socket and -c.
 const socketVariable = "CONVOKE_SOCKET"
 
+// errNoAgentFound means that no agent runs where a command looked for one.
+var errNoAgentFound = errors.New("no agent runs")
+
 // findSocket returns the socket of the agent: that of --socket, of the file, of the environment, or the only one that this user has.
 func (r *agentClient) findSocket() (string, error) {
 	switch {
@@ -43,7 +46,7 @@ func (r *agentClient) socketOfFile() (string, error) {
 
 // errNotRunning reports that no agent runs for the file.
 func (r *agentClient) errNotRunning(path string) error {
-	return fmt.Errorf("no agent runs for %s: start one with convoke agent -c %s (looked for %s)", r.config, r.config, path)
+	return fmt.Errorf("%w for %s: start one with convoke agent -c %s (looked for %s)", errNoAgentFound, r.config, r.config, path)
 }
 
 // onlySocket returns the socket of the one agent of this user that runs, or of the one with that name.
@@ -60,7 +63,7 @@ func (r *agentClient) onlySocket() (string, error) {
 	}
 	switch len(all) {
 	case 0:
-		return "", failedError(errors.New("no agent of this user runs here: add -c FILE, the file it was started with, --socket PATH, or set " + socketVariable))
+		return "", failedError(fmt.Errorf("%w as this user: add -c FILE, the file it was started with, --socket PATH, or set %s", errNoAgentFound, socketVariable))
 	case 1:
 		return all[0].Path, nil
 	}
