@@ -159,13 +159,10 @@ func (a *API) watchKeys(ctx context.Context, _ *request, out *eventStream) error
 	return endOf(ctx, g.Err())
 }
 
-// endOf returns why a stream has ended; nil if its client has.
+// endOf returns why a stream has ended; nil if its client has closed it, or the node has stopped.
 func endOf(ctx context.Context, err error) error {
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil || errors.Is(err, gossip.ErrStopped) {
 		return nil
-	case err == nil:
-		err = errors.New("the node has ended")
 	}
 	return WithStatus(http.StatusServiceUnavailable, err)
 }

@@ -12,7 +12,7 @@ import (
 
 // heavy lists what a program does not link that did not ask for it.
 var heavy = []string{
-	"k8s.io/*", "github.com/hashicorp/memberlist*", "github.com/hashicorp/serf*", "github.com/miekg/dns*",
+	"k8s.io/*", "net/http", "github.com/hashicorp/memberlist*", "github.com/hashicorp/serf*", "github.com/miekg/dns*",
 	"github.com/spf13/cobra*", "golang.org/x/net/ipv4*", "testing", "github.com/google/go-cmp*",
 }
 
@@ -83,6 +83,38 @@ func with(config *cluster.Config) cluster.Option {
 `
 )
 
+// operated is a second file for a program whose connector gossips and that serves the API of package ops.
+const operated = `package main
+
+import (
+	"log"
+	"net/http"
+
+	"github.com/goconvoke/convoke/cluster"
+	"github.com/goconvoke/convoke/connector"
+	"github.com/goconvoke/convoke/connector/gossip"
+	"github.com/goconvoke/convoke/ops"
+)
+
+func with(config *cluster.Config) cluster.Option {
+	c, err := gossip.Kind.New(config.Node, connector.Env{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	option := cluster.WithConnector("gossip", c)
+	s, err := cluster.New(config, option)
+	if err != nil {
+		log.Fatal(err)
+	}
+	api, err := ops.New(ops.Config{Node: config.Node, Supervisor: s, Connector: c, Gossip: c.(*gossip.Connector).Node})
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() { log.Fatal(http.ListenAndServe("127.0.0.1:7947", api.Handler(ops.Always(ops.Read)))) }()
+	return option
+}
+`
+
 func TestSmallProgramsLinkWhatTheyUse(t *testing.T) {
 	for _, name := range []string{"cluster", "strategy/static", "connector"} {
 		if !slices.ContainsFunc(all(t), func(p pkg) bool { return p.path() == name }) {
@@ -149,6 +181,7 @@ func TestSizesOfPrograms(t *testing.T) {
 		{"cluster, strategy/static and connector.Funcs", "static", callbacks, 6.2},
 		{"cluster, strategy/static and connector/gossip", "static", gossips, 9},
 		{"cluster, strategy/kubernetes and connector/gossip", "kubernetes", gossips, 15},
+		{"cluster, strategy/kubernetes, connector/gossip and ops", "kubernetes", operated, 14.3},
 	} {
 		size := float64(sizeOf(t, fmt.Sprintf(program, c.strategy), c.rest)) / 1e6
 		t.Logf("%4.1f MB, of %v at most: a stripped program with %s", size, c.limit, c.what)
