@@ -49,6 +49,8 @@ type Options struct {
 	// Keys are what this node publishes of itself from the first moment on: no member sees it without them. Change them later with
 	// Gossip().Set. A connector that publishes no keys refuses them.
 	Keys map[string]string
+	// Mounts are further paths of the API, such as one for metrics: on the admin socket, the section http and Node.Handler.
+	Mounts []ops.Mount
 	// Rejoin brings back a node that was removed from its cluster.
 	Rejoin bool
 	// StopTimeout is how long [Node.Stop] waits at most, of which a third is for the quorum; 0 means 30 s.
@@ -153,7 +155,7 @@ func newNode(file string, config *cluster.Config, o Options) (*Node, error) {
 	if n.supervisor, err = cluster.New(config, options...); err != nil {
 		return nil, err
 	}
-	n.api, err = n.newAPI()
+	n.api, err = n.newAPI(o.Mounts)
 	return n, err
 }
 

@@ -13,11 +13,11 @@ import (
 )
 
 // newAPI returns what the admin socket and the section http serve.
-func (n *Node) newAPI() (*ops.API, error) {
+func (n *Node) newAPI(mounts []ops.Mount) (*ops.API, error) {
 	certificate := certificateEnd(n.config.Node.TLS.Cert)
 	c := ops.Config{
 		Node: n.config.Node, Supervisor: n.supervisor, Connector: n.connector, Kind: n.kind, Gossip: n.Gossip, Shards: groupSource{n},
-		Leaving: n.isLeaving, Leave: n.leaveAndWait, HTTP: n.HTTP, CertificateEnd: func() time.Time { return certificate }, Log: n.log.Named("http"),
+		Leaving: n.isLeaving, Leave: n.leaveAndWait, HTTP: n.HTTP, CertificateEnd: func() time.Time { return certificate }, Mounts: mounts, Log: n.log.Named("http"),
 	}
 	if n.quorum != nil {
 		c.Quorum = operator{n}

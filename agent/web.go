@@ -69,8 +69,12 @@ func (n *Node) HTTP() string {
 func (w *webServer) start(api *ops.API) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel = cancel
+	handler := api.Handler(w.grant)
+	if _, unix := w.config.Unix(); !unix { // no name leads a browser there
+		handler = ops.CheckHost(w.config.Names, handler)
+	}
 	server := &http.Server{
-		Handler: w.checkHost(api.Handler(w.grant)), ReadHeaderTimeout: webHeadLimit, IdleTimeout: webIdleLimit, MaxHeaderBytes: maxWebHead,
+		Handler: handler, ReadHeaderTimeout: webHeadLimit, IdleTimeout: webIdleLimit, MaxHeaderBytes: maxWebHead,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog:    w.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	}

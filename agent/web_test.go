@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -254,7 +255,7 @@ func TestAUnixSocketIsServedForItsUserAndGroup(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o660 {
 		t.Errorf("%v, %v, want mode 660", info, err)
 	}
-	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", path) }}}
+	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) }}}
 	if code, text := fetch(t, c, "PUT", "http://any.example/api/v1/shared/k", `{"value": "x"}`); code != 204 {
 		t.Errorf("a change = %d %s", code, text)
 	}

@@ -10,8 +10,10 @@ import (
 	"time"
 )
 
-// writeLimit bounds the write of an answer, and of each event of a stream.
-const writeLimit = 10 * time.Second
+const (
+	writeLimit = 10 * time.Second // for an answer to be taken, and each event of a stream
+	mountLimit = 30 * time.Second // for that of a handler of a program
+)
 
 // Handler returns the API for connections of which grant decides what they may ask for. A request that changes something is refused
 // when a browser sends it for a page of another site. The handler allows no other site to read an answer.
@@ -21,7 +23,10 @@ func (a *API) Handler(grant Grant) http.Handler {
 		mux.Handle(r.pattern, a.serveRoute(r, grant))
 	}
 	for _, m := range a.config.Mounts {
-		mux.Handle(m.Pattern, guardAccess(m.Access, grant, func(_ Access, w http.ResponseWriter, r *http.Request) { m.Handler.ServeHTTP(w, r) }))
+		mux.Handle(m.Pattern, guardAccess(m.Access, grant, func(_ Access, w http.ResponseWriter, r *http.Request) {
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(mountLimit)) // not that of the request before
+			m.Handler.ServeHTTP(w, r)
+		}))
 	}
 	var origins http.CrossOriginProtection
 	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -33,7 +38,7 @@ func (a *API) Handler(grant Grant) http.Handler {
 // serveRoute serves one operation.
 func (a *API) serveRoute(route route, grant Grant) http.Handler {
 	return guardAccess(route.access, grant, func(access Access, w http.ResponseWriter, r *http.Request) {
-		if err := a.checkRequest(w, r); err != nil {
+		if err := a.checkNode(r); err != nil {
 			WriteProblem(w, err)
 			return
 		}
@@ -52,8 +57,13 @@ func (a *API) serveRoute(route route, grant Grant) http.Handler {
 func guardAccess(needs Access, grant Grant, serve func(Access, http.ResponseWriter, *http.Request)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		access, err := grant(r)
-		if err == nil && access < needs {
+		switch {
+		case err != nil:
+		case access < needs:
 			err = errDenied(needs)
+		case r.ContentLength != 0 && (r.Method == http.MethodGet || r.Method == http.MethodHead): // a client could send it for ever
+			w.Header().Set("Connection", "close")
+			err = problemf(http.StatusBadRequest, "a %s has no body", r.Method)
 		}
 		if err != nil {
 			if statusOf(err) == http.StatusUnauthorized {
@@ -66,14 +76,10 @@ func guardAccess(needs Access, grant Grant, serve func(Access, http.ResponseWrit
 	})
 }
 
-// checkRequest refuses a request that means another node, and a body where none is read: a client could send it for ever.
-func (a *API) checkRequest(w http.ResponseWriter, r *http.Request) error {
+// checkNode refuses a request that means another node.
+func (a *API) checkNode(r *http.Request) error {
 	if node := r.URL.Query().Get("node"); node != "" && node != a.config.Node.Name {
 		return problemf(http.StatusConflict, "this agent is the node %q, not %q", a.config.Node.Name, node)
-	}
-	if r.Method == http.MethodGet && r.ContentLength != 0 {
-		w.Header().Set("Connection", "close")
-		return problemf(http.StatusBadRequest, "a GET has no body")
 	}
 	return nil
 }

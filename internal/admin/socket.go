@@ -37,7 +37,7 @@ func Paths(dataDir, cluster, node string) []string {
 // socketDirs returns the directories of this user for the sockets of agents without a data directory.
 func socketDirs() []string {
 	var all []string
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" && filepath.Clean(dir) != filepath.Clean(os.TempDir()) {
 		all = append(all, filepath.Join(dir, ownDir()))
 	}
 	return append(all, filepath.Join(os.TempDir(), ownDir()))

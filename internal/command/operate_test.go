@@ -75,7 +75,7 @@ func TestWaitReturnsWhenTheClusterHasFormed(t *testing.T) {
 func TestEventsArePrintedAndFollowed(t *testing.T) {
 	t.Parallel()
 	_, _, a, b := newSite(t).pair()
-	if text := ok(t, "events", "-c", a); !strings.Contains(text, "  connected  topology here  b@127.0.0.1:") {
+	if text := ok(t, "events", "-c", a); !strings.Contains(text, "  formed  topology here\n") {
 		t.Errorf("events =\n%s", text)
 	}
 	follow := start(t, "events", "-c", a, "-f", "-o", "json")
@@ -86,7 +86,7 @@ func TestEventsArePrintedAndFollowed(t *testing.T) {
 			return json.Unmarshal([]byte(line), &e) == nil && e.Kind == kind && e.ID > 0 && time.Since(e.At) < time.Hour
 		})
 	}
-	event("connected") // one of those that are kept
+	event("formed") // one of those that are kept
 	ok(t, "leave", "-c", b)
 	event("left")
 	follow.signal(syscall.SIGINT)
