@@ -122,28 +122,11 @@ func newNode(file string, config *cluster.Config, o Options) (*Node, error) {
 	options := []cluster.Option{
 		cluster.WithLogger(o.Log), cluster.WithReload(), cluster.WithHonoured(cluster.SectionQuorum, cluster.SectionGroups, cluster.SectionHTTP),
 	}
-	var err error
-	made := make(map[string]bool)
-	for _, t := range config.Topologies {
-		kind, ok := o.Connectors.Kind(t.Connector)
-		switch {
-		case !ok:
-			return nil, fmt.Errorf("agent: topology %q: Options.Connectors has no connector %q", t.Name, t.Connector)
-		case kind.New == nil:
-			return nil, fmt.Errorf("agent: topology %q: the connector %q of Options.Connectors has no New", t.Name, kind.Name)
-		case made[kind.Name]:
-			continue
-		}
-		made[kind.Name] = true
-		c, err := kind.New(config.Node, connector.Env{Log: o.Log.Named(kind.Name), Rejoin: o.Rejoin, Keys: o.Keys})
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		if n.connector == nil || kind.Listens {
-			n.connector, n.kind = c, kind.Name
-		}
-		options = append(options, cluster.WithConnector(kind.Name, c))
+	connectors, err := n.makeConnectors(o)
+	if err != nil {
+		return nil, err
 	}
+	options = append(options, connectors...)
 	if config.Quorum != nil {
 		n.quorum = newQuorumPart(config, o.Log, o.StopTimeout/3)
 	}
@@ -157,6 +140,32 @@ func newNode(file string, config *cluster.Config, o Options) (*Node, error) {
 	}
 	n.api, err = n.newAPI(o.Mounts)
 	return n, err
+}
+
+// makeConnectors makes the connectors that the topologies name, each once.
+func (n *Node) makeConnectors(o Options) (options []cluster.Option, err error) {
+	made := make(map[string]bool)
+	for _, t := range n.config.Topologies {
+		kind, ok := o.Connectors.Kind(t.Connector)
+		switch {
+		case !ok:
+			return nil, fmt.Errorf("agent: topology %q: Options.Connectors has no connector %q", t.Name, t.Connector)
+		case kind.New == nil:
+			return nil, fmt.Errorf("agent: topology %q: the connector %q of Options.Connectors has no New", t.Name, kind.Name)
+		case made[kind.Name]:
+			continue
+		}
+		made[kind.Name] = true
+		c, err := kind.New(n.config.Node, connector.Env{Log: o.Log.Named(kind.Name), Rejoin: o.Rejoin, Keys: o.Keys})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", n.file, err)
+		}
+		if n.connector == nil || kind.Listens {
+			n.connector, n.kind = c, kind.Name
+		}
+		options = append(options, cluster.WithConnector(kind.Name, c))
+	}
+	return options, nil
 }
 
 // serveAdmin opens the admin socket. A node that cannot have the default one runs without; but two with one data directory are a mistake.

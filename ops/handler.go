@@ -2,11 +2,8 @@ package ops
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"runtime/debug"
-	"strings"
 	"time"
 )
 
@@ -114,84 +111,4 @@ func (a *API) serveAnswer(route route, access Access, w http.ResponseWriter, r *
 	default:
 		writeDocument(w, http.StatusOK, "application/json", v)
 	}
-}
-
-// recoverPanics makes an answer of a panic: a request must not end the program.
-func (a *API) recoverPanics(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			p := recover()
-			if p == nil {
-				return
-			}
-			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-				panic(p) // net/http closes the connection
-			}
-			a.config.Log.Error("a request panicked", "path", r.URL.Path, "error", p, "stack", string(debug.Stack()))
-			WriteProblem(w, problemf(http.StatusInternalServerError, "the agent panicked over this request: %v", p))
-		}()
-		next.ServeHTTP(w, r)
-	})
-}
-
-// unknownPaths answers what no route is for: an unknown path, version or method.
-func unknownPaths(mux *http.ServeMux) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h, pattern := mux.Handler(r)
-		if pattern != "" {
-			mux.ServeHTTP(w, r)
-			return
-		}
-		refusal := statusRecorder{ResponseWriter: w}
-		h.ServeHTTP(&refusal, r) // sets the header Allow
-		path, version := r.URL.Path, strings.HasPrefix(r.URL.Path, "/api/") && !strings.HasPrefix(r.URL.Path, "/api/v1/")
-		switch {
-		case refusal.status == http.StatusMethodNotAllowed:
-			WriteProblem(w, problemf(refusal.status, "%s is not possible for %s", r.Method, path))
-		case version:
-			WriteProblem(w, problemf(http.StatusNotFound, "this agent serves version 1 of the API, /api/v1/, and not %s", path))
-		default:
-			WriteProblem(w, problemf(http.StatusNotFound, "this agent has no %s; it may be older than the client", path))
-		}
-	})
-}
-
-// statusRecorder takes an answer without sending it.
-type statusRecorder struct {
-	http.ResponseWriter
-	status int
-}
-
-func (s *statusRecorder) WriteHeader(status int)      { s.status = status }
-func (s *statusRecorder) Write(b []byte) (int, error) { return len(b), nil }
-
-// setHeaders has browsers show no answer within a page of another site, nor run anything in it.
-func setHeaders(w http.ResponseWriter) {
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-}
-
-func writeDocument(w http.ResponseWriter, status int, kind string, v any) {
-	b, err := Encode(v)
-	if err != nil {
-		writeText(w, http.StatusInternalServerError, err.Error())
-		return
-	}
-	writeBytes(w, status, kind, b)
-}
-
-func writeText(w http.ResponseWriter, status int, text string) {
-	writeBytes(w, status, "text/plain; charset=utf-8", []byte(text+"\n"))
-}
-
-func writeBytes(w http.ResponseWriter, status int, kind string, b []byte) {
-	setHeaders(w)
-	w.Header().Set("Content-Type", kind)
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeLimit)) // a recorder of a test has none
-	w.WriteHeader(status)
-	_, _ = w.Write(b) // a client that has gone needs no answer
 }

@@ -2,9 +2,12 @@ package ops
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 )
+
+var errNoSection = errors.New("the file has no section quorum: add one, the same on all nodes, and start them again")
 
 // TransferRequest is the body of a transfer of leadership.
 type TransferRequest struct {
