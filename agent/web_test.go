@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ import (
 	"time"
 
 	"github.com/goconvoke/convoke/agent"
+	"github.com/goconvoke/convoke/ops"
 )
 
 // startWeb starts a node that is alone, with this section http, and returns where it serves.
@@ -340,5 +342,24 @@ func TestManyRequestsDoNotBlockTheNode(t *testing.T) {
 	}
 	if err := n.Live(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAReaderOfEventsGoesOnAfterTheLastOneItHas(t *testing.T) {
+	t.Parallel()
+	n, _ := newSite(t).startWeb("{listen: \"127.0.0.1:0\"}")
+	var kept []ops.Event
+	if err := json.NewDecoder(send(t, n, "GET", "/api/v1/events", "", "Accept", "application/json").Body).Decode(&kept); err != nil || len(kept) < 2 {
+		t.Fatalf("events = %+v, %v, want some", kept, err)
+	}
+	for i, e := range kept[1:] {
+		_, data := firstEvent(t, send(t, n, "GET", "/api/v1/events", "", "Accept", "text/event-stream", "Last-Event-ID", fmt.Sprint(kept[i].ID)))
+		var got ops.Event
+		if err := json.Unmarshal(data, &got); err != nil || got.ID != e.ID || got.Kind != e.Kind {
+			t.Errorf("after %d comes %s, want %+v", kept[i].ID, data, e)
+		}
+	}
+	if res := send(t, n, "GET", "/api/v1/events", "", "Accept", "text/event-stream", "Last-Event-ID", "first"); res.StatusCode != http.StatusBadRequest {
+		t.Errorf("an ID that is not a number = %s, want 400", res.Status)
 	}
 }
