@@ -93,5 +93,8 @@ func (a *API) gossipNode() (*gossip.Node, error) {
 	if g := a.config.Gossip(); g != nil {
 		return g, nil
 	}
-	return nil, problemf(http.StatusNotFound, "this needs the connector gossip and a node that runs, but the connector is %s: %s", a.config.Kind, a.describeState())
+	if state, why := a.state(context.Background()); state != StateRunning {
+		return nil, problemf(http.StatusServiceUnavailable, "the node does not run: %s", why)
+	}
+	return nil, problemf(http.StatusNotFound, "this needs the connector gossip, but this agent runs %s: change connector in its file", a.config.Kind)
 }

@@ -106,15 +106,6 @@ func (a *API) hasListed() bool {
 	return false
 }
 
-// describeState returns the state with its reason.
-func (a *API) describeState() string {
-	state, why := a.state(context.Background())
-	if why == "" {
-		return string(state)
-	}
-	return string(state) + ": " + why
-}
-
 func securityOf(n connector.NodeConfig) string {
 	switch {
 	case n.TLS != connector.TLS{}:
