@@ -86,16 +86,20 @@ func (a *API) Document(ctx context.Context) Document {
 	return d
 }
 
-// addMembers counts the members by status: those of the gossip core, else those that are listed and this node.
+// addMembers counts the members by status: those of the gossip core, else those that are listed and this node. A node that does not run
+// counts none.
 func (a *API) addMembers(d *Document, now cluster.Status) {
 	if g := a.config.Gossip(); g != nil {
+		if g.Err() != nil {
+			return
+		}
 		for m := range g.View().All() {
 			d.Members[m.Status.String()]++
 		}
 		return
 	}
 	for _, c := range now.Connectors {
-		if c.Listed {
+		if c.Listed && c.Err == nil {
 			d.Members[gossip.Up.String()] = max(d.Members[gossip.Up.String()], len(c.Peers)+1)
 		}
 	}

@@ -71,7 +71,7 @@ func (t statusTable) printNode(d *ops.Document) {
 	t.row("node", displayText(n.Name))
 	t.row("state", orNothing(string(n.State)))
 	if n.Problem != "" {
-		t.row("error", displayText(n.Problem))
+		t.row("error", onOneLine(n.Problem))
 	}
 	t.row("cluster", displayText(d.Cluster))
 	t.row("address", orNothing(displayText(string(n.Addr))))
