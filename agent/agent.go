@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/connector/gossip"
 	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 	"github.com/goconvoke/convoke/strategy"
 )
 
@@ -50,6 +52,8 @@ type Options struct {
 	// Keys are what this node publishes of itself from the first moment on: no member sees it without them. Change them later with
 	// Gossip().Set. A connector that publishes no keys refuses them.
 	Keys map[string]string
+	// Mounts are further paths of the API, such as one for metrics: on the admin socket, the section http and Node.Handler.
+	Mounts []ops.Mount
 	// Rejoin brings back a node that was removed from its cluster.
 	Rejoin bool
 	// Metrics makes the handler of /metrics, for which it is called once, before the node runs. The one of package ops/prom is
@@ -84,13 +88,15 @@ func Start(ctx context.Context, file string, o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, n.cancel = context.WithCancelCause(ctx)
+	n.over = ctx.Done()
 	if n.server, err = n.serveAdmin(); err != nil {
+		n.cancel(nil)
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	// Never read: until the supervisor listens, SIGHUP must not end the process.
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
-	ctx, n.cancel = context.WithCancelCause(ctx)
 	go func() { // Stop and Done wait for it
 		defer signal.Stop(hangup)
 		n.runSupervisor(ctx)
@@ -128,8 +134,35 @@ func newNode(file string, config *cluster.Config, o Options) (*Node, error) {
 	options := []cluster.Option{
 		cluster.WithLogger(o.Log), cluster.WithTracerProvider(o.TracerProvider), cluster.WithReload(), cluster.WithHonoured(cluster.SectionQuorum, cluster.SectionGroups, cluster.SectionHTTP),
 	}
+	connectors, err := n.makeConnectors(o)
+	if err != nil {
+		return nil, err
+	}
+	options = append(options, connectors...)
+	if config.Quorum != nil {
+		n.quorum = newQuorumPart(config, o.Log, o.StopTimeout/3)
+		n.quorum.config.TracerProvider = o.TracerProvider
+	}
+	if config.HTTP != nil {
+		if n.web, err = newWebServer(*config.HTTP, o.Log.Named("http")); err != nil {
+			return nil, fmt.Errorf("%s: http: %w", file, err)
+		}
+	}
+	if n.supervisor, err = cluster.New(config, options...); err != nil {
+		return nil, err
+	}
+	mounts := o.Mounts
+	if o.Metrics != nil {
+		mounts = append(slices.Clone(mounts), ops.Mount{Pattern: "GET /metrics", Access: ops.Probes, Handler: o.Metrics(n)})
+	}
+	n.api, err = n.newAPI(mounts)
+	return n, err
+}
+
+// makeConnectors makes the connectors that the topologies name, each once.
+func (n *Node) makeConnectors(o Options) (options []cluster.Option, err error) {
 	made := make(map[string]bool)
-	for _, t := range config.Topologies {
+	for _, t := range n.config.Topologies {
 		kind, ok := o.Connectors.Kind(t.Connector)
 		switch {
 		case !ok:
@@ -140,32 +173,18 @@ func newNode(file string, config *cluster.Config, o Options) (*Node, error) {
 			continue
 		}
 		made[kind.Name] = true
-		c, err := kind.New(config.Node, connector.Env{
+		c, err := kind.New(n.config.Node, connector.Env{
 			Log: o.Log.Named(kind.Name), Rejoin: o.Rejoin, Keys: o.Keys, TracerProvider: o.TracerProvider,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+			return nil, fmt.Errorf("%s: %w", n.file, err)
 		}
 		if n.connector == nil || kind.Listens {
 			n.connector, n.kind = c, kind.Name
 		}
 		options = append(options, cluster.WithConnector(kind.Name, c))
 	}
-	if config.Quorum != nil {
-		n.quorum = newQuorumPart(config, o.Log, o.StopTimeout/3)
-		n.quorum.config.TracerProvider = o.TracerProvider
-	}
-	if config.HTTP != nil {
-		n.web = newWebServer(*config.HTTP, o.Log.Named("http"))
-	}
-	var err error
-	if n.supervisor, err = cluster.New(config, options...); err != nil {
-		return nil, err
-	}
-	if o.Metrics != nil {
-		n.metrics = o.Metrics(n)
-	}
-	return n, nil
+	return options, nil
 }
 
 // serveAdmin opens the admin socket. A node that cannot have the default one runs without; but two with one data directory are a mistake.
@@ -174,10 +193,13 @@ func (n *Node) serveAdmin() (*admin.Server, error) {
 	if !asked {
 		path = admin.Paths(n.config.Node.DataDir, n.config.Node.Cluster, n.config.Node.Name)[0]
 	}
-	server, err := admin.Serve(path, n.handleAdmin)
+	server, err := admin.Serve(path, n.api.Handler(ops.Always(ops.Write)), n.log)
 	switch {
 	case err == nil:
 		n.log.Debug("serving commands", "socket", path)
+		if n.unpublish, err = admin.Publish(path, n.config.Node.Cluster, n.config.Node.Name); err != nil {
+			n.log.Debug("commands find this node by its file or its socket alone", "error", err)
+		}
 		return server, nil
 	case asked || n.config.Node.DataDir != "" && errors.Is(err, admin.ErrInUse):
 		return nil, err

@@ -3,12 +3,12 @@ package agent_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,6 +23,7 @@ import (
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/gossip"
 	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 	"github.com/goconvoke/convoke/strategy/local"
@@ -119,8 +120,8 @@ func TestServicesFormAClusterAndProbesSurviveTheRestartOfAnother(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	a := s.start("a", 2)
-	if code, text := probeHandler(a, "/readyz"); code != http.StatusServiceUnavailable || text == "" {
-		t.Errorf("readyz of a node that is alone = %d, %q, want 503 and the reason", code, text)
+	if code, text := probeHandler(a, "/readyz?formed"); code != http.StatusServiceUnavailable || text == "" {
+		t.Errorf("readyz?formed of a node that is alone = %d, %q, want 503 and the reason", code, text)
 	}
 	b := s.start("b", 2)
 	formed(t, a, b)
@@ -133,12 +134,12 @@ func TestServicesFormAClusterAndProbesSurviveTheRestartOfAnother(t *testing.T) {
 	}
 	b.Stop()
 	sees(t, a, "a")
-	for _, path := range []string{"/livez", "/readyz"} {
+	for _, path := range []string{"/livez", "/readyz", "/readyz?formed", "/readyz?topology=here"} {
 		if code, text := probeHandler(a, path); code != http.StatusOK || text != "ok\n" {
 			t.Errorf("%s after b has left = %d, %q, want 200", path, code, text)
 		}
 	}
-	if err := a.Whole(); err == nil || !strings.Contains(err.Error(), "1 of 2 nodes together; missing: b@127.0.0.1:") {
+	if err := a.Whole(); err == nil || !strings.Contains(err.Error(), "1 of 2 nodes are together; b@127.0.0.1:") {
 		t.Errorf("Whole = %v, want who is missing", err)
 	}
 	if members, err := a.Members(t.Context()); err != nil || len(members) != 2 || members[1].Status != gossip.Left {
@@ -185,28 +186,33 @@ func TestANodeThatCannotListenIsNotReadyUntilItCan(t *testing.T) {
 	if n.Gossip() != nil {
 		t.Error("there is a node of the gossip core")
 	}
-	status := askStrategy[admin.Status](t, n, admin.Request{Op: "status"})
-	if len(status) != 1 || !strings.Contains(status[0].Error, "address already in use") || len(status[0].Topologies) != 1 || status[0].Formed {
+	status := ask[ops.Document](t, n, http.MethodGet, "status", nil)
+	if status.Node.State != ops.StateCannotListen || !strings.Contains(status.Node.Problem, "address already in use") || len(status.Topologies) != 1 || status.Formed {
 		t.Errorf("status = %+v, want the reason and the topology", status)
 	}
 	_ = taken.Close()
 	formed(t, n)
 }
 
-// askStrategy asks a node as commands do.
-func askStrategy[T any](t *testing.T, n *agent.Node, r admin.Request) (all []T) {
+// request asks a node as commands do.
+func request(ctx context.Context, n *agent.Node, method, path string, body, v any) error {
+	path, query, _ := strings.Cut(path, "?")
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return err
+	}
+	return admin.NewClient(n.Socket()).Do(ctx, method, "/api/v1/"+path, values, body, v)
+}
+
+// ask asks a node as commands do, which must succeed.
+func ask[T any](t *testing.T, n *agent.Node, method, path string, body any) (v T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), deadline)
 	defer cancel()
-	err := admin.Call(ctx, n.Socket(), r, func(data json.RawMessage) error {
-		var v T
-		defer func() { all = append(all, v) }()
-		return json.Unmarshal(data, &v)
-	})
-	if err != nil {
+	if err := request(ctx, n, method, path, body, &v); err != nil {
 		t.Fatal(err)
 	}
-	return all
+	return v
 }
 
 func TestCommandsReachAServiceAndCanEndIt(t *testing.T) {
@@ -214,17 +220,17 @@ func TestCommandsReachAServiceAndCanEndIt(t *testing.T) {
 	s := newSite(t)
 	a, b := s.start("a", 2), s.start("b", 2)
 	formed(t, a, b)
-	status := askStrategy[admin.Status](t, a, admin.Request{Op: "status", Timeout: deadline})
-	if len(status) != 1 || !status[0].Formed || status[0].Node != "a" || len(status[0].Topologies) != 1 || !status[0].Topologies[0].Whole {
+	status := ask[ops.Document](t, a, http.MethodGet, "status?agreement", nil)
+	if !status.Formed || !status.Whole || status.Node.Name != "a" || len(status.Topologies) != 1 || !status.Topologies[0].Whole || status.Agreement == nil {
 		t.Errorf("status = %+v", status)
 	}
-	if got := askStrategy[admin.Member](t, a, admin.Request{Op: "members"}); len(got) != 2 {
+	if got := ask[[]ops.Member](t, a, http.MethodGet, "members", nil); len(got) != 2 {
 		t.Errorf("members = %+v, want two", got)
 	}
-	if err := admin.Call(t.Context(), a.Socket(), admin.Request{Op: "members", Node: "z"}, nil); err == nil || !strings.Contains(err.Error(), `this agent is the node "a", not "z"`) {
+	if err := request(t.Context(), a, http.MethodGet, "members?node=z", nil, nil); err == nil || !strings.Contains(err.Error(), `this agent is the node "a", not "z"`) {
 		t.Errorf("a request for another node = %v", err)
 	}
-	askStrategy[struct{}](t, b, admin.Request{Op: "leave"})
+	ask[struct{}](t, b, http.MethodPost, "leave", nil)
 	select {
 	case <-b.Done():
 	case <-time.After(deadline):

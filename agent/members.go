@@ -74,6 +74,11 @@ func listedMembers(status cluster.Status) []peer.Peer {
 	return all
 }
 
+// memberOf translates a member of the gossip core.
+func memberOf(m *gossip.Member, self bool) Member {
+	return Member{Name: m.Name, Addr: m.Addr, Zone: m.Zone, Version: m.Version, Status: m.Status, Self: self}
+}
+
 // withSelf returns peers that are up, and this node, sorted, each name once.
 func (n *Node) withSelf(peers []peer.Peer) []Member {
 	self := Member{Name: n.config.Node.Name, Zone: n.config.Node.Zone, Version: n.config.Node.Version, Status: gossip.Up, Self: true}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/gossip"
 	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 )
 
 // Node is a node that runs, from [Start] to [Node.Stop]. Its methods are safe for concurrent use.
@@ -27,10 +27,12 @@ type Node struct {
 	supervisor *cluster.Supervisor
 	quorum     *quorumPart         // nil without a section quorum
 	web        *webServer          // nil without a section http
-	metrics    http.Handler        // nil: none are served
 	connector  connector.Connector // that of node.listen, or of the first topology
 	kind       string              // of connector
-	server     *admin.Server       // nil if there is none
+	api        *ops.API
+	server     *admin.Server   // nil if there is none
+	unpublish  func()          // takes away what commands find the socket by
+	over       <-chan struct{} // closed when the node begins to leave
 	cancel     context.CancelCauseFunc
 
 	leaving sync.Once
@@ -63,8 +65,9 @@ func (n *Node) runSupervisor(ctx context.Context) {
 		<-ctx.Done()
 		leave(context.Cause(ctx))
 	})
+	wg.Go(func() { n.api.Run(context.WithoutCancel(ctx)) }) // until the supervisor ends
 	if n.web != nil {
-		n.web.start(n.Handler())
+		n.web.start(n.api)
 		defer n.web.stop()
 	}
 	err := n.supervisor.Run(member)
@@ -82,6 +85,7 @@ func (n *Node) runSupervisor(ctx context.Context) {
 	}
 	close(n.ended)
 	if n.server != nil {
+		n.unpublish()
 		n.server.Close()
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/goconvoke/convoke/agent"
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 	"github.com/goconvoke/convoke/quorum"
 )
 
@@ -151,13 +152,13 @@ func TestThreeAgentsDivideTheShardsOfTheirFile(t *testing.T) {
 			return len(mine) == 4, mine
 		})
 	}
-	doc := get[admin.Quorum](t, nodes[0], "/api/v1/quorum")
+	doc := get[ops.QuorumStatus](t, nodes[0], "/api/v1/quorum")
 	if doc.Leader == "" || doc.Why != "" || doc.Wanted != 3 || len(doc.Sessions) != 3 || doc.Lease <= 0 || doc.Lease > 1 || doc.Session == "" {
 		t.Errorf("quorum = %+v", doc)
 	}
 	group := get[struct {
-		admin.Group
-		Holders []admin.Shard
+		ops.Group
+		Holders []ops.Shard
 	}](t, nodes[1], "/api/v1/shards/orders")
 	if group.Name != "orders" || group.Level != "exclusive" || group.Shards != 12 || group.Members != 3 || len(group.Holders) != 12 || group.Holders[0].Token == 0 {
 		t.Errorf("group = %+v", group)
@@ -173,14 +174,13 @@ func TestAnOperatorDecidesWhereShardsAreHeld(t *testing.T) {
 		work(t, n)
 	}
 	divided(t, nodes...)
-	order := func(r admin.Request) {
+	order := func(verb string, shard int, member string) {
 		t.Helper()
-		r.Group, r.Timeout = "orders", deadline
-		askStrategy[struct{}](t, nodes[0], r)
+		ask[struct{}](t, nodes[0], http.MethodPost, "shards/orders/"+verb+"?timeout=20", ops.PlaceRequest{Shard: shard, Member: member})
 	}
 	held := func(member string) []int {
 		var all []int
-		for _, s := range askStrategy[admin.Shard](t, nodes[0], admin.Request{Op: "shards status", Group: "orders"}) {
+		for _, s := range ask[ops.GroupDocument](t, nodes[0], http.MethodGet, "shards/orders", nil).Holders {
 			if s.Holder == member {
 				all = append(all, s.Shard)
 			}
@@ -188,23 +188,23 @@ func TestAnOperatorDecidesWhereShardsAreHeld(t *testing.T) {
 		return all
 	}
 	for shard := range 5 { // more than its share
-		order(admin.Request{Op: "shards pin", Shard: shard, Member: "b"})
+		order(ops.PlacePin, shard, "b")
 	}
 	eventually(t, func() (bool, any) {
 		has := held("b")
 		return len(has) >= 5 && slices.Equal(has[:5], []int{0, 1, 2, 3, 4}), has
 	})
-	order(admin.Request{Op: "shards move", Shard: 11, Member: "c"})
+	order(ops.PlaceMove, 11, "c")
 	eventually(t, func() (bool, any) { return slices.Contains(held("c"), 11), held("c") })
-	order(admin.Request{Op: "shards drain", Member: "b"})
+	order(ops.PlaceDrain, 0, "b")
 	eventually(t, func() (bool, any) { return len(held("b")) == 0, held("b") })
 	divided(t, nodes...)
-	order(admin.Request{Op: "shards drain", Member: "b", Undo: true})
+	order(ops.PlaceInclude, 0, "b")
 	eventually(t, func() (bool, any) { return len(held("b")) >= 5, held("b") })
 	for shard := range 5 {
-		order(admin.Request{Op: "shards unpin", Shard: shard})
+		order(ops.PlacePin, shard, "")
 	}
-	err := admin.Call(t.Context(), nodes[0].Socket(), admin.Request{Op: "shards pin", Group: "orders", Shard: 12, Member: "b", Timeout: deadline}, nil)
+	err := request(t.Context(), nodes[0], http.MethodPost, "shards/orders/pin", ops.PlaceRequest{Shard: 12, Member: "b"}, nil)
 	if err == nil || !strings.Contains(err.Error(), `group "orders", shard 12`) {
 		t.Errorf("pin of a shard that the group does not have = %v", err)
 	}
@@ -226,7 +226,7 @@ func TestAGroupOfLevelPreferFollowsTheView(t *testing.T) {
 			return err == nil && one == two && one != "" && shard == quorum.OfJava(key, 4), []any{one, two, shard, err}
 		})
 	}
-	if list := get[[]admin.Group](t, a, "/api/v1/shards"); len(list) != 1 || list[0].Level != "prefer" || list[0].Vacant != 0 {
+	if list := get[[]ops.Group](t, a, "/api/v1/shards"); len(list) != 1 || list[0].Level != "prefer" || list[0].Vacant != 0 {
 		t.Errorf("groups = %+v", list)
 	}
 	if _, err := a.Shards("cache"); err == nil || !strings.Contains(err.Error(), "has no holders") {
@@ -251,12 +251,12 @@ func TestEveryQuestionIsAnsweredBeforeThereIsALeader(t *testing.T) {
 	if mine := get[[]int](t, n, "/partitions"); mine == nil || len(mine) != 0 {
 		t.Errorf("partitions = %v, want none", mine)
 	}
-	doc := get[admin.Quorum](t, n, "/api/v1/quorum")
+	doc := get[ops.QuorumStatus](t, n, "/api/v1/quorum")
 	if doc.Leader != "" || doc.Why == "" || doc.Age != nil {
 		t.Errorf("quorum = %+v, want why there is no leader", doc)
 	}
-	status := askStrategy[admin.Status](t, n, admin.Request{Op: "status", Timeout: deadline})
-	if q := status[0].Quorum; q == nil || q.Why == "" || status[0].HTTP == "" {
+	status := ask[ops.Document](t, n, http.MethodGet, "status", nil)
+	if q := status.Quorum; q == nil || q.Why == "" || status.Node.HTTP == "" {
 		t.Errorf("status = %+v", status)
 	}
 	for path, want := range map[string]string{"/api/v1/shards/none": `no group \"none\"`, "/partitions?group=none": `no group \"none\"`, "/status?group=none": `no group \"none\"`} {
@@ -264,7 +264,7 @@ func TestEveryQuestionIsAnsweredBeforeThereIsALeader(t *testing.T) {
 			t.Errorf("%s = %d %s, want 404 and %s", path, code, text, want)
 		}
 	}
-	if groups := get[[]admin.Group](t, n, "/api/v1/shards"); len(groups) != 2 || groups[0].Name != "orders" || groups[0].Vacant != 12 {
+	if groups := get[[]ops.Group](t, n, "/api/v1/shards"); len(groups) != 2 || groups[0].Name != "orders" || groups[0].Vacant != 12 {
 		t.Errorf("groups = %+v", groups)
 	}
 }
@@ -324,15 +324,15 @@ func TestAQuorumOnAnotherConnectorIsRefused(t *testing.T) {
 }
 
 // terms asks for a term as the leader under a name; the steps arrive until cancel or its end.
-func terms(t *testing.T, n *agent.Node, name string) (steps <-chan admin.Term, end context.CancelFunc) {
+func terms(t *testing.T, n *agent.Node, name string) (steps <-chan ops.Term, end context.CancelFunc) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	out := make(chan admin.Term)
+	out := make(chan ops.Term)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		defer close(out)
-		_ = admin.Call(ctx, n.Socket(), admin.Request{Op: "elect", Key: admin.Text(name)}, func(data json.RawMessage) error {
-			var step admin.Term
+		_ = admin.NewClient(n.Socket()).Stream(ctx, http.MethodPost, "/api/v1/elect/"+name, nil, func(_ string, data json.RawMessage) error {
+			var step ops.Term
 			if err := json.Unmarshal(data, &step); err != nil {
 				return err
 			}
@@ -353,10 +353,10 @@ func TestATermOfAClientEndsWithItsConnectionAndTheNextOneBegins(t *testing.T) {
 	nodes := newSite(t).trio()
 	first, endFirst := terms(t, nodes[0], "billing")
 	begun := <-first
-	if begun.Event != admin.TermBegins || begun.Token == 0 || begun.Left <= 0 || begun.Margin != int64(100*time.Millisecond) {
+	if begun.Event != ops.TermBegins || begun.Token == 0 || begun.Left <= 0 || begun.Margin != int64(100*time.Millisecond) {
 		t.Fatalf("the first step is %+v", begun)
 	}
-	if next := <-first; next.Event != admin.TermGoesOn || next.Token != begun.Token {
+	if next := <-first; next.Event != ops.TermGoesOn || next.Token != begun.Token {
 		t.Errorf("the next step is %+v", next)
 	}
 	second, endSecond := terms(t, nodes[1], "billing")
@@ -367,7 +367,7 @@ func TestATermOfAClientEndsWithItsConnectionAndTheNextOneBegins(t *testing.T) {
 	case <-first: // some steps of the first
 	}
 	endFirst()
-	if step := <-second; step.Event != admin.TermBegins || step.Token <= begun.Token {
+	if step := <-second; step.Event != ops.TermBegins || step.Token <= begun.Token {
 		t.Errorf("after the first term comes %+v, want a greater token than %d", step, begun.Token)
 	}
 }
@@ -380,7 +380,7 @@ func TestAnAgentThatStopsEndsTheTermBeforeItLeaves(t *testing.T) {
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); nodes[0].Stop() }()
 	for step := range steps {
-		if step.Event == admin.TermEnds {
+		if step.Event == ops.TermEnds {
 			if step.Why == "" || step.Left <= 0 {
 				t.Errorf("the end of the term is %+v", step)
 			}
@@ -397,34 +397,28 @@ func TestAnAgentThatStopsEndsTheTermBeforeItLeaves(t *testing.T) {
 func TestTheMapIsOneForAllAgents(t *testing.T) {
 	t.Parallel()
 	nodes := newSite(t).trio()
-	ask := func(n *agent.Node, r admin.Request) ([]admin.Pair, error) {
-		r.Timeout = deadline
-		var all []admin.Pair
-		err := admin.Call(t.Context(), n.Socket(), r, func(data json.RawMessage) error {
-			var p admin.Pair
-			defer func() { all = append(all, p) }()
-			return json.Unmarshal(data, &p)
-		})
-		return all, err
+	write := func(n *agent.Node, method string, body any) error {
+		return request(t.Context(), n, method, "map/k?timeout=20", body, nil)
 	}
-	if _, err := ask(nodes[0], admin.Request{Op: "map set", Key: "k", Value: "1"}); err != nil {
+	value := func(s string) *ops.Text { return (*ops.Text)(&s) }
+	if err := write(nodes[0], http.MethodPut, ops.KeyWrite{Value: value("1")}); err != nil {
 		t.Fatal(err)
 	}
-	old := admin.Text("1")
-	if _, err := ask(nodes[1], admin.Request{Op: "map update", Key: "k", Expect: &old, Value: "2"}); err != nil {
+	expect := ops.Expectation{Expect: value("1")}
+	if err := write(nodes[1], http.MethodPut, ops.KeyWrite{Value: value("2"), Expectation: expect}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ask(nodes[2], admin.Request{Op: "map update", Key: "k", Expect: &old, Value: "3"}); err == nil || !strings.Contains(err.Error(), `"k" has another value: "2"`) {
+	if err := write(nodes[2], http.MethodPut, ops.KeyWrite{Value: value("3"), Expectation: expect}); err == nil || !strings.Contains(err.Error(), `"k" has another value: "2"`) {
 		t.Errorf("an update of another value = %v", err)
 	}
-	got, err := ask(nodes[2], admin.Request{Op: "map get", Key: "k"})
-	if diff := cmp.Diff([]admin.Pair{{Key: "k", Value: "2"}}, got); diff != "" || err != nil {
-		t.Errorf("get = %v (-want +got)\n%s", err, diff)
+	got := ask[ops.Pair](t, nodes[2], http.MethodGet, "map/k", nil)
+	if diff := cmp.Diff(ops.Pair{Key: "k", Value: value("2"), Size: 1}, got); diff != "" {
+		t.Errorf("get (-want +got)\n%s", diff)
 	}
-	if _, err := ask(nodes[0], admin.Request{Op: "map delete", Key: "k"}); err != nil {
+	if err := write(nodes[0], http.MethodDelete, nil); err != nil {
 		t.Error(err)
 	}
-	if _, err := ask(nodes[1], admin.Request{Op: "map get", Key: "k"}); err == nil || !strings.Contains(err.Error(), `the map has no key "k"`) {
+	if err := request(t.Context(), nodes[1], http.MethodGet, "map/k", nil, nil); err == nil || !strings.Contains(err.Error(), `the map has no key "k"`) {
 		t.Errorf("get of a deleted key = %v", err)
 	}
 }
@@ -433,9 +427,8 @@ func TestRequestsOfAQuorumNeedTheSection(t *testing.T) {
 	t.Parallel()
 	n := newSite(t).start("a", 1)
 	formed(t, n)
-	for _, op := range []string{"quorum status", "quorum recover", "elect", "map get"} {
-		err := admin.Call(t.Context(), n.Socket(), admin.Request{Op: op, Timeout: deadline}, func(json.RawMessage) error { return nil })
-		if err == nil || !strings.Contains(err.Error(), "the file has no section quorum") {
+	for _, op := range [][2]string{{"GET", "quorum"}, {"POST", "quorum/recover"}, {"POST", "elect/x"}, {"GET", "map/x"}} {
+		if err := request(t.Context(), n, op[0], op[1], nil, nil); err == nil || !strings.Contains(err.Error(), "the file has no section quorum") {
 			t.Errorf("%s = %v", op, err)
 		}
 	}

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/netip"
-	"slices"
-	"strings"
+	"os"
 	"sync"
 	"time"
 
@@ -15,21 +13,26 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/goconvoke/convoke/cluster"
+	"github.com/goconvoke/convoke/internal/admin"
 	"github.com/goconvoke/convoke/internal/backoff"
+	"github.com/goconvoke/convoke/ops"
 )
 
 const (
-	maxWebConns   = 64              // at the same time; more wait to be accepted
-	webReadLimit  = 5 * time.Second // for a request to arrive
-	webWriteLimit = 10 * time.Second
-	webIdleLimit  = time.Minute
-	webStopLimit  = time.Second // for requests that are under way at the end
+	maxWebConns  = 64              // at the same time; more wait to be accepted
+	webHeadLimit = 5 * time.Second // for the head of a request to arrive
+	webIdleLimit = time.Minute
+	webStopLimit = time.Second // for requests that are under way at the end
+	maxWebHead   = 16 << 10    // bytes
+	webSocket    = 0o660       // a unix socket is for this user and its group
 )
 
-// webServer serves the handler of a node on the address of the section http.
+// webServer serves the API of a node on the address of the section http.
 type webServer struct {
 	config cluster.HTTP
 	log    hclog.Logger
+	token  *tokenFile    // nil without one
+	pair   *certificates // nil without TLS
 	cancel context.CancelFunc
 	task   sync.WaitGroup
 
@@ -37,11 +40,22 @@ type webServer struct {
 	addr string // "" until it listens
 }
 
-func newWebServer(c cluster.HTTP, log hclog.Logger) *webServer {
-	return &webServer{config: c, log: log}
+func newWebServer(c cluster.HTTP, log hclog.Logger) (*webServer, error) {
+	w := &webServer{config: c, log: log}
+	var err error
+	if c.TokenFile != "" {
+		if w.token, err = newTokenFile(c.TokenFile, log); err != nil {
+			return nil, err
+		}
+	}
+	if c.TLS.Cert != "" {
+		w.pair, err = newCertificates(c.TLS, log)
+	}
+	return w, err
 }
 
-// HTTP returns the host:port on which the section http of the file is served, "" without one and until the port could be taken.
+// HTTP returns the host:port on which the section http of the file is served, or unix: with the path of its socket; "" without the section
+// and until it could be listened on.
 func (n *Node) HTTP() string {
 	if n.web == nil {
 		return ""
@@ -52,41 +66,69 @@ func (n *Node) HTTP() string {
 }
 
 // start serves until stop. A port that is taken is logged once and tried again, as that of the node.
-func (w *webServer) start(h http.Handler) {
+func (w *webServer) start(api *ops.API) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel = cancel
-	server := &http.Server{Handler: w.checkHost(h), ReadTimeout: webReadLimit, WriteTimeout: webWriteLimit, IdleTimeout: webIdleLimit,
-		MaxHeaderBytes: 16 << 10, ErrorLog: w.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug})}
+	handler := api.Handler(w.grant)
+	if _, unix := w.config.Unix(); !unix { // no name leads a browser there
+		handler = ops.CheckHost(w.config.Names, handler)
+	}
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: webHeadLimit, IdleTimeout: webIdleLimit, MaxHeaderBytes: maxWebHead,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    w.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
+	}
+	if w.pair != nil {
+		server.TLSConfig = w.pair.config()
+	}
 	w.task.Go(func() {
-		listener := w.listen(ctx)
-		if listener == nil {
-			return
+		if listener := w.listen(ctx); listener != nil {
+			w.serve(ctx, server, netutil.LimitListener(listener, maxWebConns))
 		}
-		defer context.AfterFunc(ctx, func() { _ = listener.Close() })()
-		if err := server.Serve(netutil.LimitListener(listener, maxWebConns)); ctx.Err() == nil {
-			w.log.Error("no longer serving", "error", err)
-		}
+	})
+}
+
+// serve serves until ctx ends, and then ends what is under way.
+func (w *webServer) serve(ctx context.Context, server *http.Server, l net.Listener) {
+	var end sync.WaitGroup
+	defer end.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	end.Go(func() {
+		<-ctx.Done()
 		late, cancel := context.WithTimeout(context.Background(), webStopLimit)
 		defer cancel()
-		_ = server.Shutdown(late)
-		_ = server.Close()
+		if server.Shutdown(late) != nil {
+			_ = server.Close()
+		}
 	})
+	var err error
+	if server.TLSConfig != nil {
+		err = server.ServeTLS(l, "", "")
+	} else {
+		err = server.Serve(l)
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
+		w.log.Error("no longer serving", "error", err)
+	}
 }
 
 func (w *webServer) stop() {
 	w.cancel()
 	w.task.Wait()
+	if path, unix := w.config.Unix(); unix {
+		_ = os.Remove(path) // it may be gone
+	}
 }
 
-// listen takes the port. It returns nil if ctx ends before.
+// listen takes the port, or makes the socket. It returns nil if ctx ends before.
 func (w *webServer) listen(ctx context.Context) net.Listener {
 	for failures := 1; ; failures++ {
-		var config net.ListenConfig
-		l, err := config.Listen(ctx, "tcp", w.config.Listen)
+		l, addr, err := w.listenOnce(ctx)
 		if err == nil {
-			w.log.Info("serving", "addr", l.Addr())
+			w.log.Info("serving", "addr", addr)
 			w.mu.Lock()
-			w.addr = l.Addr().String()
+			w.addr = addr
 			w.mu.Unlock()
 			return l
 		}
@@ -99,27 +141,14 @@ func (w *webServer) listen(ctx context.Context) net.Listener {
 	}
 }
 
-// checkHost rejects requests for a name that is not this host's. A page of another site can make its own name point here, and then
-// read whatever is answered under it; it cannot do that with an address.
-func (w *webServer) checkHost(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		if !w.isOwnHost(r.Host) {
-			writeError(out, http.StatusMisdirectedRequest, "%v", errHost)
-			return
-		}
-		h.ServeHTTP(out, r)
-	})
-}
-
-var errHost = errors.New("the request is for another host: use an IP address or localhost, or add the name to http.names")
-
-func (w *webServer) isOwnHost(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
+func (w *webServer) listenOnce(ctx context.Context) (l net.Listener, addr string, err error) {
+	if path, unix := w.config.Unix(); unix {
+		l, err = admin.Listen(path, webSocket)
+		return l, w.config.Listen, err
 	}
-	host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
-	if _, err := netip.ParseAddr(host); err == nil || host == "localhost" {
-		return true
+	var config net.ListenConfig
+	if l, err = config.Listen(ctx, "tcp", w.config.Listen); err != nil {
+		return nil, "", err
 	}
-	return slices.ContainsFunc(w.config.Names, func(name string) bool { return strings.EqualFold(name, host) })
+	return l, l.Addr().String(), nil
 }

@@ -109,7 +109,7 @@ func TestAPeerThatLeftIsNotReportedAsOneThatIsDown(t *testing.T) {
 				if lost != c.wantLost || left != c.wantOff {
 					t.Errorf("lost %q, left %q, want %q and %q", lost, left, c.wantLost, c.wantOff)
 				}
-				if why := s.Status().Topologies[0].Why; !c.gossips && !strings.Contains(why, "b:7946 (left ") {
+				if why := s.Status().Topologies[0].Why; !c.gossips && !strings.Contains(why, "b:7946 left at ") {
 					t.Errorf("the status reads %q, want that b has left", why)
 				}
 				settle(time.Minute)

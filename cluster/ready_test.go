@@ -36,7 +36,7 @@ func TestFormedStaysWhenAnotherNodeRestartsAndWholeDoesNot(t *testing.T) {
 			t.Errorf("Formed after a loss = %v, want nil", err)
 		}
 		err := s.Whole()
-		for _, part := range []string{"topology t is not whole", "2 of 3 nodes together; missing: b:7946 (for 12s)"} {
+		for _, part := range []string{"topology t is not whole", "2 of 3 nodes are together; b:7946 is down since"} {
 			if err == nil || !strings.Contains(err.Error(), part) {
 				t.Errorf("Whole after a loss = %v, want %q in it", err, part)
 			}

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -14,8 +15,35 @@ import (
 
 const watchEvery = 2 * time.Second
 
-// watchConfig applies the configuration file again when it changes and on SIGHUP, until ctx
-// is done.
+var errNoReload = errors.New("the supervisor does not reload: it was made without WithReload, or does not run")
+
+// Reload reads the configuration file again and puts it into force, as SIGHUP does, and returns what is wrong with it: then nothing has
+// changed. It needs [WithReload], and Run. An error of ctx leaves open whether the file was taken.
+func (s *Supervisor) Reload(ctx context.Context) error {
+	if err := s.board.load().runs(); err != nil {
+		return err
+	}
+	if !s.reload {
+		return errNoReload
+	}
+	done := make(chan error, 1)
+	select {
+	case s.reloadCalls <- done:
+	case <-s.stopped:
+		return errStopped
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// watchConfig applies the configuration file again when it changes on SIGHUP and for [Supervisor.Reload],
+// until ctx is done.
 func (s *Supervisor) watchConfig(ctx context.Context) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, reloadSignals...)
@@ -25,9 +53,11 @@ func (s *Supervisor) watchConfig(ctx context.Context) {
 	config := s.board.load().config
 	path, seen := config.path, config.stamp
 	for {
+		var asked chan error
 		select {
 		case <-ctx.Done():
 			return
+		case asked = <-s.reloadCalls:
 		case <-hangup:
 		case <-ticker.C:
 			if stampOf(path) == seen {
@@ -35,7 +65,10 @@ func (s *Supervisor) watchConfig(ctx context.Context) {
 			}
 		}
 		seen = stampOf(path)
-		s.reloadConfig(path)
+		err := s.reloadConfig(path)
+		if asked != nil {
+			asked <- err
+		}
 	}
 }
 
@@ -71,7 +104,7 @@ func stampOf(path string) fileStamp {
 }
 
 // reloadConfig applies the file. Mistakes leave everything as it is.
-func (s *Supervisor) reloadConfig(path string) {
+func (s *Supervisor) reloadConfig(path string) error {
 	_, sp := s.tracer.Start(context.Background(), "convoke.config.reload")
 	before := s.board.load().config
 	c, err := Load(path, before.options)
@@ -86,8 +119,9 @@ func (s *Supervisor) reloadConfig(path string) {
 	if err != nil {
 		s.log.Error("configuration not reloaded; the one before stays in force", "error", err)
 		s.feed.emit(Event{Kind: EventReloadFailed, Err: err})
-		return
+		return err
 	}
 	s.log.Info("configuration reloaded", "file", path)
 	s.feed.emit(Event{Kind: EventReloaded})
+	return nil
 }

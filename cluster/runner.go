@@ -27,6 +27,8 @@ type runner struct {
 	tracer      span.Tracer
 	lookup      atomic.Pointer[trace.SpanContext] // of the lookup whose answer is about to be reported; nil: none
 
+	next atomic.Int64 // when the next lookup is due, in ns since 1970; 0: not known
+
 	crashed int // the last attempt that has crashed; owned by the reconciler that owns the topology
 }
 

@@ -29,6 +29,9 @@ func (p *parser) sections(c *Config, d *document) {
 	if n := d.HTTP; n != nil {
 		h := DefaultHTTP()
 		p.section(n, &h, func() { c.HTTP = &h })
+		if c.HTTP != nil {
+			p.errs = append(p.errs, strictyaml.Place(n, p.file, h.CheckFiles()))
+		}
 	}
 	if n := d.Groups; n != nil && strictyaml.Missing(n) {
 		p.errorf(n, "groups: name at least one, with its shards, or leave the key out")
@@ -92,7 +95,7 @@ func (c *Config) validateSections() error {
 		}
 	}
 	if c.HTTP != nil {
-		errs = append(errs, strictyaml.At(SectionHTTP, c.HTTP.Validate()))
+		errs = append(errs, strictyaml.At(SectionHTTP, errors.Join(c.HTTP.Validate(), c.HTTP.CheckFiles())))
 	}
 	if has := c.Quorum != nil; c.Node.Quorum != has {
 		errs = append(errs, strictyaml.At(SectionQuorum, fmt.Errorf("Node.Quorum is %v and the section is given: %v; the two go together", c.Node.Quorum, has)))
@@ -106,7 +109,11 @@ func (c *Config) validateSections() error {
 // sameSections reports whether what a program honours is the same in both configurations.
 func sameSections(a, b *Config) bool {
 	return (a.Quorum == nil) == (b.Quorum == nil) && (a.Quorum == nil || a.Quorum.equal(b.Quorum)) && slices.Equal(a.Groups, b.Groups) &&
-		(a.HTTP == nil) == (b.HTTP == nil) && (a.HTTP == nil || a.HTTP.Listen == b.HTTP.Listen && slices.Equal(a.HTTP.Names, b.HTTP.Names))
+		(a.HTTP == nil) == (b.HTTP == nil) && (a.HTTP == nil || a.HTTP.equal(b.HTTP))
+}
+
+func (h *HTTP) equal(o *HTTP) bool {
+	return h.Listen == o.Listen && slices.Equal(h.Names, o.Names) && h.TokenFile == o.TokenFile && h.TLS == o.TLS && h.Write == o.Write
 }
 
 func (q *Quorum) equal(o *Quorum) bool {

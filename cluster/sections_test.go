@@ -2,6 +2,8 @@ package cluster_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -183,5 +185,32 @@ func TestAQuorumInMemoryIsAWarning(t *testing.T) {
 	c.Node.DataDir = "data"
 	if w := c.Warnings(); w != nil {
 		t.Errorf("Warnings with a data directory = %v, want nil", w)
+	}
+}
+
+func TestTheSectionHTTPIsRefusedWhereItPromisesNoSafety(t *testing.T) {
+	dir := t.TempDir()
+	token, empty := filepath.Join(dir, "token"), filepath.Join(dir, "empty")
+	for file, text := range map[string]string{token: "secret\n", empty: "\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct{ section, want string }{
+		{"{write: true, token_file: " + token + "}", ""},
+		{"{write: true, listen: \"unix:/run/x.sock\"}", ""},
+		{"{token_file: " + token + "}", ""},
+		{"{write: true}", "f:4:15: write: whoever reaches the port could remove members"},
+		{"{listen: \"unix:x.sock\"}", `listen: "unix:x.sock": want an absolute path`},
+		{"{tls: {cert: a}}", "tls: cert and key belong together"},
+		{"{tls: {client_ca: a}}", "tls.client_ca: cert and key are needed too"},
+		{"{token_file: " + filepath.Join(dir, "none") + "}", "f:4:20: token_file: open "},
+		{"{token_file: " + empty + "}", "token_file: " + empty + ": the file has no token"},
+		{"{tls: {cert: " + filepath.Join(dir, "none") + ", key: " + token + "}}", "tls.cert: open "},
+	} {
+		_, err := sectionsFile(t, "http: "+c.section+"\n")
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.section, err, c.want)
+		}
 	}
 }

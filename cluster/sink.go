@@ -3,12 +3,16 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/goconvoke/convoke/peer"
 	"github.com/goconvoke/convoke/strategy"
 )
 
-var _ strategy.Sink = (*sink)(nil)
+var (
+	_ strategy.Sink      = (*sink)(nil)
+	_ strategy.Scheduler = (*sink)(nil)
+)
 
 // sink takes the reports of one attempt of a runner and posts them to the loop that owns the topology. Those that come after the attempt
 // ended, or after another runner took over, are dropped there.
@@ -41,6 +45,9 @@ func (k *sink) Fail(err error) {
 	}
 	k.postReport(report{kind: reportFail, err: err})
 }
+
+// Next notes when the strategy looks up again.
+func (k *sink) Next(lookup time.Time) { k.run.next.Store(lookup.UnixNano()) }
 
 // postReport waits until the loop has taken the report before; see mailbox.
 func (k *sink) postReport(r report) {

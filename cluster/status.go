@@ -45,9 +45,10 @@ type TopologyStatus struct {
 	LastSet  time.Time // the last complete answer; zero = none yet
 	LastAdd  time.Time // the last incomplete one
 	LastFail time.Time
-	Err      error // why there is no complete answer now; nil if there is
-	Stale    bool  // the last complete answer is older than 90 s
-	Restarts int   // of the strategy, after crashes
+	Next     time.Time // when the strategy looks up again; zero if it does not look up at times of its own
+	Err      error     // why there is no complete answer now; nil if there is
+	Stale    bool      // the last complete answer is older than 90 s
+	Restarts int       // of the strategy, after crashes
 
 	ListErr   error // why the connector cannot list its peers
 	EmptyHeld int   // empty answers in a row that are not believed yet

@@ -29,6 +29,7 @@ type Supervisor struct {
 	reloading sync.Mutex           // held while connectors take over another node
 
 	applications chan application // read by the loop of Run; unbuffered
+	reloadCalls  chan chan error  // read by watchConfig; unbuffered
 	stopped      chan struct{}    // closed when that loop has ended
 }
 
@@ -39,7 +40,7 @@ func New(c *Config, opts ...Option) (*Supervisor, error) {
 	if c == nil {
 		return nil, errors.New("the configuration is nil")
 	}
-	s := &Supervisor{applications: make(chan application), stopped: make(chan struct{})}
+	s := &Supervisor{applications: make(chan application), reloadCalls: make(chan chan error), stopped: make(chan struct{})}
 	s.log, s.registry = hclog.NewNullLogger(), newRegistry()
 	if err := s.applyOptions(opts); err != nil {
 		return nil, err

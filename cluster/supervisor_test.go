@@ -381,7 +381,7 @@ func TestFormedWaitsForTheExpectedNodes(t *testing.T) {
 		source.run(t, 1).set("a", "b")
 		settle(3 * time.Second)
 		ts := s.Status().Topologies[0]
-		for _, part := range []string{"script answered 3s ago, 2 peers found", "b:7946: connection refused (next try", "2 of 3 nodes together; missing: b:7946 (not connected yet)"} {
+		for _, part := range []string{"script answered 3s ago, 2 peers found", "b:7946: connection refused (next try", "2 of 3 nodes are together; b:7946 is not connected yet"} {
 			if !strings.Contains(ts.Why, part) {
 				t.Errorf("why = %q, want %q in it", ts.Why, part)
 			}

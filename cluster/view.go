@@ -7,10 +7,11 @@ import (
 )
 
 // topologyView is what a reconciler publishes of one topology. Why and Stale of its status are empty: they age, so they are added when the
-// status is read.
+// status is read, as is the time of the next lookup.
 type topologyView struct {
 	status TopologyStatus
 	stats  TopologyStats
+	run    *runner // of the strategy; nil before it is started
 }
 
 // connectorView is what a reconciler publishes of its list.
@@ -41,12 +42,18 @@ func (v *topologyView) at(now time.Time, p phase) TopologyStatus {
 	t.Stale = !t.LastSet.IsZero() && now.Sub(t.LastSet) > reconcile.StaleAfter
 	t.Whole = t.Whole && p != ended
 	t.Why = why(t, now)
+	if v.run != nil && p == running {
+		if next := v.run.next.Load(); next != 0 {
+			t.Next = time.Unix(0, next)
+		}
+	}
 	return t
 }
 
 // view returns what is known of a topology now.
 func (r *reconciler) view(t *topology) *topologyView {
 	v := newView(t.settings, &r.registry)
+	v.run = t.current
 	s := &v.status
 	t.source.addTo(s)
 	l := r.ledger.Topology(t.settings.Name)

@@ -76,7 +76,7 @@ func whyPeersFail(t TopologyStatus, now time.Time) []string {
 func describeProgress(t TopologyStatus, now time.Time) string {
 	together := fmt.Sprintf("%d connected", t.Connected)
 	if t.Expect > 0 {
-		together = fmt.Sprintf("%d of %d nodes together", t.Connected+1, t.Expect)
+		together = fmt.Sprintf("%d of %d nodes are together", t.Connected+1, t.Expect)
 	}
 	switch {
 	case t.Whole:
@@ -95,28 +95,30 @@ func describeProgress(t TopologyStatus, now time.Time) string {
 	if t.Connected >= t.MinPeers { // the connector cannot list them now
 		return together
 	}
-	return together + "; missing: " + nameMissing(t, now)
+	return together + "; " + nameMissing(t, now)
 }
 
-// nameMissing names the nodes that a topology most likely lacks.
+// nameMissing names the nodes that a topology most likely lacks, and since when.
 func nameMissing(t TopologyStatus, now time.Time) string {
 	var names []string
 	for _, m := range t.Missing[:min(whyPeers, len(t.Missing))] {
-		since := "not connected yet"
+		state := " is not connected yet"
 		switch {
 		case m.Left:
-			since = "left " + ago(now, m.Since) + " ago"
+			state = " left at " + clock(now, m.Since)
 		case !m.Since.IsZero():
-			since = "for " + ago(now, m.Since)
+			state = " is down since " + clock(now, m.Since)
 		}
-		names = append(names, fmt.Sprintf("%s (%s)", m.Peer, since))
+		names = append(names, m.Peer.String()+state)
 	}
 	rest := max(t.Expect-1, t.MinPeers) - t.Connected - len(names)
 	switch {
 	case rest > 0 && len(t.Missing) > whyPeers:
-		names = append(names, fmt.Sprintf("%d more", rest))
-	case rest > 0:
-		names = append(names, plural(rest, "node")+" that no answer names")
+		names = append(names, fmt.Sprintf("%d more are missing", rest))
+	case rest == 1:
+		names = append(names, "1 node is in no answer")
+	case rest > 1:
+		names = append(names, fmt.Sprintf("%d nodes are in no answer", rest))
 	}
 	return strings.Join(names, ", ")
 }
@@ -126,6 +128,14 @@ func plural(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// clock returns the time of day, with the date if that is more than a day ago.
+func clock(now, then time.Time) string {
+	if now.Sub(then) > 24*time.Hour {
+		return then.Format(time.DateTime)
+	}
+	return then.Format(time.TimeOnly)
 }
 
 func ago(now, then time.Time) string { return now.Sub(then).Round(time.Second).String() }

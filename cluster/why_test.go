@@ -22,16 +22,21 @@ func TestWhyHasWhatWasAskedWhichPeerFailsAndWhatIsAwaited(t *testing.T) {
 		{
 			TopologyStatus{Strategy: "static", Wanted: 2, LastSet: before(3 * time.Second), Connected: 1, Expect: 3, MinPeers: 2, Peers: []PeerStatus{failing("a:1")},
 				Missing: []MissingPeer{{Peer: peer.Peer{Addr: "a:1", ID: "a"}, Since: before(12 * time.Second)}}},
-			"static answered 3s ago, 2 peers found; a:1: refused (next try in 4s); 2 of 3 nodes together; missing: a@a:1 (for 12s)",
+			"static answered 3s ago, 2 peers found; a:1: refused (next try in 4s); 2 of 3 nodes are together; a@a:1 is down since " + before(12*time.Second).Format(time.TimeOnly),
 		},
 		{
 			TopologyStatus{Strategy: "static", Wanted: 1, LastSet: now, Expect: 2, MinPeers: 1,
 				Missing: []MissingPeer{{Peer: peer.Peer{Addr: "a:1", ID: "a"}, Since: before(12 * time.Second), Left: true}}},
-			"static answered 0s ago, 1 peer found; 1 of 2 nodes together; missing: a@a:1 (left 12s ago)",
+			"static answered 0s ago, 1 peer found; 1 of 2 nodes are together; a@a:1 left at " + before(12*time.Second).Format(time.TimeOnly),
+		},
+		{
+			TopologyStatus{Strategy: "static", Wanted: 1, LastSet: now, Expect: 2, MinPeers: 1,
+				Missing: []MissingPeer{{Peer: peer.Peer{Addr: "a:1", ID: "a"}, Since: before(48 * time.Hour)}}},
+			"static answered 0s ago, 1 peer found; 1 of 2 nodes are together; a@a:1 is down since " + before(48*time.Hour).Format(time.DateTime),
 		},
 		{
 			TopologyStatus{Strategy: "static", LastSet: now, Connected: 1, Expect: 5, MinPeers: 2},
-			"static answered 0s ago, 0 peers found; 2 of 5 nodes together, 3 suffice; missing: 3 nodes that no answer names",
+			"static answered 0s ago, 0 peers found; 2 of 5 nodes are together, 3 suffice; 3 nodes are in no answer",
 		},
 		{
 			TopologyStatus{Strategy: "multicast"},
@@ -53,7 +58,7 @@ func TestWhyHasWhatWasAskedWhichPeerFailsAndWhatIsAwaited(t *testing.T) {
 		},
 		{
 			TopologyStatus{Strategy: "dns", State: Failed, Err: errors.New("no such thing"), MinPeers: 1},
-			"dns cannot work here: no such thing; 0 connected of 1; missing: 1 node that no answer names",
+			"dns cannot work here: no such thing; 0 connected of 1; 1 node is in no answer",
 		},
 		{
 			TopologyStatus{Strategy: "s", LastSet: now, EmptyHeld: 2, Leaving: true, ListErr: errors.New("not bound"), Connector: "memberlist", Handover: errors.New("new one fails")},
@@ -63,7 +68,7 @@ func TestWhyHasWhatWasAskedWhichPeerFailsAndWhatIsAwaited(t *testing.T) {
 		{
 			TopologyStatus{Strategy: "s", LastSet: now, Wanted: 5, MinPeers: 5, Peers: []PeerStatus{failing("a:1"), failing("b:1"), failing("c:1"), failing("d:1"), failing("e:1")},
 				Missing: []MissingPeer{missing("a:1"), missing("b:1"), missing("c:1"), missing("d:1"), missing("e:1")}},
-			"s answered 0s ago, 5 peers found; a:1: refused (next try in 4s); b:1: refused (next try in 4s); c:1: refused (next try in 4s); 2 more fail; 0 connected of 5; missing: a:1 (not connected yet), b:1 (not connected yet), c:1 (not connected yet), 2 more",
+			"s answered 0s ago, 5 peers found; a:1: refused (next try in 4s); b:1: refused (next try in 4s); c:1: refused (next try in 4s); 2 more fail; 0 connected of 5; a:1 is not connected yet, b:1 is not connected yet, c:1 is not connected yet, 2 more are missing",
 		},
 	} {
 		if got := why(c.status, now); got != c.want {

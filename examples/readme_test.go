@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"go/format"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +20,7 @@ import (
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/connector/gossip"
 	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -161,17 +162,13 @@ func startReadme(t *testing.T, program, dir string) *output {
 }
 
 // awaitMembers asks a node until it knows so many members.
-func awaitMembers(ctx context.Context, t *testing.T, socket string, want int) []admin.Member {
+func awaitMembers(ctx context.Context, t *testing.T, socket string, want int) []ops.Member {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		var all []admin.Member
-		err := admin.Call(ctx, socket, admin.Request{Op: "members"}, func(data json.RawMessage) error {
-			var m admin.Member
-			defer func() { all = append(all, m) }()
-			return json.Unmarshal(data, &m)
-		})
+		var all []ops.Member
+		err := admin.NewClient(socket).Do(ctx, http.MethodGet, "/api/v1/members", nil, nil, &all)
 		if err == nil && len(all) == want {
 			return all
 		}

@@ -2,11 +2,12 @@ package integration
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -164,8 +165,7 @@ func (s *soak) perform(ctx context.Context, e *entry, host int) error {
 		space = "shared"
 		if e.deletes {
 			var there pair
-			get := admin.Request{Op: "shared get", Key: admin.Text(e.key), Timeout: callWithin}
-			err := s.call(ctx, host, get, func(data json.RawMessage) error { return json.Unmarshal(data, &there) })
+			err := s.call(ctx, host, http.MethodGet, "shared/"+url.PathEscape(e.key), nil, &there)
 			if errors.Is(err, admin.ErrNoAgent) {
 				return err
 			}
@@ -174,7 +174,7 @@ func (s *soak) perform(ctx context.Context, e *entry, host int) error {
 	}
 	if e.deletes {
 		e.next = ""
-		return s.call(ctx, host, admin.Request{Op: space + " delete", Key: admin.Text(e.key), Timeout: callWithin}, nil)
+		return s.call(ctx, host, http.MethodDelete, space+"/"+url.PathEscape(e.key), nil, nil)
 	}
-	return s.call(ctx, host, admin.Request{Op: space + " set", Key: admin.Text(e.key), Value: admin.Text(e.next), Timeout: callWithin}, nil)
+	return s.call(ctx, host, http.MethodPut, space+"/"+url.PathEscape(e.key), valueOf(e.next), nil)
 }

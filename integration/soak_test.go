@@ -2,18 +2,16 @@ package integration
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/goconvoke/convoke/internal/admin"
 )
 
 var soakFor = flag.Duration("soak", 2*time.Minute, "for how long the soak test makes trouble")
@@ -181,8 +179,8 @@ type nodeStatus struct {
 }
 
 func (s *soak) status(ctx context.Context, host int) (status nodeStatus, err error) {
-	err = s.call(ctx, host, admin.Request{Op: "status", Timeout: statusWithin}, func(data json.RawMessage) error {
-		return json.Unmarshal(data, &status)
-	})
+	ctx, cancel := context.WithTimeout(ctx, statusWithin)
+	defer cancel()
+	err = s.call(ctx, host, http.MethodGet, "status?agreement", nil, &status)
 	return status, err
 }

@@ -2,34 +2,39 @@ package integration
 
 import (
 	"context"
-	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 )
 
 // callWithin bounds a request over a socket. It is longer than any node is frozen, so that what was sent to a frozen one is done and
 // answered once it runs again.
 const callWithin = 30 * time.Second
 
-// call asks the node in a host as a command does, over its socket but without a process. It needs no living [agent.Agent], so it may
-// be used from any goroutine while nodes come and go.
-func (f *fleet) call(ctx context.Context, host int, r admin.Request, each func(json.RawMessage) error) error {
+// call asks the node in a host as a command does, over its socket but without a process: path is below /api/v1/. It needs no living
+// [agent.Agent], so it may be used from any goroutine while nodes come and go.
+func (f *fleet) call(ctx context.Context, host int, method, path string, body, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, callWithin)
 	defer cancel()
-	if each == nil {
-		each = func(json.RawMessage) error { return nil }
-	}
-	return admin.Call(ctx, admin.Paths(f.disk(host), f.spec.Cluster, name(host))[0], r, each)
+	end, _ := ctx.Deadline() // it has one
+	query := url.Values{"timeout": {strconv.FormatFloat(max(time.Until(end).Seconds(), 0.001), 'f', -1, 64)}}
+	return admin.NewClient(admin.Paths(f.disk(host), f.spec.Cluster, name(host))[0]).Do(ctx, method, "/api/v1/"+path, query, body, v)
 }
 
 // setShared has a node write a shared key and returns when it has done so.
 func (f *fleet) setShared(ctx context.Context, host int, key, value string) error {
-	return f.call(ctx, host, admin.Request{Op: "shared set", Key: admin.Text(key), Value: admin.Text(value), Timeout: callWithin}, nil)
+	return f.call(ctx, host, http.MethodPut, "shared/"+url.PathEscape(key), valueOf(value), nil)
 }
+
+// valueOf is the body that writes a value.
+func valueOf(value string) ops.KeyWrite { return ops.KeyWrite{Value: (*ops.Text)(&value)} }
 
 // writer is a goroutine that has one node write without a pause.
 type writer struct {

@@ -97,6 +97,9 @@ func (p *poller) run(ctx context.Context, out Sink) error {
 	}
 	wait := p.nextWait(0)
 	for {
+		if s, ok := out.(Scheduler); ok {
+			s.Next(time.Now().Add(wait))
+		}
 		if err := p.waitForNext(ctx, wait); err != nil {
 			return err
 		}

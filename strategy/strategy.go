@@ -7,6 +7,7 @@ package strategy
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/goconvoke/convoke/peer"
 )
@@ -24,6 +25,10 @@ type Sink interface {
 	// Fail reports that there was no answer. The last one stands and ages.
 	Fail(err error)
 }
+
+// Scheduler is what a [Sink] may be too: [Poll] reports when the next lookup is due, for people to read. It may be called as the methods of
+// a Sink may.
+type Scheduler interface{ Next(lookup time.Time) }
 
 // Strategy finds the peers of one topology.
 //

@@ -1,12 +1,13 @@
 package admin
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/goconvoke/convoke/ops"
 )
 
 // socketDir is short: a socket's path has little room.
@@ -29,9 +32,9 @@ func socketDir(t *testing.T) string {
 }
 
 // serve answers on a fresh socket until the test ends.
-func serve(t *testing.T, h Handler) *Server {
+func serve(t *testing.T, h http.HandlerFunc) *Server {
 	t.Helper()
-	s, err := Serve(filepath.Join(socketDir(t), "s"), h)
+	s, err := Serve(filepath.Join(socketDir(t), "s"), h, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,25 +42,29 @@ func serve(t *testing.T, h Handler) *Server {
 	return s
 }
 
-// echo replies with the key and then the value, and fails if both are empty.
-func echo(_ context.Context, r Request, reply func(any) error) error {
-	if r.Key == "" && r.Value == "" {
-		return errors.New("nothing to reply")
+// echo answers with the body, and fails if it is empty.
+func echo(w http.ResponseWriter, r *http.Request) {
+	b, err := io.ReadAll(r.Body)
+	if err == nil && len(b) == 0 {
+		err = errors.New("nothing to reply")
 	}
-	return errors.Join(reply(r.Key), reply(r.Value))
+	if err != nil {
+		ops.WriteProblem(w, err)
+		return
+	}
+	_, _ = w.Write(b)
 }
 
-// ask collects an answer.
-func ask(t *testing.T, path string, r Request) ([]Text, error) {
+// ask sends texts and returns the answer.
+func ask(t *testing.T, path string, texts ...ops.Text) (got []ops.Text, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	var got []Text
-	err := Call(ctx, path, r, func(data json.RawMessage) error {
-		var one Text
-		defer func() { got = append(got, one) }()
-		return json.Unmarshal(data, &one)
-	})
+	var body any
+	if len(texts) > 0 {
+		body = texts
+	}
+	err = NewClient(path).Do(ctx, http.MethodPost, "/", nil, body, &got)
 	return got, err
 }
 
@@ -67,80 +74,64 @@ func TestAnyBytesComeThrough(t *testing.T) {
 	for i := range every {
 		every[i] = byte(i)
 	}
-	for _, want := range []Text{"", "plain", "<&>\"\\\n\t", "\x00", "\xff", "\u2028", `{"base64":"AA=="}`, Text(every)} {
-		got, err := ask(t, s.Path(), Request{Op: "echo", Key: "k", Value: want})
-		if diff := cmp.Diff([]Text{"k", want}, got); diff != "" || err != nil {
+	for _, want := range []ops.Text{"", "plain", "<&>\"\\\n\t", "\x00", "\xff", "\u2028", `{"base64":"AA=="}`, ops.Text(every)} {
+		got, err := ask(t, s.Path(), "k", want)
+		if diff := cmp.Diff([]ops.Text{"k", want}, got); diff != "" || err != nil {
 			t.Errorf("%q: %v, (-want +got)\n%s", want, err, diff)
-		}
-	}
-}
-
-func TestTheLargestValuesFitWhateverTheyHold(t *testing.T) {
-	s := serve(t, echo)
-	for _, b := range []string{"a", `"`, "\x01", "\xff", "<", "\u2028"} {
-		v := Text(strings.Repeat(b, 256<<10/len(b)))
-		if got, err := ask(t, s.Path(), Request{Op: "echo", Key: "k", Value: v, Expect: &v}); err != nil || len(got) != 2 || got[1] != v {
-			t.Errorf("256 KiB of %q: %v", b, err)
 		}
 	}
 }
 
 func TestAnErrorOfTheAgentKeepsItsWords(t *testing.T) {
 	s := serve(t, echo)
-	if _, err := ask(t, s.Path(), Request{}); err == nil || err.Error() != "nothing to reply" {
+	if _, err := ask(t, s.Path()); err == nil || err.Error() != "nothing to reply" {
 		t.Errorf("error = %v, want nothing to reply", err)
 	}
-}
-
-func TestAPanicIsAnErrorAndTheServerLives(t *testing.T) {
-	s := serve(t, func(_ context.Context, r Request, reply func(any) error) error {
-		if r.Op == "panic" {
-			panic("boom")
-		}
-		return reply("fine")
-	})
-	if _, err := ask(t, s.Path(), Request{Op: "panic"}); err == nil || !strings.Contains(err.Error(), "boom") {
-		t.Errorf("error = %v, want boom", err)
-	}
-	if got, err := ask(t, s.Path(), Request{}); err != nil || len(got) != 1 {
-		t.Errorf("after the panic: %v, %v", got, err)
+	var p *ops.Problem
+	if _, err := ask(t, s.Path()); !errors.As(err, &p) || p.Status != http.StatusInternalServerError {
+		t.Errorf("error = %#v, want the problem", err)
 	}
 }
 
-func TestWhatIsNoRequestIsRefused(t *testing.T) {
-	s := serve(t, echo)
-	for _, c := range []struct{ name, sent, want string }{
-		{"junk", "GET / HTTP/1.1\r\n", "not a line of JSON"},
-		{"another version", `{"v":2,"op":"x"}` + "\n", "speaks version 1 of the admin protocol, this command version 2"},
-		{"no version", "{}\n", "this command version 0"},
-		{"too large", `{"v":1,"op":"` + strings.Repeat("x", maxRequest) + `"}` + "\n", "larger than 2097152 bytes"},
+func TestAnAnswerThatIsNoProblemIsQuoted(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no idea", http.StatusTeapot) })
+	if _, err := ask(t, s.Path()); err == nil || !strings.Contains(err.Error(), `418 I'm a teapot: "no idea`) {
+		t.Errorf("error = %v", err)
+	}
+}
+
+func TestAStreamIsReadToItsEndOrItsError(t *testing.T) {
+	for _, c := range []struct{ sent, want string }{
+		{"event: pair\ndata: 1\n\n:\n\nid: 7\nevent: pair\ndata: 2\n\n", "[pair 1 pair 2] <nil>"},
+		{"event: pair\ndata: 1\n\nevent: error\ndata: {\"detail\": \"over\"}\n\n", "[pair 1] over"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			conn, err := net.Dial("unix", s.Path())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-			_, _ = conn.Write([]byte(c.sent)) // it may hang up before the end
-			got, err := bufio.NewReader(conn).ReadString('\n')
-			if !strings.Contains(got, c.want) {
-				t.Errorf("answer = %q, %v, want %q", got, err, c.want)
-			}
+		s := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, c.sent) })
+		var got []string
+		err := NewClient(s.Path()).Stream(t.Context(), http.MethodGet, "/", nil, func(event string, data json.RawMessage) error {
+			got = append(got, event+" "+string(data))
+			return nil
 		})
+		if text := fmt.Sprint(got, " ", err); text != c.want {
+			t.Errorf("stream = %s, want %s", text, c.want)
+		}
 	}
 }
 
 // waiting serves requests that last until they are ended, and reports each start and end.
 func waiting(t *testing.T) (s *Server, started, ended chan struct{}) {
 	t.Helper()
-	started, ended = make(chan struct{}, 2*maxClients), make(chan struct{}, 2*maxClients)
-	return serve(t, func(ctx context.Context, _ Request, reply func(any) error) error {
+	started, ended = make(chan struct{}, 2*maxRequests), make(chan struct{}, 2*maxRequests)
+	return serve(t, func(w http.ResponseWriter, r *http.Request) {
 		started <- struct{}{}
-		<-ctx.Done()
+		<-r.Context().Done()
 		ended <- struct{}{}
-		return errors.New("asked to end")
+		ops.WriteProblem(w, errors.New("asked to end"))
 	}), started, ended
+}
+
+// wait sends a request that lasts until ctx is done.
+func wait(ctx context.Context, path string) error {
+	return NewClient(path).Do(ctx, http.MethodGet, "/", nil, nil, nil)
 }
 
 // receiveFrom fails the test when nothing comes.
@@ -158,7 +149,7 @@ func TestHangingUpEndsARequest(t *testing.T) {
 	s, started, ended := waiting(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	result := make(chan error, 1)
-	go func() { result <- Call(ctx, s.Path(), Request{}, nil) }()
+	go func() { result <- wait(ctx, s.Path()) }()
 	receiveFrom(t, "start", started)
 	cancel()
 	receiveFrom(t, "end", ended)
@@ -167,23 +158,16 @@ func TestHangingUpEndsARequest(t *testing.T) {
 	}
 }
 
-func TestARequestEndsAfterItsTimeout(t *testing.T) {
-	s, _, _ := waiting(t)
-	if _, err := ask(t, s.Path(), Request{Timeout: time.Millisecond}); err == nil || err.Error() != "asked to end" {
-		t.Errorf("Call = %v, want the words of the agent", err)
-	}
-}
-
 func TestCloseEndsAllRequestsAndTakesTheSocketAway(t *testing.T) {
 	s, started, _ := waiting(t)
 	result := make(chan error, 1)
-	go func() { result <- Call(t.Context(), s.Path(), Request{}, nil) }()
+	go func() { result <- wait(t.Context(), s.Path()) }()
 	receiveFrom(t, "start", started)
 	s.Close()
 	if err := receiveFrom(t, "result", result); err == nil || err.Error() != "asked to end" {
 		t.Errorf("Call = %v, want the words of the agent", err)
 	}
-	if err := Call(t.Context(), s.Path(), Request{}, nil); !errors.Is(err, ErrNoAgent) {
+	if err := wait(t.Context(), s.Path()); !errors.Is(err, ErrNoAgent) {
 		t.Errorf("Call after Close = %v, want ErrNoAgent", err)
 	}
 	if _, err := os.Lstat(s.Path()); err == nil {
@@ -196,13 +180,13 @@ func TestACloseThatComesLateLeavesTheSocketOfTheNext(t *testing.T) {
 	if err := os.Remove(s.Path()); err != nil {
 		t.Fatal(err)
 	}
-	next, err := Serve(s.Path(), echo)
+	next, err := Serve(s.Path(), http.HandlerFunc(echo), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer next.Close()
 	s.Close()
-	if _, err := ask(t, next.Path(), Request{Key: "k"}); err != nil {
+	if _, err := ask(t, next.Path(), "k"); err != nil {
 		t.Errorf("the next agent cannot be asked: %v", err)
 	}
 }
@@ -211,11 +195,11 @@ func TestOneClientTooManyIsRejectedWithThatReason(t *testing.T) {
 	s, started, _ := waiting(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	for range maxClients {
-		go func() { _ = Call(ctx, s.Path(), Request{}, nil) }()
+	for range maxRequests {
+		go func() { _ = wait(ctx, s.Path()) }()
 		receiveFrom(t, "start", started)
 	}
-	if _, err := ask(t, s.Path(), Request{}); err == nil || !strings.Contains(err.Error(), "serves 32 commands already") {
+	if _, err := ask(t, s.Path()); err == nil || !strings.Contains(err.Error(), "serves 32 commands already") {
 		t.Errorf("one more: %v, want that reason", err)
 	}
 }
@@ -226,7 +210,7 @@ func TestTheSocketIsForItsUserAlone(t *testing.T) {
 	}
 	t.Setenv("XDG_RUNTIME_DIR", socketDir(t))
 	path := Paths("", "lab", "a")[0]
-	s, err := Serve(path, echo)
+	s, err := Serve(path, http.HandlerFunc(echo), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,10 +224,10 @@ func TestTheSocketIsForItsUserAlone(t *testing.T) {
 
 func TestTheSocketOfALiveAgentIsLeftAlone(t *testing.T) {
 	s := serve(t, echo)
-	if _, err := Serve(s.Path(), echo); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), s.Path()) {
+	if _, err := Serve(s.Path(), http.HandlerFunc(echo), nil); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), s.Path()) {
 		t.Errorf("Serve = %v, want ErrInUse and the path", err)
 	}
-	if _, err := ask(t, s.Path(), Request{Key: "k"}); err != nil {
+	if _, err := ask(t, s.Path(), "k"); err != nil {
 		t.Errorf("the first cannot be asked any longer: %v", err)
 	}
 }
@@ -256,10 +240,10 @@ func TestTheSocketOfADeadAgentIsReplaced(t *testing.T) {
 	}
 	dead.SetUnlinkOnClose(false)
 	_ = dead.Close()
-	if _, err := ask(t, path, Request{}); !errors.Is(err, ErrNoAgent) {
+	if _, err := ask(t, path); !errors.Is(err, ErrNoAgent) {
 		t.Errorf("a dead one: %v, want ErrNoAgent", err)
 	}
-	s, err := Serve(path, echo)
+	s, err := Serve(path, http.HandlerFunc(echo), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,11 +262,11 @@ func TestAPathThatCannotBeASocketIsRefused(t *testing.T) {
 		long:                     "at most 103 are possible",
 		filepath.Join(file, "s"): "not a directory",
 	} {
-		if _, err := Serve(path, echo); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Serve(path, http.HandlerFunc(echo), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Serve = %v, want %q", err, want)
 		}
 	}
-	if err := Call(t.Context(), long, Request{}, nil); err == nil || !strings.Contains(err.Error(), "at most 103") {
+	if err := wait(t.Context(), long); err == nil || !strings.Contains(err.Error(), "at most 103") {
 		t.Errorf("Call = %v, want the limit", err)
 	}
 }
@@ -293,7 +277,7 @@ func TestADirectoryThatIsALinkIsRefused(t *testing.T) {
 	if err := os.Symlink(elsewhere, dir); err != nil {
 		t.Skip(err)
 	}
-	if _, err := Serve(filepath.Join(dir, "s"), echo); err == nil || !strings.Contains(err.Error(), "would not be safe") {
+	if _, err := Serve(filepath.Join(dir, "s"), http.HandlerFunc(echo), nil); err == nil || !strings.Contains(err.Error(), "would not be safe") {
 		t.Errorf("Serve = %v, want it refused", err)
 	}
 }
@@ -323,19 +307,43 @@ func TestADataDirectoryIsTheOnlyPlace(t *testing.T) {
 	}
 }
 
-func FuzzRead(f *testing.F) {
-	f.Add([]byte(`{"v":1,"op":"shared set","key":"k","value":{"base64":"AA=="},"expect":null,"ttl":1}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := readRequest(strings.NewReader(string(b)))
-		if err != nil {
-			return
-		}
-		again, err := encode(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if same, err := readRequest(strings.NewReader(string(again))); err != nil || cmp.Diff(r, same) != "" {
-			t.Errorf("%s read again: %v\n%s", again, err, cmp.Diff(r, same))
-		}
-	})
+func TestAnAgentWithADataDirectoryIsFoundByItsNames(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", socketDir(t))
+	t.Setenv("TMPDIR", socketDir(t))
+	if got := Running(); len(got) != 0 {
+		t.Errorf("Running = %v, want none", got)
+	}
+	s := serve(t, echo)
+	remove, err := Publish(s.Path(), "lab", "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := Serve(Paths("", "lab", "b")[0], http.HandlerFunc(echo), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	if _, err := Publish(s.Path(), "lab", "b"); !errors.Is(err, ErrInUse) {
+		t.Errorf("Publish in place of another agent = %v, want ErrInUse", err)
+	}
+	got := Running()
+	if len(got) != 2 || got[0].Name != "lab@a" || got[1].Name != "lab@b" || !got[0].IsNode("a") || got[0].IsNode("b") {
+		t.Fatalf("Running = %v, want lab@a and lab@b", got)
+	}
+	if _, err := ask(t, got[0].Path, "k"); err != nil {
+		t.Errorf("ask = %v", err)
+	}
+	again := serve(t, echo)
+	removeAgain, err := Publish(again.Path(), "lab", "a") // after a restart elsewhere
+	if err != nil {
+		t.Fatal(err)
+	}
+	remove()
+	if got := Running(); len(got) != 2 {
+		t.Errorf("Running = %v: the end of the first agent took the link of the second one", got)
+	}
+	removeAgain()
+	if got := Running(); len(got) != 1 {
+		t.Errorf("Running = %v, want lab@b", got)
+	}
 }

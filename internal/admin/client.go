@@ -1,7 +1,7 @@
 package admin
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +9,11 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/http"
+	"net/url"
 	"path/filepath"
+
+	"github.com/goconvoke/convoke/ops"
 )
 
 // ErrNoAgent means that no agent listens on the socket.
@@ -21,6 +25,122 @@ var ErrNotAllowed = errors.New("the agent runs as another user")
 // ErrUntrusted means that another user listens on the socket, who could read the request and forge the answer. Nothing was sent.
 var ErrUntrusted = errors.New("another user listens on the admin socket")
 
+// maxAnswer bounds an answer that is one document, in bytes.
+const maxAnswer = 256 << 20
+
+// Client asks the agent behind one socket.
+type Client struct {
+	path string
+	http http.Client
+}
+
+// NewClient returns a client of the agent behind a socket. Each request opens a connection of its own, and closes it.
+func NewClient(path string) *Client {
+	c := &Client{path: path}
+	c.http.Transport = &http.Transport{
+		DisableKeepAlives: true, DisableCompression: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSocket(ctx, path) },
+	}
+	return c
+}
+
+// Do sends a request with a body in JSON, unless that is nil, and decodes the answer into v, unless that is nil. What went wrong at the
+// agent is an *[ops.Problem] with its words.
+func (c *Client) Do(ctx context.Context, method, path string, query url.Values, body, v any) error {
+	res, err := c.send(ctx, method, path, query, body)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	switch {
+	case err != nil:
+		return endError(ctx, err)
+	case v == nil || len(b) == 0:
+		return nil
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("the agent's answer: %w", err)
+	}
+	return nil
+}
+
+// send sends a request and returns the answer, if it is not an error.
+func (c *Client) send(ctx context.Context, method, path string, query url.Values, body any) (*http.Response, error) {
+	var content io.Reader
+	if body != nil {
+		b, err := ops.Encode(body)
+		if err != nil {
+			return nil, err
+		}
+		content = bytes.NewReader(b)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path+"?"+query.Encode(), content)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	res, err := c.http.Do(r)
+	if err != nil {
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
+		return nil, endError(ctx, err)
+	}
+	if res.StatusCode < http.StatusBadRequest {
+		return res, nil
+	}
+	defer res.Body.Close()
+	return nil, readProblem(res)
+}
+
+// readProblem returns the error that an answer is.
+func readProblem(res *http.Response) error {
+	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return err
+	}
+	p := new(ops.Problem)
+	if json.Unmarshal(b, p) != nil || p.Detail == "" {
+		return fmt.Errorf("the agent answers %s: %.200q", res.Status, b)
+	}
+	return p
+}
+
+// endError returns why there is no answer, or no end of it.
+func endError(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, ErrNoAgent), errors.Is(err, ErrNotAllowed), errors.Is(err, ErrUntrusted):
+		return err
+	}
+	return fmt.Errorf("the agent closed the connection: %w", err)
+}
+
+// dialSocket connects to the agent behind a socket, if it is one of a user who may be trusted.
+func dialSocket(ctx context.Context, path string) (net.Conn, error) {
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
+	dialer := net.Dialer{Timeout: dialTimeout}
+	c, err := dialer.DialContext(ctx, "unix", path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || isRefused(err):
+		return nil, fmt.Errorf("%s: %w", path, ErrNoAgent)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%s: %w", path, ErrNotAllowed)
+	case err != nil:
+		return nil, err
+	}
+	if err := checkOwner(c.(*net.UnixConn), path); err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
 // checkUsers returns an error unless the user that listens on a socket is that of this process, or root. For root it may also be the
 // owner of a data directory, which the configuration names; the directories that are named for a user are that user's alone.
 func checkUsers(path string, listens, self, dir int) error {
@@ -29,72 +149,4 @@ func checkUsers(path string, listens, self, dir int) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w: user %d, this is user %d", path, ErrUntrusted, listens, self)
-}
-
-// Call asks the agent behind a socket and hands on the data of each line of its answer, until that ends or ctx is done. An error of
-// each ends it. What went wrong at the agent comes as an error with its words.
-func Call(ctx context.Context, path string, r Request, each func(data json.RawMessage) error) error {
-	if err := checkPath(path); err != nil {
-		return err
-	}
-	dialer := net.Dialer{Timeout: dialTimeout}
-	c, err := dialer.DialContext(ctx, "unix", path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) || isRefused(err):
-		return fmt.Errorf("%s: %w", path, ErrNoAgent)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s: %w", path, ErrNotAllowed)
-	case err != nil:
-		return err
-	}
-	defer c.Close()
-	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
-	if err := checkOwner(c.(*net.UnixConn), path); err != nil {
-		return err
-	}
-	r.Version = Version
-	b, err := encode(r)
-	if err != nil {
-		return err
-	}
-	if len(b) > maxRequest {
-		return fmt.Errorf("the request has %d bytes, at most %d are possible", len(b), maxRequest)
-	}
-	_, _ = c.Write(b) // an agent that does not take it may have sent the reason
-	return readAnswer(ctx, c, each)
-}
-
-// readAnswer reads an answer.
-func readAnswer(ctx context.Context, c io.Reader, each func(json.RawMessage) error) error {
-	lines := bufio.NewScanner(c)
-	lines.Buffer(nil, maxReply)
-	for lines.Scan() {
-		var l line
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			return fmt.Errorf("the answer is not a line of JSON: %w", err)
-		}
-		if l.Data != nil {
-			if err := each(l.Data); err != nil {
-				return err
-			}
-		}
-		switch {
-		case l.Error != "":
-			return errors.New(l.Error)
-		case l.End:
-			return nil
-		}
-	}
-	return endError(ctx, lines.Err())
-}
-
-// endError returns why an answer has no end.
-func endError(ctx context.Context, err error) error {
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case err != nil:
-		return fmt.Errorf("the agent closed the connection: %w", err)
-	}
-	return errors.New("the agent closed the connection before the end of its answer")
 }

@@ -27,12 +27,20 @@ func Paths(dataDir, cluster, node string) []string {
 	if dataDir != "" {
 		return []string{filepath.Join(dataDir, "admin.sock")}
 	}
-	below := filepath.Join(ownDir(), fileNamePart(cluster)+"@"+fileNamePart(node)+".sock")
 	var all []string
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
-		all = append(all, filepath.Join(dir, below))
+	for _, dir := range socketDirs() {
+		all = append(all, filepath.Join(dir, fileNamePart(cluster)+"@"+fileNamePart(node)+".sock"))
 	}
-	return append(all, filepath.Join(os.TempDir(), below))
+	return all
+}
+
+// socketDirs returns the directories of this user for the sockets of agents without a data directory.
+func socketDirs() []string {
+	var all []string
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" && filepath.Clean(dir) != filepath.Clean(os.TempDir()) {
+		all = append(all, filepath.Join(dir, ownDir()))
+	}
+	return append(all, filepath.Join(os.TempDir(), ownDir()))
 }
 
 // fileNamePart makes a name fit to be part of a file's name; a hash distinguishes names that had to be changed.
@@ -57,8 +65,9 @@ func checkPath(path string) error {
 	return nil
 }
 
-// listenUnix makes the socket; one that a dead process left is replaced.
-func listenUnix(path string) (*net.UnixListener, error) {
+// Listen makes a socket with these permissions; one that a dead process left is replaced, that of a running one is [ErrInUse]. Its file is
+// the caller's to remove.
+func Listen(path string, mode fs.FileMode) (*net.UnixListener, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
@@ -73,7 +82,7 @@ func listenUnix(path string) (*net.UnixListener, error) {
 		return nil, err
 	}
 	l.SetUnlinkOnClose(false) // it might be another's by then
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := os.Chmod(path, mode); err != nil {
 		_ = l.Close()
 		return nil, err
 	}

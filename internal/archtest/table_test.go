@@ -14,12 +14,12 @@ var table = []rule{
 	{pkg: "internal/bounded"},  // reads what others wrote
 	{pkg: "internal/ratelog"},  // how often a message is logged
 	{pkg: "internal/safetext"}, // quotes what others wrote
-	{pkg: "internal/admin"},
+	{pkg: "internal/admin", ours: []string{"ops"}, third: []string{hclog, "golang.org/x/net/netutil"}}, // HTTP over a private socket
 	{pkg: "internal/secret"}, // settings that are never printed: strategy and connector export them
 	{pkg: "internal/command", ours: []string{"*"}, third: []string{hclog, yaml, "github.com/spf13/cobra", "github.com/coreos/go-systemd/v22/daemon"}},
 	{pkg: "internal/manifest", ours: []string{"cluster", "connector", "quorum/kubernetes", "strategy/kubernetes"}, third: []string{yaml}}, // what Kubernetes needs for a file
-	{pkg: "internal/reread", ours: []string{"internal/bounded"}},                                                     // how hostsfile and file follow a file
-	{pkg: "internal/targets", ours: []string{"peer", "internal/safetext"}, third: []string{yaml}},                    // what file, http and exec read
+	{pkg: "internal/reread", ours: []string{"internal/bounded"}},                                                                          // how hostsfile and file follow a file
+	{pkg: "internal/targets", ours: []string{"peer", "internal/safetext"}, third: []string{yaml}},                                         // what file, http and exec read
 	{pkg: "internal/conntrack"}, // how http and kubernetes end their connections
 	{pkg: "internal/archtest"},
 
@@ -63,8 +63,8 @@ var table = []rule{
 	{pkg: "gossip/internal/wire", ours: []string{"gossip/internal/core"}, third: []string{"google.golang.org/protobuf/encoding/protowire"}},
 	{pkg: "gossip/internal/simulation", ours: []string{"gossip/internal/core"}},
 	{pkg: "gossip/internal/testhook"},
-	{pkg: "gossip/transport", ours: []string{"internal/reread"}, third: []string{"github.com/flynn/noise"}}, // follows the files of certificates
-	{pkg: "gossip/gossiptest", ours: []string{"gossip", "gossip/*"}}, // real nodes in memory, for programs' own tests
+	{pkg: "gossip/transport", ours: []string{"internal/reread"}, third: []string{"github.com/flynn/noise", "golang.org/x/sys/unix"}}, // follows the files of certificates
+	{pkg: "gossip/gossiptest", ours: []string{"gossip", "gossip/*"}},                                                                 // real nodes in memory, for programs' own tests
 	{pkg: "internal/disk"},
 	{pkg: "ring", ours: []string{"gossip"}},
 
@@ -78,10 +78,11 @@ var table = []rule{
 		third: []string{"go.etcd.io/raft/v3/raftpb", "google.golang.org/protobuf/encoding/protowire", "google.golang.org/protobuf/proto"}},
 	{pkg: "internal/sim"}, // tests alone import it
 
-	{pkg: "ops/hclogslog", third: []string{hclog}}, // for programs that log by log/slog
+	{pkg: "ops", ours: []string{"cluster", "connector", "gossip", "peer"}, third: []string{hclog}}, // not quorum: it would link the consensus
+	{pkg: "ops/hclogslog", third: []string{hclog}},                                                 // for programs that log by log/slog
 	{pkg: "ops/prom", ours: []string{"cluster", "connector", "gossip", "quorum"}, third: []string{"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/*"}},
 
-	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "peer", "quorum", "quorum/kubernetes", "strategy"}, third: []string{hclog, "go.opentelemetry.io/otel/trace", "golang.org/x/net/netutil"}},
+	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "ops", "peer", "quorum", "quorum/kubernetes", "strategy"}, third: []string{hclog, "go.opentelemetry.io/otel/trace", "golang.org/x/net/netutil"}},
 	{pkg: "cmd/*", ours: []string{"connector/gossip", "internal/command"}},
 	// A module of its own, of programs that make what is installed.
 	{pkg: "packaging/kubernetes", ours: []string{"cluster", "internal/manifest", "strategy/builtin"}},

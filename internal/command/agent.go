@@ -36,8 +36,9 @@ SIGHUP, and a change of the file, reload it; a file with mistakes is refused and
 stdout gets one line for every change of the member list: text, or with -o json one object a line.
 The log goes to stderr.
 
-While it runs, members, status, keys, shared, join, leave and remove, and with a quorum in the file quorum,
-shards, elect and map, ask it over a socket that only its user may open: admin.sock in node.data_dir, or one below $XDG_RUNTIME_DIR or the directory for temporary files.
+While it runs, members, status, events, wait, reload, keys, shared, join, leave and remove, and with a quorum in the file
+quorum, shards, elect and map, ask it over a socket that only its user may open: admin.sock in node.data_dir, or one below $XDG_RUNTIME_DIR or
+the directory for temporary files. With the section http in the file the same API is on a port.
 
 When another process takes the name of this node, the agent stays out of the cluster until that process is gone, and
 comes back by itself; status, the log and the event name_conflict have the address of that process. Stopped meanwhile, it

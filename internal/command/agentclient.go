@@ -1,24 +1,21 @@
 package command
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
-	"text/tabwriter"
+	"net/http"
+	"net/url"
+	"strconv"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/goconvoke/convoke/internal/admin"
 )
 
-// grace is how much longer a command waits than it asked the agent to take, so that it hears what was missing.
+// grace is how much longer a command waits than it asked the agent to take, so that it gets the reason of a failure.
 const grace = 2 * time.Second
 
 // agentClient is how a command finds the agent, and how it prints.
@@ -32,72 +29,106 @@ type agentClient struct {
 func clientFlags(c *cobra.Command, r *agentClient) {
 	configFlag(c, &r.config)
 	formatFlag(c, &r.as)
-	c.Flags().StringVar(&r.node, "node", "", "`name` of the node, if the agent was started with --node")
-	c.Flags().StringVar(&r.socket, "socket", "", "`path` of the agent's admin socket, instead of -c")
+	c.Flags().StringVar(&r.node, "node", "", "`name` of the node, if several run here or the agent was started with --node")
+	c.Flags().StringVar(&r.socket, "socket", "", "`path` of the agent's admin socket, instead of -c; default $CONVOKE_SOCKET")
 	c.Flags().DurationVar(&r.timeout, "timeout", 10*time.Second, "give up after this time")
 }
 
-// socketPaths returns where the socket can be.
-func (r *agentClient) socketPaths() ([]string, error) {
-	if r.socket != "" {
-		return []string{r.socket}, nil
-	}
-	if r.config == "" {
-		return nil, errors.New("no agent: add -c FILE, the file it was started with, or --socket PATH")
-	}
-	node, err := nodeOf(r.config)
-	if err != nil {
-		return nil, failedError(err)
-	}
-	return admin.Paths(node.DataDir, node.Cluster, cmp.Or(r.node, node.Name)), nil
+// call is one request to the agent.
+type call struct {
+	method, path string
+	query        url.Values
+	body         any
 }
 
-// askAgent asks the agent, for at most the timeout, and hands on each reply.
-func (r *agentClient) askAgent(ctx context.Context, q admin.Request, each func(json.RawMessage) error) error {
+// get returns a call that reads; query has names and values in turn.
+func get(path string, query ...string) call { return callOf(http.MethodGet, path, nil, query...) }
+
+func post(path string, body any) call { return callOf(http.MethodPost, path, body) }
+
+func callOf(method, path string, body any, query ...string) call {
+	q := call{method: method, path: apiRoot + path, query: url.Values{}, body: body}
+	for i := 0; i+1 < len(query); i += 2 {
+		q.query.Set(query[i], query[i+1])
+	}
+	return q
+}
+
+const apiRoot = "/api/v1/"
+
+// part makes text of any bytes one part of a path.
+func part(s string) string {
+	escaped := url.PathEscape(s)
+	if s == "." || s == ".." { // which a server would resolve
+		escaped = "%2E" + escaped[1:]
+	}
+	return escaped
+}
+
+// ask asks the agent, for at most the timeout, and decodes the answer into v, unless that is nil.
+func (r *agentClient) ask(ctx context.Context, q call, v any) error {
 	if r.timeout <= 0 {
 		return fmt.Errorf("--timeout %v is not above 0", r.timeout)
 	}
-	q.Timeout = r.timeout
+	q.query.Set("timeout", strconv.FormatFloat(min(r.timeout, 10*time.Minute).Seconds(), 'f', -1, 64))
 	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout+grace, fmt.Errorf("the agent did not answer within %v", r.timeout))
 	defer cancel()
-	return r.callAgent(ctx, q, each)
+	return r.onAgent(func(c *admin.Client) error { return c.Do(ctx, q.method, q.path, r.withNode(q), q.body, v) })
 }
 
-// watchAgent asks the agent and hands on replies until the command is interrupted, which is no error.
-func (r *agentClient) watchAgent(ctx context.Context, q admin.Request, each func(json.RawMessage) error) error {
-	err := r.callAgent(ctx, q, each)
+// follow asks the agent and reports each event of the answer until the command is interrupted, which is no error.
+func (r *agentClient) follow(ctx context.Context, q call, report func(event string, data json.RawMessage) error) error {
+	err := r.stream(ctx, q, report)
 	if ctx.Err() != nil {
 		return nil
 	}
 	if err == nil {
-		err = failedError(errors.New("the agent has ended"))
+		err = errors.New("the agent has ended")
 	}
-	return err
+	return failedError(err)
 }
 
-func (r *agentClient) callAgent(ctx context.Context, q admin.Request, each func(json.RawMessage) error) error {
-	paths, err := r.socketPaths()
+// stream asks the agent and reports each event of the answer, until that ends or ctx is done.
+func (r *agentClient) stream(ctx context.Context, q call, report func(event string, data json.RawMessage) error) error {
+	return r.onAgent(func(c *admin.Client) error { return c.Stream(ctx, q.method, q.path, r.withNode(q), report) })
+}
+
+// withNode has the agent refuse a request that means another node.
+func (r *agentClient) withNode(q call) url.Values {
+	if r.node != "" {
+		q.query.Set("node", r.node)
+	}
+	return q.query
+}
+
+// onAgent calls do with a client of the agent.
+func (r *agentClient) onAgent(do func(*admin.Client) error) error {
+	path, err := r.findSocket()
 	if err != nil {
 		return err
 	}
-	q.Node = r.node
-	for _, path := range paths {
-		if err = admin.Call(ctx, path, q, each); !errors.Is(err, admin.ErrNoAgent) {
-			break
-		}
-	}
+	err = do(admin.NewClient(path))
 	switch {
-	case errors.Is(err, admin.ErrNoAgent) && r.socket == "":
-		err = fmt.Errorf("no agent runs for %s: start one with convoke agent -c %s (looked for %s)", r.config, r.config, strings.Join(paths, " and "))
+	case errors.Is(err, admin.ErrNoAgent) && r.config != "" && r.socket == "":
+		err = r.errNotRunning(path)
 	case errors.Is(err, admin.ErrNotAllowed):
 		err = fmt.Errorf("%w: run this command as that user", err)
 	}
 	return failedError(err)
 }
 
-// decodeEach makes each reply a T.
-func decodeEach[T any](each func(T) error) func(json.RawMessage) error {
-	return func(data json.RawMessage) error {
+// ask asks for a T.
+func ask[T any](ctx context.Context, r *agentClient, q call) (v T, err error) {
+	err = r.ask(ctx, q, &v)
+	return v, err
+}
+
+// reportEach makes each event a T. Others than those named are ignored.
+func reportEach[T any](name string, each func(T) error) func(string, json.RawMessage) error {
+	return func(event string, data json.RawMessage) error {
+		if event != name {
+			return nil
+		}
 		var v T
 		if err := json.Unmarshal(data, &v); err != nil {
 			return fmt.Errorf("the agent's answer: %w", err)
@@ -106,90 +137,10 @@ func decodeEach[T any](each func(T) error) func(json.RawMessage) error {
 	}
 }
 
-// collectReplies collects the replies to a question.
-func collectReplies[T any](ctx context.Context, r *agentClient, q admin.Request) ([]T, error) {
-	list := []T{} // [] in JSON
-	err := r.askAgent(ctx, q, decodeEach(func(v T) error { list = append(list, v); return nil }))
-	return list, err
-}
-
-// printAll asks for a list and prints it as a table.
-func printAll[T any](c *cobra.Command, r *agentClient, q admin.Request, head string, row func(T) []string) error {
-	list, err := collectReplies[T](c.Context(), r, q)
-	if err != nil {
+// change asks for something that is answered by nothing but an error, and prints that it was done.
+func (r *agentClient) change(c *cobra.Command, q call, done string) error {
+	if err := r.ask(c.Context(), q, nil); err != nil {
 		return err
 	}
-	if r.as == asJSON {
-		return failedError(printJSON(c.OutOrStdout(), list))
-	}
-	t := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, head)
-	for _, v := range list {
-		cells := row(v)
-		for i := range cells {
-			cells[i] = orNothing(displayText(cells[i]))
-		}
-		fmt.Fprintln(t, strings.Join(cells, "\t"))
-	}
-	return failedError(t.Flush())
-}
-
-// shownBytes is how much of a value a table shows.
-const shownBytes = 80
-
-// displayText makes text of others fit for a line of a terminal: what is not printable is quoted, what is long is cut.
-func displayText(s string) string {
-	rest := ""
-	if len(s) > shownBytes {
-		cut := shownBytes
-		for !utf8.RuneStart(s[cut]) && cut > shownBytes-utf8.UTFMax {
-			cut--
-		}
-		s, rest = s[:cut], fmt.Sprintf("... (%d bytes)", len(s))
-	}
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		s = fmt.Sprintf("%q", s)
-	}
-	return s + rest
-}
-
-// printLine prints one reply of a watch.
-func printLine(w io.Writer, as format, v any, text string) error {
-	if as == asJSON {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		return failedError(e.Encode(v))
-	}
-	_, err := fmt.Fprintln(w, text)
-	return failedError(err)
-}
-
-// printDone prints that something was done, for machines too.
-func printDone(c *cobra.Command, as format, text string) error {
-	return printLine(c.OutOrStdout(), as, struct {
-		Done bool `json:"done"`
-	}{true}, text)
-}
-
-// completeFrom offers what the agent knows, for as long as a shell can wait.
-func completeFrom[T any](r *agentClient, q admin.Request, name func(T) string) cobra.CompletionFunc {
-	return func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		quick := *r
-		quick.timeout = time.Second
-		ctx := c.Context()
-		if ctx == nil {
-			ctx = context.Background()
-		}
-		list, _ := collectReplies[T](ctx, &quick, q)
-		var names []string
-		for _, v := range list {
-			if n := name(v); n == displayText(n) {
-				names = append(names, n)
-			}
-		}
-		return names, cobra.ShellCompDirectiveNoFileComp
-	}
+	return printDone(c, r.as, done)
 }

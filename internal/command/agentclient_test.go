@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 )
 
 // site is a place for agents of one cluster with a data directory each; its paths are short, for the sockets.
@@ -110,23 +111,26 @@ func TestMembersAndStatusTellHowTheClusterIs(t *testing.T) {
 	if len(table) != 4 || strings.Join(strings.Fields(table[0]), " ") != "NAME STATUS ADDRESS LINKS PHI KEYS" || !strings.HasPrefix(table[2], "b ") {
 		t.Errorf("members =\n%s\nwant a head and the lines of a and b", strings.Join(table, "\n"))
 	}
-	want := []admin.Member{{Name: "a", Status: "up", Links: 1, Self: true}, {Name: "b", Status: "up", Links: 1, Keys: 1}}
-	if diff := cmp.Diff(want, okJSON[[]admin.Member](t, "members", "-c", a), cmpopts.IgnoreFields(admin.Member{}, "Addr", "Phi")); diff != "" {
+	want := []ops.Member{{Name: "a", Status: "up", Links: 1, Self: true}, {Name: "b", Status: "up", Links: 1, Keys: 1}}
+	if diff := cmp.Diff(want, okJSON[[]ops.Member](t, "members", "-c", a), cmpopts.IgnoreFields(ops.Member{}, "Addr", "Phi", "Since")); diff != "" {
 		t.Errorf("members (-want +got)\n%s", diff)
 	}
 
-	s := okJSON[admin.Status](t, "status", "-c", a)
-	for late := time.Now().Add(deadline); len(s.Agreement.Same) < 2 && time.Now().Before(late); {
-		s = okJSON[admin.Status](t, "status", "-c", a) // they differ for a moment after a change
+	s := okJSON[ops.Document](t, "status", "-c", a)
+	for late := time.Now().Add(deadline); (s.Agreement == nil || len(s.Agreement.Same) < 2) && time.Now().Before(late); {
+		s = okJSON[ops.Document](t, "status", "-c", a) // they differ for a moment after a change
 	}
-	if s.Node != "a" || s.Cluster != "lab" || s.Connector != "gossip" || s.Members["up"] != 2 || s.Isolated || s.Counters["frames_in"] == 0 {
+	if s.Node.Name != "a" || s.Node.State != ops.StateRunning || s.Cluster != "lab" || s.Node.Connector != "gossip" || s.Members["up"] != 2 || s.Gossip.Isolated || s.Counters["frames_in"] == 0 || len(s.Links) != 1 || s.Links[0].Peer != "b" {
 		t.Errorf("status = %+v", s)
 	}
-	if diff := cmp.Diff(&admin.Agreement{Same: []string{"a", "b"}, Differ: []string{}, Silent: []string{}}, s.Agreement); diff != "" {
+	if diff := cmp.Diff(&ops.Agreement{Same: []string{"a", "b"}, Differ: []string{}, Silent: []string{}}, s.Agreement, cmpopts.IgnoreFields(ops.Agreement{}, "At")); diff != "" {
 		t.Errorf("agreement (-want +got)\n%s", diff)
 	}
-	if text := ok(t, "status", "-c", a); !strings.Contains(text, "members        2 up\n") || !strings.Contains(text, "same           a b\n") || !strings.Contains(text, "topology here  whole: local answered") {
-		t.Errorf("status =\n%s", text)
+	text := squeeze(ok(t, "status", "-c", a))
+	for _, want := range []string{"node a\n", "\nstate running\n", "\nmembers 2 up\n", "\nsame a b\n", "\ntopology here whole: local answered", "\nlink b since ", "round trip ", "\nsecurity none\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("status lacks %q:\n%s", want, text)
+		}
 	}
 }
 
@@ -138,7 +142,7 @@ func TestKeysAreReadWrittenAndWithdrawn(t *testing.T) {
 	if got := ok(t, "keys", "get", "-c", a, "role"); got != "web & <more>\nlines\n" {
 		t.Errorf("get of an own key = %q", got)
 	}
-	if diff := cmp.Diff([]admin.Pair{{Member: "a", Key: "role", Value: "web & <more>\nlines"}}, okJSON[[]admin.Pair](t, "keys", "list", "-c", b)); diff != "" {
+	if diff := cmp.Diff([]ops.Pair{pair("a", "role", "web & <more>\nlines")}, okJSON[[]ops.Pair](t, "keys", "list", "-c", b)); diff != "" {
 		t.Errorf("list (-want +got)\n%s", diff)
 	}
 	if text := ok(t, "keys", "list", "-c", b, "a"); !strings.Contains(text, `"web & <more>\nlines"`) {
@@ -168,14 +172,19 @@ func TestTheSharedMapIsReadAndWrittenFromEveryMember(t *testing.T) {
 	refused(t, `"jobs/3" has a value already: "new"`, "shared", "update", "-c", b, "jobs/3", "--absent", "new")
 	ok(t, "shared", "delete", "-c", b, "jobs/2")
 	ok(t, "shared", "sync", "-c", b)
-	want := []admin.Pair{{Key: "jobs/1", Value: "done"}, {Key: "jobs/3", Value: "new"}}
-	if diff := cmp.Diff(want, okJSON[[]admin.Pair](t, "shared", "list", "-c", a, "jobs/")); diff != "" {
+	want := []ops.Pair{pair("", "jobs/1", "done"), pair("", "jobs/3", "new")}
+	if diff := cmp.Diff(want, okJSON[[]ops.Pair](t, "shared", "list", "-c", a, "jobs/")); diff != "" {
 		t.Errorf("list (-want +got)\n%s", diff)
 	}
 	refused(t, `no key "jobs/2"`, "shared", "get", "-c", a, "jobs/2")
 	ok(t, "shared", "set", "-c", a, "brief", "x", "--ttl", "50ms")
 	eventually(t, "KEY    VALUE\nother  x\n", "shared", "list", "-c", a, "o")
 	eventually(t, "KEY  VALUE\n", "shared", "list", "-c", a, "b")
+}
+
+// pair returns a key with its value.
+func pair(member, key, value string) ops.Pair {
+	return ops.Pair{Member: member, Key: ops.Text(key), Value: (*ops.Text)(&value), Size: len(value)}
 }
 
 // watchCommand runs a watch in a process of its own and returns its lines.
@@ -185,14 +194,14 @@ func watchCommand(t *testing.T, args ...string) *process {
 }
 
 // awaitPair returns when a watch has printed this pair.
-func (p *process) awaitPair(want admin.Pair) {
+func (p *process) awaitPair(want ops.Pair) {
 	p.t.Helper()
 	p.await(fmt.Sprint(want), func(text string) bool {
-		var got admin.Pair
+		var got ops.Pair
 		if err := json.Unmarshal([]byte(text), &got); err != nil {
 			p.t.Fatalf("stdout holds %q: %v", text, err)
 		}
-		return got == want
+		return cmp.Equal(got, want)
 	})
 }
 
@@ -202,13 +211,13 @@ func TestWatchesTellWhatThereIsAndWhatChanges(t *testing.T) {
 	ok(t, "keys", "set", "-c", a, "role", "web")
 	ok(t, "shared", "set", "-c", a, "jobs/1", "open")
 	keys, shared := watchCommand(t, "keys", "watch", "-c", b), watchCommand(t, "shared", "watch", "-c", b, "jobs/")
-	keys.awaitPair(admin.Pair{Member: "a", Key: "role", Value: "web"})
-	shared.awaitPair(admin.Pair{Key: "jobs/1", Value: "open"})
+	keys.awaitPair(pair("a", "role", "web"))
+	shared.awaitPair(pair("", "jobs/1", "open"))
 	ok(t, "keys", "delete", "-c", a, "role")
 	ok(t, "shared", "set", "-c", a, "other", "x")
 	ok(t, "shared", "delete", "-c", a, "jobs/1")
-	keys.awaitPair(admin.Pair{Member: "a", Key: "role", Gone: true})
-	shared.awaitPair(admin.Pair{Key: "jobs/1", Gone: true})
+	keys.awaitPair(ops.Pair{Member: "a", Key: "role", Gone: true})
+	shared.awaitPair(ops.Pair{Key: "jobs/1", Gone: true})
 
 	keys.signal(syscall.SIGINT)
 	if code := keys.awaitExit(); code != exitOK {
@@ -245,7 +254,7 @@ func TestALeaveEndsTheAgentAndIsAnnounced(t *testing.T) {
 		t.Errorf("exit code = %d, want 0; %s", code, agentB.stderr)
 	}
 	agentA.awaitEvent("members", "a")
-	if got := okJSON[[]admin.Member](t, "members", "-c", a); len(got) != 2 || got[1].Status != "left" {
+	if got := okJSON[[]ops.Member](t, "members", "-c", a); len(got) != 2 || got[1].Status != "left" {
 		t.Errorf("members = %+v, want b to have left", got)
 	}
 }
@@ -280,7 +289,7 @@ func TestJoinCallsANodeThatNoStrategyFinds(t *testing.T) {
 	agentA, agentB := startAgent(t, "-c", a, "-o", "json"), startAgent(t, "-c", b, "-o", "json")
 	agentA.awaitEvent("members", "a")
 	agentB.awaitEvent("members", "b")
-	addr := string(okJSON[[]admin.Member](t, "members", "-c", b)[0].Addr)
+	addr := string(okJSON[[]ops.Member](t, "members", "-c", b)[0].Addr)
 	if got := ok(t, "join", "-c", a, addr); got != addr+": joined\n" {
 		t.Errorf("join = %q", got)
 	}
@@ -306,11 +315,11 @@ func TestAnAgentWithoutADataDirectoryIsFoundByItsNames(t *testing.T) {
 	file := localFile(t)
 	node := filepath.Base(t.TempDir()) + t.Name()
 	startAgent(t, "-c", file, "--node", node, "-o", "json").awaitEvent("members", node)
-	if got := okJSON[[]admin.Member](t, "members", "-c", file, "--node", node); len(got) != 1 || got[0].Name != node {
+	if got := okJSON[[]ops.Member](t, "members", "-c", file, "--node", node); len(got) != 1 || got[0].Name != node {
 		t.Errorf("members = %+v, want the node", got)
 	}
 	path := admin.Paths("", "lab", node)[0]
-	if got := okJSON[[]admin.Member](t, "members", "--socket", path); len(got) != 1 {
+	if got := okJSON[[]ops.Member](t, "members", "--socket", path); len(got) != 1 {
 		t.Errorf("members --socket = %+v, want the node", got)
 	}
 	refused(t, "no agent listens there", "members", "--socket", path+"x")
@@ -338,7 +347,7 @@ func TestAnAgentIsFoundThoughItsFileHasMistakesByNow(t *testing.T) {
 	if err := os.WriteFile(file, append(text, "topologys: {}\n"...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := okJSON[[]admin.Member](t, "members", "-c", file); len(got) != 1 {
+	if got := okJSON[[]ops.Member](t, "members", "-c", file); len(got) != 1 {
 		t.Errorf("members = %+v, want the node", got)
 	}
 	refused(t, `this agent is the node "a", not "zz"`, "members", "-c", file, "--node", "zz")

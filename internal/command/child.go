@@ -8,7 +8,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 )
 
 // child is a command that runs for a term, with the processes that it starts.
@@ -22,7 +22,7 @@ type child struct {
 const pipeWait = time.Second
 
 // startChild starts the command of an elector.
-func startChild(e *elector, s admin.Term) (*child, error) {
+func startChild(e *elector, s ops.Term) (*child, error) {
 	c := &child{cmd: exec.Command(e.run[0], e.run[1:]...), ended: make(chan struct{})}
 	c.cmd.Env = append(os.Environ(), fmt.Sprintf("CONVOKE_TOKEN=%d", s.Token), fmt.Sprintf("CONVOKE_SHARD=%d", s.Shard))
 	c.cmd.Stdout, c.cmd.Stderr, c.cmd.WaitDelay = e.out.OutOrStdout(), e.out.ErrOrStderr(), pipeWait

@@ -56,7 +56,6 @@ func TestUsageErrorsExitWith2AndSayWhatIsWanted(t *testing.T) {
 		{"a format that does not exist", []string{"explain", "-o", "xml"}, "want text or json"},
 		{"keys without a command", []string{"keys"}, "a command is missing: delete, get, list, set or watch"},
 		{"a command of keys that does not exist", []string{"keys", "gett"}, `unknown command "gett"; did you mean "get"?`},
-		{"members without a file", []string{"members"}, "no agent: add -c FILE"},
 		{"members within no time", []string{"members", "-c", "x", "--timeout", "0s"}, "--timeout 0s is not above 0"},
 		{"join without an address", []string{"join", "-c", "x"}, "requires at least 1 arg"},
 		{"a TTL below the least", []string{"shared", "set", "-c", "x", "k", "v", "--ttl", "1us"}, "--ttl 1µs: want 1ms at least"},

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 )
 
 func newElect() *cobra.Command {
@@ -75,9 +75,9 @@ func (e *elector) stand(ctx context.Context) error {
 // ended, not before: that is what the next leader waits for.
 func (e *elector) runTerm(ctx context.Context) (again bool, err error) {
 	connected, hangUp := context.WithCancel(context.WithoutCancel(ctx))
-	steps, lost := make(chan admin.Term), make(chan error, 1)
+	steps, lost := make(chan ops.Term), make(chan error, 1)
 	go func() {
-		lost <- e.callAgent(connected, admin.Request{Op: "elect", Key: admin.Text(e.name)}, decodeEach(func(s admin.Term) error {
+		lost <- e.stream(connected, post("elect/"+part(e.name), nil), reportEach(ops.EventTerm, func(s ops.Term) error {
 			select {
 			case steps <- s:
 				return nil
@@ -97,6 +97,6 @@ func (e *elector) runTerm(ctx context.Context) (again bool, err error) {
 }
 
 // report prints a step of an election to stderr, as stdout is the command's.
-func (e *elector) report(s admin.Term, text string) {
+func (e *elector) report(s ops.Term, text string) {
 	_ = printLine(e.out.ErrOrStderr(), e.as, s, text) // a reader that has gone is no reason to end
 }

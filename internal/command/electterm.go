@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 )
 
 // term is one term of an elector, from the wait for it to the end of the command.
@@ -22,7 +22,7 @@ type term struct {
 var errNoAnswer = errors.New("the agent has ended the election")
 
 // follow takes the steps of a term until it is over and the command has ended. open reports whether the connection still is.
-func (t *term) follow(ctx context.Context, steps <-chan admin.Term, lost <-chan error) (again bool, err error, open bool) {
+func (t *term) follow(ctx context.Context, steps <-chan ops.Term, lost <-chan error) (again bool, err error, open bool) {
 	canceled := ctx.Done()
 	for {
 		var ended <-chan struct{}
@@ -52,19 +52,19 @@ func (t *term) follow(ctx context.Context, steps <-chan admin.Term, lost <-chan 
 }
 
 // take takes a step.
-func (t *term) take(s admin.Term) (err error) {
-	if (t.child == nil) != (s.Event == admin.TermBegins) {
+func (t *term) take(s ops.Term) (err error) {
+	if (t.child == nil) != (s.Event == ops.TermBegins) {
 		return fmt.Errorf("the agent sent %q out of order", s.Event)
 	}
 	left := min(time.Duration(s.Left), time.Until(time.Unix(0, s.At).Add(time.Duration(s.Left))))
 	t.end, t.margin = time.Now().Add(left), time.Duration(s.Margin)
 	switch s.Event {
-	case admin.TermBegins:
+	case ops.TermBegins:
 		t.report(s, fmt.Sprintf("%s: leading, token %d", t.name, s.Token))
 		if t.child, err = startChild(t.elector, s); err != nil {
 			return err // and no child
 		}
-	case admin.TermEnds:
+	case ops.TermEnds:
 		if t.stop.IsZero() {
 			t.report(s, fmt.Sprintf("%s: no longer leading: %s", t.name, displayText(s.Why)))
 			t.terminate()

@@ -1,12 +1,11 @@
 package command
 
 import (
-	"encoding/json"
-	"fmt"
+	"net/http"
 
 	"github.com/spf13/cobra"
 
-	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 )
 
 func newJoin() *cobra.Command {
@@ -24,7 +23,7 @@ It exits with 1 if any of them could not be joined.`,
 }
 
 func joinNodes(c *cobra.Command, r *agentClient, addrs []string) error {
-	list, err := collectReplies[admin.Joined](c.Context(), r, admin.Request{Op: "join", Addrs: addrs})
+	list, err := ask[[]ops.Joined](c.Context(), r, post("join", ops.JoinRequest{Addrs: addrs}))
 	if err != nil {
 		return err
 	}
@@ -53,10 +52,7 @@ func newLeave() *cobra.Command {
 such as systemd, brings it back.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := r.askAgent(c.Context(), admin.Request{Op: "leave"}, ignoreReply); err != nil {
-				return err
-			}
-			return printDone(c, r.as, "left")
+			return r.change(c, post("leave", nil), "left")
 		},
 	}
 	clientFlags(c, &r)
@@ -72,16 +68,10 @@ func newRemove() *cobra.Command {
 of it, and comes back only when it is started with --rejoin. To end this node itself, use leave.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := r.askAgent(c.Context(), admin.Request{Op: "remove", Member: args[0]}, ignoreReply); err != nil {
-				return err
-			}
-			return printDone(c, r.as, fmt.Sprintf("removed %s", displayText(args[0])))
+			return r.change(c, callOf(http.MethodDelete, "members/"+part(args[0]), nil), "removed "+displayText(args[0]))
 		},
 	}
 	clientFlags(c, &r)
-	c.ValidArgsFunction = completeFrom(&r, admin.Request{Op: "members"}, func(m admin.Member) string { return m.Name })
+	c.ValidArgsFunction = completeMembers(&r, 0)
 	return c
 }
-
-// ignoreReply ignores a reply.
-func ignoreReply(json.RawMessage) error { return nil }

@@ -1,13 +1,16 @@
 package command
 
 import (
+	"context"
+	"net/http"
+
 	"github.com/spf13/cobra"
 
-	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 )
 
 // lineOf returns a line of a watch.
-func lineOf(p admin.Pair) string {
+func lineOf(p ops.Pair) string {
 	line := displayText(string(p.Key))
 	if p.Member != "" {
 		line = displayText(p.Member) + "  " + line
@@ -15,7 +18,15 @@ func lineOf(p admin.Pair) string {
 	if p.Gone {
 		return line + "  (gone)"
 	}
-	return line + " = " + displayText(string(p.Value))
+	return line + " = " + displayText(valueOf(p))
+}
+
+// valueOf returns the value of a pair.
+func valueOf(p ops.Pair) string {
+	if p.Value == nil {
+		return ""
+	}
+	return string(*p.Value)
 }
 
 func newKeys() *cobra.Command {
@@ -38,22 +49,45 @@ func newKeysGet() *cobra.Command {
 		Short: "Print the value of a key, of this node or of a member",
 		Args:  cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
-			q := admin.Request{Op: "keys get", Key: admin.Text(args[len(args)-1])}
+			member := ""
 			if len(args) == 2 {
-				q.Member = args[0]
+				member = args[0]
+			} else if name, err := r.agentName(c.Context()); err != nil {
+				return err
+			} else {
+				member = name
 			}
-			return printValue(c, &r, q)
+			return printValue(c, &r, get("members/"+part(member)+"/keys/"+part(args[len(args)-1])))
 		},
 	}
 	clientFlags(c, &r)
-	c.ValidArgsFunction = completeFrom(&r, admin.Request{Op: "members"}, func(m admin.Member) string { return m.Name })
+	c.ValidArgsFunction = completeMembersAndKeys(&r)
 	return c
 }
 
-// printValue asks for one pair and prints its value as it is.
-func printValue(c *cobra.Command, r *agentClient, q admin.Request) error {
-	return r.askAgent(c.Context(), q, decodeEach(func(p admin.Pair) error { return printLine(c.OutOrStdout(), r.as, p, string(p.Value)) }))
+// agentName returns the name of the node that the agent is.
+func (r *agentClient) agentName(ctx context.Context) (string, error) {
+	d, err := ask[ops.Document](ctx, r, get("status"))
+	return d.Node.Name, err
 }
+
+// printValue asks for one pair and prints its value as it is.
+func printValue(c *cobra.Command, r *agentClient, q call) error {
+	p, err := ask[ops.Pair](c.Context(), r, q)
+	if err != nil {
+		return err
+	}
+	return printLine(c.OutOrStdout(), r.as, p, valueOf(p))
+}
+
+// put writes a key below a path.
+func put(path, key string, w ops.KeyWrite) call { return callOf(http.MethodPut, path+"/"+part(key), w) }
+
+// remove deletes a key below a path.
+func remove(path, key string) call { return callOf(http.MethodDelete, path+"/"+part(key), nil) }
+
+// writeOf returns the body of a write.
+func writeOf(value string) ops.KeyWrite { return ops.KeyWrite{Value: (*ops.Text)(&value)} }
 
 func newKeysSet() *cobra.Command {
 	var r agentClient
@@ -62,7 +96,7 @@ func newKeysSet() *cobra.Command {
 		Short: "Publish a key of this node",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			return requestChange(c, &r, admin.Request{Op: "keys set", Key: admin.Text(args[0]), Value: admin.Text(args[1])}, "set")
+			return r.change(c, put("keys", args[0], writeOf(args[1])), "set "+displayText(args[0]))
 		},
 	}
 	clientFlags(c, &r)
@@ -76,19 +110,11 @@ func newKeysDelete() *cobra.Command {
 		Short: "Withdraw a key of this node; nothing happens if it is not there",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return requestChange(c, &r, admin.Request{Op: "keys delete", Key: admin.Text(args[0])}, "deleted")
+			return r.change(c, remove("keys", args[0]), "deleted "+displayText(args[0]))
 		},
 	}
 	clientFlags(c, &r)
 	return c
-}
-
-// requestChange asks for something that is answered by nothing but an error.
-func requestChange(c *cobra.Command, r *agentClient, q admin.Request, text string) error {
-	if err := r.askAgent(c.Context(), q, ignoreReply); err != nil {
-		return err
-	}
-	return printDone(c, r.as, text+" "+displayText(string(q.Key)))
 }
 
 func newKeysList() *cobra.Command {
@@ -98,15 +124,15 @@ func newKeysList() *cobra.Command {
 		Short: "Print the keys of all members, or of one",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			q := admin.Request{Op: "keys list"}
+			q := get("keys", "values", "true")
 			if len(args) == 1 {
-				q.Member = args[0]
+				q = get("members/"+part(args[0])+"/keys", "values", "true")
 			}
-			return printAll(c, &r, q, "MEMBER\tKEY\tVALUE", func(p admin.Pair) []string { return []string{p.Member, string(p.Key), string(p.Value)} })
+			return printAll(c, &r, q, "MEMBER\tKEY\tVALUE", func(p ops.Pair) []string { return []string{p.Member, string(p.Key), valueOf(p)} })
 		},
 	}
 	clientFlags(c, &r)
-	c.ValidArgsFunction = completeFrom(&r, admin.Request{Op: "members"}, func(m admin.Member) string { return m.Name })
+	c.ValidArgsFunction = completeMembers(&r, 0)
 	return c
 }
 
@@ -116,7 +142,7 @@ func newKeysWatch() *cobra.Command {
 		Use:   "watch -c FILE",
 		Short: "Print all keys of all members, and then each that changes",
 		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return watchPairs(c, &r, admin.Request{Op: "keys watch"}) },
+		RunE:  func(c *cobra.Command, _ []string) error { return watchPairs(c, &r, get("watch/keys")) },
 	}
 	clientFlags(c, &r)
 	hideTimeout(c)
@@ -127,6 +153,6 @@ func newKeysWatch() *cobra.Command {
 func hideTimeout(c *cobra.Command) { _ = c.Flags().MarkHidden("timeout") } // the flag is there
 
 // watchPairs prints pairs until ctx is done.
-func watchPairs(c *cobra.Command, r *agentClient, q admin.Request) error {
-	return r.watchAgent(c.Context(), q, decodeEach(func(p admin.Pair) error { return printLine(c.OutOrStdout(), r.as, p, lineOf(p)) }))
+func watchPairs(c *cobra.Command, r *agentClient, q call) error {
+	return r.follow(c.Context(), q, reportEach(ops.EventPair, func(p ops.Pair) error { return printLine(c.OutOrStdout(), r.as, p, lineOf(p)) }))
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 )
 
 func newMembers() *cobra.Command {
@@ -19,7 +19,7 @@ its links), down or left. Links are those that both ends publish; phi is the sus
 link to the member as it is now, 0 to 100 and 0 without one. With memberlist and serf only those that are up are known.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return printAll(c, &r, admin.Request{Op: "members"}, "NAME\tSTATUS\tADDRESS\tLINKS\tPHI\tKEYS", func(m admin.Member) []string {
+			return printAll(c, &r, get("members"), "NAME\tSTATUS\tADDRESS\tLINKS\tPHI\tKEYS", func(m ops.Member) []string {
 				return []string{m.Name, m.Status, string(m.Addr), strconv.Itoa(m.Links), fmt.Sprintf("%.1f", m.Phi), strconv.Itoa(m.Keys)}
 			})
 		},

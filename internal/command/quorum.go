@@ -3,7 +3,7 @@ package command
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 )
 
 // groupOf returns a command that has commands below it.
@@ -33,12 +33,14 @@ func newQuorumStatus() *cobra.Command {
 		Short: "Print the leader or why there is none, the voters, and who takes part",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return r.askAgent(c.Context(), admin.Request{Op: "quorum status"}, decodeEach(func(q admin.Quorum) error {
-				if r.as == asJSON {
-					return failedError(printJSON(c.OutOrStdout(), q))
-				}
-				return failedError(printQuorum(c.OutOrStdout(), q))
-			}))
+			q, err := ask[ops.QuorumStatus](c.Context(), &r, get("quorum"))
+			switch {
+			case err != nil:
+				return err
+			case r.as == asJSON:
+				return failedError(printJSON(c.OutOrStdout(), q))
+			}
+			return failedError(printQuorum(c.OutOrStdout(), q))
 		},
 	}
 	clientFlags(c, &r)
@@ -54,18 +56,11 @@ func newQuorumTransfer() *cobra.Command {
 which shard does not change by it.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			q := admin.Request{Op: "quorum transfer"}
-			if len(args) == 1 {
-				q.Member = args[0]
-			}
-			if err := r.askAgent(c.Context(), q, ignoreReply); err != nil {
-				return err
-			}
-			return printDone(c, r.as, "transferred")
+			return r.change(c, post("quorum/transfer", ops.TransferRequest{To: optionalPrefix(args)}), "transferred")
 		},
 	}
 	clientFlags(c, &r)
-	c.ValidArgsFunction = completeFrom(&r, admin.Request{Op: "members"}, func(m admin.Member) string { return m.Name })
+	c.ValidArgsFunction = completeMembers(&r, 0)
 	return c
 }
 
@@ -82,10 +77,7 @@ It is refused while most voters may still be alive. With --force it is not, and 
 quorums, and shards two holders, until they meet.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := r.askAgent(c.Context(), admin.Request{Op: "quorum recover", Force: force}, ignoreReply); err != nil {
-				return err
-			}
-			return printDone(c, r.as, "recovered")
+			return r.change(c, post("quorum/recover", ops.RecoverRequest{Force: force}), "recovered")
 		},
 	}
 	clientFlags(c, &r)

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 )
 
 // trio starts the agents a, b and c with a quorum, and returns them and their files when there is a leader.
@@ -34,18 +34,18 @@ func (s site) trio() (agents map[string]*process, files map[string]string) {
 	}
 	for _, name := range []string{"a", "b", "c"} {
 		agents[name].awaitEvent("members", "a", "b", "c")
-		awaitQuorum(s.t, files[name], func(q admin.Quorum) bool { return q.Leader != "" && len(q.Sessions) == 3 && q.Session != "" })
+		awaitQuorum(s.t, files[name], func(q ops.QuorumStatus) bool { return q.Leader != "" && len(q.Sessions) == 3 && q.Session != "" })
 	}
 	return agents, files
 }
 
 // awaitQuorum asks a node until its quorum is as wanted.
-func awaitQuorum(t *testing.T, file string, wanted func(admin.Quorum) bool) admin.Quorum {
+func awaitQuorum(t *testing.T, file string, wanted func(ops.QuorumStatus) bool) ops.QuorumStatus {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for late := time.Now().Add(deadline); ; <-tick.C {
-		var q admin.Quorum
+		var q ops.QuorumStatus
 		got := convoke(t, "quorum", "status", "-c", file, "-o", "json")
 		if got.code == exitOK && json.Unmarshal([]byte(got.stdout), &q) == nil && wanted(q) {
 			return q
@@ -62,7 +62,7 @@ func squeeze(table string) string { return regexp.MustCompile(" +").ReplaceAllSt
 func TestQuorumStatusNamesTheLeaderAndTransferMovesIt(t *testing.T) {
 	t.Parallel()
 	_, files := newSite(t).trio()
-	q := awaitQuorum(t, files["a"], func(q admin.Quorum) bool { return len(q.Voters) == 3 })
+	q := awaitQuorum(t, files["a"], func(q ops.QuorumStatus) bool { return len(q.Voters) == 3 })
 	text := squeeze(ok(t, "quorum", "status", "-c", files["a"]))
 	for _, want := range []string{"leader " + q.Leader + "\n", "\nvoters 3 of 3 wanted\n", "\nvoter a ", "\nmember c holds 0 shards\n", "on disk\n"} {
 		if !strings.Contains(text, want) {
@@ -76,7 +76,7 @@ func TestQuorumStatusNamesTheLeaderAndTransferMovesIt(t *testing.T) {
 	if got := ok(t, "quorum", "transfer", "-c", files["a"], next); got != "transferred\n" {
 		t.Errorf("transfer = %q", got)
 	}
-	awaitQuorum(t, files["a"], func(q admin.Quorum) bool { return q.Leader == next })
+	awaitQuorum(t, files["a"], func(q ops.QuorumStatus) bool { return q.Leader == next })
 	refused(t, `no voter "z" answers`, "quorum", "transfer", "-c", files["a"], "z")
 	refused(t, "may still be alive", "quorum", "recover", "-c", files["a"])
 }
@@ -87,12 +87,12 @@ func TestStatusGivesTheReasonWhyThereIsNoLeader(t *testing.T) {
 	for _, name := range []string{"b", "c"} {
 		agents[name].signal(syscall.SIGKILL)
 	}
-	awaitQuorum(t, files["a"], func(q admin.Quorum) bool { return q.Leader == "" && strings.Contains(q.Why, "1 of 3 voters") })
+	awaitQuorum(t, files["a"], func(q ops.QuorumStatus) bool { return q.Leader == "" && strings.Contains(q.Why, "1 of 3 voters") })
 	if text := squeeze(ok(t, "status", "-c", files["a"])); !strings.Contains(text, "\nleader none: 1 of 3 voters can be reached and 2 are needed; missing: b, c\n") {
 		t.Errorf("status =\n%s", text)
 	}
 	ok(t, "quorum", "recover", "-c", files["a"], "--force")
-	awaitQuorum(t, files["a"], func(q admin.Quorum) bool { return q.Leader == "a" && len(q.Voters) == 1 })
+	awaitQuorum(t, files["a"], func(q ops.QuorumStatus) bool { return q.Leader == "a" && len(q.Voters) == 1 })
 }
 
 func TestGroupsAreListedAndUnknownOnesRefused(t *testing.T) {
@@ -102,7 +102,7 @@ func TestGroupsAreListedAndUnknownOnesRefused(t *testing.T) {
 	if text := ok(t, "shards", "list", "-c", files["a"]); !strings.HasPrefix(text, want) || !strings.Contains(text, "orders  exclusive  8       1       0        8       0\n") || !strings.Contains(text, "cache   prefer     2       1 ") {
 		t.Errorf("shards list =\n%s", text)
 	}
-	if all := okJSON[[]admin.Shard](t, "shards", "status", "-c", files["b"], "cache"); len(all) != 2 || all[0].Holder == "" {
+	if all := okJSON[[]ops.Shard](t, "shards", "status", "-c", files["b"], "cache"); len(all) != 2 || all[0].Holder == "" {
 		t.Errorf("shards status of a group of level prefer = %+v", all)
 	}
 	refused(t, `there is no group "none"`, "shards", "status", "-c", files["a"], "none")
@@ -193,8 +193,8 @@ func TestACommandThatIsElectedElsewhereStandsAgain(t *testing.T) {
 	p, token := elect(t, files["a"], "billing", leads...)
 	q := start(t, append([]string{"elect", "-c", files["b"], "billing", "--"}, leads...)...)
 	// The shard can be moved as soon as b stands for election too.
-	awaitQuorum(t, files["a"], func(q admin.Quorum) bool {
-		return slices.ContainsFunc(q.Groups, func(g admin.Group) bool { return g.Name == "billing" && g.Members == 2 })
+	awaitQuorum(t, files["a"], func(q ops.QuorumStatus) bool {
+		return slices.ContainsFunc(q.Groups, func(g ops.Group) bool { return g.Name == "billing" && g.Members == 2 })
 	})
 	ok(t, "shards", "move", "-c", files["c"], "billing", "0", "b")
 	line := q.await("its term", func(line string) bool { return strings.HasPrefix(line, "leads ") })
@@ -213,7 +213,7 @@ func TestTheMapIsReadAndWrittenFromEveryNode(t *testing.T) {
 	_, files := newSite(t).trio()
 	watch := watchCommand(t, "map", "watch", "-c", files["c"], "jobs/")
 	ok(t, "map", "set", "-c", files["a"], "jobs/1", "open")
-	watch.awaitPair(admin.Pair{Key: "jobs/1", Value: "open"})
+	watch.awaitPair(pair("", "jobs/1", "open"))
 	if got := ok(t, "map", "get", "-c", files["b"], "jobs/1"); got != "open\n" {
 		t.Errorf("get = %q, want open", got)
 	}
@@ -222,7 +222,7 @@ func TestTheMapIsReadAndWrittenFromEveryNode(t *testing.T) {
 	ok(t, "map", "update", "-c", files["c"], "jobs/2", "--absent", "new", "--session")
 	refused(t, `"jobs/2" has a value already`, "map", "update", "-c", files["a"], "jobs/2", "--absent", "new")
 	ok(t, "map", "delete", "-c", files["a"], "jobs/1")
-	watch.awaitPair(admin.Pair{Key: "jobs/1", Gone: true})
+	watch.awaitPair(ops.Pair{Key: "jobs/1", Gone: true})
 	refused(t, `the map has no key "jobs/1"`, "map", "get", "-c", files["b"], "jobs/1")
 	if got := convoke(t, "map", "update", "-c", files["a"], "jobs/1", "x"); got.code != exitUsage {
 		t.Errorf("update without an expectation = %+v", got)

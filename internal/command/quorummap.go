@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 )
 
 func newMap() *cobra.Command {
@@ -22,7 +22,7 @@ func newMapGet() *cobra.Command {
 		Short: "Print the value of a key",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return printValue(c, &r, admin.Request{Op: "map get", Key: admin.Text(args[0])})
+			return printValue(c, &r, get("map/"+part(args[0])))
 		},
 	}
 	clientFlags(c, &r)
@@ -42,7 +42,9 @@ func newMapSet() *cobra.Command {
 		Short: "Write a key",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			return requestChange(c, &r, admin.Request{Op: "map set", Key: admin.Text(args[0]), Value: admin.Text(args[1]), Session: session}, "set")
+			w := writeOf(args[1])
+			w.Session = session
+			return r.change(c, put("map", args[0], w), "set "+displayText(args[0]))
 		},
 	}
 	clientFlags(c, &r)
@@ -64,11 +66,12 @@ exits with 1. Of two updates that expect the same value one alone succeeds, wher
 			if absent == c.Flags().Changed("expect") {
 				return errors.New("add either --expect OLD or --absent")
 			}
-			q := admin.Request{Op: "map update", Key: admin.Text(args[0]), Value: admin.Text(args[1]), Session: session}
-			if !absent {
-				q.Expect = (*admin.Text)(&expect)
+			w := writeOf(args[1])
+			w.Session = session
+			if w.Absent = absent; !absent {
+				w.Expect = (*ops.Text)(&expect)
 			}
-			return requestChange(c, &r, q, "updated")
+			return r.change(c, put("map", args[0], w), "updated "+displayText(args[0]))
 		},
 	}
 	clientFlags(c, &r)
@@ -85,7 +88,7 @@ func newMapDelete() *cobra.Command {
 		Short: "Delete a key; nothing happens if it is not there",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return requestChange(c, &r, admin.Request{Op: "map delete", Key: admin.Text(args[0])}, "deleted")
+			return r.change(c, remove("map", args[0]), "deleted "+displayText(args[0]))
 		},
 	}
 	clientFlags(c, &r)
@@ -99,7 +102,7 @@ func newMapWatch() *cobra.Command {
 		Short: "Print all keys, or those with a prefix, and then each that changes",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return watchPairs(c, &r, admin.Request{Op: "map watch", Key: optionalPrefix(args)})
+			return watchPairs(c, &r, get("watch/map", "prefix", optionalPrefix(args)))
 		},
 	}
 	clientFlags(c, &r)

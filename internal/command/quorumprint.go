@@ -7,11 +7,11 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 )
 
 // printQuorum prints a status as a table.
-func printQuorum(w io.Writer, q admin.Quorum) error {
+func printQuorum(w io.Writer, q ops.QuorumStatus) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, value string) { fmt.Fprintf(t, "%s\t%s\n", name, value) }
 	row("leader", leaderOf(q))
@@ -40,7 +40,7 @@ func printQuorum(w io.Writer, q admin.Quorum) error {
 }
 
 // leaderOf returns who leads, or why there is no leader.
-func leaderOf(q admin.Quorum) string {
+func leaderOf(q ops.QuorumStatus) string {
 	if q.Leader == "" {
 		return "none: " + displayText(q.Why)
 	}
@@ -48,7 +48,7 @@ func leaderOf(q admin.Quorum) string {
 }
 
 // quorumLine sums a status up.
-func quorumLine(q admin.Quorum) string {
+func quorumLine(q ops.QuorumStatus) string {
 	vacant, held := 0, 0
 	for _, g := range q.Groups {
 		vacant, held = vacant+g.Vacant, held+g.Here
@@ -60,7 +60,7 @@ func quorumLine(q admin.Quorum) string {
 	return text
 }
 
-func roleOf(q admin.Quorum) string {
+func roleOf(q ops.QuorumStatus) string {
 	if q.Draining {
 		return q.Role + ", giving up its shards"
 	}
@@ -82,7 +82,7 @@ func changing(is bool) string {
 }
 
 // votersOf counts those that vote.
-func votersOf(q admin.Quorum) (n int) {
+func votersOf(q ops.QuorumStatus) (n int) {
 	for _, v := range q.Voters {
 		if !v.Learner {
 			n++
@@ -91,7 +91,7 @@ func votersOf(q admin.Quorum) (n int) {
 	return n
 }
 
-func voterState(v admin.Voter) string {
+func voterState(v ops.Voter) string {
 	state := []string{v.ID}
 	if v.Learner {
 		state = append(state, "gets the log and does not vote yet")
@@ -108,7 +108,7 @@ func voterState(v admin.Voter) string {
 	return strings.Join(state, ", ")
 }
 
-func sessionState(s admin.Session) string {
+func sessionState(s ops.Session) string {
 	held := 0
 	for _, n := range s.Holds {
 		held += n

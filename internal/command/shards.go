@@ -7,18 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 )
 
 func newShards() *cobra.Command {
 	return groupOf("shards", "Look at the shards of the groups, and decide where they are held",
 		`A group is a number of shards that the members divide among themselves; what elect elects is a group of one.`,
 		newShardsList(), newShardsStatus(), newShardsDrain(), newShardsMove(), newShardsPin(), newShardsUnpin())
-}
-
-// completeGroups offers the groups.
-func completeGroups(r *agentClient) cobra.CompletionFunc {
-	return completeFrom(r, admin.Request{Op: "shards list"}, func(g admin.Group) string { return g.Name })
 }
 
 func newShardsList() *cobra.Command {
@@ -28,7 +23,7 @@ func newShardsList() *cobra.Command {
 		Short: "Print the groups",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return printAll(c, &r, admin.Request{Op: "shards list"}, "GROUP\tLEVEL\tSHARDS\tCOPIES\tMEMBERS\tVACANT\tHERE", func(g admin.Group) []string {
+			return printAll(c, &r, get("shards"), "GROUP\tLEVEL\tSHARDS\tCOPIES\tMEMBERS\tVACANT\tHERE", func(g ops.Group) []string {
 				return []string{g.Name, g.Level, strconv.Itoa(g.Shards), strconv.Itoa(g.Copies), strconv.Itoa(g.Members), strconv.Itoa(g.Vacant), strconv.Itoa(g.Here)}
 			})
 		},
@@ -44,13 +39,17 @@ func newShardsStatus() *cobra.Command {
 		Short: "Print who holds each shard of a group, and under which token",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return printAll(c, &r, admin.Request{Op: "shards status", Group: args[0]}, "SHARD\tHOLDER\tTOKEN\tSTANDBYS", func(s admin.Shard) []string {
+			doc, err := ask[ops.GroupDocument](c.Context(), &r, get("shards/"+part(args[0])))
+			if err != nil {
+				return err
+			}
+			return printList(c, r.as, doc.Holders, "SHARD\tHOLDER\tTOKEN\tSTANDBYS", func(s ops.Shard) []string {
 				return []string{strconv.Itoa(s.Shard), s.Holder, strconv.FormatUint(s.Token, 10), strings.Join(s.Standbys, " ")}
 			})
 		},
 	}
 	clientFlags(c, &r)
-	c.ValidArgsFunction = completeGroups(&r)
+	c.ValidArgsFunction = completeGroups(&r, 0)
 	return c
 }
 
@@ -64,27 +63,27 @@ func newShardsDrain() *cobra.Command {
 neither, until drain --undo. It returns when that is decided; status shows how many are still held.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
-			q := admin.Request{Op: "shards drain", Group: args[0], Undo: undo}
-			if len(args) == 2 {
-				q.Member = args[1]
+			verb, done := ops.PlaceDrain, "drained"
+			if undo {
+				verb, done = ops.PlaceInclude, "takes part again"
 			}
-			return requestShards(c, &r, q, map[bool]string{false: "drained", true: "takes part again"}[undo])
+			return r.change(c, place(args[0], verb, 0, optionalPrefix(args[1:])), done)
 		},
 	}
 	clientFlags(c, &r)
 	c.Flags().BoolVar(&undo, "undo", false, "let the member hold shards again")
-	c.ValidArgsFunction = completeGroups(&r)
+	c.ValidArgsFunction = completeGroups(&r, 1)
 	return c
 }
 
 func newShardsMove() *cobra.Command {
-	return newShardsPlace("move", "Hand a shard to a member now, and leave it to the balance from then on",
+	return newShardsPlace(ops.PlaceMove, "Hand a shard to a member now, and leave it to the balance from then on",
 		`move returns when the member holds the shard: after the function of its holder has returned, so give it a --timeout that
 is longer than groups.GROUP.handover.`, "moved")
 }
 
 func newShardsPin() *cobra.Command {
-	return newShardsPlace("pin", "Fix a shard to a member until unpin",
+	return newShardsPlace(ops.PlacePin, "Fix a shard to a member until unpin",
 		`While the member takes no part in the group the shard goes elsewhere; when it does again, it is handed over to it.`, "pinned")
 }
 
@@ -101,11 +100,11 @@ func newShardsPlace(verb, short, long, done string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return requestShards(c, &r, admin.Request{Op: "shards " + verb, Group: args[0], Shard: shard, Member: args[2]}, done)
+			return r.change(c, place(args[0], verb, shard, args[2]), done)
 		},
 	}
 	clientFlags(c, &r)
-	c.ValidArgsFunction = completeGroups(&r)
+	c.ValidArgsFunction = completeGroups(&r, 2)
 	return c
 }
 
@@ -120,11 +119,11 @@ func newShardsUnpin() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return requestShards(c, &r, admin.Request{Op: "shards unpin", Group: args[0], Shard: shard}, "unpinned")
+			return r.change(c, place(args[0], ops.PlacePin, shard, ""), "unpinned")
 		},
 	}
 	clientFlags(c, &r)
-	c.ValidArgsFunction = completeGroups(&r)
+	c.ValidArgsFunction = completeGroups(&r, 0)
 	return c
 }
 
@@ -137,10 +136,7 @@ func shardNumber(text string) (int, error) {
 	return int(n), nil
 }
 
-// requestShards asks for something that is answered by nothing but an error.
-func requestShards(c *cobra.Command, r *agentClient, q admin.Request, done string) error {
-	if err := r.askAgent(c.Context(), q, ignoreReply); err != nil {
-		return err
-	}
-	return printDone(c, r.as, done)
+// place asks for a decision about a group.
+func place(group, verb string, shard int, member string) call {
+	return post("shards/"+part(group)+"/"+verb, ops.PlaceRequest{Shard: shard, Member: member})
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 )
 
 func newShared() *cobra.Command {
@@ -23,11 +23,6 @@ func newShared() *cobra.Command {
 	return c
 }
 
-// completeShared offers the keys of the shared map.
-func completeShared(r *agentClient) cobra.CompletionFunc {
-	return completeFrom(r, admin.Request{Op: "shared list"}, func(p admin.Pair) string { return string(p.Key) })
-}
-
 func newSharedGet() *cobra.Command {
 	var r agentClient
 	c := &cobra.Command{
@@ -35,7 +30,7 @@ func newSharedGet() *cobra.Command {
 		Short: "Print the value of a key",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return printValue(c, &r, admin.Request{Op: "shared get", Key: admin.Text(args[0])})
+			return printValue(c, &r, get("shared/"+part(args[0])))
 		},
 	}
 	clientFlags(c, &r)
@@ -56,7 +51,9 @@ A value with a --ttl goes by itself after that time.`,
 			if ttl < 0 || ttl > 0 && ttl < time.Millisecond {
 				return fmt.Errorf("--ttl %v: want 1ms at least, or 0 for ever", ttl)
 			}
-			return requestChange(c, &r, admin.Request{Op: "shared set", Key: admin.Text(args[0]), Value: admin.Text(args[1]), TTL: ttl}, "set")
+			w := writeOf(args[1])
+			w.TTL = ttl.Seconds()
+			return r.change(c, put("shared", args[0], w), "set "+displayText(args[0]))
 		},
 	}
 	clientFlags(c, &r)
@@ -72,7 +69,7 @@ func newSharedDelete() *cobra.Command {
 		Short: "Delete a key; nothing happens if it is not there",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return requestChange(c, &r, admin.Request{Op: "shared delete", Key: admin.Text(args[0])}, "deleted")
+			return r.change(c, remove("shared", args[0]), "deleted "+displayText(args[0]))
 		},
 	}
 	clientFlags(c, &r)
@@ -95,11 +92,11 @@ the later one wins, and both exit with 0: this is no lock for a whole cluster.`,
 			if absent == c.Flags().Changed("expect") {
 				return errors.New("add either --expect OLD or --absent")
 			}
-			q := admin.Request{Op: "shared update", Key: admin.Text(args[0]), Value: admin.Text(args[1])}
-			if !absent {
-				q.Expect = (*admin.Text)(&expect)
+			w := writeOf(args[1])
+			if w.Absent = absent; !absent {
+				w.Expect = (*ops.Text)(&expect)
 			}
-			return requestChange(c, &r, q, "updated")
+			return r.change(c, put("shared", args[0], w), "updated "+displayText(args[0]))
 		},
 	}
 	clientFlags(c, &r)
@@ -116,8 +113,8 @@ func newSharedList() *cobra.Command {
 		Short: "Print all keys and values, or those with a prefix",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return printAll(c, &r, admin.Request{Op: "shared list", Key: optionalPrefix(args)}, "KEY\tVALUE", func(p admin.Pair) []string {
-				return []string{string(p.Key), string(p.Value)}
+			return printAll(c, &r, get("shared", "values", "true", "prefix", optionalPrefix(args)), "KEY\tVALUE", func(p ops.Pair) []string {
+				return []string{string(p.Key), valueOf(p)}
 			})
 		},
 	}
@@ -132,7 +129,7 @@ func newSharedWatch() *cobra.Command {
 		Short: "Print all keys, or those with a prefix, and then each that changes",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return watchPairs(c, &r, admin.Request{Op: "shared watch", Key: optionalPrefix(args)})
+			return watchPairs(c, &r, get("watch/shared", "prefix", optionalPrefix(args)))
 		},
 	}
 	clientFlags(c, &r)
@@ -149,10 +146,7 @@ func newSharedSync() *cobra.Command {
 an error that names those who are not known to have it. Members that are down get it when they are back.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := r.askAgent(c.Context(), admin.Request{Op: "shared sync"}, ignoreReply); err != nil {
-				return err
-			}
-			return printDone(c, r.as, "every member that is up has it")
+			return r.change(c, post("sync", nil), "every member that is up has it")
 		},
 	}
 	clientFlags(c, &r)
@@ -160,9 +154,9 @@ an error that names those who are not known to have it. Members that are down ge
 }
 
 // optionalPrefix returns the one argument, if there is one.
-func optionalPrefix(args []string) admin.Text {
+func optionalPrefix(args []string) string {
 	if len(args) == 0 {
 		return ""
 	}
-	return admin.Text(args[0])
+	return args[0]
 }

@@ -12,78 +12,129 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goconvoke/convoke/gossip"
-	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/ops"
 )
 
 func newStatus() *cobra.Command {
 	var r agentClient
 	c := &cobra.Command{
-		Use:   "status -c FILE",
+		Use:   "status [-c FILE]",
 		Short: "Print how the running node is, and who has the same state as it",
-		Long: `status asks the running agent how its node is, and has it ask every member that is up whether their
-records and shared maps are equal: the same, differing (normal for a moment after a change), or silent for
-half of --timeout. Staleness is for how long some neighbour has had another state than this node. With a quorum it prints who leads,
-or why there is no leader.`,
+		Long: `status asks the running agent how its node is: whether it runs, why each topology is whole or not, the links with
+their round-trip time, and who leads if there is a quorum, or why there is no leader. It has the agent ask every member that is up whether
+their records and shared maps are equal: the same, differing (normal for a moment after a change), or silent for half of --timeout.
+Staleness is for how long some neighbour has had another state than this node.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return r.askAgent(c.Context(), admin.Request{Op: "status"}, decodeEach(func(s admin.Status) error {
-				if r.as == asJSON {
-					return failedError(printJSON(c.OutOrStdout(), s))
-				}
-				return failedError(printStatus(c.OutOrStdout(), s))
-			}))
+			d, err := ask[ops.Document](c.Context(), &r, get("status", "agreement", "true"))
+			switch {
+			case err != nil:
+				return err
+			case r.as == asJSON:
+				return failedError(printJSON(c.OutOrStdout(), d))
+			}
+			return failedError(printStatus(c.OutOrStdout(), &d))
 		},
 	}
 	clientFlags(c, &r)
 	return c
 }
 
-func printStatus(w io.Writer, s admin.Status) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(name, value string) { fmt.Fprintf(t, "%s\t%s\n", name, value) }
-	row("node", s.Node)
-	row("cluster", s.Cluster)
-	row("connector", s.Connector)
-	row("data_dir", orNothing(s.DataDir))
-	if s.Error != "" {
-		row("error", displayText(s.Error))
+// statusTable is a table of two columns.
+type statusTable struct{ w *tabwriter.Writer }
+
+func (t statusTable) row(name, value string) { fmt.Fprintf(t.w, "%s\t%s\n", name, value) }
+
+func printStatus(w io.Writer, d *ops.Document) error {
+	t := statusTable{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	t.printNode(d)
+	t.printTopologies(d)
+	t.printGossip(d)
+	t.printLinks(d.Links)
+	if q := d.Quorum; q != nil {
+		t.row("leader", leaderOf(*q))
+		t.row("quorum", quorumLine(*q))
 	}
-	row("formed", yesNo(s.Formed))
-	for _, t := range s.Topologies {
+	if d.Node.HTTP != "" {
+		t.row("http", d.Node.HTTP)
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Counters)) {
+		if n := d.Counters[name]; n > 0 {
+			t.row(name, fmt.Sprint(n))
+		}
+	}
+	return t.w.Flush()
+}
+
+func (t statusTable) printNode(d *ops.Document) {
+	n := d.Node
+	t.row("node", displayText(n.Name))
+	t.row("state", orNothing(string(n.State)))
+	if n.Problem != "" {
+		t.row("error", onOneLine(n.Problem))
+	}
+	t.row("cluster", displayText(d.Cluster))
+	t.row("address", orNothing(displayText(string(n.Addr))))
+	t.row("connector", n.Connector)
+	t.row("security", n.Security)
+	if n.CertificateEnd != nil {
+		t.row("certificate", "ends "+n.CertificateEnd.Format(time.RFC3339))
+	}
+	t.row("data_dir", orNothing(n.DataDir))
+	t.row("uptime", seconds(float64(int(n.Uptime))))
+	t.row("formed", yesNo(d.Formed))
+}
+
+func (t statusTable) printTopologies(d *ops.Document) {
+	for _, one := range d.Topologies {
 		state := "not whole"
-		if t.Whole {
+		if one.Whole {
 			state = "whole"
 		}
-		row("topology "+t.Name, state+": "+t.Why)
+		t.row("topology "+displayText(one.Name), state+": "+onOneLine(one.Why))
 	}
 	var members []string
 	for _, status := range []gossip.Status{gossip.Up, gossip.Degraded, gossip.Down, gossip.Left} {
-		if n := s.Members[status.String()]; n > 0 || status == gossip.Up {
+		if n := d.Members[status.String()]; n > 0 || status == gossip.Up {
 			members = append(members, fmt.Sprintf("%d %v", n, status))
 		}
 	}
-	row("members", strings.Join(members, ", "))
-	if a := s.Agreement; a != nil {
-		row("isolated", yesNo(s.Isolated))
-		row("hash", s.Hash+" (records) "+s.Shared+" (shared map)")
-		row("same", joinNames(a.Same))
-		row("differ", joinNames(a.Differ))
-		row("silent", joinNames(a.Silent))
-		row("staleness", s.Staleness.Round(time.Millisecond).String())
+	t.row("members", strings.Join(members, ", "))
+}
+
+func (t statusTable) printGossip(d *ops.Document) {
+	g := d.Gossip
+	if g == nil {
+		return
 	}
-	if q := s.Quorum; q != nil {
-		row("leader", leaderOf(*q))
-		row("quorum", quorumLine(*q))
+	t.row("isolated", yesNo(g.Isolated))
+	t.row("hash", g.Hash+" (records) "+g.SharedHash+" (shared map)")
+	if a := d.Agreement; a != nil {
+		t.row("same", joinNames(a.Same))
+		t.row("differ", joinNames(a.Differ))
+		t.row("silent", joinNames(a.Silent))
 	}
-	if s.HTTP != "" {
-		row("http", s.HTTP)
-	}
-	for _, name := range slices.Sorted(maps.Keys(s.Counters)) {
-		if n := s.Counters[name]; n > 0 {
-			row(name, fmt.Sprint(n))
+	t.row("staleness", seconds(g.Staleness))
+	t.row("shared map", fmt.Sprintf("%s, %d of %d bytes", countNoun(g.Shared.Keys, "key", "keys"), g.Shared.Values, g.Shared.Limit))
+}
+
+func (t statusTable) printLinks(links []ops.Link) {
+	for _, l := range links {
+		rtt := "unknown"
+		if l.RTT != nil {
+			rtt = time.Duration(*l.RTT * float64(time.Second)).Round(time.Microsecond).String()
 		}
+		t.row("link "+displayText(l.Peer), fmt.Sprintf("since %s, round trip %s, phi %.1f", l.Since.Local().Format(time.TimeOnly), rtt, l.Phi))
 	}
-	return t.Flush()
+}
+
+// onOneLine makes a sentence of others fit for a terminal, whatever its length.
+func onOneLine(s string) string {
+	quoted := fmt.Sprintf("%q", s)
+	if quoted == `"`+s+`"` {
+		return s
+	}
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
 
 // joinNames writes names in one line.

@@ -2,6 +2,7 @@ package core
 
 import (
 	"errors"
+	"iter"
 	"time"
 )
 
@@ -77,6 +78,7 @@ func (c *Core) Known() int { return c.store.known }
 
 // LinkInfo is one link of this node, as it is at one moment.
 type LinkInfo struct {
+	ID      LinkID
 	Peer    string        // name of the member at the other end
 	Phi     float64       // suspicion that the link is dead, 0 to MaxPhi: -log10 of the chance that a frame is still to come
 	Age     time.Duration // how long the link has been in use, in running time
@@ -87,9 +89,27 @@ type LinkInfo struct {
 func (c *Core) LinkInfos() []LinkInfo {
 	all := make([]LinkInfo, 0, len(c.links.list))
 	for _, l := range c.links.list {
-		all = append(all, LinkInfo{Peer: l.name, Phi: l.detector.phi(c.now()), Age: c.now() - l.since, Dialled: l.ours})
+		all = append(all, LinkInfo{ID: l.id, Peer: l.name, Phi: l.detector.phi(c.now()), Age: c.now() - l.since, Dialled: l.ours})
 	}
 	return all
+}
+
+// Edges yields the names of both ends of each link that both publish, the lower name first, in no order.
+func (c *Core) Edges() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, t := range c.store.slots {
+			for _, p := range t.peers {
+				if t.rec != nil && p.rec != nil && t.rec.id < p.rec.id && !yield(t.rec.id, p.rec.id) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// SharedSize is how many bytes the values of the shared map count, and how many the tombstones, of the limit that holds for each.
+func (c *Core) SharedSize() (values, tombstones, limit int) {
+	return c.shared.live, c.shared.dead, c.shared.limit
 }
 
 // Linked reports whether this node holds a link to another one that has passed its hysteresis, so that it is published or about
