@@ -2,22 +2,16 @@ package agent
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
-	"io"
 	"net/http"
-	"os"
-	"time"
 
 	"github.com/goconvoke/convoke/ops"
 )
 
 // newAPI returns what the admin socket and the section http serve.
 func (n *Node) newAPI(mounts []ops.Mount) (*ops.API, error) {
-	certificate := certificateEnd(n.config.Node.TLS.Cert)
 	c := ops.Config{
 		Node: n.config.Node, Supervisor: n.supervisor, Connector: n.connector, Kind: n.kind, Gossip: n.Gossip, Shards: groupSource{n},
-		Leaving: n.isLeaving, Leave: n.leaveAndWait, HTTP: n.HTTP, CertificateEnd: func() time.Time { return certificate }, Mounts: mounts, Log: n.log.Named("http"),
+		Leaving: n.isLeaving, Leave: n.leaveAndWait, HTTP: n.HTTP, Mounts: mounts, Log: n.log.Named("http"),
 	}
 	if n.quorum != nil {
 		c.Quorum = operator{n}
@@ -57,25 +51,4 @@ func (n *Node) leaveAndWait(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-const maxCertificate = 1 << 20 // bytes of a file
-
-// certificateEnd returns when the first certificate of a file ends, the zero time if there is none that can be read.
-func certificateEnd(file string) time.Time {
-	if file == "" {
-		return time.Time{}
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return time.Time{} // the connector reports what is wrong
-	}
-	defer f.Close()
-	text, _ := io.ReadAll(io.LimitReader(f, maxCertificate))
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if c, err := x509.ParseCertificate(block.Bytes); block.Type == "CERTIFICATE" && err == nil {
-			return c.NotAfter
-		}
-	}
-	return time.Time{}
 }

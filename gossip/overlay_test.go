@@ -41,15 +41,15 @@ func TestTheSizeOfTheSharedMapIsWhatItCounts(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		before, err := shared.Size(t.Context())
-		if err != nil || before.Keys != 2 || before.Values <= 12 || before.Limit <= before.Values {
+		before, err := nodes[0].Stats(t.Context())
+		if err != nil || before.SharedValues != 2 || before.SharedBytes <= 12 || before.SharedLimit <= before.SharedBytes {
 			t.Errorf("size = %+v, %v", before, err)
 		}
 		if err := shared.Delete(t.Context(), "x"); err != nil {
 			t.Fatal(err)
 		}
-		after, err := shared.Size(t.Context())
-		if err != nil || after.Keys != 1 || after.Values >= before.Values || after.Tombstones <= before.Tombstones {
+		after, err := nodes[0].Stats(t.Context())
+		if err != nil || after.SharedValues != 1 || after.SharedBytes >= before.SharedBytes || after.TombstoneBytes <= before.TombstoneBytes {
 			t.Errorf("size after a delete = %+v, before %+v, %v", after, before, err)
 		}
 	})

@@ -14,9 +14,10 @@ type Stats struct {
 	MaxPhi      float64 // the greatest Phi of the links, 0 without one
 
 	SharedBytes      int // of the values of the shared map with their keys
-	SharedLimit      int // Tuning.Limits.Shared, for SharedBytes; merging may exceed it
+	SharedLimit      int // Tuning.Limits.Shared, for SharedBytes and TombstoneBytes each; merging may exceed it
 	SharedValues     int // keys of the shared map that have a value
 	SharedTombstones int // those that were deleted or have ended, and are remembered as such
+	TombstoneBytes   int // of those
 }
 
 // Stats returns the numbers of this node. The loop is asked for them, as by [Node.Links], and it returns the same errors.
@@ -28,7 +29,7 @@ func (n *Node) Stats(ctx context.Context) (Stats, error) {
 	}
 	s := Stats{
 		Links: sizes.Links, LinksWanted: sizes.LinksWanted, SharedBytes: sizes.SharedBytes, SharedLimit: n.tuning.Limits.Shared,
-		SharedValues: sizes.SharedValues, SharedTombstones: sizes.SharedTombstones,
+		SharedValues: sizes.SharedValues, SharedTombstones: sizes.SharedTombstones, TombstoneBytes: sizes.TombstoneBytes,
 	}
 	for _, l := range infos {
 		s.MaxPhi = max(s.MaxPhi, l.Phi)

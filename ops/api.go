@@ -34,8 +34,6 @@ type Config struct {
 	Leave func(context.Context) error
 	// HTTP returns where the API is served on a port or socket of its own, "" if nowhere; nil means the same.
 	HTTP func() string
-	// CertificateEnd returns when the certificate of the node ends, the zero time if it has none; nil means the same.
-	CertificateEnd func() time.Time
 	// Mounts are further paths.
 	Mounts []Mount
 	// Log receives what goes wrong; nil discards it.

@@ -108,8 +108,8 @@ func (a *API) addMembers(d *Document, now cluster.Status) {
 func gossipOf(ctx context.Context, g *gossip.Node) *Gossip {
 	v := g.View()
 	out := &Gossip{Isolated: v.Isolated, Hash: hexHash(v.Hash), SharedHash: hexHash(v.Shared), Staleness: g.Staleness().Seconds()}
-	if size, err := g.Shared().Size(ctx); err == nil { // else the node has ended
-		out.Shared = SharedSize{size.Keys, size.Values, size.Tombstones, size.Limit}
+	if s, err := g.Stats(ctx); err == nil { // else the node has ended
+		out.Shared = SharedSize{s.SharedValues, s.SharedBytes, s.TombstoneBytes, s.SharedLimit}
 	}
 	return out
 }

@@ -42,8 +42,11 @@ type Node struct {
 	Started        time.Time  `json:"started"`
 	Uptime         float64    `json:"uptime_seconds"`
 	Security       string     `json:"security"`                 // of the links: tls, keys, none
-	CertificateEnd *time.Time `json:"certificate_end,omitzero"` // when the certificate of node.tls ends
-	HTTP           string     `json:"http,omitzero"`            // where the API is served besides the admin socket
+	CertificateEnd *time.Time `json:"certificate_end,omitzero"` // when the certificate in use ends
+	// SecurityError is why changed certificates or keys cannot be used: those before stay in use.
+	SecurityError string `json:"security_error,omitzero"`
+	DiskFailing   bool   `json:"disk_failing,omitzero"` // what the node has to keep cannot be written now
+	HTTP          string `json:"http,omitzero"`         // where the API is served besides the admin socket
 }
 
 // node returns what is known of the node itself.
@@ -56,10 +59,9 @@ func (a *API) node(ctx context.Context) Node {
 	if a.config.HTTP != nil {
 		n.HTTP = a.config.HTTP()
 	}
-	if a.config.CertificateEnd != nil {
-		if end := a.config.CertificateEnd(); !end.IsZero() {
-			n.CertificateEnd = &end
-		}
+	if g := a.config.Gossip(); g != nil {
+		security := g.Security()
+		n.CertificateEnd, n.SecurityError, n.DiskFailing = timeOf(security.NotAfter), errorText(security.Err), g.DiskFailing()
 	}
 	return n
 }

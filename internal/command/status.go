@@ -80,7 +80,13 @@ func (t statusTable) printNode(d *ops.Document) {
 	if n.CertificateEnd != nil {
 		t.row("certificate", "ends "+n.CertificateEnd.Format(time.RFC3339))
 	}
+	if n.SecurityError != "" {
+		t.row("", "changed certificates or keys are not in use: "+onOneLine(n.SecurityError))
+	}
 	t.row("data_dir", orNothing(n.DataDir))
+	if n.DiskFailing {
+		t.row("", "cannot be written: what this node has to keep would be lost with the process")
+	}
 	t.row("uptime", seconds(float64(int(n.Uptime))))
 	t.row("formed", yesNo(d.Formed))
 }

@@ -107,11 +107,6 @@ func (c *Core) Edges() iter.Seq2[string, string] {
 	}
 }
 
-// SharedSize is how many bytes the values of the shared map count, and how many the tombstones, of the limit that holds for each.
-func (c *Core) SharedSize() (values, tombstones, limit int) {
-	return c.shared.live, c.shared.dead, c.shared.limit
-}
-
 // Linked reports whether this node holds a link to another one that has passed its hysteresis, so that it is published or about
 // to be.
 func (c *Core) Linked(n NodeID) bool {
