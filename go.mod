@@ -3,6 +3,7 @@ module github.com/goconvoke/convoke
 go 1.26.0
 
 require (
+	github.com/a-h/templ v0.3.977
 	github.com/agext/levenshtein v1.2.3
 	github.com/anishathalye/porcupine v1.3.1
 	github.com/coreos/go-systemd/v22 v22.7.0
