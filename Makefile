@@ -8,6 +8,7 @@ STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 NFPM ?= $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.41.3
 HELM ?= $(GO) run helm.sh/helm/v3/cmd/helm@v3.18.6
 KUSTOMIZE ?= $(GO) run sigs.k8s.io/kustomize/kustomize/v5@v5.6.0
+TEMPL ?= $(GO) run github.com/a-h/templ/cmd/templ@v0.3.977
 FUZZTIME ?= 60s
 SCHEDULES ?= 500
 SEED ?= 2000
@@ -16,13 +17,18 @@ SOAK ?= 30m
 # The race detector needs a C compiler.
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC | cut -d' ' -f1) >/dev/null 2>&1 && echo -race)
 
-.PHONY: check format tidy vet lint test schedules labs integration packages release image generate soak fuzz bench compare ports
+.PHONY: check format generated browser tidy vet lint test schedules labs integration packages release image generate soak fuzz bench compare ports
 
-check: format tidy vet lint test ## everything a change must pass
+check: format generated tidy vet lint test ## everything a change must pass
 
 format:
 	@files=$$(gofmt -l .); \
 	if [ -n "$$files" ]; then echo "gofmt these files (gofmt -w FILE):"; echo "$$files"; exit 1; fi
+
+# What go generate makes is committed: nobody needs the generator to build. It must be what the source makes.
+generated:
+	@cd ops/page && $(TEMPL) generate -f page.templ -stdout 2>/dev/null | cmp -s - page_templ.go || \
+		{ echo "ops/page/page_templ.go is not what page.templ makes: go generate ./ops/page"; exit 1; }
 
 tidy:
 	$(GO) mod tidy -diff
@@ -80,6 +86,11 @@ image:
 # The base for kustomize and the Helm chart; a test fails when they are not what the generator makes.
 generate:
 	cd packaging && $(GO) generate ./...
+
+# The page of a node in Debian's chromium-headless-shell. AXE names axe.min.js of the npm package axe-core. Without them the tests are
+# skipped with a message, or fail with REQUIRE_LABS=1. SCREENSHOTS names a folder for pictures of the page.
+browser:
+	cd ops/browsertest && export GOWORK=off && $(GO) mod tidy -diff && $(GO) vet ./... && $(STATICCHECK) ./... && $(GO) test -count=1 ./...
 
 # Faults and writes without a pause, for SOAK; "integration" has two minutes of it. The output of each node is kept in .cache/soak.
 soak:
