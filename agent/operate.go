@@ -5,10 +5,12 @@ import (
 	"net/http"
 
 	"github.com/goconvoke/convoke/ops"
+	"github.com/goconvoke/convoke/ops/page"
 )
 
 // newAPI returns what the admin socket and the section http serve.
 func (n *Node) newAPI(mounts []ops.Mount) (*ops.API, error) {
+	mounts = append(page.Mounts(func() page.Source { return n.api }), mounts...)
 	c := ops.Config{
 		Node: n.config.Node, Supervisor: n.supervisor, Connector: n.connector, Kind: n.kind, Gossip: n.Gossip, Shards: groupSource{n},
 		Leaving: n.isLeaving, Leave: n.leaveAndWait, HTTP: n.HTTP, Mounts: mounts, Log: n.log.Named("http"),
@@ -25,7 +27,7 @@ func (n *Node) newAPI(mounts []ops.Mount) (*ops.API, error) {
 // API returns what an operator can ask of the node: the status document, members, links, events.
 func (n *Node) API() *ops.API { return n.api }
 
-// Handler returns the API of the node for reading alone: probes (/livez, /readyz), the status document and the rest below /api/v1, and /status
+// Handler returns the page of the node at its root, and its API for reading alone: probes (/livez, /readyz), the status document and the rest below /api/v1, and /status
 // and /partitions in the shape of ring-election. Nothing can be changed over it, no values of keys are shown, and no answer is meant for pages
 // of other sites; but whoever reaches it sees the names and addresses of the members. GET /livez is 200 while the loops of the node turn: a process that
 // fails it should be restarted. GET /readyz is 200 while the node takes part, whoever else is there; /readyz?formed is, from the

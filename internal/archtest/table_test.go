@@ -79,10 +79,11 @@ var table = []rule{
 	{pkg: "internal/sim"}, // tests alone import it
 
 	{pkg: "ops", ours: []string{"cluster", "connector", "gossip", "peer"}, third: []string{hclog}}, // not quorum: it would link the consensus
-	{pkg: "ops/hclogslog", third: []string{hclog}},                                                 // for programs that log by log/slog
+	{pkg: "ops/page", ours: []string{"ops"}, third: []string{"github.com/a-h/templ", "github.com/a-h/templ/runtime"}},
+	{pkg: "ops/hclogslog", third: []string{hclog}}, // for programs that log by log/slog
 	{pkg: "ops/prom", ours: []string{"cluster", "connector", "gossip", "quorum"}, third: []string{"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/*"}},
 
-	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "ops", "peer", "quorum", "quorum/kubernetes", "strategy"}, third: []string{hclog, "go.opentelemetry.io/otel/trace", "golang.org/x/net/netutil"}},
+	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "ops", "ops/page", "peer", "quorum", "quorum/kubernetes", "strategy"}, third: []string{hclog, "go.opentelemetry.io/otel/trace", "golang.org/x/net/netutil"}},
 	{pkg: "cmd/*", ours: []string{"connector/gossip", "internal/command"}},
 	// A module of its own, of programs that make what is installed.
 	{pkg: "packaging/kubernetes", ours: []string{"cluster", "internal/manifest", "strategy/builtin"}},

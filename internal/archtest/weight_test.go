@@ -214,7 +214,7 @@ func TestSizesOfPrograms(t *testing.T) {
 		{"cluster, strategy/static and connector/gossip", "static", gossips, 9},
 		{"cluster, strategy/kubernetes and connector/gossip", "kubernetes", gossips, 15},
 		{"cluster, strategy/kubernetes, connector/gossip and ops/prom", "kubernetes", measured, 16.5},
-		{"cluster, strategy/kubernetes, connector/gossip and ops", "kubernetes", operated, 14.3},
+		{"cluster, strategy/kubernetes, connector/gossip and ops", "kubernetes", operated, 14.6},
 	} {
 		size := float64(sizeOf(t, fmt.Sprintf(program, c.strategy), c.rest)) / 1e6
 		t.Logf("%4.1f MB, of %v at most: a stripped program with %s", size, c.limit, c.what)
@@ -308,7 +308,7 @@ func TestAServiceWithOneStrategyIsSmall(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a program")
 	}
-	const limit = 13.5 // MB; net/http is in it, for the API of package ops
+	const limit = 14 // MB; net/http is in it, for the API of package ops, and the page
 	if size := float64(sizeOf(t, embedded)) / 1e6; size > limit {
 		t.Errorf("a program with agent and strategy/static has %.1f MB, want at most %v", size, limit)
 	} else {
