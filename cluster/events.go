@@ -54,7 +54,8 @@ func EventKinds() []EventKind {
 		EventPeerConnected, EventPeerLost, EventPeerLeft, EventPeerDropped, EventPeerForgotten, EventPeerUnlisted, EventPeerForeign,
 		EventPeerUntrusted, EventDialFailed, EventDisconnectFailed, EventSourceFailed, EventSourceRecovered, EventSourceStale,
 		EventStrategyRestarted, EventStrategyFailed, EventSelfMissing, EventTopologyFormed, EventTopologyWhole, EventTopologyNotWhole,
-		EventTopologyAdded, EventTopologyChanged, EventTopologyRemoved, EventReloaded, EventReloadFailed,
+		EventTopologyAdded, EventTopologyChanged, EventTopologyRemoved, EventNameConflict, EventNameRegained, EventAddrChanged,
+		EventSecurityChanged, EventSecurityFailed, EventSecurityExpiring, EventReloaded, EventReloadFailed,
 	}
 }
 

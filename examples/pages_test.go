@@ -36,6 +36,10 @@ var frames = map[string]frame{
 		params:  "log hclog.Logger, connectors *connector.Registry",
 		results: "supervisor, err",
 	},
+	"docs/monitoring.md": {
+		imports: []string{"net/http", module + "agent", module + "ops/prom", module + "strategy/builtin"},
+		results: "node, err",
+	},
 	"docs/migration-from-memberlist.md": {
 		imports: []string{"log", "net", "time", module + "agent", module + "gossip", module + "gossip/transport", module + "strategy/builtin"},
 		params:  "serve func(net.Listener), key []byte",
