@@ -429,10 +429,12 @@ func (l *Ledger) OwnKeys(nodes []*Node) error {
 	return nil
 }
 
-// Removals returns the first removed name that is still a member somewhere, or whose process still runs.
+// Removals returns the first removed name that is still a member somewhere, or whose process still runs. A removal lasts for Config.Horizon: a
+// process that was silent for longer comes back as a member.
 func (l *Ledger) Removals(nodes []*Node, age time.Duration) error {
 	for _, id := range l.names {
-		if l.w.Now-l.removed[id].at < age {
+		since := l.w.Now - l.removed[id].at
+		if since < age || since >= l.w.Core.Horizon {
 			continue
 		}
 		for _, n := range nodes {
