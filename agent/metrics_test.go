@@ -2,6 +2,14 @@ package agent_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -10,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -52,6 +61,7 @@ func scrape(t *testing.T, n *agent.Node) map[string]*dto.MetricFamily {
 func TestARunningNodeServesEveryMetricThatIsDocumented(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
+	tls := writeCertificate(t, s.dir, "a", "b", "c")
 	var all []*agent.Node
 	for _, name := range []string{"a", "b", "c"} {
 		file := s.write(name, ", expect: 3")
@@ -60,7 +70,7 @@ func TestARunningNodeServesEveryMetricThatIsDocumented(t *testing.T) {
 			t.Fatal(err)
 		}
 		dir := filepath.Join(s.dir, "data-"+name)
-		changed := strings.Replace(string(text), "node: {", "node: {data_dir: "+dir+", ", 1) + sections
+		changed := strings.Replace(string(text), "node: {", "node: {data_dir: "+dir+", tls: "+tls+", ", 1) + sections
 		if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -118,4 +128,32 @@ func leaderOf(t *testing.T, all []*agent.Node) (leader *agent.Node) {
 		return false, "no leader, or shards without a holder"
 	})
 	return leader
+}
+
+// writeCertificate writes a certificate that all nodes of a cluster use, and that signs itself, and returns the setting node.tls for it.
+func writeCertificate(t *testing.T, dir string, names ...string) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, private := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, private: {Type: "PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return fmt.Sprintf("{cert: %s, key: %s, ca: %s}", cert, private, cert)
 }

@@ -13,7 +13,7 @@ const askTimeout = time.Second
 
 var (
 	gossipRunning   = gauge("gossip_running", "Whether this node takes part in its cluster: it listens, and has not stopped.")
-	gossipConflict  = gauge("gossip_name_conflict", "Whether this node has stopped because a newer process has its name.")
+	gossipConflict  = gauge("gossip_name_conflict", "Whether this node is out because another process has its name; it comes back when that is gone.")
 	gossipMembers   = gauge("gossip_members", "Members that this node knows, itself included, by status.", "status")
 	gossipChanges   = counter("gossip_member_changes_total", "Changes of other members.", "change")
 	gossipConflicts = counter("gossip_name_conflicts_total", "Times that this node met two processes of one name.")
@@ -26,11 +26,13 @@ var (
 	gossipBytesHeld = gauge("gossip_shared_bytes", "Size of the values of the shared map with their keys.")
 	gossipLimit     = gauge("gossip_shared_limit_bytes", "Limit of gossip_shared_bytes, beyond which writes are refused.")
 	gossipEntries   = gauge("gossip_shared_entries", "Entries of the shared map.", "kind")
+	gossipCertEnd   = gauge("gossip_certificate_end_timestamp_seconds", "When the certificate in use ends. Absent without node.tls.")
+	gossipSecurity  = gauge("gossip_security_failing", "Whether changed certificates or keys cannot be used, so that those before stay in use. Absent without node.tls and node.keys.")
 	gossipDisk      = gauge("gossip_disk_failing", "Whether the state could not be written to the disk last time. Absent without node.data_dir.")
 )
 
 var gossipFamilies = append([]*family{gossipRunning, gossipConflict, gossipMembers, gossipChanges, gossipConflicts, gossipIsolated, gossipStaleness,
-	gossipHash, gossipLinks, gossipWanted, gossipPhi, gossipBytesHeld, gossipLimit, gossipEntries, gossipDisk}, trafficFamilies...)
+	gossipHash, gossipLinks, gossipWanted, gossipPhi, gossipBytesHeld, gossipLimit, gossipEntries, gossipCertEnd, gossipSecurity, gossipDisk}, trafficFamilies...)
 
 // gossip sends what is known of a node, nil if there is none.
 func (s scrape) gossip(n *gossip.Node) {
@@ -45,6 +47,7 @@ func (s scrape) gossip(n *gossip.Node) {
 	c := n.Counters()
 	s.changes(c)
 	s.traffic(c)
+	s.security(n.Security())
 	if n.HasDisk() {
 		s.is(gossipDisk, n.DiskFailing())
 	}
@@ -54,6 +57,16 @@ func (s scrape) gossip(n *gossip.Node) {
 	s.view(n.View())
 	s.put(gossipStaleness, n.Staleness().Seconds())
 	s.sizes(n)
+}
+
+// security sends how the certificates or keys of a node are.
+func (s scrape) security(now gossip.Security) {
+	if !now.NotAfter.IsZero() {
+		s.put(gossipCertEnd, float64(now.NotAfter.Unix()))
+	}
+	if now.Kind == "tls" || now.Kind == "psk" {
+		s.is(gossipSecurity, now.Err != nil)
+	}
 }
 
 // changes sends what became of members.
