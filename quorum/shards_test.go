@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/goconvoke/convoke/quorum/internal/core"
+	"github.com/hashicorp/go-hclog"
 )
 
 // holders is who works on which shard now, with an error for everything that must not happen.
@@ -480,25 +481,30 @@ func TestAStandbyPreparesAndIsThenTheHolder(t *testing.T) {
 	})
 }
 
+// idleEngine is an engine that decides nothing: the test calls the worker in its place.
+type idleEngine struct{ engine }
+
+func (idleEngine) post(core.Input) error          { return nil }
+func (idleEngine) register(string, receiver) bool { return true }
+func (idleEngine) unregister(string)              {}
+func (idleEngine) leaseLeft(uint64) time.Duration { return time.Hour }
+func (idleEngine) done() <-chan struct{}          { return nil }
+
 func TestAMemberThatLostAShardPreparesForItWhenItsCallHasReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newMemoryQuorum(t, 1)
 		ctx, cancel := context.WithCancel(t.Context())
-		begun, finish, preparing := make(chan Hold, 2), make(chan struct{}), make(chan int, 1)
-		fn := func(ctx context.Context, h Hold) error {
-			begun <- h
+		finish, preparing := make(chan struct{}), make(chan int, 1)
+		p := &parts{engine: idleEngine{}, log: hclog.NewNullLogger(), lease: time.Minute}
+		w := p.newWorker(core.GroupSettings{Name: "orders"}, Settings{}, func(ctx context.Context, _ Hold) error {
 			<-ctx.Done()
 			<-finish
 			return nil
-		}
-		g := c.members[0].open(Settings{Count: 1, Copies: 2})
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			_ = g.Work(ctx, fn, WithReady(func(_ context.Context, shard int) error { preparing <- shard; return nil }))
 		})
-		h := <-begun
-		w := g.worker.Load()
-		w.stop(0, core.Token(h.Token), true) // as when the shard has gone to another member, for which this one stands by
+		w.ready = func(_ context.Context, shard int) error { preparing <- shard; return nil }
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = w.work(ctx) })
+		w.start(0, 1, 1)
+		w.stop(0, 1, true)
 		w.standby(0, true)
 		synctest.Wait()
 		if len(preparing) > 0 {
