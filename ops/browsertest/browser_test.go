@@ -109,10 +109,26 @@ func eval[T any](b *tab, script string, options ...chromedp.EvaluateOption) T {
 	return result(b, chromedp.Evaluate[T](script, options...))
 }
 
-// text returns the text that a user sees.
+// text returns the text that a user sees, "" while the browser goes to another page.
 func (b *tab) text() string {
+	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body ? document.body.innerText : ""`))
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
+// on clicks or focuses an element, in one go: between finding it and acting on it an update could replace it. A click comes a moment later, since
+// the page that it leads to would take the result away.
+func (b *tab) on(id, verb string) {
 	b.t.Helper()
-	return eval[string](b, `document.body ? document.body.innerText : ""`)
+	script := `document.getElementById("` + id + `").` + verb + `()`
+	if verb == "click" {
+		script = `setTimeout(() => ` + script + `, 10)`
+	}
+	eval[int](b, script+"; 0")
 }
 
 // await waits until the page shows a text.

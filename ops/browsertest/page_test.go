@@ -117,7 +117,8 @@ func TestEverythingIsReachedByKeyboard(t *testing.T) {
 			t.Errorf("the key Tab does not reach %q: %v", want, reached)
 		}
 	}
-	b.do(chromedp.Focus("#members-next"), chromedp.KeyEvent(kb.Enter))
+	b.on("members-next", "focus")
+	b.do(chromedp.KeyEvent(kb.Enter))
 	b.await("100 of 300.")
 }
 
@@ -126,7 +127,7 @@ func TestAFocusAndAnOpenTableSurviveAnUpdate(t *testing.T) {
 	b := open(t, s.server.URL)
 	b.await("live")
 	eval[bool](b, `document.getElementById("overlay-table").open = true`)
-	b.do(chromedp.Focus("#agreement"))
+	b.on("agreement", "focus")
 	s.change(func() { s.members[1].Version = "9.9.9" })
 	b.await("9.9.9")
 	if !eval[bool](b, `document.activeElement.id == "agreement" && document.getElementById("overlay-table").open`) {
@@ -150,7 +151,7 @@ func TestTheAgreementIsAskedForByItsLink(t *testing.T) {
 	s := newStage(t, 3)
 	b := open(t, s.server.URL)
 	b.await("Ask all members")
-	b.do(chromedp.Click("#agreement"))
+	b.on("agreement", "click")
 	b.await("No answer")
 	b.wantNoProblems()
 }
