@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,7 +25,12 @@ func (f *fleet) call(ctx context.Context, host int, method, path string, body, v
 	ctx, cancel := context.WithTimeout(ctx, callWithin)
 	defer cancel()
 	end, _ := ctx.Deadline() // it has one
-	query := url.Values{"timeout": {strconv.FormatFloat(max(time.Until(end).Seconds(), 0.001), 'f', -1, 64)}}
+	path, flags, _ := strings.Cut(path, "?")
+	query, err := url.ParseQuery(flags)
+	if err != nil {
+		return err
+	}
+	query.Set("timeout", strconv.FormatFloat(max(time.Until(end).Seconds(), 0.001), 'f', -1, 64))
 	return admin.NewClient(admin.Paths(f.disk(host), f.spec.Cluster, name(host))[0]).Do(ctx, method, "/api/v1/"+path, query, body, v)
 }
 
