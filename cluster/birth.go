@@ -70,7 +70,7 @@ func (k *KubernetesBirth) validate() error {
 	var errs []error
 	for key, name := range map[string]string{"namespace": k.Namespace, "lease": k.Lease} {
 		if !kubernetesName.MatchString(cmp.Or(name, "x")) {
-			errs = append(errs, strictyaml.At("birth.kubernetes."+key, fmt.Errorf("%.80q is no name that Kubernetes takes: want small letters, digits, dashes and dots", name)))
+			errs = append(errs, strictyaml.At("birth.kubernetes."+key, fmt.Errorf("%.80q is not a name that Kubernetes takes: want small letters, digits, dashes and dots", name)))
 		}
 	}
 	if k.API != "" && !strings.HasPrefix(k.API, "https://") {

@@ -90,11 +90,7 @@ func (a *API) putKey(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := r.key()
-	if err != nil {
-		return nil, err
-	}
-	w, err := r.write()
+	key, w, err := r.write()
 	if err != nil {
 		return nil, err
 	}

@@ -13,18 +13,21 @@ type KeyWrite struct {
 	Expectation
 }
 
-// write decodes the body of a write.
-func (r *request) write() (w KeyWrite, err error) {
+// write returns the key of the path and the decoded body of a write.
+func (r *request) write() (key string, w KeyWrite, err error) {
+	if key, err = r.key(); err != nil {
+		return key, w, err
+	}
 	if err := r.decode(&w); err != nil {
-		return w, err
+		return key, w, err
 	}
 	if w.Value == nil {
-		return w, problemf(http.StatusBadRequest, `the body has no value: want {"value": ...}`)
+		return key, w, problemf(http.StatusBadRequest, `the body has no value: want {"value": ...}`)
 	}
 	if w.TTL < 0 || w.TTL > maxTTL {
-		return w, problemf(http.StatusBadRequest, "ttl_seconds %v: want 0 to %v", w.TTL, float64(maxTTL))
+		return key, w, problemf(http.StatusBadRequest, "ttl_seconds %v: want 0 to %v", w.TTL, float64(maxTTL))
 	}
-	return w, w.validate()
+	return key, w, w.validate()
 }
 
 // maxTTL is a hundred years, in seconds.

@@ -38,11 +38,7 @@ func (a *API) putMapKey(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := r.key()
-	if err != nil {
-		return nil, err
-	}
-	w, err := r.write()
+	key, w, err := r.write()
 	switch {
 	case err != nil:
 		return nil, err

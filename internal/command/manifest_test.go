@@ -133,7 +133,7 @@ func TestManifestReportsWhatItCannotDo(t *testing.T) {
 		{"certificates over the file", "node: {tls: {cert: /etc/convoke/a, key: /tls/b, ca: /tls/c}}\n" + head + "kubernetes\n    config: {service: orders}\n", nil, exitFailed,
 			"take a directory of its own"},
 		{"one port for two", "http: {listen: '0.0.0.0:7946'}\n" + head + "kubernetes\n    config: {service: orders}\n", nil, exitFailed, "have the same port 7946"},
-		{"no name", head + "kubernetes\n    config: {service: orders}\n", []string{"-n", "Shop"}, exitFailed, `"Shop" is no name`},
+		{"no name", head + "kubernetes\n    config: {service: orders}\n", []string{"-n", "Shop"}, exitFailed, `"Shop" is not a name`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := convoke(t, append([]string{"manifest", "-c", write(t, "t.yaml", c.file)}, c.args...)...)

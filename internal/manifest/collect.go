@@ -131,7 +131,7 @@ func (n *needs) takeDNS(topology string, config any) error {
 		return nil // the Service of another workload
 	}
 	if !validName.MatchString(c.Service) {
-		return fmt.Errorf("topology %s: %q is no name of a Service", topology, c.Service)
+		return fmt.Errorf("topology %s: %q is not the name of a Service", topology, c.Service)
 	}
 	if err := n.takePort(topology, c.Port, c.PortName); err != nil {
 		return err

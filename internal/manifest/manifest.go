@@ -63,7 +63,7 @@ func defaults(o Options) Values {
 func (n *needs) check() error {
 	for _, name := range []string{n.namespace, n.account, n.Name} {
 		if !validName.MatchString(name) {
-			return fmt.Errorf("%q is no name that Kubernetes takes: want letters, digits and dashes", name)
+			return fmt.Errorf("%q is not a name that Kubernetes takes: want letters, digits and dashes", name)
 		}
 	}
 	switch {
