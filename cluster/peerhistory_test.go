@@ -70,6 +70,27 @@ func TestThatAPeerThatLeftCannotBeReachedIsNoWarning(t *testing.T) {
 	})
 }
 
+func TestThatTheOldAddressOfAPeerThatIsBackCannotBeReachedIsNoWarning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mesh, source := connectortest.NewMesh(), &script{}
+		mesh.Hang("old:7946")
+		var log bytes.Buffer
+		s := start(t, configOf(cluster.Topology{Name: "t", Config: source.configured(1)}), cluster.WithConnector("mesh", mesh),
+			cluster.WithLogger(hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Warn})))
+		events := watch(t, s)
+		source.run(t, 1).out.Set([]peer.Peer{{ID: "a", Addr: "old:7946"}})
+		settle(time.Second)
+		mesh.Inbound(peer.Peer{ID: "a", Addr: "new:7946"})
+		settle(time.Minute)
+		if failed := addrsOf(events.of(cluster.EventDialFailed)); failed != "t/old" {
+			t.Errorf("dials failed to %q, want the one that began before the peer was back", failed)
+		}
+		if text := log.String(); text != "" {
+			t.Errorf("the log has\n%s\nand the peer is connected", text)
+		}
+	})
+}
+
 func TestAPeerThatLeftIsNotReportedAsOneThatIsDown(t *testing.T) {
 	for _, c := range []struct {
 		name              string
