@@ -61,7 +61,7 @@ func Root(name string, kinds ...connector.Kind) (*cobra.Command, error) {
 // runLine runs one command line and returns the exit code.
 func (p program) runLine(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := p.newRoot()
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // not nil, which would be the arguments of the process
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)

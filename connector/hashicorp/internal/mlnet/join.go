@@ -130,6 +130,15 @@ func (s *session) exchangeState(ctx context.Context, addr netip.AddrPort) error 
 	return explainJoinError(ctx, try, err)
 }
 
+// endOf is the error of a context that has ended. A socket that got the deadline of the context may report it a moment before the
+// context does.
+func endOf(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
+
 // explainJoinError returns the error of a join with what happened and, where we know it, what to do.
 func explainJoinError(ctx context.Context, try *attempt, err error) error {
 	conn := try.conn
@@ -138,8 +147,8 @@ func explainJoinError(ctx context.Context, try *attempt, err error) error {
 		return connector.ErrSelf
 	case conn != nil && conn.foreign:
 		return fmt.Errorf("it answered as cluster %s: %w", Quote(conn.label), connector.ErrForeign)
-	case ctx.Err() != nil:
-		return ctx.Err()
+	case endOf(ctx) != nil:
+		return endOf(ctx)
 	case try.dialErr != nil:
 		return try.dialErr
 	case errors.Is(err, connector.ErrForeign):

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -160,3 +161,16 @@ type recorder struct {
 }
 
 func (r recorder) Join(target string) error { return r.join(target) }
+
+// lateContext is past its deadline, and its timer has not fired.
+type lateContext struct{ context.Context }
+
+func (lateContext) Deadline() (time.Time, bool) { return time.Now().Add(-time.Millisecond), true }
+
+func TestASocketThatNoticesTheDeadlineFirstReportsTheEndOfTheContext(t *testing.T) {
+	ctx := lateContext{t.Context()}
+	err := explainJoinError(ctx, &attempt{ctx: ctx, dialErr: os.ErrDeadlineExceeded}, os.ErrDeadlineExceeded)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the error of a join is %v, want %v", err, context.DeadlineExceeded)
+	}
+}
