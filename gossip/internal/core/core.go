@@ -1,12 +1,3 @@
-// Package core is the membership protocol as a deterministic state machine.
-//
-// A [Core] takes what happened ([Input]) and returns what to do ([Output]); it opens no socket, reads no clock and starts
-// no goroutine. The same inputs at the same times with the same random source give the same outputs. Calls are not safe for
-// concurrent use: one loop owns a Core.
-//
-// Each node holds links to its neighbours on K hash rings and publishes them in its own record; a member is up exactly when it
-// is reachable over links that both ends publish. Records travel as Scuttlebutt deltas (van Renesse et al., "Efficient
-// reconciliation and flow control for anti-entropy protocols", LADIS 2008). docs/protocol.md describes the whole protocol.
 package core
 
 import (
