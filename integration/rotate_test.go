@@ -221,6 +221,7 @@ func (f *fleet) waitFor(within time.Duration, what string, cond func() bool) {
 func TestANodeWhoseNameWasTakenComesBackWhenTheOtherProcessIsGone(t *testing.T) {
 	t.Parallel()
 	f := durablyFormed(t, 3)
+	f.settles(2*time.Second, formWithin) // of two processes that have just started either may be taken for the older one
 	s := f.spec
 	s.Name, s.Listen, s.DataDir = name(2), "0.0.0.0:7999", filepath.Join(f.disks, "twin")
 	older := f.agents[2]
