@@ -43,7 +43,7 @@ const (
 	maxRecentBucket = 8
 )
 
-// newRecentHashes returns those of a table that has never had an item.
+// newRecentHashes returns those of an empty table.
 func newRecentHashes(c Config) recentHashes {
 	span := max(leastRecent, c.transit())
 	return recentHashes{span: span, kept: span + 8*c.Heartbeat}
