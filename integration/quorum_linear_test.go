@@ -2,67 +2,218 @@ package integration
 
 import (
 	"context"
-	"slices"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/goconvoke/convoke/integration/quorumlab"
 )
 
-func TestCallsOnTheMapAreLinearizableWhileLeadersDieAndCablesArePulled(t *testing.T) {
-	const clientsFor = 14 * time.Second
-	q, names := newQuorum(t, 5, quorumlab.Settings{Lease: shortLease})
-	leader := q.settled(names...)
-	rest := without(names, leader)
-	ctx, cancel := context.WithTimeout(t.Context(), quorumlab.Within)
-	defer cancel()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for _, n := range rest { // not the leader: its clients would die with it
-		wg.Go(func() {
-			if err := q.Clients(ctx, n, 3, clientsFor); err != nil {
-				t.Error(err)
-			}
-		})
+const (
+	processClusters = 2 // that make histories at the same time
+	historiesOfEach = 6 // during one fault, each with its own keys, shards and clients
+	historyNodes    = 4 // three of them voters
+	historyLease    = time.Second
+	clientsOfNode   = 2 // of each history
+	clientsRun      = 300 * time.Millisecond
+)
+
+// Clients at all processes of a cluster call the map and read who holds shards, while a process is killed, stopped, cut off or receives nothing. One fault is
+// in the middle of several histories at once; the next ones have other keys.
+func TestHistoriesOfProcessesWithFaultsAreLinearizable(t *testing.T) {
+	t.Parallel()
+	var next atomic.Int64
+	all := &figures{faults: map[string]int{}}
+	t.Run("clusters", func(t *testing.T) {
+		for i := range processClusters {
+			t.Run(fmt.Sprint(i+1), func(t *testing.T) {
+				q, names := newQuorum(t, historyNodes, quorumlab.Settings{Lease: historyLease})
+				q.settled(names...)
+				for round := i; ; round += processClusters {
+					parts := nextParts(&next, names)
+					if len(parts) == 0 || t.Failed() {
+						return
+					}
+					q.histories(round, names, parts, all)
+				}
+			})
+		}
+	})
+	all.report(t)
+}
+
+// nextParts returns what the clients of the next histories call, none when there are as many as asked for.
+func nextParts(next *atomic.Int64, names []string) (parts []quorumlab.Part) {
+	for i := range historiesOfEach {
+		n := next.Add(1)
+		if n > int64(*histories) {
+			break
+		}
+		part := quorumlab.Part{Name: fmt.Sprintf("h%d.", n), Members: names}
+		for shard := i; shard < quorumlab.Shards; shard += historiesOfEach {
+			part.Shards = append(part.Shards, shard)
+		}
+		parts = append(parts, part)
 	}
-	wait(t, 2*time.Second)
-	q.Kill(leader)
-	next := q.settled(rest...)
-	q.Lab.Cable(hostOf(t, next), false)
-	wait(t, 3*time.Second)
-	q.Lab.Cable(hostOf(t, next), true)
-	q.Restart(leader)
-	q.settled(names...)
-	wg.Wait()
-	calls := q.Calls()
-	t.Log(quorumlab.Describe(calls))
-	if len(calls) < 500 {
-		t.Errorf("%d calls in %v, so this shows little", len(calls), clientsFor)
+	return parts
+}
+
+// histories makes histories with one fault in their middle and checks them.
+func (q *quorumRun) histories(round int, names []string, parts []quorumlab.Part, all *figures) {
+	q.t.Helper()
+	fault := processFaults[round%len(processFaults)]
+	victim := q.leader(names...)
+	if round%3 == 2 {
+		victim = without(names, victim)[rand.IntN(len(names)-1)]
 	}
-	if err := quorumlab.CheckLinear(calls, time.Minute); err != nil {
-		t.Error(err)
+	ctx, cancel := context.WithTimeout(q.t.Context(), 2*quorumlab.Within)
+	end := q.clients(ctx, names, parts)
+	defer func() {
+		cancel()
+		_ = end()
+	}()
+	wait(q.t, 100*time.Millisecond+rand.N(200*time.Millisecond))
+	began := quorumlab.Now()
+	fault.do(q, victim, names)
+	q.leader(names...)
+	if err := end(); err != nil {
+		q.t.Error(err)
 	}
-	if stale := withStaleRead(t, calls); quorumlab.CheckLinear(stale, time.Minute) == nil {
-		t.Error("the same calls with a stale read were accepted")
+	spans := append(q.Spans(quorumlab.Exclusive), q.Spans(quorumlab.Fenced)...)
+	for _, part := range parts {
+		h := &recording{name: part.Name, fault: fault.name, faultAt: began, calls: q.History(part.Name), spans: spans, leads: q.Leads()}
+		if err := h.judge(all); err != nil {
+			q.t.Errorf("%s with %s, %s: %v; its calls:\n%s", h.name, h.fault, victim, err, h)
+		}
 	}
 }
 
-// withStaleRead returns calls of which one read returns a value that another client had replaced before the read began.
-func withStaleRead(t *testing.T, calls []quorumlab.Call) []quorumlab.Call {
-	t.Helper()
-	calls = slices.Clone(calls)
-	for i, c := range calls {
-		if c.Op != "get" || c.Failed {
-			continue
-		}
-		for _, w := range calls { // unique, so that its value is never that of the key again
-			if w.Key == c.Key && w.Op == "set" && !w.Failed && !w.OutcomeUnknown && w.End < c.Begin-time.Second && w.Input != c.Output {
-				calls[i].Output, calls[i].Found = w.Input, true
-				return calls
+// clients has clients at all nodes make calls until the returned function is called, which waits until the last call has ended. When the process of a node
+// ends, the next one goes on.
+func (q *quorumRun) clients(ctx context.Context, names []string, parts []quorumlab.Part) (end func() error) {
+	var over atomic.Bool
+	var wg sync.WaitGroup
+	errs := make([]error, len(names))
+	for i, name := range names {
+		wg.Go(func() {
+			for run := 0; !over.Load() && errs[i] == nil; run++ {
+				err := q.Clients(ctx, name, quorumlab.Clients{Parts: parts, Each: clientsOfNode, For: clientsRun, Run: run})
+				if !errors.Is(err, quorumlab.ErrEnded) {
+					errs[i] = err
+				}
 			}
-		}
+		})
 	}
-	t.Fatal("no read has a write a second before it")
-	return nil
+	return sync.OnceValue(func() error {
+		over.Store(true)
+		wg.Wait()
+		return errors.Join(errs...)
+	})
 }
+
+// leader waits until these nodes have sessions at one leader.
+func (q *quorumRun) leader(names ...string) (leader string) {
+	q.t.Helper()
+	q.await("a leader", func(ctx context.Context) string {
+		leader = ""
+		for _, n := range names {
+			s, err := q.Status(ctx, n)
+			switch {
+			case err != nil:
+				return err.Error()
+			case s.Leader == "" || s.Session == 0 || leader != "" && s.Leader != leader:
+				return fmt.Sprintf("%s has leader %q and session %d: %s", n, s.Leader, s.Session, s.Why)
+			}
+			leader = s.Leader
+		}
+		return ""
+	})
+	return leader
+}
+
+// figures are what all histories had, together.
+type figures struct {
+	mu                                                             sync.Mutex
+	count, leaderChanged, ownerChanged                             int
+	calls, reads, owners, moves, overlaps, fewest, failed, unknown int
+	faults                                                         map[string]int
+}
+
+// report logs the figures and checks that together they show what each alone need not.
+func (f *figures) report(t *testing.T) {
+	t.Helper()
+	if t.Failed() {
+		return
+	}
+	for _, fault := range processFaults {
+		t.Logf("%d histories with %s", f.faults[fault.name], fault.name)
+	}
+	t.Logf("%d histories: %d with another leader, %d with another holder of a shard; %d calls, of which %d failed and %d have an unknown outcome; %d reads of keys, %d of holders, %d moves",
+		f.count, f.leaderChanged, f.ownerChanged, f.calls, f.failed, f.unknown, f.reads, f.owners, f.moves)
+	t.Logf("%d pairs of calls on one key or shard at once, %d at least in a history; each history was rejected with a stale read of a key, and those with another holder with one of a holder", f.overlaps, f.fewest)
+	switch {
+	case f.count != *histories:
+		t.Errorf("%d histories, want %d", f.count, *histories)
+	case f.leaderChanged*4 < f.count:
+		t.Errorf("the leader changed in %d of %d histories, want a quarter at least", f.leaderChanged, f.count)
+	case f.ownerChanged*4 < f.count:
+		t.Errorf("a shard went to another holder in %d of %d histories, want a quarter at least", f.ownerChanged, f.count)
+	case f.unknown == 0 || f.failed == 0:
+		t.Errorf("%d calls failed and %d have an unknown outcome, want some of both", f.failed, f.unknown)
+	}
+}
+
+// processFaults are what happens to a node, or to all, in the middle of histories. A fault is over when its function returns.
+var processFaults = []struct {
+	name string
+	do   func(q *quorumRun, victim string, all []string)
+}{
+	{"a process that is killed and starts again", func(q *quorumRun, victim string, _ []string) {
+		q.Kill(victim)
+		wait(q.t, rand.N(time.Second))
+		q.Restart(victim)
+	}},
+	{"a process that is stopped for a while", func(q *quorumRun, victim string, _ []string) { q.stop(victim) }},
+	{"a host whose cable is pulled for a while", func(q *quorumRun, victim string, _ []string) {
+		q.Lab.Cable(hostOf(q.t, victim), false)
+		wait(q.t, faultTime())
+		q.Lab.Cable(hostOf(q.t, victim), true)
+	}},
+	{"all processes killed at once", func(q *quorumRun, _ string, all []string) {
+		q.Kill(all...)
+		q.Restart(all...)
+	}},
+	{"a host that receives nothing for a while", func(q *quorumRun, victim string, _ []string) {
+		q.Lab.Nft(hostOf(q.t, victim), "table inet oneway {\n chain in {\n type filter hook input priority 0\n iifname \"eth0\" drop\n }\n}\n")
+		wait(q.t, faultTime())
+		q.Lab.Nft(hostOf(q.t, victim), "delete table inet oneway\n")
+	}},
+	{"a split in two halves", func(q *quorumRun, victim string, all []string) {
+		with := []string{victim, without(all, victim)[rand.IntN(len(all)-1)]}
+		q.Lab.Partition(q.hosts(with), q.hosts(without(all, with...)))
+		wait(q.t, faultTime())
+		q.Lab.Heal()
+	}},
+	{"a process that is stopped and one that is killed", func(q *quorumRun, victim string, all []string) {
+		other := without(all, victim)[rand.IntN(len(all)-1)]
+		q.Kill(other)
+		q.stop(victim)
+		q.Restart(other)
+	}},
+}
+
+// stop stops a process for a while.
+func (q *quorumRun) stop(name string) {
+	q.t.Helper()
+	q.Signal(name, syscall.SIGSTOP)
+	wait(q.t, faultTime())
+	q.Signal(name, syscall.SIGCONT)
+}
+
+// faultTime is shorter or longer than a lease, and than the time after which a silent leader is replaced.
+func faultTime() time.Duration { return 200*time.Millisecond + rand.N(2*time.Second) }
