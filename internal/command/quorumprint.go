@@ -120,6 +120,9 @@ func sessionState(s ops.Session) string {
 	if s.Draining {
 		text += ", gives them up"
 	}
+	if s.Old {
+		text += ", as an earlier process whose lease is not over yet"
+	}
 	return text
 }
 
