@@ -20,11 +20,11 @@ const (
 
 // recording is a history: the calls of some clients around a fault.
 type recording struct {
-	name, fault string
-	faultAt     time.Duration
-	calls       []quorumlab.Call
-	spans       []quorumlab.Span // of all shards, so far
-	leads       []quorumlab.Lead
+	name, fault        string
+	faultAt, faultOver time.Duration // over: there was a leader again
+	calls              []quorumlab.Call
+	spans              []quorumlab.Span // of all shards, so far
+	leads              []quorumlab.Lead
 }
 
 // judge checks that a history is linearizable, that it has what makes this hard, and that it is rejected with a stale read.
@@ -34,7 +34,7 @@ func (h *recording) judge(all *figures) error {
 	switch {
 	case len(h.calls) < leastCalls || overlaps < leastOverlaps:
 		return fmt.Errorf("%d calls, %d pairs of them at once: this shows little", len(h.calls), overlaps)
-	case h.faultAt < begin || h.faultAt > end:
+	case h.faultAt < begin || !slices.ContainsFunc(h.calls, func(c quorumlab.Call) bool { return c.Begin > h.faultOver && !c.Failed }):
 		return errors.New("the fault is not in its middle")
 	}
 	if err := errors.Join(quorumlab.CheckLinear(h.calls, judgeWithin), quorumlab.CheckOwners(h.calls, h.spans, judgeWithin)); err != nil {

@@ -81,12 +81,14 @@ func (q *quorumRun) histories(round int, names []string, parts []quorumlab.Part,
 	began := quorumlab.Now()
 	fault.do(q, victim, names)
 	q.leader(names...)
+	over := quorumlab.Now()
+	wait(q.t, clientsRun)
 	if err := end(); err != nil {
 		q.t.Error(err)
 	}
 	spans := append(q.Spans(quorumlab.Exclusive), q.Spans(quorumlab.Fenced)...)
 	for _, part := range parts {
-		h := &recording{name: part.Name, fault: fault.name, faultAt: began, calls: q.History(part.Name), spans: spans, leads: q.Leads()}
+		h := &recording{name: part.Name, fault: fault.name, faultAt: began, faultOver: over, calls: q.History(part.Name), spans: spans, leads: q.Leads()}
 		if err := h.judge(all); err != nil {
 			q.t.Errorf("%s with %s, %s: %v; its calls:\n%s", h.name, h.fault, victim, err, h)
 		}
@@ -98,21 +100,31 @@ func (q *quorumRun) histories(round int, names []string, parts []quorumlab.Part,
 func (q *quorumRun) clients(ctx context.Context, names []string, parts []quorumlab.Part) (end func() error) {
 	var over atomic.Bool
 	var wg sync.WaitGroup
-	errs := make([]error, len(names))
-	for i, name := range names {
+	failed := make(chan error, 1)
+	for _, name := range names {
+		places := make(chan struct{}, 2) // the next clients do not wait for calls of the last ones that take long
 		wg.Go(func() {
-			for run := 0; !over.Load() && errs[i] == nil; run++ {
-				err := q.Clients(ctx, name, quorumlab.Clients{Parts: parts, Each: clientsOfNode, For: clientsRun, Run: run})
-				if !errors.Is(err, quorumlab.ErrEnded) {
-					errs[i] = err
-				}
+			for run := 0; !over.Load(); run++ {
+				places <- struct{}{}
+				wg.Go(func() {
+					err := q.Clients(ctx, name, quorumlab.Clients{Parts: parts, Each: clientsOfNode, For: clientsRun, Run: run})
+					if err != nil && !errors.Is(err, quorumlab.ErrEnded) {
+						select {
+						case failed <- err:
+						default:
+						}
+					}
+					<-places
+				})
+				time.Sleep(clientsRun)
 			}
 		})
 	}
 	return sync.OnceValue(func() error {
 		over.Store(true)
 		wg.Wait()
-		return errors.Join(errs...)
+		close(failed)
+		return <-failed
 	})
 }
 
@@ -163,7 +175,7 @@ func (f *figures) report(t *testing.T) {
 		t.Errorf("the leader changed in %d of %d histories, want a quarter at least", f.leaderChanged, f.count)
 	case f.ownerChanged*4 < f.count:
 		t.Errorf("a shard went to another holder in %d of %d histories, want a quarter at least", f.ownerChanged, f.count)
-	case f.unknown == 0 || f.failed == 0:
+	case f.count >= 100 && (f.unknown == 0 || f.failed == 0):
 		t.Errorf("%d calls failed and %d have an unknown outcome, want some of both", f.failed, f.unknown)
 	}
 }

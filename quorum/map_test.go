@@ -168,7 +168,7 @@ func TestWhatIsTooLargeForTheMapIsRefused(t *testing.T) {
 			}
 		}
 		_, err := m.Set(ctx, "one more", value)
-		if want := "a key of 8 bytes and a value of 65536; the map has 16712325 bytes of 16777216 at most"; !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), want) {
+		if want := "a key of 8 bytes and a value of 65536; the map has 16712335 bytes of 16777216 at most"; !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), want) {
 			t.Errorf("Set in a full map = %v, want ErrFull with %q", err, want)
 		}
 	})

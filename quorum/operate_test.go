@@ -150,7 +150,7 @@ func TestAMemberThatStartsAgainWithoutADiskHasOneSessionThatIsNotOld(t *testing.
 				present = append(present, s.ID)
 			}
 		}
-		q.awaitLeader("a", "d")
+		q.awaitLeader("a", "b", "c", "d")
 		if own := q.status("d").Session; len(present) != 1 || present[0] != own {
 			t.Errorf("sessions %v of d are not old, want %d alone", present, own)
 		}

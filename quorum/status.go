@@ -168,10 +168,10 @@ type report struct {
 	mu        sync.Mutex
 	problem   error
 	formation *gossip.Formation
-	missing   string // for the founding by an arbiter
+	missing   string           // for the founding by an arbiter
 	others    []*gossip.Member // that belong to other births
 	arbiter   string           // what the arbiter has instead of the birth of this member
-	left      chan struct{} // closed once a Leave has ended; nil before it
+	left      chan struct{}    // closed once a Leave has ended; nil before it
 	leftAs    *core.Left
 }
 
