@@ -120,37 +120,3 @@ func (h *recording) withStaleOwner(end time.Duration) []quorumlab.Call {
 	}
 	return nil
 }
-
-// count adds a history that was accepted.
-func (h *recording) count(all *figures, overlaps int, ownerChanged bool) {
-	begin, end := h.times()
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	if all.count == 0 || overlaps < all.fewest {
-		all.fewest = overlaps
-	}
-	all.count++
-	all.faults[h.fault]++
-	all.overlaps += overlaps
-	if ownerChanged {
-		all.ownerChanged++
-	}
-	if slices.ContainsFunc(h.leads, func(l quorumlab.Lead) bool { return l.At > begin && l.At < end }) {
-		all.leaderChanged++
-	}
-	all.calls += len(h.calls)
-	for _, c := range h.calls {
-		switch {
-		case c.OutcomeUnknown:
-			all.unknown++
-		case c.Failed:
-			all.failed++
-		case c.Op == "get":
-			all.reads++
-		case c.Op == "owner":
-			all.owners++
-		case c.Op == "move":
-			all.moves++
-		}
-	}
-}

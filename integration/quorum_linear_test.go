@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -147,85 +146,3 @@ func (q *quorumRun) leader(names ...string) (leader string) {
 	})
 	return leader
 }
-
-// figures are what all histories had, together.
-type figures struct {
-	mu                                                             sync.Mutex
-	count, leaderChanged, ownerChanged                             int
-	calls, reads, owners, moves, overlaps, fewest, failed, unknown int
-	faults                                                         map[string]int
-}
-
-// report logs the figures and checks that together they show what each alone need not.
-func (f *figures) report(t *testing.T) {
-	t.Helper()
-	if t.Failed() {
-		return
-	}
-	for _, fault := range processFaults {
-		t.Logf("%d histories with %s", f.faults[fault.name], fault.name)
-	}
-	t.Logf("%d histories: %d with another leader, %d with another holder of a shard; %d calls, of which %d failed and %d have an unknown outcome; %d reads of keys, %d of holders, %d moves",
-		f.count, f.leaderChanged, f.ownerChanged, f.calls, f.failed, f.unknown, f.reads, f.owners, f.moves)
-	t.Logf("%d pairs of calls on one key or shard at once, %d at least in a history; each history was rejected with a stale read of a key, and those with another holder with one of a holder", f.overlaps, f.fewest)
-	switch {
-	case f.count != *histories:
-		t.Errorf("%d histories, want %d", f.count, *histories)
-	case f.leaderChanged*4 < f.count:
-		t.Errorf("the leader changed in %d of %d histories, want a quarter at least", f.leaderChanged, f.count)
-	case f.ownerChanged*4 < f.count:
-		t.Errorf("a shard went to another holder in %d of %d histories, want a quarter at least", f.ownerChanged, f.count)
-	case f.count >= 100 && (f.unknown == 0 || f.failed == 0):
-		t.Errorf("%d calls failed and %d have an unknown outcome, want some of both", f.failed, f.unknown)
-	}
-}
-
-// processFaults are what happens to a node, or to all, in the middle of histories. A fault is over when its function returns.
-var processFaults = []struct {
-	name string
-	do   func(q *quorumRun, victim string, all []string)
-}{
-	{"a process that is killed and starts again", func(q *quorumRun, victim string, _ []string) {
-		q.Kill(victim)
-		wait(q.t, rand.N(time.Second))
-		q.Restart(victim)
-	}},
-	{"a process that is stopped for a while", func(q *quorumRun, victim string, _ []string) { q.stop(victim) }},
-	{"a host whose cable is pulled for a while", func(q *quorumRun, victim string, _ []string) {
-		q.Lab.Cable(hostOf(q.t, victim), false)
-		wait(q.t, faultTime())
-		q.Lab.Cable(hostOf(q.t, victim), true)
-	}},
-	{"all processes killed at once", func(q *quorumRun, _ string, all []string) {
-		q.Kill(all...)
-		q.Restart(all...)
-	}},
-	{"a host that receives nothing for a while", func(q *quorumRun, victim string, _ []string) {
-		q.Lab.Nft(hostOf(q.t, victim), "table inet oneway {\n chain in {\n type filter hook input priority 0\n iifname \"eth0\" drop\n }\n}\n")
-		wait(q.t, faultTime())
-		q.Lab.Nft(hostOf(q.t, victim), "delete table inet oneway\n")
-	}},
-	{"a split in two halves", func(q *quorumRun, victim string, all []string) {
-		with := []string{victim, without(all, victim)[rand.IntN(len(all)-1)]}
-		q.Lab.Partition(q.hosts(with), q.hosts(without(all, with...)))
-		wait(q.t, faultTime())
-		q.Lab.Heal()
-	}},
-	{"a process that is stopped and one that is killed", func(q *quorumRun, victim string, all []string) {
-		other := without(all, victim)[rand.IntN(len(all)-1)]
-		q.Kill(other)
-		q.stop(victim)
-		q.Restart(other)
-	}},
-}
-
-// stop stops a process for a while.
-func (q *quorumRun) stop(name string) {
-	q.t.Helper()
-	q.Signal(name, syscall.SIGSTOP)
-	wait(q.t, faultTime())
-	q.Signal(name, syscall.SIGCONT)
-}
-
-// faultTime is shorter or longer than a lease, and than the time after which a silent leader is replaced.
-func faultTime() time.Duration { return 200*time.Millisecond + rand.N(2*time.Second) }

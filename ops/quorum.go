@@ -93,7 +93,7 @@ type Session struct {
 	Member   string         `json:"member"`
 	Zone     Text           `json:"zone,omitzero"`
 	Draining bool           `json:"draining,omitzero"`
-	Old      bool           `json:"old,omitzero"` // of an earlier process of the member: it ends with its lease
+	Old      bool           `json:"old,omitzero"` // the member has a later session: this one ends with its lease
 	Holds    map[string]int `json:"holds"`        // shards, by group
 }
 

@@ -57,7 +57,7 @@ type Session struct {
 	Member   string
 	Zone     string
 	Draining bool
-	Old      bool           // the member has a later session: this one is of an earlier process, and ends with its lease
+	Old      bool           // the member has a later session, mostly as it has started again: this one ends with its lease
 	Holds    map[string]int // shards that it holds, by group that it serves
 }
 

@@ -121,7 +121,7 @@ func sessionState(s ops.Session) string {
 		text += ", gives them up"
 	}
 	if s.Old {
-		text += ", as an earlier process whose lease is not over yet"
+		text += ", by an earlier session that ends with its lease"
 	}
 	return text
 }

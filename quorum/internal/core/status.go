@@ -73,7 +73,7 @@ type SessionStatus struct {
 	Name     string // of the member
 	Zone     string
 	Draining bool
-	Old      bool            // the member has a later session: this one is of an earlier process of it, until its lease is over
+	Old      bool            // the member has a later session: this one ends with its lease
 	Serves   []HoldingStatus // by group, in their order
 	Heard    time.Duration   // when its last renewal arrived; known to the leader alone
 }

@@ -100,7 +100,7 @@ func TestAVoterThatNeedsAnElectionReportsIt(t *testing.T) {
 	}
 }
 
-func TestAStatusShowsWhichSessionIsOfAnEarlierProcess(t *testing.T) {
+func TestAStatusShowsWhichSessionOfAMemberIsAnEarlierOne(t *testing.T) {
 	table := sample(t, Exclusive)
 	table.apply(4, []op{{kind: opOpen, name: "a", nonce: 9}}) // without the ID of the session before, as without a disk
 	sessions, groups := table.status()
