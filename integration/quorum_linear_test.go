@@ -80,7 +80,7 @@ func (q *quorumRun) histories(round int, names []string, parts []quorumlab.Part,
 	began := quorumlab.Now()
 	fault.do(q, victim, names)
 	q.leader(names...)
-	over := quorumlab.Now()
+	over := q.write(victim, "after", "the fault") // TCP sends again what was lost after up to as long as the fault took
 	wait(q.t, clientsRun)
 	if err := end(); err != nil {
 		q.t.Error(err)
