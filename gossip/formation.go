@@ -65,7 +65,7 @@ type Birth struct {
 // formationKeys is the beginning of the own keys in which nodes publish what they know.
 const formationKeys = "formation/"
 
-// foundRetry is the pause after a Found that failed.
+// foundRetry is the pause after a Found or a write that failed.
 const foundRetry = time.Second
 
 // Form takes part in the founding of a thing, until ctx, the node or the Formation ends. The part of this node stays in its record
@@ -188,33 +188,37 @@ func (f *Formation) ownBirth() (Birth, bool) {
 	return f.birth, f.birth.ID != ""
 }
 
-// run follows the views and does what the rule asks for.
+// run follows the views and does what the rule asks for. Without a change of the view and without a failure it does nothing: a step reads the claims of
+// all members.
 func (f *Formation) run(ctx context.Context) {
 	defer close(f.ended)
 	retry := time.NewTimer(foundRetry)
 	defer retry.Stop()
 	for {
 		next := f.node.watch.nextChanged()
-		f.stepOnce(ctx)
-		retry.Reset(foundRetry)
+		if f.stepOnce(ctx) {
+			retry.Stop()
+		} else {
+			retry.Reset(foundRetry)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-f.node.done:
 			return
 		case <-next:
-		case <-retry.C: // a write or a Found that failed is tried again
+		case <-retry.C:
 		}
 	}
 }
 
-// stepOnce looks at the present view once.
-func (f *Formation) stepOnce(ctx context.Context) {
+// stepOnce does what follows from the present view. False if that failed, or waits for the pause after an earlier failure.
+func (f *Formation) stepOnce(ctx context.Context) bool {
 	s := f.readSituation(f.node.View())
 	d := s.decide(f.config, newBirthID)
 	if d.found {
 		if time.Now().Before(f.foundAt) {
-			return
+			return false
 		}
 		birth, err := parseBirth(d.claim.Birth)
 		if err == nil {
@@ -223,14 +227,15 @@ func (f *Formation) stepOnce(ctx context.Context) {
 		if err != nil {
 			f.foundAt = time.Now().Add(foundRetry)
 			f.setState(Birth{}, fmt.Sprintf("this node could not found it: %v", err))
-			return
+			return false
 		}
 	}
 	if (!s.takesPart || !d.claim.equal(s.own)) && !f.publishClaim(ctx, d.claim) {
-		return
+		return false
 	}
 	birth, _ := parseBirth(d.claim.Birth)
 	f.setState(birth, d.reason)
+	return true
 }
 
 // publishClaim writes to the own record what this node knows, and reports whether that succeeded.

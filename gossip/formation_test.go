@@ -147,6 +147,37 @@ func TestANodeThatKnowsABirthFoundsNoOther(t *testing.T) {
 	})
 }
 
+func TestAFormationThatIsSettledDoesNothingUntilTheViewChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, nodes := formed(t, "a", "b", "c")
+		f := &foundings{}
+		var all []*Formation
+		for _, n := range nodes {
+			all = append(all, form(t, n, FormationConfig{Expect: 3, Found: f.found}))
+		}
+		for _, each := range all {
+			_, err := each.Wait(within(t, 10*time.Second))
+			must(t, err)
+		}
+		time.Sleep(10 * time.Second) // the last writes have arrived
+		all[0].mu.Lock()
+		changed := all[0].changed
+		all[0].mu.Unlock()
+		time.Sleep(time.Minute)
+		select {
+		case <-changed:
+			t.Error("a step was done though no member has changed")
+		default:
+		}
+		must(t, nodes[1].Set(t.Context(), "own", "value"))
+		select {
+		case <-changed:
+		case <-time.After(10 * time.Second):
+			t.Error("no step was done though a member has changed")
+		}
+	})
+}
+
 func TestFormRefusesWhatMakesNoSense(t *testing.T) {
 	found := (&foundings{}).found
 	for want, c := range map[string]FormationConfig{

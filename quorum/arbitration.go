@@ -91,6 +91,7 @@ func (a *arbitration) ask(ctx context.Context) (time.Duration, error) {
 		return arbiterEvery, nil
 	case a.known.ID == there.ID:
 		a.agreed = true
+		a.l.q.report.setArbiter("")
 		return arbiterEvery, nil
 	case there.ID == "":
 		a.l.q.log.Warn("the arbiter has lost the birth of the quorum, or never had it: it is written again", "arbiter", a.arbiter, "birth", a.known.ID)
@@ -110,7 +111,7 @@ func (a *arbitration) contradicted(err error) error {
 	if !a.agreed {
 		return err
 	}
-	a.l.q.report.setConflict(err.Error())
+	a.l.q.report.setArbiter(err.Error())
 	a.l.q.log.Error("the arbiter has something else than it had; this member goes on with its birth", "arbiter", a.arbiter, "birth", a.known.ID, "error", err)
 	return nil
 }

@@ -188,6 +188,11 @@ func TestAMemberOfAnotherFoundingThanTheArbiterHasEndsWithAnError(t *testing.T) 
 				t.Errorf("with %q: leader %q, conflict %q", text, s.Leader, s.Conflict)
 			}
 		}
+		p.set("", nil) // a member writes its birth again, so that there is no conflict any more
+		time.Sleep(3 * arbiterEvery)
+		if s := q.status("a"); s.Conflict != "" {
+			t.Errorf("conflict %q with the birth in its place again", s.Conflict)
+		}
 	})
 }
 

@@ -167,8 +167,9 @@ func TestWhatIsTooLargeForTheMapIsRefused(t *testing.T) {
 				t.Fatalf("value %d: %v", i, err)
 			}
 		}
-		if _, err := m.Set(ctx, "one more", value); !errors.Is(err, ErrFull) {
-			t.Errorf("Set in a full map = %v, want ErrFull", err)
+		_, err := m.Set(ctx, "one more", value)
+		if want := "a key of 8 bytes and a value of 65536; the map has 16712335 bytes of 16777216 at most"; !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), want) {
+			t.Errorf("Set in a full map = %v, want ErrFull with %q", err, want)
 		}
 	})
 }

@@ -64,6 +64,9 @@ func (m *Map) writeAt(ctx context.Context, in core.Write) (core.Result, error) {
 			return r, fmt.Errorf("%w: %w", ErrUnknown, err)
 		}
 		err = codeError(r.Code)
+		if r.Code == core.Full {
+			err = fmt.Errorf("%w: a key of %d bytes and a value of %d; the map has %d bytes of %d at most", ErrFull, len(in.Key), len(in.Value), r.Used, core.MaxMap)
+		}
 		switch {
 		case err == nil || !unknown && !errors.Is(err, ErrUnknown):
 			return r, err

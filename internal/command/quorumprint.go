@@ -120,6 +120,9 @@ func sessionState(s ops.Session) string {
 	if s.Draining {
 		text += ", gives them up"
 	}
+	if s.Old {
+		text += ", by an earlier session that ends with its lease"
+	}
 	return text
 }
 
