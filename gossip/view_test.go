@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
 	"unsafe"
+	"weak"
 
 	"github.com/goconvoke/convoke/gossip/internal/core"
 )
@@ -138,6 +140,25 @@ func TestAMemberThatDidNotChangeIsTheSameInTheNextView(t *testing.T) {
 	if again := w.renew(time.Unix(3, 0)); again.members != now.members {
 		t.Error("members were made again though nothing changed")
 	}
+}
+
+func TestAViewKeepsNoMemberOfTheViewBeforeInMemory(t *testing.T) {
+	f := newFakeMembers()
+	w := viewer{source: f}
+	f.put(core.Member{Name: "a", Links: 1})
+	v := w.renew(time.Unix(1, 0))
+	m, _ := v.Member("a")
+	was := weak.Make(m)
+	f.put(core.Member{Name: "a", Links: 2})
+	m, v = nil, w.renew(time.Unix(2, 0))
+	runtime.GC()
+	runtime.GC()
+	if was.Value() != nil {
+		t.Error("the member as it was is still in memory")
+	}
+	runtime.KeepAlive(m)
+	runtime.KeepAlive(v)
+	runtime.KeepAlive(w)
 }
 
 func TestSinceIsWhenTheStatusOrTheLifeOfAMemberChanged(t *testing.T) {
