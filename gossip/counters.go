@@ -155,13 +155,13 @@ type meter struct {
 	count *counters
 }
 
-func (m meter) Read(b []byte) (int, error) {
+func (m *meter) Read(b []byte) (int, error) {
 	n, err := m.Conn.Read(b)
 	m.count.bytesIn.Add(uint64(n))
 	return n, err
 }
 
-func (m meter) Write(b []byte) (int, error) {
+func (m *meter) Write(b []byte) (int, error) {
 	n, err := m.Conn.Write(b)
 	m.count.bytesOut.Add(uint64(n))
 	return n, err

@@ -52,8 +52,7 @@ func (n *Node) streamOf(id core.LinkID) transport.Conn {
 	if l == nil {
 		return nil
 	}
-	m, _ := l.stream.Conn.(meter)
-	return m.Conn
+	return l.stream.transportConn()
 }
 
 // Overlay returns the links between all members that both of their ends publish, as far as this node knows, in order. It asks the loop,
