@@ -49,16 +49,23 @@ func (r *agentClient) await(ctx context.Context, formed bool, topologies []strin
 	defer cancel()
 	tick := time.NewTicker(waitPause)
 	defer tick.Stop()
+	once := *r
+	once.timeout = min(r.timeout, maxTimeout)
+	var last error // what was missing until now
 	for {
-		d, err := ask[ops.Document](ctx, r, get("status"))
-		if err == nil {
+		d, err := ask[ops.Document](ctx, &once, get("status"))
+		switch {
+		case err == nil:
 			err = missingOf(&d, formed, topologies)
-		} else if ctx.Err() == nil && !errors.Is(err, admin.ErrNoAgent) && !errors.Is(err, errNoAgentFound) {
+		case ctx.Err() != nil && last != nil: // the time was over before there was an answer
+			err = last
+		case ctx.Err() == nil && !errors.Is(err, admin.ErrNoAgent) && !errors.Is(err, errNoAgentFound):
 			return err
 		}
 		if err == nil {
 			return nil
 		}
+		last = err
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
