@@ -127,7 +127,7 @@ func (p program) newRoot() *cobra.Command {
 	}
 	root.Flags().BoolVar(&version, "version", false, "print which build this is")
 	root.AddCommand(p.newAgent(), p.newCheck(), newAddrs(), newExplain(), newListen(), newManifest(), newVersion(),
-		newMembers(), newStatus(), newEvents(), newWait(), newReload(), newKeys(), newShared(), newJoin(), newLeave(), newRemove(),
+		newMembers(), newStatus(), newUI(), newEvents(), newWait(), newReload(), newKeys(), newShared(), newJoin(), newLeave(), newRemove(),
 		newQuorum(), newShards(), newElect(), newMap())
 	return root
 }
