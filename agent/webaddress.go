@@ -13,15 +13,13 @@ import (
 // serves on no port withdraws what it published in an earlier life.
 func (n *Node) publishHTTP(ctx context.Context) {
 	for node := n.nextGossip(ctx, nil); node != nil; node = n.nextGossip(ctx, node) {
-		if n.web == nil {
-			n.setHTTP(ctx, node, "")
-		} else if !n.web.awaitListening(ctx) {
+		if n.web != nil && !n.web.awaitListening(ctx) {
 			return
 		}
-		last := ""
+		last, done := "", false
 		for range node.Watch(ctx) { // the address that it advertises may change
-			if now := n.webURL(node.Addr()); now != last && n.setHTTP(ctx, node, now) {
-				last = now
+			if now := n.webURL(node.Addr()); !done || now != last {
+				last, done = now, n.setHTTP(ctx, node, now)
 			}
 		}
 	}

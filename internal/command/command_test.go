@@ -53,7 +53,7 @@ func TestUsageErrorsExitWith2AndSayWhatIsWanted(t *testing.T) {
 		{"check without a file", []string{"check"}, "requires at least 1 arg"},
 		{"explain without a file", []string{"explain"}, "no configuration file: add -c FILE"},
 		{"agent without a file", []string{"agent"}, "no configuration file: add -c FILE"},
-		{"a format that does not exist", []string{"explain", "-o", "xml"}, "want text or json"},
+		{"a format that does not exist", []string{"explain", "-o", "xml"}, "want text, wide or json"},
 		{"keys without a command", []string{"keys"}, "a command is missing: delete, get, list, set or watch"},
 		{"a command of keys that does not exist", []string{"keys", "gett"}, `unknown command "gett"; did you mean "get"?`},
 		{"members within no time", []string{"members", "-c", "x", "--timeout", "0s"}, "--timeout 0s is not above 0"},

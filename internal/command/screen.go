@@ -3,7 +3,6 @@ package command
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -75,7 +74,7 @@ func (s screen) printRows(rows [][2]string) error {
 	var b strings.Builder
 	for _, row := range rows {
 		name := row[0]
-		for line := range slices.Values(wrap(row[1], s.width-column)) {
+		for _, line := range wrap(row[1], s.width-column) {
 			fmt.Fprintf(&b, "%s%s%s\n", name, strings.Repeat(" ", max(2, column-utf8.RuneCountInString(name))), line)
 			name = ""
 		}
