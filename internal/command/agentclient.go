@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -73,6 +74,9 @@ func part(s string) string {
 func (r *agentClient) ask(ctx context.Context, q call, v any) error {
 	if r.timeout <= 0 {
 		return fmt.Errorf("--timeout %v is not above 0", r.timeout)
+	}
+	if strings.HasSuffix(q.path, "/") { // of all that commands ask for only a key, or a name, can be empty
+		return errors.New("the key is empty, or the name of the member or the group")
 	}
 	if r.timeout > maxTimeout {
 		return fmt.Errorf("--timeout %v is above %v", r.timeout, maxTimeout)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,6 +57,9 @@ func (r *agentClient) await(ctx context.Context, formed bool, topologies []strin
 		d, err := ask[ops.Document](ctx, &once, get("status"))
 		switch {
 		case err == nil:
+			if err := checkTopologies(&d, topologies); err != nil {
+				return err
+			}
 			err = missingOf(&d, formed, topologies)
 		case ctx.Err() != nil && last != nil: // the time was over before there was an answer
 			err = last
@@ -74,6 +78,20 @@ func (r *agentClient) await(ctx context.Context, formed bool, topologies []strin
 	}
 }
 
+// checkTopologies returns an error if a topology does not exist: none would be waited for without end.
+func checkTopologies(d *ops.Document, topologies []string) error {
+	var names []string
+	for _, t := range d.Topologies {
+		names = append(names, t.Name)
+	}
+	for _, name := range topologies {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("no topology is named %q; there is %s", name, strings.Join(names, ", "))
+		}
+	}
+	return nil
+}
+
 // missingOf returns what a node lacks.
 func missingOf(d *ops.Document, formed bool, topologies []string) error {
 	if d.Node.State != ops.StateRunning {
@@ -81,11 +99,6 @@ func missingOf(d *ops.Document, formed bool, topologies []string) error {
 	}
 	if !formed {
 		return nil
-	}
-	for _, name := range topologies {
-		if !slices.ContainsFunc(d.Topologies, func(t ops.Topology) bool { return t.Name == name }) {
-			return fmt.Errorf("no topology is named %q", name)
-		}
 	}
 	var errs []error
 	for _, t := range d.Topologies {
