@@ -60,7 +60,7 @@ func (o operator) Transfer(ctx context.Context, to string) error {
 func errNoVoter(to string) error {
 	err := errors.New("no other voter answers: convoke quorum status has them")
 	if to != "" {
-		err = fmt.Errorf("%q is not a voter that answers: convoke quorum status has them", to)
+		err = fmt.Errorf("no voter %q answers: convoke quorum status has them", to)
 	}
 	return ops.WithStatus(http.StatusNotFound, err)
 }
