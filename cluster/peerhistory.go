@@ -48,7 +48,8 @@ func (d *peerHistory) setRemoved(ids []string) {
 	}
 }
 
-// isRemoved reports whether a peer was removed on purpose. A peer of an answer may have no ID: then the one that had its address last counts.
+// isRemoved reports whether a peer was removed on purpose. A peer of an answer may have no ID: then it is one if all
+// that had its address were removed.
 func (d *peerHistory) isRemoved(p peer.Peer) bool {
 	if len(d.removed) == 0 || p.ID != "" {
 		return d.removed[p.ID]

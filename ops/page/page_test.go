@@ -114,6 +114,9 @@ func TestAMemberThatServesAPageIsALinkToIt(t *testing.T) {
 
 func TestALargeClusterIsAPageOfBoundedSizeWithAWayToTheRest(t *testing.T) {
 	s := clusterOf(4000)
+	for i := range s.members {
+		s.members[i].HTTP = "http://" + s.members[i].Name + ".orders.example.com:7947/"
+	}
 	body := get(t, s, "/").Body.String()
 	if len(body) > 200_000 {
 		t.Errorf("%d bytes for 4,000 members, at most 200,000", len(body))
