@@ -49,6 +49,7 @@ func (n *Node) runSupervisor(ctx context.Context) {
 	defer close(n.done)
 	var wg sync.WaitGroup
 	wg.Go(func() { n.watchConnectors(ctx) })
+	wg.Go(func() { n.publishHTTP(ctx) })
 	wg.Go(func() {
 		select {
 		case <-n.leave:

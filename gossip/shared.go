@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"sync/atomic"
 
 	"github.com/goconvoke/convoke/gossip/internal/core"
 )
@@ -16,6 +17,7 @@ import (
 type Shared struct {
 	node     *Node
 	entries  readableMap
+	removals atomic.Pointer[[]*core.SharedEntry] // those of entries that remove a member; replaced, never changed
 	updating keyLocks
 
 	mu       sync.Mutex
@@ -110,6 +112,9 @@ func (s *Shared) applyChange(out core.RememberShared) {
 	id := core.SharedID(e.Space, e.Key)
 	old := s.loadEntry(id)
 	s.entries.store(id, e)
+	if e.Space == core.SpaceMember {
+		s.noteRemoval(e.Key, e)
+	}
 	if !out.Restored {
 		s.noteWrite(id, e)
 	}
@@ -120,6 +125,9 @@ func (s *Shared) forgetKey(space core.Space, key string) {
 	id := core.SharedID(space, key)
 	old := s.loadEntry(id)
 	s.entries.store(id, nil)
+	if space == core.SpaceMember {
+		s.noteRemoval(key, nil)
+	}
 	s.notifyWatchers(old, nil)
 }
 

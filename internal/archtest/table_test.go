@@ -16,7 +16,7 @@ var table = []rule{
 	{pkg: "internal/safetext"}, // quotes what others wrote
 	{pkg: "internal/admin", ours: []string{"ops"}, third: []string{hclog, "golang.org/x/net/netutil"}}, // HTTP over a private socket
 	{pkg: "internal/secret"}, // settings that are never printed: strategy and connector export them
-	{pkg: "internal/command", ours: []string{"*"}, third: []string{hclog, yaml, "github.com/spf13/cobra", "github.com/coreos/go-systemd/v22/daemon"}},
+	{pkg: "internal/command", ours: []string{"*"}, third: []string{hclog, yaml, "github.com/spf13/cobra", "github.com/coreos/go-systemd/v22/daemon", "golang.org/x/term"}},
 	{pkg: "internal/manifest", ours: []string{"cluster", "connector", "quorum/kubernetes", "strategy/kubernetes"}, third: []string{yaml}}, // what Kubernetes needs for a file
 	{pkg: "internal/reread", ours: []string{"internal/bounded"}},                                                                          // how hostsfile and file follow a file
 	{pkg: "internal/targets", ours: []string{"peer", "internal/safetext"}, third: []string{yaml}},                                         // what file, http and exec read

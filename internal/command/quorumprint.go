@@ -2,24 +2,22 @@ package command
 
 import (
 	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/goconvoke/convoke/ops"
 )
 
 // printQuorum prints a status as a table.
-func printQuorum(w io.Writer, q ops.QuorumStatus) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(name, value string) { fmt.Fprintf(t, "%s\t%s\n", name, value) }
+func printQuorum(s screen, q ops.QuorumStatus) error {
+	t := &statusTable{screen: s}
+	row := t.row
 	row("leader", leaderOf(q))
 	row("term", fmt.Sprint(q.Term))
 	row("birth", orNothing(q.Birth))
 	for _, text := range []struct{ name, value string }{{"problem", q.Problem}, {"conflict", q.Conflict}} {
 		if text.value != "" {
-			row(text.name, displayText(text.value))
+			row(text.name, onOneLine(text.value))
 		}
 	}
 	row("this node", q.Member+": "+roleOf(q))
@@ -33,16 +31,23 @@ func printQuorum(w io.Writer, q ops.QuorumStatus) error {
 	for _, v := range q.Voters {
 		row("voter "+displayText(v.Name), voterState(v))
 	}
-	for _, s := range q.Sessions {
-		row("member "+displayText(s.Member), sessionState(s))
+	shown := q.Sessions
+	if !s.whole && len(shown) > shownNames {
+		shown = shown[:shownNames]
 	}
-	return t.Flush()
+	for _, one := range shown {
+		row("member "+displayText(one.Member), sessionState(one))
+	}
+	if more := len(q.Sessions) - len(shown); more > 0 {
+		row("", fmt.Sprintf("and %s more (all: -o wide)", countNoun(more, "member", "members")))
+	}
+	return t.printRows(t.rows)
 }
 
 // leaderOf returns who leads, or why there is no leader.
 func leaderOf(q ops.QuorumStatus) string {
 	if q.Leader == "" {
-		return "none: " + displayText(q.Why)
+		return "none: " + onOneLine(q.Why)
 	}
 	return displayText(q.Leader)
 }
@@ -55,7 +60,7 @@ func quorumLine(q ops.QuorumStatus) string {
 	}
 	text := fmt.Sprintf("%s, %d of %d voters, %s here, %d without a holder", roleOf(q), votersOf(q), q.Wanted, countNoun(held, "shard", "shards"), vacant)
 	if q.Problem != "" {
-		text += "; " + displayText(q.Problem)
+		text += "; " + onOneLine(q.Problem)
 	}
 	return text
 }
