@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -28,7 +29,7 @@ import (
 	"github.com/goconvoke/convoke/integration/promlab"
 )
 
-var loadMembers = flag.Int("members", 64, "members beside 1,000 requests a second, the agent included")
+var loadMembers = flag.Int("members", 256, "members beside 1,000 requests a second, the agent included")
 
 const (
 	loadReaders = 32 // of events, of which one does not read
@@ -38,10 +39,12 @@ const (
 	loadFor     = 10 * time.Second
 	loadForm    = 5 * time.Minute // 256 members in one process on a busy machine
 	loadWrites  = 250 * time.Millisecond
+	scrapeEvery = 500 * time.Millisecond
 )
 
-// loadPaths are what the requests ask for; all of them are answered from what the node knows.
-var loadPaths = []string{"/livez", "/readyz", "/api/v1/status", "/api/v1/members?limit=20", "/api/v1/members/m001", "/api/v1/links", "/metrics", "/"}
+// loadPaths are what the requests ask for; all of them are answered from what the node knows. Metrics are not among them: a few scrapes at once are all that
+// an agent answers.
+var loadPaths = []string{"/livez", "/readyz", "/api/v1/status", "/api/v1/members?limit=20", "/api/v1/members/m001", "/api/v1/links", "/"}
 
 const loadFile = `cluster: load
 node: {name: agent, listen: "127.0.0.1:0", data_dir: %q}
@@ -169,16 +172,29 @@ func measureRequests(t *testing.T, n scrapedNode, rate int) (l latencies, phi fl
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxConnsPerHost: loadConns, MaxIdleConnsPerHost: loadConns}}
 	defer client.CloseIdleConnections()
 	var mu sync.Mutex
-	var calls sync.WaitGroup
+	var calls, scrapes sync.WaitGroup
+	var failed error
 	begin := time.Now()
+	done := make(chan struct{})
+	scrapes.Go(func() {
+		again := time.NewTicker(scrapeEvery)
+		defer again.Stop()
+		for {
+			select {
+			case <-again.C:
+				phi = max(phi, metricValue(metricsText(t, n), "convoke_gossip_link_phi_max"))
+			case <-done:
+				return
+			}
+		}
+	})
 	due := make(chan time.Time)
 	for range loadConns {
 		calls.Go(func() {
 			for at := range due {
-				body := get(t, client, "http://"+n.http+loadPaths[rand.IntN(len(loadPaths))])
+				err := get(client, "http://"+n.http+loadPaths[rand.IntN(len(loadPaths))])
 				mu.Lock()
-				l.all = append(l.all, time.Since(at))
-				phi = max(phi, metricValue(body, "convoke_gossip_link_phi_max"))
+				l.all, failed = append(l.all, time.Since(at)), cmp.Or(failed, err)
 				mu.Unlock()
 			}
 		})
@@ -190,24 +206,30 @@ func measureRequests(t *testing.T, n scrapedNode, rate int) (l latencies, phi fl
 	}
 	close(due)
 	calls.Wait()
+	close(done)
+	scrapes.Wait()
+	if failed != nil {
+		t.Errorf("at %d requests a second: %v", rate, failed)
+	}
 	l.rate = float64(len(l.all)) / time.Since(begin).Seconds()
 	slices.Sort(l.all)
 	return l, phi
 }
 
-// get returns the body of a page, which must be there.
-func get(t *testing.T, client *http.Client, url string) string {
+// get reads a page, which must be there.
+func get(client *http.Client, url string) error {
 	resp, err := client.Get(url)
 	if err != nil {
-		t.Errorf("%s: %v", url, err)
-		return ""
+		return err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Errorf("%s: %d, %v", url, resp.StatusCode, err)
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return err
 	}
-	return string(body)
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, resp.Status)
+	}
+	return nil
 }
 
 // metricValue returns the value of the first series of a metric in a text, 0 without one.
