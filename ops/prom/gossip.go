@@ -24,7 +24,7 @@ var (
 	gossipWanted    = gauge("gossip_links_wanted", "Members that are up and to which this node should have a link.")
 	gossipPhi       = gauge("gossip_link_phi_max", "Greatest suspicion that a link is dead: -log10 of the chance that a frame is still to come.")
 	gossipRTT       = gauge("gossip_link_rtt_seconds", "Round-trip times of the links, as the kernel measures them. Absent where it does not.", "of")
-	gossipSpread    = histogram("gossip_propagation_seconds", "How long writes of the shared map by other nodes took to this one, by the clocks of the cluster.")
+	gossipSpread    = summary("gossip_propagation_seconds", "How long writes of the shared map by other nodes took to this one, by the clocks of the cluster.")
 	gossipBytesHeld = gauge("gossip_shared_bytes", "Size of the values of the shared map with their keys.")
 	gossipLimit     = gauge("gossip_shared_limit_bytes", "Limit of gossip_shared_bytes, beyond which writes are refused.")
 	gossipEntries   = gauge("gossip_shared_entries", "Entries of the shared map.", "kind")
@@ -79,7 +79,7 @@ func (s scrape) changes(c gossip.Counters) {
 		s.count(gossipChanges, n, change)
 	}
 	s.count(gossipConflicts, c.NameConflicts)
-	s.times(gossipSpread, c.Propagation)
+	s.total(gossipSpread, c.Propagation)
 }
 
 // view sends what a view shows. It goes over all members.
