@@ -32,9 +32,7 @@ func (n *Node) Links(ctx context.Context) ([]Link, error) {
 	var now time.Time
 	query := func() {
 		infos, now = n.core.LinkInfos(), n.coreTime()
-		for _, l := range infos {
-			streams = append(streams, n.streamOf(l.ID))
-		}
+		streams = n.streamsOf(infos)
 	}
 	if err := n.request(ctx, event{query: query}); err != nil {
 		return nil, fmt.Errorf("gossip: links: %w", err)
@@ -44,6 +42,15 @@ func (n *Node) Links(ctx context.Context) ([]Link, error) {
 		all = append(all, Link{Peer: l.Peer, Phi: l.Phi, Since: now.Add(-l.Age), Dialled: l.Dialled, RTT: transport.RTT(streams[i])})
 	}
 	return all, nil
+}
+
+// streamsOf returns the streams of links, in their order. Only the loop calls it.
+func (n *Node) streamsOf(infos []core.LinkInfo) []transport.Conn {
+	streams := make([]transport.Conn, 0, len(infos))
+	for _, l := range infos {
+		streams = append(streams, n.streamOf(l.ID))
+	}
+	return streams
 }
 
 // streamOf returns the stream of a link, nil if there is none. Only the loop calls it.

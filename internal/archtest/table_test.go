@@ -58,7 +58,7 @@ var table = []rule{
 		third: append([]string{hclog, yaml}, otel...)},
 	{pkg: "cluster/internal/*", ours: []string{"peer", "connector", "internal/backoff"}},
 
-	{pkg: "gossip", ours: []string{"gossip/*", "internal/disk", "internal/hostaddr", "internal/ratelog", "internal/span"}, third: append([]string{hclog, "github.com/tidwall/btree"}, otel...)},
+	{pkg: "gossip", ours: []string{"gossip/*", "internal/disk", "internal/hist", "internal/hostaddr", "internal/ratelog", "internal/span"}, third: append([]string{hclog, "github.com/tidwall/btree"}, otel...)},
 	{pkg: "gossip/internal/core", third: []string{"github.com/tidwall/btree"}},
 	{pkg: "gossip/internal/wire", ours: []string{"gossip/internal/core"}, third: []string{"google.golang.org/protobuf/encoding/protowire"}},
 	{pkg: "gossip/internal/simulation", ours: []string{"gossip/internal/core"}},
