@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/goconvoke/convoke/gossip/internal/core"
+	"github.com/goconvoke/convoke/internal/keylock"
 )
 
 // Shared is the map that all members of the cluster share: the last write of a key wins, by a hybrid logical clock, on both sides
@@ -16,7 +17,7 @@ import (
 type Shared struct {
 	node     *Node
 	entries  readableMap
-	updating keyLocks
+	updating keylock.Locks
 
 	mu       sync.Mutex
 	watchers map[*sharedWatcher]struct{}
