@@ -113,9 +113,6 @@ func (o operator) Place(ctx context.Context, p ops.Placement) error {
 	default:
 		err = q.Pin(ctx, p.Group, p.Shard, p.Member)
 	}
-	if errors.Is(err, quorum.ErrNotFound) {
-		err = fmt.Errorf("group %q, shard %d, member %q: %w", p.Group, p.Shard, p.Member, err)
-	}
 	return operateError(err)
 }
 
