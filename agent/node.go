@@ -21,7 +21,8 @@ type Node struct {
 	file        string
 	config      *cluster.Config
 	log         hclog.Logger
-	socket      string // as asked for
+	lines       *asyncLog // what log goes through
+	socket      string    // as asked for
 	stopTimeout time.Duration
 
 	supervisor *cluster.Supervisor
@@ -47,6 +48,7 @@ type Node struct {
 // runSupervisor runs the supervisor until ctx is done, a command has the node leave, or it is removed from its cluster.
 func (n *Node) runSupervisor(ctx context.Context) {
 	defer close(n.done)
+	defer n.lines.flush()
 	var wg sync.WaitGroup
 	wg.Go(func() { n.watchConnectors(ctx) })
 	wg.Go(func() { n.publishHTTP(ctx) })
@@ -128,6 +130,7 @@ func (n *Node) Stop() {
 	case <-n.done:
 	case <-late.C:
 		n.log.Error("the node did not stop in time and is left behind", "elapsed", n.stopTimeout)
+		n.lines.flush()
 	}
 }
 
@@ -152,7 +155,7 @@ func (n *Node) Formed(ctx context.Context) error {
 	if err := n.supervisor.Formed(ctx); err != nil {
 		return err
 	}
-	return n.quorum.awaitOpen(ctx)
+	return n.quorum.awaitOpen(ctx, n.done)
 }
 
 // Live returns nil while the loops of the node turn, whoever is connected.

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"maps"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,7 +51,7 @@ type FormationConfig struct {
 	Expect int
 	// Known is the ID of the birth that the storage of this node belongs to, "" if that is empty.
 	Known string
-	// Found makes the first state, at one node. It must store Birth.ID with it. It is tried again when it fails, unless the consent
+	// Found makes the first state, at one node. It must store Birth.ID with it, and return soon after its context ends. It is tried again when it fails or panics, unless the consent
 	// of the others has ended meanwhile; when it returns nil, the birth is announced. It is not called at nodes that join.
 	Found func(ctx context.Context, b Birth) error
 }
@@ -222,7 +223,7 @@ func (f *Formation) stepOnce(ctx context.Context) bool {
 		}
 		birth, err := parseBirth(d.claim.Birth)
 		if err == nil {
-			err = f.config.Found(ctx, birth)
+			err = f.found(ctx, birth)
 		}
 		if err != nil {
 			f.foundAt = time.Now().Add(foundRetry)
@@ -236,6 +237,17 @@ func (f *Formation) stepOnce(ctx context.Context) bool {
 	birth, _ := parseBirth(d.claim.Birth)
 	f.setState(birth, d.reason)
 	return true
+}
+
+// found calls the function of the program. A panic of it is logged, and is an error as any other.
+func (f *Formation) found(ctx context.Context, b Birth) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			f.node.log.Error("the function that founds a thing panicked, and is tried again", "formation", f.config.Name, "error", r, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return f.config.Found(ctx, b)
 }
 
 // publishClaim writes to the own record what this node knows, and reports whether that succeeded.

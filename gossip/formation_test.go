@@ -194,3 +194,19 @@ func TestFormRefusesWhatMakesNoSense(t *testing.T) {
 		}
 	}
 }
+
+func TestAFoundingThatPanicsIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, nodes := formed(t, "a")
+		calls := 0
+		f := form(t, nodes[0], FormationConfig{Expect: 1, Found: func(context.Context, Birth) error {
+			if calls++; calls == 1 {
+				panic("broken")
+			}
+			return nil
+		}})
+		if b, err := f.Wait(within(t, 10*time.Second)); err != nil || b.Founder != "a" || calls != 2 {
+			t.Errorf("after a panic: %+v, %v, %d calls", b, err, calls)
+		}
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/goconvoke/convoke/gossip/internal/core"
+	"github.com/goconvoke/convoke/internal/keylock"
 )
 
 // Shared is the map that all members of the cluster share: the last write of a key wins, by a hybrid logical clock, on both sides
@@ -18,7 +19,7 @@ type Shared struct {
 	node     *Node
 	entries  readableMap
 	removals atomic.Pointer[[]*core.SharedEntry] // those of entries that remove a member; replaced, never changed
-	updating keyLocks
+	updating keylock.Locks
 
 	mu       sync.Mutex
 	watchers map[*sharedWatcher]struct{}

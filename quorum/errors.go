@@ -34,3 +34,9 @@ var (
 	// ErrUnknown means that the outcome of a write is not known: it took effect, or will, or never does, and at most once.
 	ErrUnknown = errors.New("the outcome of the write is not known")
 )
+
+// What a program can get wrong at a call.
+var (
+	errNoFunction = errors.New("the function is nil")
+	errNilOption  = errors.New("an option is nil")
+)

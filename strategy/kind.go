@@ -160,6 +160,10 @@ func (r *Registry) With(kinds ...AnyKind) (*Registry, error) {
 	}
 	var errs []error
 	for _, k := range kinds {
+		if k == nil {
+			errs = append(errs, errors.New("a strategy is nil"))
+			continue
+		}
 		switch _, taken := all[k.name()]; {
 		case k.name() == "":
 			errs = append(errs, errors.New("a strategy without a name"))

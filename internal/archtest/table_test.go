@@ -11,9 +11,11 @@ var table = []rule{
 	{pkg: "internal/backoff"}, // waits between retries
 	{pkg: "internal/hist"},    // durations in buckets
 	{pkg: "internal/span", third: otel},
-	{pkg: "internal/bounded"},  // reads what others wrote
-	{pkg: "internal/ratelog"},  // how often a message is logged
-	{pkg: "internal/safetext"}, // quotes what others wrote
+	{pkg: "internal/logqueue", third: []string{hclog}}, // lines for a log writer that may block
+	{pkg: "internal/keylock"},                          // locks by key
+	{pkg: "internal/bounded"},                          // reads what others wrote
+	{pkg: "internal/ratelog"},                          // how often a message is logged
+	{pkg: "internal/safetext"},                         // quotes what others wrote
 	{pkg: "internal/admin", ours: []string{"ops"}, third: []string{hclog, "golang.org/x/net/netutil"}}, // HTTP over a private socket
 	{pkg: "internal/secret"}, // settings that are never printed: strategy and connector export them
 	{pkg: "internal/command", ours: []string{"*"}, third: []string{hclog, yaml, "github.com/spf13/cobra", "github.com/coreos/go-systemd/v22/daemon", "golang.org/x/term"}},
@@ -58,7 +60,7 @@ var table = []rule{
 		third: append([]string{hclog, yaml}, otel...)},
 	{pkg: "cluster/internal/*", ours: []string{"peer", "connector", "internal/backoff"}},
 
-	{pkg: "gossip", ours: []string{"gossip/*", "internal/disk", "internal/hist", "internal/hostaddr", "internal/ratelog", "internal/span"}, third: append([]string{hclog, "github.com/tidwall/btree"}, otel...)},
+	{pkg: "gossip", ours: []string{"gossip/*", "internal/disk", "internal/hist", "internal/hostaddr", "internal/keylock", "internal/logqueue", "internal/ratelog", "internal/span"}, third: append([]string{hclog, "github.com/tidwall/btree"}, otel...)},
 	{pkg: "gossip/internal/core", third: []string{"github.com/tidwall/btree"}},
 	{pkg: "gossip/internal/wire", ours: []string{"gossip/internal/core"}, third: []string{"google.golang.org/protobuf/encoding/protowire"}},
 	{pkg: "gossip/internal/simulation", ours: []string{"gossip/internal/core"}},
@@ -68,7 +70,7 @@ var table = []rule{
 	{pkg: "internal/disk"},
 	{pkg: "ring", ours: []string{"gossip"}},
 
-	{pkg: "quorum", ours: []string{"gossip", "quorum/internal/*", "internal/backoff", "internal/disk", "internal/hist", "internal/ratelog", "internal/span"},
+	{pkg: "quorum", ours: []string{"gossip", "quorum/internal/*", "internal/backoff", "internal/disk", "internal/hist", "internal/keylock", "internal/ratelog", "internal/span"},
 		third: append([]string{hclog, "golang.org/x/sys/unix"}, otel...)},
 	{pkg: "quorum/kubernetes", ours: []string{"quorum", "internal/bounded", "internal/safetext"}},
 	{pkg: "quorum/internal/plan"},
@@ -83,7 +85,7 @@ var table = []rule{
 	{pkg: "ops/hclogslog", third: []string{hclog}}, // for programs that log by log/slog
 	{pkg: "ops/prom", ours: []string{"cluster", "connector", "gossip", "quorum"}, third: []string{"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/*"}},
 
-	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "ops", "ops/page", "peer", "quorum", "quorum/kubernetes", "strategy"}, third: []string{hclog, "go.opentelemetry.io/otel/trace", "golang.org/x/net/netutil"}},
+	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "internal/logqueue", "ops", "ops/page", "peer", "quorum", "quorum/kubernetes", "strategy"}, third: []string{hclog, "go.opentelemetry.io/otel/trace", "golang.org/x/net/netutil"}},
 	{pkg: "cmd/*", ours: []string{"connector/gossip", "internal/command"}},
 	// A module of its own, of programs that make what is installed.
 	{pkg: "packaging/kubernetes", ours: []string{"cluster", "internal/manifest", "strategy/builtin"}},

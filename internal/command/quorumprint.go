@@ -21,13 +21,19 @@ func printQuorum(s screen, q ops.QuorumStatus) error {
 		}
 	}
 	row("this node", q.Member+": "+roleOf(q))
-	row("log", fmt.Sprintf("%d committed, %d applied, %s", q.Commit, q.Applied, onDisk(q.Disk)))
+	if !withoutLog(q) {
+		row("log", fmt.Sprintf("%d committed, %d applied, %s", q.Commit, q.Applied, onDisk(q.Disk)))
+	}
 	heard := "never"
 	if q.Age != nil {
 		heard = seconds(*q.Age) + " ago"
 	}
 	row("lease", fmt.Sprintf("%s left, the leader last sent something %s", seconds(q.Lease), heard))
-	row("voters", fmt.Sprintf("%d of %d wanted%s", votersOf(q), q.Wanted, changing(q.Changing)))
+	if withoutLog(q) {
+		row("voters", fmt.Sprintf("%d wanted; a voter lists them, this node is not one", q.Wanted))
+	} else {
+		row("voters", fmt.Sprintf("%d of %d wanted%s", votersOf(q), q.Wanted, changing(q.Changing)))
+	}
 	for _, v := range q.Voters {
 		row("voter "+displayText(v.Name), voterState(v))
 	}
@@ -58,18 +64,31 @@ func quorumLine(q ops.QuorumStatus) string {
 	for _, g := range q.Groups {
 		vacant, held = vacant+g.Vacant, held+g.Here
 	}
-	text := fmt.Sprintf("%s, %d of %d voters, %s here, %d without a holder", roleOf(q), votersOf(q), q.Wanted, countNoun(held, "shard", "shards"), vacant)
+	role := fmt.Sprintf("%s, %d of %d voters", roleOf(q), votersOf(q), q.Wanted)
+	if withoutLog(q) {
+		role = fmt.Sprintf("not one of the %d voters%s", q.Wanted, drainingText(q.Draining))
+	}
+	text := fmt.Sprintf("%s, %s here, %d without a holder", role, countNoun(held, "shard", "shards"), vacant)
 	if q.Problem != "" {
 		text += "; " + onOneLine(q.Problem)
 	}
 	return text
 }
 
+// withoutLog reports whether a node takes part in a quorum as one that is not a voter: it has no log, and does not know the voters.
+func withoutLog(q ops.QuorumStatus) bool {
+	return q.Role == "none" && q.Leader != "" && len(q.Voters) == 0
+}
+
 func roleOf(q ops.QuorumStatus) string {
-	if q.Draining {
-		return q.Role + ", giving up its shards"
+	return q.Role + drainingText(q.Draining)
+}
+
+func drainingText(is bool) string {
+	if is {
+		return ", giving up its shards"
 	}
-	return q.Role
+	return ""
 }
 
 func onDisk(disk bool) string {
