@@ -126,7 +126,8 @@ func (b *coreBounds) checkTables(n *Node, sharedKeys int) error {
 }
 
 // checkGone holds what a node knows to the nodes there are, and those that were replaced no longer than Config.ForgetAfter ago, with a
-// quarter for looking seldom.
+// quarter for looking seldom. Members that it keeps because they ceased to be up as by one cut do not count: a node that comes back after
+// weeks, with those on its disk that were up when it went, brings them back to a cluster that has forgotten them.
 func (b *coreBounds) checkGone(n *Node) error {
 	w, recent := b.w, 0
 	for _, at := range w.retired {
@@ -134,10 +135,35 @@ func (b *coreBounds) checkGone(n *Node) error {
 			recent++
 		}
 	}
-	if got, most := recordCount(n), len(w.Nodes)+recent; got > most {
+	if got, most := recordCount(n)-b.keptOfOneCut(n), len(w.Nodes)+recent; got > most {
 		return fmt.Errorf("%s knows %d members, though all but %d are gone for longer than %v", n.ID, got, most, w.Core.ForgetAfter)
 	}
 	return nil
+}
+
+// keptOfOneCut returns how many members a node may keep whatever their age: those that are down and ceased to be up together with as many
+// as are up, the node included (docs/decisions/0028).
+func (b *coreBounds) keptOfOneCut(n *Node) (kept int) {
+	c := b.w.Core
+	together := max(min(c.ForgetAfter/16, time.Minute), 4*c.Silence) * 5 / 4 // with what rounding adds
+	var down []core.Moment
+	for m := range n.Core.Members() {
+		if m.Status == core.Down {
+			down = append(down, n.disk.members[m.Name].Seen)
+		}
+	}
+	for _, at := range down {
+		near := 0
+		for _, o := range down {
+			if at.Sub(o).Abs() <= together {
+				near++
+			}
+		}
+		if near >= n.Core.UpCount() {
+			kept++
+		}
+	}
+	return kept
 }
 
 // checkDials returns the first node that dialled more often than backoffs allow: eight times in ten seconds for each node and seed.
