@@ -142,7 +142,7 @@ func (b *coreBounds) checkGone(n *Node) error {
 }
 
 // keptOfOneCut returns how many members a node may keep whatever their age: those that are down and ceased to be up together with as many
-// as are up, the node included (docs/decisions/0028).
+// as are up, the node included (docs/decisions/0014).
 func (b *coreBounds) keptOfOneCut(n *Node) (kept int) {
 	c := b.w.Core
 	together := max(min(c.ForgetAfter/16, time.Minute), 4*c.Silence) * 5 / 4 // with what rounding adds
