@@ -100,7 +100,7 @@ soak:
 	cd integration && $(GO) test -v -count=1 -timeout 0 -run Soak . -soak $(SOAK) -artifacts -outputdir $(CURDIR)/.cache/soak
 
 # Clients of processes that are killed, stopped and cut off: whether each history of their calls is linearizable. "integration" has 24; 1,000
-# take three minutes.
+# take six minutes.
 histories:
 	cd integration && $(GO) test -v -count=1 -timeout 60m -run HistoriesOfProcesses . -histories $(HISTORIES)
 

@@ -90,8 +90,10 @@ func decisionsOf(k shardKey, reads []Call, spans []Span) ([]decision, error) {
 // ownerOperations returns decisions and reads as porcupine takes them.
 func ownerOperations(reads []Call, decisions []decision) []porcupine.Operation {
 	var all []porcupine.Operation
+	before := uint64(0)
 	for i, d := range decisions {
-		all = append(all, porcupine.Operation{ClientId: i, Input: ownerInput{decide: true, number: d.number}, Return: int64(d.by)})
+		all = append(all, porcupine.Operation{ClientId: i, Input: ownerInput{decide: true, before: before, number: d.number}, Return: int64(d.by)})
+		before = d.number
 	}
 	for _, c := range reads {
 		all = append(all, porcupine.Operation{ClientId: len(all), Input: ownerInput{number: decisionOf(c.Token, c.Found)}, Call: int64(c.Begin), Return: int64(c.End)})
@@ -102,6 +104,7 @@ func ownerOperations(reads []Call, decisions []decision) []porcupine.Operation {
 // ownerInput is a decision, or a read that showed one.
 type ownerInput struct {
 	decide bool
+	before uint64 // the decision before, 0 for the first
 	number uint64
 }
 
@@ -111,7 +114,7 @@ var ownerModel = porcupine.Model{
 	Step: func(state, input, _ any) (bool, any) {
 		in := input.(ownerInput)
 		if in.decide {
-			return in.number > state.(uint64), in.number
+			return in.before == state.(uint64), in.number
 		}
 		return in.number == state.(uint64), state
 	},
