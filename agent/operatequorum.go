@@ -133,11 +133,11 @@ func errNotPlaced(p ops.Placement) error {
 	const since = "a group has its shards, and a member takes part, from the moment when a program first works on the group"
 	switch {
 	case p.Verb == ops.PlaceDrain || p.Verb == ops.PlaceInclude:
-		return fmt.Errorf("member %q takes no shards of a group %q: %s", p.Member, p.Group, since)
+		return fmt.Errorf("member %q takes no shards of group %q: %s", p.Member, p.Group, since)
 	case p.Member == "":
-		return fmt.Errorf("there is no shard %d of a group %q: %s", p.Shard, p.Group, since)
+		return fmt.Errorf("there is no shard %d of group %q: %s", p.Shard, p.Group, since)
 	}
-	return fmt.Errorf("there is no shard %d of a group %q, or member %q takes no part in it: %s", p.Shard, p.Group, p.Member, since)
+	return fmt.Errorf("there is no shard %d of group %q, or member %q takes no part in it: %s", p.Shard, p.Group, p.Member, since)
 }
 
 // operateError returns an error of the quorum with the status that the API answers it with.
