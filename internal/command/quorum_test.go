@@ -250,7 +250,7 @@ func eventuallyRefused(t *testing.T, want string, args ...string) {
 func TestANodeThatIsNotAVoterDoesNotPrintThatThereAreNone(t *testing.T) {
 	q := ops.QuorumStatus{Member: "d", Role: "none", Leader: "a", Wanted: 3}
 	var b strings.Builder
-	if err := printQuorum(&b, q); err != nil {
+	if err := printQuorum(screen{Writer: &b}, q); err != nil {
 		t.Fatal(err)
 	}
 	if text := squeeze(b.String()); !strings.Contains(text, "\nvoters 3 wanted; a voter lists them") || strings.Contains(text, "0 of 3") || strings.Contains(text, "\nlog ") {
