@@ -419,3 +419,26 @@ func TestALevelThatTheProgramChangesHoldsForTheNode(t *testing.T) {
 		t.Errorf("the log is %q, want the lines of the new level", s.log)
 	}
 }
+
+func TestAConnectorThatPanicsIsAnErrorOfMembers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	kind := connector.Own("broken")
+	kind.New = func(connector.NodeConfig, connector.Env) (connector.Connector, error) {
+		call := func(context.Context, peer.Peer) error { return nil }
+		return connector.Funcs{ConnectFunc: call, ListFunc: func(context.Context) ([]peer.Peer, error) { panic("broken") }}, nil
+	}
+	o := s.options("a")
+	var err error
+	if o.Connectors, err = connector.NewRegistry(kind); err != nil {
+		t.Fatal(err)
+	}
+	n, err := agent.Start(t.Context(), s.write("a", ""), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Stop()
+	if _, err := n.Members(t.Context()); err == nil || !strings.Contains(err.Error(), "connector broken: panic: broken") {
+		t.Errorf("Members = %v, want the panic as an error", err)
+	}
+}

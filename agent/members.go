@@ -32,7 +32,7 @@ type Member struct {
 func (n *Node) Members(ctx context.Context) ([]Member, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	peers, err := n.connector.List(ctx)
+	peers, err := n.listPeers(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("members: %w", err)
 	}
@@ -46,6 +46,16 @@ func (n *Node) Members(ctx context.Context) ([]Member, error) {
 	}
 	slices.SortFunc(all, byName)
 	return all, nil
+}
+
+// listPeers asks the connector, which may be the program's. A panic is an error of the call.
+func (n *Node) listPeers(ctx context.Context) (_ []peer.Peer, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("connector %s: panic: %v", n.kind, r)
+		}
+	}()
+	return n.connector.List(ctx)
 }
 
 // WatchMembers yields the members that are up, sorted by name, this node included: at once, and whenever they change. While the

@@ -10,7 +10,7 @@ import (
 func TestAnEarlierSessionOfAMemberIsShownAsSuch(t *testing.T) {
 	var out strings.Builder
 	sessions := []ops.Session{{ID: "1", Member: "b", Old: true, Holds: map[string]int{"orders": 2}}, {ID: "5", Member: "b"}}
-	if err := printQuorum(&out, ops.QuorumStatus{Member: "a", Sessions: sessions}); err != nil {
+	if err := printQuorum(screen{Writer: &out}, ops.QuorumStatus{Member: "a", Sessions: sessions}); err != nil {
 		t.Fatal(err)
 	}
 	want := "member b holds 2 shards, by an earlier session that ends with its lease member b holds 0 shards"
