@@ -28,6 +28,7 @@ import (
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/connector/gossip"
 	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/internal/pacedlog"
 	"github.com/goconvoke/convoke/ops"
 	"github.com/goconvoke/convoke/strategy"
 )
@@ -42,7 +43,9 @@ type Options struct {
 	Strategies *strategy.Registry
 	// Connectors are those that the file may name, the default first; nil means gossip alone. Each needs a New.
 	Connectors *connector.Registry
-	// Log receives what happens; nil means warnings and errors on stderr.
+	// Log receives what happens; nil means warnings and errors on stderr. A kind of lines that keeps coming gets rarer, and each line
+	// then has the number of those that were not logged: at most 50 of a kind in an hour. Lines of level DEBUG and TRACE all come. Its
+	// level is that of the node from Start on.
 	Log hclog.Logger
 	// Name and Listen replace node.name and node.listen of the file, unless they are "".
 	Name, Listen string
@@ -84,14 +87,19 @@ func Start(ctx context.Context, file string, o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	log := pacedlog.New(o.Log)
+	o.Log = log.Logger()
 	n, err := newNode(file, config, o)
 	if err != nil {
+		log.Close()
 		return nil, err
 	}
+	n.pacedLog = log
 	ctx, n.cancel = context.WithCancelCause(ctx)
 	n.over = ctx.Done()
 	if n.server, err = n.serveAdmin(); err != nil {
 		n.cancel(nil)
+		log.Close()
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	// Never read: until the supervisor listens, SIGHUP must not end the process.

@@ -13,6 +13,7 @@ import (
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/gossip"
 	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/internal/pacedlog"
 	"github.com/goconvoke/convoke/ops"
 )
 
@@ -21,7 +22,8 @@ type Node struct {
 	file        string
 	config      *cluster.Config
 	log         hclog.Logger
-	socket      string // as asked for
+	pacedLog    *pacedlog.Log // behind log
+	socket      string        // as asked for
 	stopTimeout time.Duration
 
 	supervisor *cluster.Supervisor
@@ -47,6 +49,7 @@ type Node struct {
 // runSupervisor runs the supervisor until ctx is done, a command has the node leave, or it is removed from its cluster.
 func (n *Node) runSupervisor(ctx context.Context) {
 	defer close(n.done)
+	defer n.pacedLog.Close()
 	var wg sync.WaitGroup
 	wg.Go(func() { n.watchConnectors(ctx) })
 	wg.Go(func() {
@@ -127,6 +130,7 @@ func (n *Node) Stop() {
 	case <-n.done:
 	case <-late.C:
 		n.log.Error("the node did not stop in time and is left behind", "elapsed", n.stopTimeout)
+		n.pacedLog.Close() // the process may end before the node does
 	}
 }
 

@@ -21,6 +21,7 @@ type reporter struct {
 	lines   []line
 	lost    int // lines, since the last one that had room
 	notices notices
+	turns   turns
 }
 
 type line struct {
@@ -31,6 +32,7 @@ type line struct {
 
 func (r *reporter) init(out hclog.Logger) {
 	r.out, r.wake, r.notices = out, make(chan struct{}, 1), make(notices)
+	r.turns = make(turns)
 }
 
 func (r *reporter) debug(text string, args ...any) {
@@ -68,6 +70,14 @@ func (r *reporter) addNotice(kind *noticeKind, topology string, p peer.Peer, err
 	}
 }
 
+// turn logs that something which lasts has changed: a line of the same subject that is not logged yet is out of date then, and counted.
+func (r *reporter) turn(subject string, level hclog.Level, text string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turns.add(subject, line{level, text, args}, time.Now())
+	r.signal()
+}
+
 func (r *reporter) signal() {
 	select {
 	case r.wake <- struct{}{}:
@@ -93,13 +103,17 @@ func (r *reporter) run(ctx context.Context) {
 	}
 }
 
-// flush writes what is queued and the notices that are due, or all. It returns when the next notice is due; zero if none waits.
+// flush writes what is queued and the notices that are due, or all. It returns when the next one is due; zero if none waits.
 func (r *reporter) flush(now time.Time, all bool) (next time.Time) {
 	r.mu.Lock()
 	lines, lost := r.lines, r.lost
 	r.lines, r.lost = nil, 0
 	due, next := r.notices.take(now, all)
+	turned, nextTurn := r.turns.take(now, all)
 	r.mu.Unlock()
+	if next.IsZero() || !nextTurn.IsZero() && nextTurn.Before(next) {
+		next = nextTurn
+	}
 	for _, l := range lines {
 		r.out.Log(l.level, l.text, l.args...)
 	}
@@ -108,6 +122,9 @@ func (r *reporter) flush(now time.Time, all bool) (next time.Time) {
 	}
 	for _, n := range due {
 		r.out.Log(n.kind.level, n.kind.many, n.args...)
+	}
+	for _, l := range turned {
+		r.out.Log(l.level, l.text, l.args...)
 	}
 	return next
 }
