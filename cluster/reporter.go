@@ -49,6 +49,10 @@ func (r *reporter) error(text string, args ...any) { r.write(line{hclog.Error, t
 func (r *reporter) write(l line) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.writeLocked(l)
+}
+
+func (r *reporter) writeLocked(l line) {
 	if len(r.lines) < maxLines {
 		r.lines = append(r.lines, l)
 	} else {
@@ -74,7 +78,9 @@ func (r *reporter) addNotice(kind *noticeKind, topology string, p peer.Peer, err
 func (r *reporter) turn(subject string, level hclog.Level, text string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.turns.add(subject, line{level, text, args}, time.Now())
+	if l := (line{level, text, args}); r.turns.add(subject, l, time.Now()) {
+		r.writeLocked(l)
+	}
 	r.signal()
 }
 

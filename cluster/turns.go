@@ -14,13 +14,18 @@ const turnBurst = 4
 // together, so that the last line in the log has the state of now. The reporter's mutex guards them.
 type turns map[string]*ratelog.Held[line]
 
-func (t turns) add(subject string, l line, now time.Time) {
+// add reports whether a line is logged now. If not, it is held.
+func (t turns) add(subject string, l line, now time.Time) (pass bool) {
 	h := t[subject]
 	if h == nil {
 		h = &ratelog.Held[line]{Pacer: ratelog.Pacer{Burst: turnBurst}}
 		t[subject] = h
 	}
+	if h.Pass(now) {
+		return true
+	}
 	h.Add(l, 1, now)
+	return false
 }
 
 // take returns the lines that are due, or all, in the order in which they came, and the time of the next; zero if none waits.

@@ -31,8 +31,7 @@ type kinds struct {
 // add reports whether a line is logged now. If not, it is held.
 func (k *kinds) add(l line, now time.Time) (pass bool) {
 	h := k.find(kind{l.name, l.level, l.message, subjectOf(l.pairs)}, now)
-	if _, holds := h.Due(); !holds && !now.Before(h.Next()) {
-		h.Passed(now)
+	if h.Pass(now) {
 		return true
 	}
 	var unlogged int

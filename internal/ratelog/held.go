@@ -12,6 +12,15 @@ type Held[L any] struct {
 	first, last time.Time // when the first and the newest of them came
 }
 
+// Pass reports whether a line is logged now, and records it. If not, it is for Add.
+func (h *Held[L]) Pass(now time.Time) bool {
+	if h.count > 0 || now.Before(h.Next()) {
+		return false
+	}
+	h.Passed(now)
+	return true
+}
+
 // Add holds a line that stands for n, in place of the one before.
 func (h *Held[L]) Add(line L, n int, now time.Time) {
 	if h.count == 0 {
