@@ -13,11 +13,13 @@ FUZZTIME ?= 60s
 SCHEDULES ?= 500
 SEED ?= 2000
 SOAK ?= 30m
+HISTORIES ?= 1000
+IDLE ?= 1h
 
 # The race detector needs a C compiler.
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC | cut -d' ' -f1) >/dev/null 2>&1 && echo -race)
 
-.PHONY: check format generated browser tidy vet lint test schedules labs integration packages release image generate soak fuzz bench compare ports
+.PHONY: check format generated browser tidy vet lint test schedules labs integration packages release image generate soak idle histories fuzz bench compare ports
 
 check: format generated tidy vet lint test ## everything a change must pass
 
@@ -96,6 +98,17 @@ browser:
 soak:
 	mkdir -p .cache/soak
 	cd integration && $(GO) test -v -count=1 -timeout 0 -run Soak . -soak $(SOAK) -artifacts -outputdir $(CURDIR)/.cache/soak
+
+# Clients of processes that are killed, stopped and cut off: whether each history of their calls is linearizable. "integration" has 24; 1,000
+# take three minutes.
+histories:
+	cd integration && $(GO) test -v -count=1 -timeout 60m -run HistoriesOfProcesses . -histories $(HISTORIES)
+
+# Five agents that have nothing to do, for IDLE, under the alerts in a real Prometheus; "integration" has half a minute of it. The output of
+# each node is kept in .cache/idle.
+idle:
+	mkdir -p .cache/idle
+	cd integration && $(GO) test -v -count=1 -timeout 0 -run Idle . -idle $(IDLE) -artifacts -outputdir $(CURDIR)/.cache/idle
 
 # Every fuzz target of the tree, one after the other, FUZZTIME each.
 fuzz:

@@ -43,9 +43,9 @@ type Options struct {
 	Strategies *strategy.Registry
 	// Connectors are those that the file may name, the default first; nil means gossip alone. Each needs a New.
 	Connectors *connector.Registry
-	// Log receives what happens; nil means warnings and errors on stderr. A kind of lines that keeps coming gets rarer, and each line
-	// then has the number of those that were not logged: at most 50 of a kind in an hour. Lines of level DEBUG and TRACE all come. Its
-	// level is that of the node from Start on.
+	// Log receives what happens, through a queue of 1,024 lines: a writer that blocks delays nothing, and lines beyond are counted. nil means
+	// warnings and errors on stderr. A kind of lines that keeps coming gets rarer, and each line then has the number of those that were not
+	// logged: at most 50 of a kind in an hour. Lines of level DEBUG and TRACE all come.
 	Log hclog.Logger
 	// Name and Listen replace node.name and node.listen of the file, unless they are "".
 	Name, Listen string
@@ -68,38 +68,44 @@ type Options struct {
 	Metrics func(*Node) http.Handler
 	// TracerProvider traces lookups, rounds, dials, handshakes, reloads and commits; nil traces nothing. docs/monitoring.md lists the spans.
 	TracerProvider trace.TracerProvider
-	// StopTimeout is how long [Node.Stop] waits at most, of which a third is for the quorum; 0 means 30 s.
+	// StopTimeout is how long [Node.Stop] waits at most, of which a third is for the quorum; 0 means 30 s. Less than 0 is an error.
 	StopTimeout time.Duration
 }
 
 // Start starts a node and returns at once: [Node.Formed] waits for the others. The node runs until ctx ends or Stop is called; it
 // follows changes of the file, at SIGHUP at once. A file with mistakes, an Options.Socket that cannot be served, and a data
 // directory that another agent uses are errors; a port in use is not: that is logged and tried again.
-func Start(ctx context.Context, file string, o Options) (*Node, error) {
+func Start(ctx context.Context, file string, o Options) (_ *Node, err error) {
 	if o.Strategies == nil {
 		return nil, errors.New("agent: Options.Strategies is missing: give builtin.Registry(), or a registry of those that your files name")
+	}
+	if o.StopTimeout < 0 {
+		return nil, fmt.Errorf("agent: Options.StopTimeout is %v: give a time above 0, or 0 for %v", o.StopTimeout, defaultStopTimeout)
 	}
 	if o.Log == nil {
 		o.Log = hclog.New(&hclog.LoggerOptions{Name: "convoke", Level: hclog.Warn, Output: os.Stderr})
 	}
+	lines := pacedlog.New(o.Log)
+	defer func() {
+		if err != nil {
+			lines.Close()
+		}
+	}()
+	o.Log = lines.Logger()
 	o.StopTimeout = cmp.Or(o.StopTimeout, defaultStopTimeout)
 	config, err := loadFile(file, &o)
 	if err != nil {
 		return nil, err
 	}
-	log := pacedlog.New(o.Log)
-	o.Log = log.Logger()
 	n, err := newNode(file, config, o)
 	if err != nil {
-		log.Close()
 		return nil, err
 	}
-	n.pacedLog = log
+	n.lines = lines
 	ctx, n.cancel = context.WithCancelCause(ctx)
 	n.over = ctx.Done()
 	if n.server, err = n.serveAdmin(); err != nil {
 		n.cancel(nil)
-		log.Close()
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	// Never read: until the supervisor listens, SIGHUP must not end the process.

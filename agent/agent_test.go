@@ -308,6 +308,7 @@ func TestStartRefusesWhatCannotWork(t *testing.T) {
 		{"a file with mistakes", s.write("b", ", expekt: 3"), agent.Options{Strategies: strategies}, `unknown key "expekt"`},
 		{"a bad address", good, agent.Options{Strategies: strategies, Listen: "nowhere"}, `node.listen: "nowhere": want host:port`},
 		{"a connector without New", good, agent.Options{Strategies: strategies, Connectors: unmade}, `the connector "gossip" of Options.Connectors has no New`},
+		{"a time below 0", good, agent.Options{Strategies: strategies, StopTimeout: -1}, "Options.StopTimeout is -1ns"},
 		{"a socket in use", good, agent.Options{Strategies: strategies, Socket: running.Socket()}, "an agent that is running has this socket"},
 	} {
 		n, err := agent.Start(t.Context(), c.file, c.o)
@@ -374,4 +375,47 @@ func (s *safeBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
+}
+
+// blocked is a log writer that blocks until it is freed.
+type blocked chan struct{}
+
+func (b blocked) Write(p []byte) (int, error) {
+	<-b
+	return len(p), nil
+}
+
+func TestALogWriterThatBlocksDelaysNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	o := s.options("a")
+	writer := make(blocked)
+	o.Log = hclog.New(&hclog.LoggerOptions{Output: writer, Level: hclog.Debug})
+	n, err := agent.Start(t.Context(), s.write("a", ""), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	formed(t, n)
+	began := time.Now()
+	n.Stop()
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("Stop took %v", took)
+	}
+	close(writer)
+}
+
+func TestALevelThatTheProgramChangesHoldsForTheNode(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	o := s.options("a")
+	n, err := agent.Start(t.Context(), s.write("a", ", expect: 2"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Log.SetLevel(hclog.Info)
+	formed(t, n, s.start("b", 2))
+	n.Stop()
+	if !strings.Contains(s.log.String(), "[INFO]  topology has formed") {
+		t.Errorf("the log is %q, want the lines of the new level", s.log)
+	}
 }

@@ -22,7 +22,7 @@ type Node struct {
 	file        string
 	config      *cluster.Config
 	log         hclog.Logger
-	pacedLog    *pacedlog.Log // behind log
+	lines       *pacedlog.Log // what log goes through
 	socket      string        // as asked for
 	stopTimeout time.Duration
 
@@ -49,9 +49,10 @@ type Node struct {
 // runSupervisor runs the supervisor until ctx is done, a command has the node leave, or it is removed from its cluster.
 func (n *Node) runSupervisor(ctx context.Context) {
 	defer close(n.done)
-	defer n.pacedLog.Close()
+	defer n.lines.Close()
 	var wg sync.WaitGroup
 	wg.Go(func() { n.watchConnectors(ctx) })
+	wg.Go(func() { n.publishHTTP(ctx) })
 	wg.Go(func() {
 		select {
 		case <-n.leave:
@@ -130,7 +131,7 @@ func (n *Node) Stop() {
 	case <-n.done:
 	case <-late.C:
 		n.log.Error("the node did not stop in time and is left behind", "elapsed", n.stopTimeout)
-		n.pacedLog.Close() // the process may end before the node does
+		n.lines.Close()
 	}
 }
 
@@ -155,7 +156,7 @@ func (n *Node) Formed(ctx context.Context) error {
 	if err := n.supervisor.Formed(ctx); err != nil {
 		return err
 	}
-	return n.quorum.awaitOpen(ctx)
+	return n.quorum.awaitOpen(ctx, n.done)
 }
 
 // Live returns nil while the loops of the node turn, whoever is connected.

@@ -43,7 +43,7 @@ func (o operator) Transfer(ctx context.Context, to string) error {
 		err := q.Transfer(ctx, to)
 		switch {
 		case errors.Is(err, quorum.ErrNotFound):
-			return operateError(fmt.Errorf("no voter %q answers: convoke quorum status has them: %w", to, err))
+			return errNoVoter(to)
 		case err != nil:
 			return operateError(err)
 		}
@@ -54,6 +54,15 @@ func (o operator) Transfer(ctx context.Context, to string) error {
 			return ops.WithStatus(http.StatusGatewayTimeout, fmt.Errorf("%s still leads", before.Leader))
 		}
 	}
+}
+
+// errNoVoter is why leadership cannot go to a member; "" is any other than the leader.
+func errNoVoter(to string) error {
+	err := errors.New("no other voter answers: convoke quorum status has them")
+	if to != "" {
+		err = fmt.Errorf("no voter %q answers: convoke quorum status has them", to)
+	}
+	return ops.WithStatus(http.StatusNotFound, err)
 }
 
 // transferWait is how long a transfer may take before it is tried again.
@@ -114,9 +123,21 @@ func (o operator) Place(ctx context.Context, p ops.Placement) error {
 		err = q.Pin(ctx, p.Group, p.Shard, p.Member)
 	}
 	if errors.Is(err, quorum.ErrNotFound) {
-		err = fmt.Errorf("group %q, shard %d, member %q: %w", p.Group, p.Shard, p.Member, err)
+		err = ops.WithStatus(http.StatusNotFound, errNotPlaced(p))
 	}
 	return operateError(err)
+}
+
+// errNotPlaced is why a placement is about something that does not exist.
+func errNotPlaced(p ops.Placement) error {
+	const since = "a group has its shards, and a member takes part, from the moment when a program first works on the group"
+	switch {
+	case p.Verb == ops.PlaceDrain || p.Verb == ops.PlaceInclude:
+		return fmt.Errorf("member %q takes no shards of a group %q: %s", p.Member, p.Group, since)
+	case p.Member == "":
+		return fmt.Errorf("there is no shard %d of a group %q: %s", p.Shard, p.Group, since)
+	}
+	return fmt.Errorf("there is no shard %d of a group %q, or member %q takes no part in it: %s", p.Shard, p.Group, p.Member, since)
 }
 
 // operateError returns an error of the quorum with the status that the API answers it with.

@@ -153,16 +153,31 @@ func (p *quorumPart) group(g cluster.Group) (*quorum.Shards, error) {
 	return p.now.Shards(g.Name, groupSettings(g)) // returns why it could not be used
 }
 
-// awaitOpen waits until the quorum was opened once.
-func (p *quorumPart) awaitOpen(ctx context.Context) error {
+// awaitOpen waits until the quorum was opened once, and no longer than the node runs. What is open already is open under a context that has ended, too.
+func (p *quorumPart) awaitOpen(ctx context.Context, ended <-chan struct{}) error {
 	if p == nil {
 		return nil
 	}
 	select {
 	case <-p.opened:
 		return nil
-	case <-ctx.Done():
-		_, err := p.current()
-		return fmt.Errorf("quorum: %w: %w", err, context.Cause(ctx))
+	default:
 	}
+	select {
+	case <-p.opened:
+		return nil
+	case <-ended:
+		return fmt.Errorf("the node has ended: %w", p.whyNotOpen())
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", p.whyNotOpen(), context.Cause(ctx))
+	}
+}
+
+// whyNotOpen returns why no quorum runs; errNotOpen if one was opened just now.
+func (p *quorumPart) whyNotOpen() error {
+	_, err := p.current()
+	if err == nil {
+		return errNotOpen
+	}
+	return err
 }

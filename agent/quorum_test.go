@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -205,7 +206,7 @@ func TestAnOperatorDecidesWhereShardsAreHeld(t *testing.T) {
 		order(ops.PlacePin, shard, "")
 	}
 	err := request(t.Context(), nodes[0], http.MethodPost, "shards/orders/pin", ops.PlaceRequest{Shard: 12, Member: "b"}, nil)
-	if err == nil || !strings.Contains(err.Error(), `group "orders", shard 12`) {
+	if err == nil || !strings.Contains(err.Error(), `shard 12 of group "orders"`) {
 		t.Errorf("pin of a shard that the group does not have = %v", err)
 	}
 }
@@ -430,6 +431,67 @@ func TestRequestsOfAQuorumNeedTheSection(t *testing.T) {
 	for _, op := range [][2]string{{"GET", "quorum"}, {"POST", "quorum/recover"}, {"POST", "elect/x"}, {"GET", "map/x"}} {
 		if err := request(t.Context(), n, op[0], op[1], nil, nil); err == nil || !strings.Contains(err.Error(), "the file has no section quorum") {
 			t.Errorf("%s = %v", op, err)
+		}
+	}
+}
+
+// withLostQuorum starts a node whose quorum cannot be opened.
+func (s site) withLostQuorum() *agent.Node {
+	s.t.Helper()
+	data := filepath.Join(s.dir, "data")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(data, "quorum"), []byte("not a directory"), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	path := s.write("a", ", expect: 1")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	text = append(bytes.Replace(text, []byte("node: {"), []byte("node: {data_dir: "+data+", "), 1), sections...)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	n, err := agent.Start(s.t.Context(), path, s.options("a"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(n.Stop)
+	return n
+}
+
+func TestFormedEndsWithANodeWhoseQuorumCannotBeOpened(t *testing.T) {
+	t.Parallel()
+	n := newSite(t).withLostQuorum()
+	waiting := make(chan error, 1)
+	go func() { waiting <- n.Formed(context.Background()) }()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := n.Formed(ctx); err == nil || !strings.Contains(err.Error(), "not a directory") || strings.Contains(err.Error(), "quorum: quorum:") {
+		t.Errorf("Formed = %v, want why the quorum cannot be opened", err)
+	}
+	n.Stop()
+	select {
+	case err := <-waiting:
+		if err == nil {
+			t.Error("Formed = nil after the end of a node that has not formed")
+		}
+	case <-time.After(deadline):
+		t.Error("Formed did not return when the node ended")
+	}
+}
+
+func TestWhatHasFormedHasFormedUnderAContextThatHasEnded(t *testing.T) {
+	t.Parallel()
+	n := newSite(t).startQuorum("a", 1, sections)
+	formed(t, n)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 { // a choice between two that are ready is a random one
+		if err := n.Formed(ctx); err != nil {
+			t.Fatalf("Formed = %v, want nil", err)
 		}
 	}
 }

@@ -44,7 +44,7 @@ func fillQuorum(doc *ops.QuorumStatus, s quorum.Status) {
 	}
 	here := map[string]int{}
 	for _, e := range s.Sessions {
-		doc.Sessions = append(doc.Sessions, ops.Session{ID: hexID(e.ID), Member: e.Member, Zone: ops.Text(e.Zone), Draining: e.Draining, Holds: e.Holds})
+		doc.Sessions = append(doc.Sessions, ops.Session{ID: hexID(e.ID), Member: e.Member, Zone: ops.Text(e.Zone), Draining: e.Draining, Old: e.Old, Holds: e.Holds})
 		if e.ID == s.Session && e.ID != 0 {
 			here = e.Holds
 		}

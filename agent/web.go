@@ -29,19 +29,20 @@ const (
 
 // webServer serves the API of a node on the address of the section http.
 type webServer struct {
-	config cluster.HTTP
-	log    hclog.Logger
-	token  *tokenFile    // nil without one
-	pair   *certificates // nil without TLS
-	cancel context.CancelFunc
-	task   sync.WaitGroup
+	config  cluster.HTTP
+	log     hclog.Logger
+	token   *tokenFile    // nil without one
+	pair    *certificates // nil without TLS
+	cancel  context.CancelFunc
+	task    sync.WaitGroup
+	listens chan struct{} // closed when addr is set
 
 	mu   sync.Mutex
 	addr string // "" until it listens
 }
 
 func newWebServer(c cluster.HTTP, log hclog.Logger) (*webServer, error) {
-	w := &webServer{config: c, log: log}
+	w := &webServer{config: c, log: log, listens: make(chan struct{})}
 	var err error
 	if c.TokenFile != "" {
 		if w.token, err = newTokenFile(c.TokenFile, log); err != nil {
@@ -63,6 +64,16 @@ func (n *Node) HTTP() string {
 	n.web.mu.Lock()
 	defer n.web.mu.Unlock()
 	return n.web.addr
+}
+
+// awaitListening returns true as soon as the server listens, false when ctx ends before.
+func (w *webServer) awaitListening(ctx context.Context) bool {
+	select {
+	case <-w.listens:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // start serves until stop. A port that is taken is logged once and tried again, as that of the node.
@@ -130,6 +141,7 @@ func (w *webServer) listen(ctx context.Context) net.Listener {
 			w.mu.Lock()
 			w.addr = addr
 			w.mu.Unlock()
+			close(w.listens)
 			return l
 		}
 		if failures == 1 && ctx.Err() == nil {

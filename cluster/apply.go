@@ -24,7 +24,7 @@ func (s *Supervisor) Apply(c *Config) error {
 	if err := s.reloadNode(c, before); err != nil {
 		return err
 	}
-	s.logWarnings(c)
+	s.logWarnings(c, before)
 	return s.applyChecked(c)
 }
 
@@ -46,11 +46,25 @@ func (s *Supervisor) applyChecked(c *Config) error {
 	}
 }
 
-// logWarnings logs what [Config.Warnings] reports.
-func (s *Supervisor) logWarnings(c *Config) {
-	if joined, ok := c.Warnings().(interface{ Unwrap() []error }); ok {
-		for _, err := range joined.Unwrap() {
+// logWarnings logs what [Config.Warnings] reports, without what the log has of the configuration before, which may be nil.
+func (s *Supervisor) logWarnings(c, before *Config) {
+	known := make(map[string]bool)
+	if before != nil {
+		for _, err := range joined(before.Warnings()) {
+			known[err.Error()] = true
+		}
+	}
+	for _, err := range joined(c.Warnings()) {
+		if !known[err.Error()] {
 			s.log.Warn("a setting works and has a consequence that you may not expect", "error", err)
 		}
 	}
+}
+
+// joined returns the errors that an error joins.
+func joined(err error) []error {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		return all.Unwrap()
+	}
+	return nil
 }

@@ -139,19 +139,6 @@ func hashText(text []byte) uint64 {
 	return h.Sum64()
 }
 
-// Warnings joins what works and has a consequence that a reader may not expect, one "file:line:col: warning: message"
-// for each, in the order of the file; nil if there is nothing.
-func (c *Config) Warnings() error {
-	var all []error
-	for _, t := range c.Topologies {
-		if t.Config != nil {
-			all = append(all, t.Config.Warnings())
-		}
-	}
-	all = append(all, c.warnQuorum())
-	return strictyaml.Join(all...)
-}
-
 // LookupEnv is os.LookupEnv, in which HOSTNAME, that shells do not export, is always set.
 func LookupEnv(name string) (string, bool) {
 	value, set := os.LookupEnv(name)

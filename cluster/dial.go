@@ -104,8 +104,8 @@ func (r *reconciler) topologyCalled(topology string) {
 	}
 }
 
-// reportDial publishes and logs a dial that failed, once in a while. That a peer cannot be reached is expected, and no warning, if it left and
-// the answers still name it, or if it is listed: it came back at another address, or dialled this node.
+// reportDial publishes and logs a dial that failed, once in a while. That a peer cannot be reached is expected, and no warning, if it left or was
+// removed and the answers still name it, or if it is listed: it came back at another address, or dialled this node.
 func (r *reconciler) reportDial(c reconcile.Call, err error, o reconcile.Outcome) {
 	switch {
 	case o.Self:
@@ -114,7 +114,7 @@ func (r *reconciler) reportDial(c reconcile.Call, err error, o reconcile.Outcome
 		r.reportPeer(noticeUntrusted, EventPeerUntrusted, c, err)
 	case o.Foreign:
 		r.reportPeer(noticeForeign, EventPeerForeign, c, err)
-	case o.Report && (r.departed.hasLeft(c.Peer) || r.departed.has(c.Peer)):
+	case o.Report && (r.departed.hasLeft(c.Peer) || r.departed.has(c.Peer) || r.departed.isRemoved(c.Peer)):
 		r.reporter.debug(noticeUnreachable.one, append([]any{"topology", c.Topology, "peer", c.Peer}, errorArgs(err)...)...)
 		r.feed.emit(Event{Kind: EventDialFailed, Topology: c.Topology, Connector: r.name, Peer: c.Peer, Err: err})
 	case o.Report && !errors.Is(err, connector.ErrForeign) && !errors.Is(err, connector.ErrUntrusted):

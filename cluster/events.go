@@ -19,6 +19,7 @@ const (
 	EventPeerConnected     EventKind = "connected"          // a wanted peer is connected
 	EventPeerLost          EventKind = "lost"               // a peer crashed or cannot be reached: one that is wanted, or a member of a connector that gossips
 	EventPeerLeft          EventKind = "left"               // as EventPeerLost, but it announced that it leaves: see connector.LeftLister
+	EventPeerRemoved       EventKind = "removed"            // as EventPeerLost, but an operator removed it: see connector.RemovedLister
 	EventPeerDropped       EventKind = "dropped"            // a peer that is no longer found was disconnected
 	EventPeerForgotten     EventKind = "forgotten"          // a peer that could not be reached was not named by any answer for 10 minutes
 	EventPeerUnlisted      EventKind = "unlisted"           // connect succeeds, but the list never shows the peer; once
@@ -51,7 +52,7 @@ const (
 // EventKinds returns all kinds, in the order of the constants.
 func EventKinds() []EventKind {
 	return []EventKind{
-		EventPeerConnected, EventPeerLost, EventPeerLeft, EventPeerDropped, EventPeerForgotten, EventPeerUnlisted, EventPeerForeign,
+		EventPeerConnected, EventPeerLost, EventPeerLeft, EventPeerRemoved, EventPeerDropped, EventPeerForgotten, EventPeerUnlisted, EventPeerForeign,
 		EventPeerUntrusted, EventDialFailed, EventDisconnectFailed, EventSourceFailed, EventSourceRecovered, EventSourceStale,
 		EventStrategyRestarted, EventStrategyFailed, EventSelfMissing, EventTopologyFormed, EventTopologyWhole, EventTopologyNotWhole,
 		EventTopologyAdded, EventTopologyChanged, EventTopologyRemoved, EventNameConflict, EventNameRegained, EventAddrChanged,

@@ -29,6 +29,7 @@ type noticeKind struct {
 var (
 	noticeConnected   = &noticeKind{hclog.Info, "peer connected", "peers connected"}
 	noticeLeft        = &noticeKind{hclog.Info, "peer has left", "peers have left"}
+	noticeRemoved     = &noticeKind{hclog.Info, "peer was removed from the cluster", "peers were removed from the cluster"}
 	noticeLost        = &noticeKind{hclog.Info, "peer is down or unreachable", "peers are down or unreachable"}
 	noticeDropped     = &noticeKind{hclog.Info, "peer disconnected because it is no longer found", "peers disconnected because they are no longer found"}
 	noticeForgotten   = &noticeKind{hclog.Info, "peer given up because no answer names it", "peers given up because no answer names them"}

@@ -23,8 +23,9 @@ type MissingPeer struct {
 
 // peerHistory remembers the peers that a connector no longer lists, to name those that are missing.
 type peerHistory struct {
-	listed map[string]peer.Peer   // the last list, by identity
-	gone   map[string]MissingPeer // at most maxDeparted
+	listed  map[string]peer.Peer   // the last list, by identity
+	gone    map[string]MissingPeer // at most maxDeparted
+	removed map[string]bool        // IDs of peers that were removed on purpose
 }
 
 // identity is the name under which a peer comes back: its address may be another then.
@@ -34,6 +35,35 @@ func identity(p peer.Peer) string { return cmp.Or(p.ID, p.Addr) }
 func (d *peerHistory) has(p peer.Peer) bool {
 	_, ok := d.listed[identity(p)]
 	return ok
+}
+
+// setRemoved takes the IDs of the peers that were removed on purpose.
+func (d *peerHistory) setRemoved(ids []string) {
+	d.removed = nil
+	for _, id := range ids {
+		if d.removed == nil {
+			d.removed = make(map[string]bool, len(ids))
+		}
+		d.removed[id] = true
+	}
+}
+
+// isRemoved reports whether a peer was removed on purpose. A peer of an answer may have no ID: then it is one if all
+// that had its address were removed.
+func (d *peerHistory) isRemoved(p peer.Peer) bool {
+	if len(d.removed) == 0 || p.ID != "" {
+		return d.removed[p.ID]
+	}
+	found := false
+	for _, gone := range d.gone {
+		if gone.Addr == p.Addr {
+			if !d.removed[gone.ID] {
+				return false // another one had the address too
+			}
+			found = true
+		}
+	}
+	return found
 }
 
 // hasLeft reports whether a peer is no longer listed because it left. A peer of an answer may have no ID: then its address counts.
@@ -78,9 +108,10 @@ func (d *peerHistory) update(list, left []peer.Peer, now time.Time) (gone []Miss
 	return gone
 }
 
-// pruneOld forgets the departures that are old, and the oldest of too many.
+// pruneOld forgets the departures that are old, and the oldest of too many. The address of a peer that was removed is remembered for as long as the
+// removal: answers may name it for ever.
 func (d *peerHistory) pruneOld(now time.Time) {
-	maps.DeleteFunc(d.gone, func(_ string, p MissingPeer) bool { return now.Sub(p.Since) > keepDeparted })
+	maps.DeleteFunc(d.gone, func(_ string, p MissingPeer) bool { return now.Sub(p.Since) > keepDeparted && !d.removed[p.ID] })
 	if len(d.gone) > maxDeparted {
 		for _, p := range slices.SortedFunc(maps.Values(d.gone), byAge)[maxDeparted:] {
 			delete(d.gone, identity(p.Peer))
@@ -94,10 +125,10 @@ func byAge(a, b MissingPeer) int {
 }
 
 // missing returns at most n peers that are most likely those that a topology lacks: first those that were listed and are
-// wanted, then those that were listed, then those that are wanted.
-func (d *peerHistory) missing(n int, peers []PeerStatus) []MissingPeer {
-	if n <= 0 {
-		return nil
+// wanted, then those that were listed, then those that are wanted. Those that were removed on purpose are returned apart, whatever n is.
+func (d *peerHistory) missing(n int, peers []PeerStatus) (missing, removed []MissingPeer) {
+	if n <= 0 && len(d.removed) == 0 {
+		return nil, nil
 	}
 	gone := slices.SortedFunc(maps.Values(d.gone), byAge)
 	wanted := make(map[string]bool)
@@ -116,8 +147,14 @@ func (d *peerHistory) missing(n int, peers []PeerStatus) []MissingPeer {
 	slices.SortStableFunc(gone, func(a, b MissingPeer) int {
 		return cmp.Compare(rank(wanted[identity(a.Peer)]), rank(wanted[identity(b.Peer)]))
 	})
-	all := append(gone, never...)
-	return all[:min(n, len(all))]
+	for _, m := range append(gone, never...) {
+		if d.isRemoved(m.Peer) {
+			removed = append(removed, m)
+		} else if len(missing) < n {
+			missing = append(missing, m)
+		}
+	}
+	return missing, removed[:min(maxDeparted, len(removed))]
 }
 
 func rank(first bool) int {

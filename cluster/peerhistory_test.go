@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,6 +37,33 @@ func (l *leaving) leave(addr string) {
 	l.left = append(l.left, peer.Peer{Addr: addr + ":7946"})
 	l.mu.Unlock()
 	l.Lose(addr + ":7946")
+}
+
+// removing is a connector that gossips and reports which peers were removed.
+type removing struct {
+	*connectortest.Mesh
+
+	mu      sync.Mutex
+	removed []string
+}
+
+func (r *removing) ListRemoved() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.removed)
+}
+
+// remove removes peers: they are no longer listed, and refuse connections.
+func (r *removing) remove(peers ...peer.Peer) {
+	r.mu.Lock()
+	for _, p := range peers {
+		r.removed = append(r.removed, p.ID)
+	}
+	r.mu.Unlock()
+	for _, p := range peers {
+		r.Refuse(p.Addr, errors.New("connection refused"))
+		r.Lose(p.Addr)
+	}
 }
 
 func addrsOf(events []cluster.Event) string {
@@ -141,4 +169,51 @@ func TestAPeerThatLeftIsNotReportedAsOneThatIsDown(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAPeerThatWasRemovedIsNotMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mesh, source := &removing{Mesh: connectortest.NewMesh()}, &script{}
+		mesh.Gossip = true
+		var log bytes.Buffer
+		s := start(t, configOf(cluster.Topology{Name: "t", Config: source.configured(1), Expect: 4}), cluster.WithConnector("mesh", mesh),
+			cluster.WithLogger(hclog.New(&hclog.LoggerOptions{Output: &log})))
+		events := watch(t, s)
+		source.run(t, 1).set("a", "b", "c") // which have no IDs in the answers
+		a, b := peer.Peer{ID: "node-a", Addr: "a:7946"}, peer.Peer{ID: "node-b", Addr: "b:7946"}
+		for _, p := range []peer.Peer{a, b, {ID: "node-c", Addr: "c:7946"}} {
+			mesh.Inbound(p)
+		}
+		settle(time.Minute)
+		mesh.remove(a)
+		settle(time.Minute)
+		status := s.Status().Topologies[0]
+		if status.Whole || len(status.Missing) != 0 || len(status.Removed) != 1 || status.Removed[0].ID != "node-a" {
+			t.Errorf("whole %v, missing %v, removed %v, want the one that was removed", status.Whole, status.Missing, status.Removed)
+		}
+		const want = "3 peers found; 3 of 4 nodes are together; node-a@a:7946 was removed: start another node, or lower expect"
+		if !strings.HasSuffix(status.Why, want) {
+			t.Errorf("why = %s\nwant %s", status.Why, want)
+		}
+		source.run(t, 1).set("a", "b", "c")
+		settle(2 * time.Hour) // longer than peers that are only down are remembered
+		source.run(t, 1).set("a", "b", "c")
+		settle(time.Second)
+		if why := s.Status().Topologies[0].Why; !strings.HasSuffix(why, want) {
+			t.Errorf("two hours later: %s", why)
+		}
+		mesh.Refuse("b:7946", errors.New("no route to host"))
+		mesh.Lose("b:7946")
+		settle(time.Minute)
+		if why := s.Status().Topologies[0].Why; !strings.Contains(why, "no route to host") || !strings.Contains(why, "; node-b@b:7946 is down since ") ||
+			!strings.HasSuffix(why, ", node-a@a:7946 was removed: start another node, or lower expect") || strings.Contains(why, "connection refused") {
+			t.Errorf("with another one down: %s", why)
+		}
+		if lost, removed := addrsOf(events.of(cluster.EventPeerLost)), addrsOf(events.of(cluster.EventPeerRemoved)); lost != "t/b" || removed != "t/a" {
+			t.Errorf("lost %q, removed %q, want b and a", lost, removed)
+		}
+		if text := log.String(); !strings.Contains(text, "peers were removed from the cluster: topology=t count=1 peers=a:7946") || strings.Contains(text, "cannot be reached; they are dialled again: topology=t count=1 peers=a:7946") {
+			t.Errorf("the log has\n%s", text)
+		}
+	})
 }

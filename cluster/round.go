@@ -21,6 +21,8 @@ type listed struct {
 	left  []peer.Peer // that announced that they leave, as far as the connector reports it
 	err   error
 
+	removed []string // IDs of peers that were removed on purpose, as far as the connector reports it
+
 	overran bool // the call for the list still runs
 }
 
@@ -45,7 +47,7 @@ func (r *reconciler) collectList(ctx context.Context) {
 	got.peers, got.err = callWithDeadline(&r.tasks, ctx, listTimeout, "list of "+r.name, r.listPeer)
 	got.overran = errors.As(got.err, &late)
 	got.peers = slices.Clone(got.peers) // the connector may change its own, and readers of the status hold these
-	got.self, got.left = r.ownAddresses(), r.leftPeers()
+	got.self, got.left, got.removed = r.ownAddresses(), r.leftPeers(), r.removedPeers()
 	r.postMessage(func(now time.Time) { r.endRound(ctx, got, now) })
 	if !got.overran {
 		return
@@ -91,31 +93,46 @@ func (r *reconciler) leftPeers() (left []peer.Peer) {
 	return left
 }
 
+// removedPeers returns the IDs of the peers that the connector knows to be removed.
+func (r *reconciler) removedPeers() (removed []string) {
+	l, ok := r.base.(connector.RemovedLister)
+	if !ok {
+		return nil
+	}
+	if err := recoverPanic(func() error { removed = l.ListRemoved(); return nil }); err != nil {
+		r.reporter.error("connector cannot list the peers that were removed", append([]any{"connector", r.name}, errorArgs(err)...)...)
+	}
+	return removed
+}
+
 // reportGone reports the peers that are no longer listed. Members of a connector that gossips count whether a topology wants them or not:
 // one that leaves is often out of the answers first.
 func (r *reconciler) reportGone(gone []MissingPeer, plan reconcile.Plan) {
 	reported := make(map[string]bool, len(plan.Down)+len(plan.Dropped))
 	for _, c := range plan.Dropped {
-		reported[identity(c.Peer)] = true
+		reported[identity(c.Peer)], reported[c.Peer.Addr] = true, true // a peer of an answer may have no ID
 	}
 	for _, c := range plan.Down {
-		reported[identity(c.Peer)] = true
+		reported[identity(c.Peer)], reported[c.Peer.Addr] = true, true
 		r.reportLost(c, r.departed.hasLeft(c.Peer))
 	}
 	for _, p := range gone {
-		if r.gossips && !reported[identity(p.Peer)] {
+		if r.gossips && !reported[identity(p.Peer)] && !reported[p.Addr] {
 			r.reportLost(reconcile.Call{Peer: p.Peer}, p.Left)
 		}
 	}
 }
 
-// reportLost reports a peer that is no longer connected; left: because it announced that it leaves.
+// reportLost reports a peer that is no longer connected; left: because it announced that it leaves, unless it was removed.
 func (r *reconciler) reportLost(c reconcile.Call, left bool) {
-	if left {
+	switch {
+	case r.departed.isRemoved(c.Peer):
+		r.reportPeer(noticeRemoved, EventPeerRemoved, c, nil)
+	case left:
 		r.reportPeer(noticeLeft, EventPeerLeft, c, nil)
-		return
+	default:
+		r.reportPeer(noticeLost, EventPeerLost, c, nil)
 	}
-	r.reportPeer(noticeLost, EventPeerLost, c, nil)
 }
 
 // endRound compares what is connected with what is wanted, and begins the calls that the comparison asks for. Without a list it compares
@@ -134,6 +151,7 @@ func (r *reconciler) endRound(ctx context.Context, got listed, now time.Time) {
 	if got.err != nil {
 		pause = min(pause, r.list.retryDelay(now))
 	} else {
+		r.departed.setRemoved(got.removed)
 		gone := r.departed.update(got.peers, got.left, now)
 		r.ledger.SetSelf(got.self)
 		plan := r.ledger.Round(got.peers, now)

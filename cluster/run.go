@@ -29,7 +29,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	services, stopServices := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServices()
 	s.startServices(services)
-	s.logWarnings(config)
+	s.logWarnings(config, nil)
 	l := newLayout(&s.shared)
 	l.apply(loops, config)
 	s.tasks.start("reminders", func() { s.reportLoop(loops) })

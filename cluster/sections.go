@@ -119,16 +119,3 @@ func (h *HTTP) equal(o *HTTP) bool {
 func (q *Quorum) equal(o *Quorum) bool {
 	return q.Voters == o.Voters && q.Lease == o.Lease && q.ReplaceAfter == o.ReplaceAfter && q.Birth.equal(o.Birth) && slices.Equal(q.Eligible, o.Eligible)
 }
-
-// warnQuorum reports what has a consequence for the quorum.
-func (c *Config) warnQuorum() error {
-	if c.Quorum == nil || c.Node.DataDir != "" {
-		return nil
-	}
-	text := "quorum: without node.data_dir a voter is another one after each start: when most of them restart at once, the quorum is lost"
-	if c.Quorum.Birth.Kubernetes != nil {
-		text += ", and founded again only after its Lease was deleted"
-	}
-	err := errors.New(text)
-	return strictyaml.Warnings(strictyaml.Child(c.root, SectionQuorum), c.file, err)
-}

@@ -58,6 +58,7 @@ type TopologyStatus struct {
 
 	Peers   []PeerStatus  // sorted by address
 	Missing []MissingPeer // of a topology that is not whole: the peers that it most likely lacks, at most as many as it lacks
+	Removed []MissingPeer // peers that were removed on purpose and are no longer connected, 64 at most; see connector.RemovedLister
 }
 
 // PeerStatus is what is known of one peer.

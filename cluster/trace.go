@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"net"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -84,9 +83,7 @@ func (r *reconciler) traceCall(ctx context.Context, name string, c reconcile.Cal
 	ctx, sp := r.tracer.Start(ctx, name)
 	if sp.IsRecording() {
 		sp.SetAttributes(attribute.String("convoke.topology", c.Topology))
-		if host, port, err := net.SplitHostPort(c.Peer.Addr); err == nil {
-			sp.SetAttributes(attribute.String("server.address", host), attribute.String("server.port", port))
-		}
+		sp.SetAttributes(span.Server(c.Peer.Addr)...)
 	}
 	return ctx, sp
 }

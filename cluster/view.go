@@ -69,9 +69,11 @@ func (r *reconciler) view(t *topology) *topologyView {
 	for i, p := range l.Peers {
 		s.Peers[i] = PeerStatus(p)
 	}
+	lacks := 0
 	if !s.Whole {
-		s.Missing = r.departed.missing(max(s.Expect-1, s.MinPeers)-s.Connected, s.Peers)
+		lacks = max(s.Expect-1, s.MinPeers) - s.Connected
 	}
+	s.Missing, s.Removed = r.departed.missing(lacks, s.Peers)
 	v.stats = statsOf(s, t)
 	return v
 }

@@ -2,8 +2,11 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/goconvoke/convoke/peer"
 )
 
 // whyPeers is how many failing peers a sentence names.
@@ -51,7 +54,7 @@ func whyPeersFail(t TopologyStatus, now time.Time) []string {
 	more := 0
 	for _, p := range t.Peers {
 		switch {
-		case p.Err == nil || p.Wanted == p.Connected:
+		case p.Err == nil || p.Wanted == p.Connected || t.removed(p.Peer):
 		case len(parts) == whyPeers:
 			more++
 		default:
@@ -111,7 +114,9 @@ func nameMissing(t TopologyStatus, now time.Time) string {
 		}
 		names = append(names, m.Peer.String()+state)
 	}
-	rest := max(t.Expect-1, t.MinPeers) - t.Connected - len(names)
+	missing := max(t.Expect-1, t.MinPeers) - t.Connected
+	removed := min(len(t.Removed), max(0, missing-len(t.Missing)))
+	rest := missing - len(names) - removed
 	switch {
 	case rest > 0 && len(t.Missing) > whyPeers:
 		names = append(names, fmt.Sprintf("%d more are missing", rest))
@@ -120,7 +125,36 @@ func nameMissing(t TopologyStatus, now time.Time) string {
 	case rest > 1:
 		names = append(names, fmt.Sprintf("%d nodes are in no answer", rest))
 	}
+	if removed > 0 {
+		names = append(names, nameRemoved(t, removed))
+	}
 	return strings.Join(names, ", ")
+}
+
+// nameRemoved names so many of the nodes that were removed on purpose: the topology waits for others in their place.
+func nameRemoved(t TopologyStatus, n int) string {
+	var names []string
+	for _, m := range t.Removed[:min(whyPeers, n)] {
+		names = append(names, m.Peer.String())
+	}
+	if n > len(names) {
+		names = append(names, fmt.Sprintf("%d more", n-len(names)))
+	}
+	was, key, other := "was", "expect", "another node"
+	if n > 1 {
+		was, other = "were", "other nodes"
+	}
+	if t.Expect == 0 {
+		key = "min_peers"
+	}
+	return fmt.Sprintf("%s %s removed: start %s, or lower %s", strings.Join(names, " and "), was, other, key)
+}
+
+// removed reports whether a peer was removed on purpose.
+func (t *TopologyStatus) removed(p peer.Peer) bool {
+	return slices.ContainsFunc(t.Removed, func(m MissingPeer) bool {
+		return m.ID == p.ID || (m.ID == "" || p.ID == "") && m.Addr == p.Addr
+	})
 }
 
 func plural(n int, what string) string {

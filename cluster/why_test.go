@@ -39,6 +39,16 @@ func TestWhyHasWhatWasAskedWhichPeerFailsAndWhatIsAwaited(t *testing.T) {
 			"static answered 0s ago, 0 peers found; 2 of 5 nodes are together, 3 suffice; 3 nodes are in no answer",
 		},
 		{
+			TopologyStatus{Strategy: "s", LastSet: now, Wanted: 3, Connected: 1, MinPeers: 3, Peers: []PeerStatus{failing("a:1")},
+				Missing: []MissingPeer{missing("c:1")}, Removed: []MissingPeer{{Peer: peer.Peer{Addr: "a:1", ID: "a"}}, {Peer: peer.Peer{Addr: "b:1", ID: "b"}}}},
+			"s answered 0s ago, 3 peers found; 1 connected of 3; c:1 is not connected yet, a@a:1 was removed: start another node, or lower min_peers",
+		},
+		{
+			TopologyStatus{Strategy: "s", LastSet: now, Wanted: 3, Connected: 1, Expect: 4, MinPeers: 3, Peers: []PeerStatus{failing("a:1")},
+				Removed: []MissingPeer{{Peer: peer.Peer{Addr: "a:1", ID: "a"}}, {Peer: peer.Peer{Addr: "b:1", ID: "b"}}}},
+			"s answered 0s ago, 3 peers found; 2 of 4 nodes are together; a@a:1 and b@b:1 were removed: start other nodes, or lower expect",
+		},
+		{
 			TopologyStatus{Strategy: "multicast"},
 			"multicast gave no complete answer yet, 0 peers found; 0 connected, waiting for a complete answer",
 		},

@@ -74,6 +74,10 @@ type (
 	// at once.
 	LeftLister interface{ ListLeft() []peer.Peer }
 
+	// RemovedLister returns the IDs of the peers that an operator removed from the cluster for good: no topology misses them. It may forget them in
+	// time, and returns at once.
+	RemovedLister interface{ ListRemoved() []string }
+
 	// Configured returns the node that the connector was made for. What of the optional settings a file has must be
 	// honoured by a connector that returns the same node here: cluster.New refuses anything else.
 	Configured interface{ NodeConfig() NodeConfig }

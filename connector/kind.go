@@ -18,7 +18,7 @@ type Kind struct {
 	// Listens reports whether the connector listens on NodeConfig.Listen: a file can name one such connector only.
 	Listens bool
 
-	// Check reports what of a node the connector cannot honour, and what it could not start with, placed in the file: see
+	// Check is required: it reports what of a node the connector cannot honour, and what it could not start with, placed in the file: see
 	// [NodeConfig.Refuse]. It may read the files that the node names, and uses no network. It is called with what
 	// [NodeConfig.Validate] accepts. Checks of files, cluster.New and New all use it.
 	Check func(NodeConfig) error
@@ -76,7 +76,7 @@ func (r *Registry) With(kinds ...Kind) (*Registry, error) {
 		case taken:
 			errs = append(errs, fmt.Errorf("two connectors are named %q", k.Name))
 		case k.Check == nil:
-			errs = append(errs, fmt.Errorf("connector %q has no Check", k.Name))
+			errs = append(errs, fmt.Errorf("connector %q has no Check: one that honours no optional setting takes that of connector.Own(%q)", k.Name, k.Name))
 		default:
 			more.kinds[k.Name] = k
 			more.names = append(more.names, k.Name)

@@ -180,11 +180,14 @@ func checkAdvertise(addr string) error {
 	if addr == "" {
 		return nil
 	}
-	if _, _, err := net.SplitHostPort(addr); err != nil {
-		addr = net.JoinHostPort(addr, "1") // a host alone takes the port of listen
+	if _, _, err := net.SplitHostPort(addr); err == nil {
+		_, err := peer.Addr(addr)
+		return err
 	}
-	_, err := peer.Addr(addr)
-	return err
+	if _, err := peer.Addr(net.JoinHostPort(addr, "1")); err != nil { // a host alone takes the port of listen
+		return fmt.Errorf("%q: want a host, such as a.example.com or ::1, or host:port, such as [::1]:7946", addr)
+	}
+	return nil
 }
 
 func checkText(s string) error {

@@ -160,8 +160,9 @@ func (n *Node) answerAsk(s *stream, ask *core.Ask) {
 	}
 }
 
-// Staleness is for how long some neighbour has had another state than this node: up to a few seconds after a change, more when
-// something keeps them apart. It is 0 without neighbours, and costs nothing.
+// Staleness is for how long some neighbour has had another state than this node: up to five heartbeats after a change, more when
+// something keeps them apart, and 0 below twice Tuning.Heartbeat, or four times Tuning.Relax if that is more. It is 0 without
+// neighbours, and costs nothing.
 func (n *Node) Staleness() time.Duration {
 	at := n.inStep.Load()
 	if at == 0 {

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/goconvoke/convoke/gossip/transport"
+	"github.com/goconvoke/convoke/internal/hist"
 )
 
 // Counters is what a node has done and met since its start. Each number only grows. They are read one after the other,
@@ -49,7 +50,13 @@ type Counters struct {
 	NameConflicts uint64
 	// Changes are what became of the other members.
 	Changes MemberChanges
+	// Propagation is how long writes of the shared map by other nodes took to this one, those that were made since it started: from the
+	// stamp of the write until it came, by cluster time, so what the clocks of two nodes are apart is in it.
+	Propagation Durations
 }
+
+// Durations is a histogram of durations in buckets with fixed bounds. Its methods return the count, the sum, and the buckets.
+type Durations = hist.Snapshot
 
 // MemberChanges are the changes of members between two views, by what they are. What happens and is over between two views does not count.
 type MemberChanges struct {
@@ -94,6 +101,7 @@ type counters struct {
 	framesDropped, pauses, clocksAhead, nameConflicts, streamsExpired atomic.Uint64
 	changes                                                           [changeKinds]atomic.Uint64
 	rejected                                                          [reasons]atomic.Uint64
+	propagation                                                       hist.Histogram
 }
 
 // changeKind is what a MemberChanges counts.
@@ -136,6 +144,7 @@ func (n *Node) Counters() Counters {
 		FramesDropped: c.framesDropped.Load(), Pauses: c.pauses.Load(), ClocksAhead: c.clocksAhead.Load(),
 		StreamsExpired: c.streamsExpired.Load(),
 		NameConflicts:  c.nameConflicts.Load(),
+		Propagation:    c.propagation.Read(),
 		Changes: MemberChanges{
 			Joined: c.changes[memberJoined].Load(), Lost: c.changes[memberLost].Load(), Left: c.changes[memberLeft].Load(),
 			Removed: c.changes[memberRemoved].Load(), Updated: c.changes[memberUpdated].Load(),
@@ -155,13 +164,13 @@ type meter struct {
 	count *counters
 }
 
-func (m meter) Read(b []byte) (int, error) {
+func (m *meter) Read(b []byte) (int, error) {
 	n, err := m.Conn.Read(b)
 	m.count.bytesIn.Add(uint64(n))
 	return n, err
 }
 
-func (m meter) Write(b []byte) (int, error) {
+func (m *meter) Write(b []byte) (int, error) {
 	n, err := m.Conn.Write(b)
 	m.count.bytesOut.Add(uint64(n))
 	return n, err

@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"sync"
+
+	"github.com/goconvoke/convoke/internal/keylock"
 )
 
 // Fold is one value that many members add to at once, without losing what any of them adds: each publishes its own part, under one
@@ -18,7 +19,7 @@ import (
 type Fold[T any] struct {
 	node   *Node
 	config FoldConfig[T]
-	own    sync.Mutex // held while the own part is changed
+	own    keylock.Locks // of its key, held while the own part is changed
 }
 
 // FoldConfig describes how the parts of a [Fold] are published and merged. Key and Merge are required.
@@ -68,8 +69,13 @@ func (f *Fold[T]) Set(ctx context.Context, part T) error {
 // Update replaces the part of this node by what fn makes of it, which is the zero value if there is none. Updates run one after the
 // other; fn must not change the fold itself. An error of fn is returned, and nothing is published.
 func (f *Fold[T]) Update(ctx context.Context, fn func(part T) (T, error)) error {
-	f.own.Lock()
-	defer f.own.Unlock()
+	if fn == nil {
+		return fmt.Errorf("gossip: fold %q: %w", f.config.Key, errNoFunction)
+	}
+	if err := f.own.Lock(ctx, f.config.Key); err != nil {
+		return fmt.Errorf("gossip: fold %q: %w", f.config.Key, err)
+	}
+	defer f.own.Unlock(f.config.Key)
 	var part T
 	if value, ok := f.node.Get(f.node.Name(), f.config.Key); ok {
 		var err error
@@ -90,8 +96,10 @@ func (f *Fold[T]) Update(ctx context.Context, fn func(part T) (T, error)) error 
 
 // Withdraw takes the part of this node out of the fold.
 func (f *Fold[T]) Withdraw(ctx context.Context) error {
-	f.own.Lock()
-	defer f.own.Unlock()
+	if err := f.own.Lock(ctx, f.config.Key); err != nil {
+		return fmt.Errorf("gossip: fold %q: %w", f.config.Key, err)
+	}
+	defer f.own.Unlock(f.config.Key)
 	return f.node.Delete(ctx, f.config.Key)
 }
 

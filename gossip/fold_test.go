@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -140,4 +141,38 @@ func TestAFoldNeedsAKeyAndAMerge(t *testing.T) {
 	if _, err := NewFold(nil, FoldConfig[int]{Key: "k", Merge: merge}); err == nil {
 		t.Error("no node: no error")
 	}
+}
+
+func TestAnUpdateOfAFoldWaitsForOthersNoLongerThanItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, nodes := formed(t, "a")
+		f := union(t, nodes[0])
+		held, release := make(chan struct{}), make(chan struct{})
+		var slow sync.WaitGroup
+		slow.Go(func() {
+			must(t, f.Update(t.Context(), func(words []string) ([]string, error) {
+				close(held)
+				<-release
+				return append(words, "slow"), nil
+			}))
+		})
+		<-held
+		if err := f.Update(within(t, time.Second), add("late")); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Update = %v, want the error of its context", err)
+		}
+		if err := f.Withdraw(within(t, time.Second)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Withdraw = %v, want the error of its context", err)
+		}
+		close(release)
+		slow.Wait()
+		if err := f.Update(t.Context(), nil); !errors.Is(err, errNoFunction) {
+			t.Errorf("Update with no function = %v", err)
+		}
+		if err := nodes[0].Shared().Update(t.Context(), "k", nil); !errors.Is(err, errNoFunction) {
+			t.Errorf("Update of the shared map with no function = %v", err)
+		}
+		if got, err := f.Get(); err != nil || !slices.Equal(got, []string{"slow"}) {
+			t.Errorf("the fold has %v, %v", got, err)
+		}
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"maps"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,7 +51,7 @@ type FormationConfig struct {
 	Expect int
 	// Known is the ID of the birth that the storage of this node belongs to, "" if that is empty.
 	Known string
-	// Found makes the first state, at one node. It must store Birth.ID with it. It is tried again when it fails, unless the consent
+	// Found makes the first state, at one node. It must store Birth.ID with it, and return soon after its context ends. It is tried again when it fails or panics, unless the consent
 	// of the others has ended meanwhile; when it returns nil, the birth is announced. It is not called at nodes that join.
 	Found func(ctx context.Context, b Birth) error
 }
@@ -65,7 +66,7 @@ type Birth struct {
 // formationKeys is the beginning of the own keys in which nodes publish what they know.
 const formationKeys = "formation/"
 
-// foundRetry is the pause after a Found that failed.
+// foundRetry is the pause after a Found or a write that failed.
 const foundRetry = time.Second
 
 // Form takes part in the founding of a thing, until ctx, the node or the Formation ends. The part of this node stays in its record
@@ -188,49 +189,65 @@ func (f *Formation) ownBirth() (Birth, bool) {
 	return f.birth, f.birth.ID != ""
 }
 
-// run follows the views and does what the rule asks for.
+// run follows the views and does what the rule asks for. Without a change of the view and without a failure it does nothing: a step reads the claims of
+// all members.
 func (f *Formation) run(ctx context.Context) {
 	defer close(f.ended)
 	retry := time.NewTimer(foundRetry)
 	defer retry.Stop()
 	for {
 		next := f.node.watch.nextChanged()
-		f.stepOnce(ctx)
-		retry.Reset(foundRetry)
+		if f.stepOnce(ctx) {
+			retry.Stop()
+		} else {
+			retry.Reset(foundRetry)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-f.node.done:
 			return
 		case <-next:
-		case <-retry.C: // a write or a Found that failed is tried again
+		case <-retry.C:
 		}
 	}
 }
 
-// stepOnce looks at the present view once.
-func (f *Formation) stepOnce(ctx context.Context) {
+// stepOnce does what follows from the present view. False if that failed, or waits for the pause after an earlier failure.
+func (f *Formation) stepOnce(ctx context.Context) bool {
 	s := f.readSituation(f.node.View())
 	d := s.decide(f.config, newBirthID)
 	if d.found {
 		if time.Now().Before(f.foundAt) {
-			return
+			return false
 		}
 		birth, err := parseBirth(d.claim.Birth)
 		if err == nil {
-			err = f.config.Found(ctx, birth)
+			err = f.found(ctx, birth)
 		}
 		if err != nil {
 			f.foundAt = time.Now().Add(foundRetry)
 			f.setState(Birth{}, fmt.Sprintf("this node could not found it: %v", err))
-			return
+			return false
 		}
 	}
 	if (!s.takesPart || !d.claim.equal(s.own)) && !f.publishClaim(ctx, d.claim) {
-		return
+		return false
 	}
 	birth, _ := parseBirth(d.claim.Birth)
 	f.setState(birth, d.reason)
+	return true
+}
+
+// found calls the function of the program. A panic of it is logged, and is an error as any other.
+func (f *Formation) found(ctx context.Context, b Birth) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			f.node.log.Error("the function that founds a thing panicked, and is tried again", "formation", f.config.Name, "error", r, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return f.config.Found(ctx, b)
 }
 
 // publishClaim writes to the own record what this node knows, and reports whether that succeeded.

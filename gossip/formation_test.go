@@ -147,6 +147,37 @@ func TestANodeThatKnowsABirthFoundsNoOther(t *testing.T) {
 	})
 }
 
+func TestAFormationThatIsSettledDoesNothingUntilTheViewChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, nodes := formed(t, "a", "b", "c")
+		f := &foundings{}
+		var all []*Formation
+		for _, n := range nodes {
+			all = append(all, form(t, n, FormationConfig{Expect: 3, Found: f.found}))
+		}
+		for _, each := range all {
+			_, err := each.Wait(within(t, 10*time.Second))
+			must(t, err)
+		}
+		time.Sleep(10 * time.Second) // the last writes have arrived
+		all[0].mu.Lock()
+		changed := all[0].changed
+		all[0].mu.Unlock()
+		time.Sleep(time.Minute)
+		select {
+		case <-changed:
+			t.Error("a step was done though no member has changed")
+		default:
+		}
+		must(t, nodes[1].Set(t.Context(), "own", "value"))
+		select {
+		case <-changed:
+		case <-time.After(10 * time.Second):
+			t.Error("no step was done though a member has changed")
+		}
+	})
+}
+
 func TestFormRefusesWhatMakesNoSense(t *testing.T) {
 	found := (&foundings{}).found
 	for want, c := range map[string]FormationConfig{
@@ -162,4 +193,20 @@ func TestFormRefusesWhatMakesNoSense(t *testing.T) {
 			t.Errorf("%+v: %v, want %q", c, err, want)
 		}
 	}
+}
+
+func TestAFoundingThatPanicsIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, nodes := formed(t, "a")
+		calls := 0
+		f := form(t, nodes[0], FormationConfig{Expect: 1, Found: func(context.Context, Birth) error {
+			if calls++; calls == 1 {
+				panic("broken")
+			}
+			return nil
+		}})
+		if b, err := f.Wait(within(t, 10*time.Second)); err != nil || b.Founder != "a" || calls != 2 {
+			t.Errorf("after a panic: %+v, %v, %d calls", b, err, calls)
+		}
+	})
 }

@@ -167,20 +167,41 @@ func (n *Node) readFrames(l *link) {
 	stop := context.AfterFunc(n.ended, func() { l.close(false) })
 	defer stop()
 	var armed time.Time
-	for {
-		if now := time.Now(); now.Sub(armed) > n.readTimeout/8 {
-			armed = now
-			_ = l.stream.SetReadDeadline(now.Add(n.readTimeout))
-		}
-		f, err := l.stream.readFrame()
-		if err != nil {
-			n.log.Debug("link ended", "peer", l.id, "error", err)
-			if errors.Is(err, wire.ErrMalformed) {
-				n.warnings.warn("peer sent a malformed frame, its stream is closed", l.host, "peer", l.id, "addr", l.host, "error", err)
-			}
-			_ = n.sendInput(context.Background(), core.LinkDown{Link: l.number}) // an error means that the loop has ended
-			return
-		}
-		_ = n.sendEvent(context.Background(), event{in: core.Received{Link: l.number, Frame: f}, since: time.Now()})
+	for n.passFrame(l, &armed) {
 	}
+}
+
+// passFrame waits for the next frame of a link and passes it to the loop; it returns false at the end of the link. A node has several goroutines
+// that wait here nearly always: what it does before and after is in functions of its own, so that their stacks stay small.
+func (n *Node) passFrame(l *link, armed *time.Time) bool {
+	n.extendRead(l, armed)
+	f, err := l.stream.readFrame()
+	if err != nil {
+		n.endRead(l, err)
+		return false
+	}
+	n.sendReceived(l, f)
+	return true
+}
+
+// extendRead moves the deadline of reading, now and then: armed is when it last did.
+func (n *Node) extendRead(l *link, armed *time.Time) {
+	if now := time.Now(); now.Sub(*armed) > n.readTimeout/8 {
+		*armed = now
+		_ = l.stream.SetReadDeadline(now.Add(n.readTimeout))
+	}
+}
+
+// endRead reports to the loop that nothing more can be read.
+func (n *Node) endRead(l *link, err error) {
+	n.log.Debug("link ended", "peer", l.id, "error", err)
+	if errors.Is(err, wire.ErrMalformed) {
+		n.warnings.warn("peer sent a malformed frame, its stream is closed", l.host, "peer", l.id, "addr", l.host, "error", err)
+	}
+	_ = n.sendInput(context.Background(), core.LinkDown{Link: l.number}) // an error means that the loop has ended
+}
+
+// sendReceived passes a frame to the loop.
+func (n *Node) sendReceived(l *link, f core.Frame) {
+	_ = n.sendEvent(context.Background(), event{in: core.Received{Link: l.number, Frame: f}, since: time.Now()})
 }

@@ -44,13 +44,13 @@ type stream struct {
 }
 
 func (n *Node) newStream(c transport.Conn) *stream {
-	m := meter{c, &n.count}
+	m := &meter{c, &n.count}
 	in := bufio.NewReaderSize(m, readBuffer)
 	return &stream{Conn: m, count: &n.count, in: in, reader: wire.NewReader(in)}
 }
 
 // transportConn returns the connection of the transport, whose bytes are not counted.
-func (s *stream) transportConn() transport.Conn { return s.Conn.(meter).Conn }
+func (s *stream) transportConn() transport.Conn { return s.Conn.(*meter).Conn }
 
 // trust accepts frames of the full size: the peer is known.
 func (s *stream) trust() { s.reader.Trust() }

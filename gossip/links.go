@@ -32,9 +32,7 @@ func (n *Node) Links(ctx context.Context) ([]Link, error) {
 	var now time.Time
 	query := func() {
 		infos, now = n.core.LinkInfos(), n.coreTime()
-		for _, l := range infos {
-			streams = append(streams, n.streamOf(l.ID))
-		}
+		streams = n.streamsOf(infos)
 	}
 	if err := n.request(ctx, event{query: query}); err != nil {
 		return nil, fmt.Errorf("gossip: links: %w", err)
@@ -46,14 +44,22 @@ func (n *Node) Links(ctx context.Context) ([]Link, error) {
 	return all, nil
 }
 
+// streamsOf returns the streams of links, in their order. Only the loop calls it.
+func (n *Node) streamsOf(infos []core.LinkInfo) []transport.Conn {
+	streams := make([]transport.Conn, 0, len(infos))
+	for _, l := range infos {
+		streams = append(streams, n.streamOf(l.ID))
+	}
+	return streams
+}
+
 // streamOf returns the stream of a link, nil if there is none. Only the loop calls it.
 func (n *Node) streamOf(id core.LinkID) transport.Conn {
 	l := n.links[id]
 	if l == nil {
 		return nil
 	}
-	m, _ := l.stream.Conn.(meter)
-	return m.Conn
+	return l.stream.transportConn()
 }
 
 // Overlay returns the links between all members that both of their ends publish, as far as this node knows, in order. It asks the loop,

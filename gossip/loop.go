@@ -94,6 +94,7 @@ func (n *Node) carryOut(out core.Output) (end bool) {
 		n.generation.Store(out.Generation)
 		n.log.Info("took a higher generation, because the cluster remembered this name", "generation", out.Generation)
 	case core.RememberShared:
+		n.notePropagation(out)
 		n.shared.applyChange(out)
 	case core.ForgetShared:
 		n.shared.forgetKey(out.Space, out.Key)
@@ -123,6 +124,14 @@ func (n *Node) publishView() {
 	n.watch.wakeAll()
 	n.viewAt, n.viewed = time.Time{}, n.coreTime()
 	n.viewGap = min(max(viewGap, viewShare*n.viewed.Sub(start)), maxViewGap)
+}
+
+// notePropagation counts how long a write of another node has taken to this one. What was written before this node started took as long
+// because of that, and what it wrote itself in an earlier life was here already.
+func (n *Node) notePropagation(out core.RememberShared) {
+	if out.Arrived && out.Entry.Writer != n.id && out.Entry.Stamp.Time().After(n.begun) {
+		n.count.propagation.Observe(out.Age)
+	}
 }
 
 // countChange counts what became of another member.

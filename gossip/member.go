@@ -22,7 +22,7 @@ const (
 func (s Status) String() string { return core.Status(s).String() }
 
 // Member is one member in a [View]. It is never changed: a member of which nothing changed is the same *Member in the next view. It takes
-// 128 bytes, and a node has one for each member.
+// 120 bytes, and a node has one for each member.
 type Member struct {
 	// Name is unique in the cluster.
 	Name string
@@ -40,15 +40,14 @@ type Member struct {
 	// Links is how many members hold a link to it; at most two for each ring (Tuning.Rings).
 	Links int
 
-	record uint64 // version of the record: a member with other links or keys is another one
-	keys   core.Keys
+	keys core.Keys
 }
 
 // memberOf returns what a view shows of a member that is as it is since a moment.
 func memberOf(m core.Member, since time.Time) Member {
 	return Member{
 		Name: m.Name, Addr: m.Addr, Status: Status(m.Status), Since: since, Zone: m.Zone, Version: m.Release,
-		Generation: m.Generation, Links: m.Links, Protocol: m.Protocol, record: m.Version, keys: m.Keys,
+		Generation: m.Generation, Links: m.Links, Protocol: m.Protocol, keys: m.Keys,
 	}
 }
 

@@ -72,6 +72,7 @@ type Node struct {
 	addr          atomic.Pointer[string] // that others dial
 	view          atomic.Pointer[View]
 	id            core.NodeID
+	begun         time.Time // when it was made, by the clock of the core
 	shared        *Shared
 	persist       *persist
 	watch         watchers
@@ -173,7 +174,7 @@ func newNode(c Config, listener net.Listener) (*Node, remembered, error) {
 		config: c, tuning: tuning, log: log, transport: c.Transport, listener: listener,
 		life: life, cancel: cancel, ended: ended, end: end,
 		inputs: make(chan event), stopped: make(chan struct{}), done: make(chan struct{}),
-		id: core.HashID(c.Name), persist: persist, tracer: span.TracerOf(c.TracerProvider, "github.com/goconvoke/convoke/gossip"),
+		id: core.HashID(c.Name), begun: now, persist: persist, tracer: span.TracerOf(c.TracerProvider, "github.com/goconvoke/convoke/gossip"),
 		handshakes: newHandshakeLimit(maxHandshakes, keptHandshakes), streams: streamLimiter{limit: maxStreams},
 		memberStreams: streamLimiter{limit: c.MaxStreams},
 		warnings:      newRateLimitedLog(log, time.Now),

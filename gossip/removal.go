@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/goconvoke/convoke/gossip/internal/core"
 	"github.com/goconvoke/convoke/internal/span"
@@ -32,4 +33,38 @@ func (n *Node) Remove(ctx context.Context, name string) error {
 // isRemoved reports whether a name was removed from the cluster.
 func (n *Node) isRemoved(name string) bool {
 	return n.shared.loadEntry(core.SharedID(core.SpaceMember, name)).Removes(core.MomentAt(n.coreTime()))
+}
+
+// Removed returns the names of the members that were removed and have not come back, sorted, for as long as that is remembered
+// (Tuning.Horizon). It takes no lock, and costs what there are.
+func (n *Node) Removed() []string {
+	entries := n.shared.removals.Load()
+	if entries == nil {
+		return nil
+	}
+	now := core.MomentAt(n.coreTime())
+	var names []string
+	for _, e := range *entries {
+		if e.Removes(now) {
+			names = append(names, e.Key)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// noteRemoval takes into the list of removals what has become of a name: e is nil if its entry is gone. Only the loop calls it.
+func (s *Shared) noteRemoval(name string, e *core.SharedEntry) {
+	var next []*core.SharedEntry
+	if before := s.removals.Load(); before != nil {
+		for _, old := range *before {
+			if old.Key != name {
+				next = append(next, old)
+			}
+		}
+	}
+	if hasValue(e) {
+		next = append(next, e)
+	}
+	s.removals.Store(&next)
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"sync/atomic"
 
 	"github.com/goconvoke/convoke/gossip/internal/core"
+	"github.com/goconvoke/convoke/internal/keylock"
 )
 
 // Shared is the map that all members of the cluster share: the last write of a key wins, by a hybrid logical clock, on both sides
@@ -16,7 +18,8 @@ import (
 type Shared struct {
 	node     *Node
 	entries  readableMap
-	updating keyLocks
+	removals atomic.Pointer[[]*core.SharedEntry] // those of entries that remove a member; replaced, never changed
+	updating keylock.Locks
 
 	mu       sync.Mutex
 	watchers map[*sharedWatcher]struct{}
@@ -110,6 +113,9 @@ func (s *Shared) applyChange(out core.RememberShared) {
 	id := core.SharedID(e.Space, e.Key)
 	old := s.loadEntry(id)
 	s.entries.store(id, e)
+	if e.Space == core.SpaceMember {
+		s.noteRemoval(e.Key, e)
+	}
 	if !out.Restored {
 		s.noteWrite(id, e)
 	}
@@ -120,6 +126,9 @@ func (s *Shared) forgetKey(space core.Space, key string) {
 	id := core.SharedID(space, key)
 	old := s.loadEntry(id)
 	s.entries.store(id, nil)
+	if space == core.SpaceMember {
+		s.noteRemoval(key, nil)
+	}
 	s.notifyWatchers(old, nil)
 }
 

@@ -262,6 +262,15 @@ func TestARemovedNodeReturnsWhyItStopped(t *testing.T) {
 			t.Errorf("the removed node ended with %v", err)
 		}
 		wantUp(t, nodes[:2], "a b")
+		wantRemoved := func(want ...string) {
+			t.Helper()
+			for _, n := range nodes[:2] {
+				if got := n.Removed(); !slices.Equal(got, want) {
+					t.Errorf("%s: Removed() = %v, want %v", n.Name(), got, want)
+				}
+			}
+		}
+		wantRemoved("c")
 		nodes[2].Stop()
 		again, err := Start(Config{Name: "c", ClusterID: "test", Listen: "c:7946", Transport: net.Host("c")})
 		must(t, err)
@@ -279,6 +288,7 @@ func TestARemovedNodeReturnsWhyItStopped(t *testing.T) {
 		must(t, back.Join(t.Context(), "a:7946"))
 		settle(2 * time.Second)
 		wantUp(t, []*Node{nodes[0], nodes[1], back}, "a b c")
+		wantRemoved()
 		if err := nodes[0].Remove(t.Context(), "unknown"); !errors.Is(err, ErrUnknownMember) {
 			t.Errorf("removal of an unknown member: %v", err)
 		}

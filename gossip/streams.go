@@ -73,10 +73,14 @@ func (n *Node) Listen(protocol string) (net.Listener, error) {
 // of either node closes the stream, its leaving or removal alone does not.
 //
 // Dial returns within the deadline of ctx, or Tuning.DialTimeout (3 s) if that is earlier. The error wraps [ErrUnknownMember],
-// [ErrNoListener], [ErrBusy], [ErrNoStreams], [ErrRemoved] if this node was removed, or what went wrong with the connection. A node may
+// [ErrNoListener], [ErrBusy], [ErrNoStreams], [ErrStopped] or [ErrRemoved] if this node has ended, or what went wrong with the connection. A node may
 // dial itself.
 func (n *Node) Dial(ctx context.Context, member, protocol string) (net.Conn, error) {
 	c, err := n.dialMember(ctx, member, protocol)
+	if err != nil && n.ended.Err() != nil { // what cut it off
+		<-n.stopped
+		err = n.err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("gossip: dial %q at %q: %w", protocol, member, err)
 	}

@@ -240,6 +240,9 @@ func TestTheEndOfANodeEndsItsStreamsAndListeners(t *testing.T) {
 		if _, err := open.Write([]byte("x")); err == nil {
 			t.Error("a stream outlives the node that dialled it")
 		}
+		if _, err := nodes[1].Dial(t.Context(), "b", "echo"); !errors.Is(err, ErrStopped) {
+			t.Errorf("Dial after the end: %v, want ErrStopped", err)
+		}
 	})
 }
 

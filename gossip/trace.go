@@ -3,7 +3,6 @@ package gossip
 import (
 	"context"
 	"errors"
-	"net"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -19,9 +18,7 @@ func (n *Node) traceHandshake(ctx context.Context, addr string) (context.Context
 	}
 	ctx, sp := n.tracer.Start(ctx, "convoke.gossip.handshake")
 	if sp.IsRecording() {
-		if host, port, err := net.SplitHostPort(addr); err == nil {
-			sp.SetAttributes(attribute.String("server.address", host), attribute.String("server.port", port))
-		}
+		sp.SetAttributes(span.Server(addr)...)
 	}
 	return ctx, func(err error) {
 		if r := (*rejection)(nil); errors.As(err, &r) && sp.IsRecording() {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/goconvoke/convoke/gossip/internal/core"
 	"github.com/goconvoke/convoke/internal/span"
@@ -12,6 +11,8 @@ import (
 
 // ErrContended means that a key changed each time while Update worked on it.
 var ErrContended = errors.New("the key changed in between each of 100 times")
+
+var errNoFunction = errors.New("the function is nil")
 
 // maxUpdates bounds how often Update calls its function.
 const maxUpdates = 100
@@ -29,10 +30,13 @@ func (s *Shared) Update(ctx context.Context, key string, fn func(old string, ok 
 }
 
 func (s *Shared) update(ctx context.Context, key string, fn func(old string, ok bool) (value string, keep bool, err error)) error {
-	if err := s.updating.lock(ctx, key); err != nil {
+	if fn == nil {
+		return fmt.Errorf("gossip: update %q: %w", key, errNoFunction)
+	}
+	if err := s.updating.Lock(ctx, key); err != nil {
 		return fmt.Errorf("gossip: update %q: %w", key, err)
 	}
-	defer s.updating.unlock(key)
+	defer s.updating.Unlock(key)
 	for range maxUpdates {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("gossip: update %q: %w", key, err)
@@ -65,53 +69,4 @@ func (s *Shared) applyUpdate(key string, fn func(string, bool) (string, bool, er
 		return core.SharedDelete{Key: key}, seen, nil
 	}
 	return core.SharedSet{Key: key, Value: value}, seen, nil
-}
-
-// keyLocks is a lock for each key in use. The zero value is ready.
-type keyLocks struct {
-	mu    sync.Mutex
-	locks map[string]*keyLock
-}
-
-type keyLock struct {
-	held  chan struct{} // holds a value while the lock is taken
-	users int           // goroutines that hold the lock or wait for it
-}
-
-// lock waits for the lock of a key until the context ends.
-func (k *keyLocks) lock(ctx context.Context, key string) error {
-	k.mu.Lock()
-	if k.locks == nil {
-		k.locks = map[string]*keyLock{}
-	}
-	l := k.locks[key]
-	if l == nil {
-		l = &keyLock{held: make(chan struct{}, 1)}
-		k.locks[key] = l
-	}
-	l.users++
-	k.mu.Unlock()
-	select {
-	case l.held <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		k.release(key)
-		return ctx.Err()
-	}
-}
-
-func (k *keyLocks) unlock(key string) {
-	k.mu.Lock()
-	<-k.locks[key].held
-	k.mu.Unlock()
-	k.release(key)
-}
-
-// release forgets the lock of a key that nothing uses any more.
-func (k *keyLocks) release(key string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.locks[key].users--; k.locks[key].users == 0 {
-		delete(k.locks, key)
-	}
 }

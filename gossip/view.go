@@ -22,7 +22,7 @@ type View struct {
 
 	members *memberMap              // nil: none
 	before  weak.Pointer[memberMap] // the members of the view before, which this one does not keep in memory
-	changed []renewal               // since then, by name; nil: not kept
+	changed []string                // names of those that differ from them, in order; nil: not kept
 }
 
 // memberMap has the members of a view by name. It is a B-tree whose copies share their nodes, so that a view costs what changed since
@@ -72,8 +72,10 @@ func (v *View) Since(old *View) iter.Seq2[*Member, *Member] {
 		return func(func(*Member, *Member) bool) {}
 	case v.changed != nil && v.before == weak.Make(old.members):
 		return func(yield func(*Member, *Member) bool) {
-			for _, r := range v.changed {
-				if !yield(r.old, r.now) {
+			for _, name := range v.changed {
+				was, _ := old.Member(name)
+				is, _ := v.Member(name)
+				if !yield(was, is) {
 					return
 				}
 			}
@@ -128,27 +130,27 @@ type memberSource interface {
 	Member(name string) (core.Member, bool)
 }
 
-// maxRenewals bounds View.changed: beyond that, comparing is not much more work.
-const maxRenewals = 256
+// maxChanged bounds View.changed: beyond that, comparing is not much more work.
+const maxChanged = 256
 
 // renew returns a view of the present members, made at a moment; the rest of it is left to fill in. It costs what changed since the
 // last call, not what there is.
 func (w *viewer) renew(at time.Time) View {
-	var changed []renewal
+	var changed []string
 	for _, name := range w.source.TakeChanged() {
 		if r, ok := w.renewMember(name, at); ok {
 			if w.noted != nil {
 				w.noted(r)
 			}
-			changed = append(changed, r)
+			changed = append(changed, name)
 		}
 	}
 	if len(changed) == 0 {
 		return w.last
 	}
 	next := View{members: w.members.Copy()}
-	if len(changed) <= maxRenewals {
-		slices.SortFunc(changed, func(a, b renewal) int { return strings.Compare(a.name(), b.name()) })
+	if len(changed) <= maxChanged {
+		slices.Sort(changed)
 		next.before, next.changed = weak.Make(w.last.members), changed
 	}
 	w.last = next

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -19,50 +20,68 @@ import (
 const scrapedFile = `cluster: scraped
 node: {name: "${NODE}", listen: "${LISTEN}", data_dir: "${DATA}"}
 topologies:
-  here: {strategy: local, config: {dir: "${MEET}"}, expect: 3}
+  here: {strategy: local, config: {dir: "${MEET}"}, expect: %d}
 quorum: {lease: 1s}
 http: {listen: "${HTTP}"}
 `
 
 // scrapedNode is one agent that Prometheus scrapes.
 type scrapedNode struct {
-	cmd  *exec.Cmd
-	http string
-	env  []string
+	name   string
+	cmd    *exec.Cmd
+	listen string // host:port of the node
+	http   string // host:port of its API
+	env    []string
+	data   string // its data directory
+	output string // the file with all that it writes
 }
 
-// startScraped runs three agents on loopback.
-func startScraped(t *testing.T, file string) (nodes []scrapedNode) {
+// startScraped runs agents of these names on loopback.
+func startScraped(t *testing.T, file, level string, names ...string) (nodes []scrapedNode) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "prm") // short, for sockets
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.WriteFile(file, []byte(scrapedFile), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, scrapedFile, len(names)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"a", "b", "c"} {
-		n := scrapedNode{http: promlab.FreeAddr(t)}
-		n.env = append(os.Environ(), "NODE="+name, "LISTEN="+promlab.FreeAddr(t), "DATA="+filepath.Join(dir, name), "MEET="+filepath.Join(dir, "meet"), "HTTP="+n.http)
-		n.cmd = exec.Command(agent.Binary(t), "agent", "-c", file, "--log-level", "debug")
+	for _, name := range names {
+		n := scrapedNode{name: name, listen: promlab.FreeAddr(t), http: promlab.FreeAddr(t), data: filepath.Join(dir, name)}
+		n.output = filepath.Join(t.ArtifactDir(), "agent-"+name+".log")
+		n.env = append(os.Environ(), "NODE="+name, "LISTEN="+n.listen, "DATA="+n.data, "MEET="+filepath.Join(dir, "meet"), "HTTP="+n.http)
+		n.cmd = exec.Command(agent.Binary(t), "agent", "-c", file, "--log-level", level)
 		n.cmd.Env = n.env
-		promlab.Run(t, n.cmd, filepath.Join(t.ArtifactDir(), "agent-"+name+".log"))
+		promlab.Run(t, n.cmd, n.output)
 		nodes = append(nodes, n)
 	}
 	return nodes
 }
 
-// shortRules writes the alerts of the project with durations of seconds.
+// targets returns what Prometheus scrapes.
+func targets(nodes []scrapedNode) (addrs []string) {
+	for _, n := range nodes {
+		addrs = append(addrs, n.http)
+	}
+	return addrs
+}
+
+var ruleTime = regexp.MustCompile(`(?m)^( +for: \d+)m$`)
+
+// shortRules writes the alerts of the project with seconds for the minutes of each `for`, and nothing else changed. That the durations
+// are kept as they are shipped is tested by promtool (ops/mixin/alerts_test.yaml).
 func shortRules(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("../ops/mixin/alerts.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	short := regexp.MustCompile(`for: \d+m`).ReplaceAll(text, []byte("for: 3s"))
+	if kept, all := ruleTime.FindAll(text, -1), strings.Count(string(text), " for: "); len(kept) != all {
+		t.Fatalf("%d of %d durations are whole minutes: the others would stay", len(kept), all)
+	}
 	path := filepath.Join(t.TempDir(), "alerts.yaml")
-	if err := os.WriteFile(path, short, 0o600); err != nil {
+	if err := os.WriteFile(path, ruleTime.ReplaceAll(text, []byte("${1}s")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -70,13 +89,9 @@ func shortRules(t *testing.T) string {
 
 func TestAlertsFireWhenANodeIsKilledAndAreQuietWhileAllIsWell(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "topology.yaml")
-	nodes := startScraped(t, file)
-	var targets []string
-	for _, n := range nodes {
-		targets = append(targets, n.http)
-	}
+	nodes := startScraped(t, file, "debug", "a", "b", "c")
 	electLeader(t, file, nodes[0])
-	p := promlab.Start(t, shortRules(t), targets...)
+	p := promlab.Start(t, shortRules(t), targets(nodes)...)
 	p.Await(60*time.Second, "three nodes are scraped, together, and have a leader", func() bool {
 		whole, leads := p.Query("sum(convoke_topology_whole) == 3"), p.Query("sum(convoke_quorum_is_leader) == 1 and sum(convoke_quorum_leader_known) == 3")
 		return len(whole) == 1 && len(leads) == 1 && len(p.Query("convoke_quorum_group_shards")) > 0 && len(p.Firing()) == 0
@@ -94,7 +109,7 @@ func TestAlertsFireWhenANodeIsKilledAndAreQuietWhileAllIsWell(t *testing.T) {
 		firing := p.Firing()
 		return firing["ConvokeMemberDown"] && firing["ConvokeNotWhole"] && firing["ConvokeNodesMissing"]
 	})
-	t.Logf("the alerts fired %v after the kill, with a duration of 3 s", time.Since(killed).Round(time.Millisecond))
+	t.Logf("the alerts fired %v after the kill, with seconds for minutes", time.Since(killed).Round(time.Millisecond))
 	for name := range p.Firing() {
 		if name == "ConvokePartitioned" || name == "ConvokeIsolated" || name == "ConvokeQuorumWithoutLeader" {
 			t.Errorf("%s fires, though no node is cut off and two of three voters are there", name)

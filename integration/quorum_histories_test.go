@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	histories = flag.Int("histories", 24, "histories of calls on the map of real nodes, each with a fault")
+	histories = flag.Int("histories", 24, "histories of calls that a test of them makes, each with a fault")
 	clusters  = flag.Int("clusters", 6, "clusters that make them at the same time")
 )
 

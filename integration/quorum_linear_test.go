@@ -2,67 +2,147 @@ package integration
 
 import (
 	"context"
-	"slices"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/goconvoke/convoke/integration/quorumlab"
 )
 
-func TestCallsOnTheMapAreLinearizableWhileLeadersDieAndCablesArePulled(t *testing.T) {
-	const clientsFor = 14 * time.Second
-	q, names := newQuorum(t, 5, quorumlab.Settings{Lease: shortLease})
-	leader := q.settled(names...)
-	rest := without(names, leader)
-	ctx, cancel := context.WithTimeout(t.Context(), quorumlab.Within)
-	defer cancel()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for _, n := range rest { // not the leader: its clients would die with it
-		wg.Go(func() {
-			if err := q.Clients(ctx, n, 3, clientsFor); err != nil {
-				t.Error(err)
-			}
-		})
+const (
+	processClusters = 2 // that make histories at the same time
+	historiesOfEach = 6 // during one fault, each with its own keys, shards and clients
+	historyNodes    = 4 // three of them voters
+	historyLease    = time.Second
+	clientsOfNode   = 2 // of each history
+	clientsRun      = 300 * time.Millisecond
+)
+
+// Clients at all processes of a cluster call the map and read who holds shards, while a process is killed, stopped, cut off or receives nothing. One fault is
+// in the middle of several histories at once; the next ones have other keys.
+func TestHistoriesOfProcessesWithFaultsAreLinearizable(t *testing.T) {
+	t.Parallel()
+	var next atomic.Int64
+	all := &figures{faults: map[string]int{}}
+	t.Run("clusters", func(t *testing.T) {
+		for i := range processClusters {
+			t.Run(fmt.Sprint(i+1), func(t *testing.T) {
+				q, names := newQuorum(t, historyNodes, quorumlab.Settings{Lease: historyLease})
+				q.settled(names...)
+				for round := i; ; round += processClusters {
+					parts := nextParts(&next, names)
+					if len(parts) == 0 || t.Failed() {
+						return
+					}
+					q.histories(round, names, parts, all)
+				}
+			})
+		}
+	})
+	all.report(t)
+}
+
+// nextParts returns what the clients of the next histories call, none when there are as many as asked for.
+func nextParts(next *atomic.Int64, names []string) (parts []quorumlab.Part) {
+	for i := range historiesOfEach {
+		n := next.Add(1)
+		if n > int64(*histories) {
+			break
+		}
+		part := quorumlab.Part{Name: fmt.Sprintf("h%d.", n), Members: names}
+		for shard := i; shard < quorumlab.Shards; shard += historiesOfEach {
+			part.Shards = append(part.Shards, shard)
+		}
+		parts = append(parts, part)
 	}
-	wait(t, 2*time.Second)
-	q.Kill(leader)
-	next := q.settled(rest...)
-	q.Lab.Cable(hostOf(t, next), false)
-	wait(t, 3*time.Second)
-	q.Lab.Cable(hostOf(t, next), true)
-	q.Restart(leader)
-	q.settled(names...)
-	wg.Wait()
-	calls := q.Calls()
-	t.Log(quorumlab.Describe(calls))
-	if len(calls) < 500 {
-		t.Errorf("%d calls in %v, so this shows little", len(calls), clientsFor)
+	return parts
+}
+
+// histories makes histories with one fault in their middle and checks them.
+func (q *quorumRun) histories(round int, names []string, parts []quorumlab.Part, all *figures) {
+	q.t.Helper()
+	fault := processFaults[round%len(processFaults)]
+	victim := q.leader(names...)
+	if round%3 == 2 {
+		victim = without(names, victim)[rand.IntN(len(names)-1)]
 	}
-	if err := quorumlab.CheckLinear(calls, time.Minute); err != nil {
-		t.Error(err)
+	ctx, cancel := context.WithTimeout(q.t.Context(), 2*quorumlab.Within)
+	end := q.clients(ctx, names, parts)
+	defer func() {
+		cancel()
+		_ = end()
+	}()
+	wait(q.t, 100*time.Millisecond+rand.N(200*time.Millisecond))
+	began := quorumlab.Now()
+	fault.do(q, victim, names)
+	q.leader(names...)
+	over := q.write(victim, "after", "the fault") // TCP sends again what was lost after up to as long as the fault took
+	wait(q.t, clientsRun)
+	if err := end(); err != nil {
+		q.t.Error(err)
 	}
-	if stale := withStaleRead(t, calls); quorumlab.CheckLinear(stale, time.Minute) == nil {
-		t.Error("the same calls with a stale read were accepted")
+	spans := append(q.Spans(quorumlab.Exclusive), q.Spans(quorumlab.Fenced)...)
+	for _, part := range parts {
+		h := &recording{name: part.Name, fault: fault.name, faultAt: began, faultOver: over, calls: q.History(part.Name), spans: spans, leads: q.Leads()}
+		if err := h.judge(all); err != nil {
+			q.t.Errorf("%s with %s, %s: %v; its calls:\n%s", h.name, h.fault, victim, err, h)
+		}
 	}
 }
 
-// withStaleRead returns calls of which one read returns a value that another client had replaced before the read began.
-func withStaleRead(t *testing.T, calls []quorumlab.Call) []quorumlab.Call {
-	t.Helper()
-	calls = slices.Clone(calls)
-	for i, c := range calls {
-		if c.Op != "get" || c.Failed {
-			continue
-		}
-		for _, w := range calls { // unique, so that its value is never that of the key again
-			if w.Key == c.Key && w.Op == "set" && !w.Failed && !w.OutcomeUnknown && w.End < c.Begin-time.Second && w.Input != c.Output {
-				calls[i].Output, calls[i].Found = w.Input, true
-				return calls
+// clients has clients at all nodes make calls until the returned function is called, which waits until the last call has ended. When the process of a node
+// ends, the next one goes on.
+func (q *quorumRun) clients(ctx context.Context, names []string, parts []quorumlab.Part) (end func() error) {
+	var over atomic.Bool
+	var wg sync.WaitGroup
+	failed := make(chan error, 1)
+	for _, name := range names {
+		places := make(chan struct{}, 2) // the next clients do not wait for calls of the last ones that take long
+		wg.Go(func() {
+			for run := 0; !over.Load(); run++ {
+				places <- struct{}{}
+				wg.Go(func() {
+					err := q.Clients(ctx, name, quorumlab.Clients{Parts: parts, Each: clientsOfNode, For: clientsRun, Run: run})
+					if err != nil && !errors.Is(err, quorumlab.ErrEnded) {
+						select {
+						case failed <- err:
+						default:
+						}
+					}
+					<-places
+				})
+				time.Sleep(clientsRun)
 			}
-		}
+		})
 	}
-	t.Fatal("no read has a write a second before it")
-	return nil
+	return sync.OnceValue(func() error {
+		over.Store(true)
+		wg.Wait()
+		close(failed)
+		return <-failed
+	})
+}
+
+// leader waits until these nodes have sessions at one leader.
+func (q *quorumRun) leader(names ...string) (leader string) {
+	q.t.Helper()
+	q.await("a leader", func(ctx context.Context) string {
+		leader = ""
+		for _, n := range names {
+			s, err := q.Status(ctx, n)
+			switch {
+			case err != nil:
+				return err.Error()
+			case s.Leader == "" || s.Session == 0 || leader != "" && s.Leader != leader:
+				return fmt.Sprintf("%s has leader %q and session %d: %s", n, s.Leader, s.Session, s.Why)
+			}
+			leader = s.Leader
+		}
+		return ""
+	})
+	return leader
 }

@@ -44,6 +44,26 @@ func (t trace) below(s tracetest.SpanStub) (all trace) {
 	return all
 }
 
+// find returns the span with an ID, nil if it is not recorded.
+func (t trace) find(id string) *tracetest.SpanStub {
+	for i := range t {
+		if t[i].SpanContext.SpanID().String() == id {
+			return &t[i]
+		}
+	}
+	return nil
+}
+
+// value returns an attribute of a span as text, "" if it has none of that name.
+func value(s tracetest.SpanStub, name string) string {
+	for _, a := range s.Attributes {
+		if string(a.Key) == name {
+			return a.Value.Emit()
+		}
+	}
+	return ""
+}
+
 func TestOneJoinIsOneTraceFromTheLookupToTheRefusedDial(t *testing.T) {
 	member, err := gossip.Start(gossip.Config{Name: "b", ClusterID: "traced", Listen: "127.0.0.1:0"})
 	if err != nil {
@@ -108,12 +128,7 @@ func checkTree(t *testing.T, all trace, refused string) {
 		if len(handshakes) != 1 || handshakes[0].Name != "convoke.gossip.handshake" || len(all.below(handshakes[0])) != 0 {
 			t.Fatalf("a join has the children %+v, want one handshake", handshakes)
 		}
-		port := ""
-		for _, a := range dial.Attributes {
-			if a.Key == "server.port" {
-				port = "127.0.0.1:" + a.Value.AsString()
-			}
-		}
+		port := "127.0.0.1:" + value(dial, "server.port")
 		for _, s := range []tracetest.SpanStub{dial, joins[0], handshakes[0]} {
 			if is := s.Status.Code == codes.Error; is != (port == refused) {
 				t.Errorf("%s to %s: error %v, %q", s.Name, port, is, s.Status.Description)

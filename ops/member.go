@@ -23,6 +23,7 @@ type Member struct {
 	Links   int        `json:"links"`            // that both ends publish
 	Phi     float64    `json:"phi"`              // of this node's own link to it, 0 without one
 	Keys    int        `json:"keys"`             // how many it publishes
+	HTTP    string     `json:"http,omitzero"`    // the address of its page and its API, if it serves them on a port
 	Self    bool       `json:"self,omitzero"`
 }
 
@@ -89,7 +90,9 @@ func phiOf(ctx context.Context, g *gossip.Node) (map[string]float64, error) {
 }
 
 func (a *API) memberOf(m *gossip.Member, phi float64) Member {
+	page, _ := m.Get(KeyHTTP)
 	return Member{
+		HTTP: pageOf(page, m.Addr),
 		Name: m.Name, Status: m.Status.String(), Since: timeOf(m.Since), Addr: Text(m.Addr), Zone: Text(m.Zone), Version: Text(m.Version),
 		Links: m.Links, Phi: phi, Keys: m.NumKeys(), Self: m.Name == a.config.Node.Name,
 	}

@@ -57,7 +57,7 @@ type QuorumStatus struct {
 	Member   string    `json:"member"`
 	Problem  string    `json:"problem,omitzero"` // why this node's part does not run
 	Birth    string    `json:"birth,omitzero"`
-	Conflict string    `json:"conflict,omitzero"` // other births that were met
+	Conflict string    `json:"conflict,omitzero"` // members of other births, or what the arbiter has instead of this one
 	Role     string    `json:"role"`              // in the log: none, learner, voter, leader
 	Disk     bool      `json:"disk"`              // whether the log is kept on one
 	Leader   string    `json:"leader"`            // "" if none is known
@@ -93,7 +93,8 @@ type Session struct {
 	Member   string         `json:"member"`
 	Zone     Text           `json:"zone,omitzero"`
 	Draining bool           `json:"draining,omitzero"`
-	Holds    map[string]int `json:"holds"` // shards, by group
+	Old      bool           `json:"old,omitzero"` // the member has a later session: this one ends with its lease
+	Holds    map[string]int `json:"holds"`        // shards, by group
 }
 
 // Group is a number of shards that members share.

@@ -30,6 +30,7 @@ type Topology struct {
 	Peers     []Peer   `json:"peers"`   // those that are not connected first, [maxPeers] at most
 	More      int      `json:"more"`    // peers beyond those
 	Missing   []Absent `json:"missing"` // that it most likely lacks
+	Removed   []Absent `json:"removed"` // on purpose, and no longer connected: it does not miss them
 }
 
 // Answers are the last answers of a strategy, by kind.
@@ -77,14 +78,21 @@ func topologyOf(t *cluster.TopologyStatus) Topology {
 	out := Topology{
 		Name: t.Name, Strategy: t.Strategy, Connector: t.Connector, State: string(t.State), Formed: t.Formed, Whole: t.Whole, Why: t.Why,
 		Expect: t.Expect, MinPeers: t.MinPeers, Wanted: t.Wanted, Connected: t.Connected, Restarts: t.Restarts, Stale: t.Stale, Leaving: t.Leaving,
-		Handover: errorText(t.Handover), ListError: errorText(t.ListErr), Missing: []Absent{},
+		Handover: errorText(t.Handover), ListError: errorText(t.ListErr), Missing: []Absent{}, Removed: []Absent{},
 		Answers: Answers{momentOf(t.LastSet), momentOf(t.LastAdd), momentOf(t.LastFail), errorText(t.Err), timeOf(t.Next)},
 	}
 	out.Peers, out.More = peersOf(t.Peers)
 	for _, m := range t.Missing {
-		out.Missing = append(out.Missing, Absent{m.Addr, Text(m.ID), timeOf(m.Since), m.Left})
+		out.Missing = append(out.Missing, absentOf(m))
+	}
+	for _, m := range t.Removed {
+		out.Removed = append(out.Removed, absentOf(m))
 	}
 	return out
+}
+
+func absentOf(m cluster.MissingPeer) Absent {
+	return Absent{m.Addr, Text(m.ID), timeOf(m.Since), m.Left}
 }
 
 // peersOf returns the peers, those that are not connected first, and how many are left out.

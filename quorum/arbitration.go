@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"time"
@@ -37,7 +38,7 @@ func (l *life) arbitrate(ctx context.Context, known birthRecord) {
 	a := arbitration{l: l, arbiter: l.q.config.Birth.arbiter, known: known, began: time.Now()}
 	defer l.q.report.setMissing("")
 	for {
-		wait, err := a.ask(ctx)
+		wait, err := a.guardedAsk(ctx)
 		switch {
 		case errors.Is(err, ErrBirth):
 			l.fail(err)
@@ -68,6 +69,17 @@ func (a *arbitration) unanswered(ctx context.Context, err error) time.Duration {
 	return backoff.Doubling(arbiterLeast, arbiterMost, a.silent)
 }
 
+// guardedAsk asks once. A panic of the arbiter, which may be the program's, counts as no answer.
+func (a *arbitration) guardedAsk(ctx context.Context) (_ time.Duration, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+			a.l.q.log.Error("the arbiter panicked", "error", err, "stack", string(debug.Stack()))
+		}
+	}()
+	return a.ask(ctx)
+}
+
 // ask reads the text once, does what follows from it, and returns when to ask again.
 func (a *arbitration) ask(ctx context.Context) (time.Duration, error) {
 	limited, cancel := context.WithTimeout(ctx, arbiterTimeout)
@@ -91,6 +103,7 @@ func (a *arbitration) ask(ctx context.Context) (time.Duration, error) {
 		return arbiterEvery, nil
 	case a.known.ID == there.ID:
 		a.agreed = true
+		a.l.q.report.setArbiter("")
 		return arbiterEvery, nil
 	case there.ID == "":
 		a.l.q.log.Warn("the arbiter has lost the birth of the quorum, or never had it: it is written again", "arbiter", a.arbiter, "birth", a.known.ID)
@@ -110,7 +123,7 @@ func (a *arbitration) contradicted(err error) error {
 	if !a.agreed {
 		return err
 	}
-	a.l.q.report.setConflict(err.Error())
+	a.l.q.report.setArbiter(err.Error())
 	a.l.q.log.Error("the arbiter has something else than it had; this member goes on with its birth", "arbiter", a.arbiter, "birth", a.known.ID, "error", err)
 	return nil
 }

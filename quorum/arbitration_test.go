@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -188,6 +189,11 @@ func TestAMemberOfAnotherFoundingThanTheArbiterHasEndsWithAnError(t *testing.T) 
 				t.Errorf("with %q: leader %q, conflict %q", text, s.Leader, s.Conflict)
 			}
 		}
+		p.set("", nil) // a member writes its birth again, so that there is no conflict any more
+		time.Sleep(3 * arbiterEvery)
+		if s := q.status("a"); s.Conflict != "" {
+			t.Errorf("conflict %q with the birth in its place again", s.Conflict)
+		}
 	})
 }
 
@@ -266,6 +272,30 @@ func TestManyMoreMembersThanABirthExpectsAreWarnedOf(t *testing.T) {
 			if w := crowdWarning(v(), &Config{Birth: b}); w != "" {
 				t.Errorf("%+v: warning %q, want none", b, w)
 			}
+		}
+	})
+}
+
+// panicking is an arbiter that panics once.
+type panicking struct {
+	place
+	done atomic.Bool
+}
+
+func (p *panicking) Read(ctx context.Context) (string, string, error) {
+	if !p.done.Swap(true) {
+		panic("broken")
+	}
+	return p.place.Read(ctx)
+}
+
+func TestAnArbiterThatPanicsIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &panicking{}
+		q := startQuorum(t, func(c *Config) { c.Birth = Arbitrated(p) }, "a", "b", "c")
+		q.awaitLeader("a", "b", "c")
+		if !p.done.Load() {
+			t.Error("the arbiter was not asked")
 		}
 	})
 }

@@ -45,7 +45,7 @@ func (p *parts) read(ctx context.Context, in core.Read) (core.Result, error) {
 		return r, fmt.Errorf("%w: %w", ErrNoLeader, err)
 	}
 	if err == nil {
-		err = codeError(r.Code)
+		err = resultError(ctx, r.Code)
 	}
 	return r, err
 }
@@ -64,6 +64,15 @@ func timeoutOf(ctx context.Context) time.Duration {
 	}
 	left := time.Until(deadline)
 	return max(left-left/20, 0)
+}
+
+// resultError returns the error of a result, nil for OK. Without a leader the cause of the context is in it: a caller that gave up
+// reads that it did.
+func resultError(ctx context.Context, c core.Code) error {
+	if c == core.NoLeader && ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", ErrNoLeader, context.Cause(ctx))
+	}
+	return codeError(c)
 }
 
 // codeError returns the error of a result, nil for OK.

@@ -19,7 +19,8 @@ var (
 	ErrNoLeader = errors.New("no leader answered")
 	// ErrConflict means that a key was last written at another index than the write named. Nothing was changed.
 	ErrConflict = errors.New("the key has changed")
-	// ErrFull means that a key, its value or the whole map would be larger than allowed: 512 bytes, 64 KiB, 16 MiB. Nothing was changed.
+	// ErrFull means that a key, its value or the whole map would be larger than allowed: 512 bytes, 64 KiB, 16 MiB. The text has the
+	// sizes. Nothing was changed.
 	ErrFull = errors.New("larger than the map allows")
 	// ErrNotFound means that there is no such group, shard or member, or that the member takes no part in the group. Nothing was changed.
 	ErrNotFound = errors.New("no such group, shard or member")
@@ -32,4 +33,10 @@ var (
 	ErrNotEligible = errors.New("not eligible as a voter")
 	// ErrUnknown means that the outcome of a write is not known: it took effect, or will, or never does, and at most once.
 	ErrUnknown = errors.New("the outcome of the write is not known")
+)
+
+// What a program can get wrong at a call.
+var (
+	errNoFunction = errors.New("the function is nil")
+	errNilOption  = errors.New("an option is nil")
 )

@@ -131,12 +131,15 @@ func ignoreNotDurable(err error) error {
 func (l *life) lookForBirth(v *gossip.View) {
 	own, err := parseBirth(l.founding.ID)
 	if err != nil {
+		l.q.report.setOthers(nil)
 		l.warnOfCrowd(v)
 		return // there is none yet
 	}
-	for m := range v.All() {
-		b, ok := birthOf(m)
-		if !ok || !m.Up() || b.ID == l.founding.ID || slices.Contains(l.founding.Replaces, b.ID) {
+	others := l.membersOfOthers(v)
+	l.q.report.setOthers(others)
+	for _, m := range others {
+		b, _ := birthOf(m)
+		if slices.Contains(l.founding.Replaces, b.ID) {
 			continue
 		}
 		_, leads := m.Get(keyLeads)
@@ -153,6 +156,16 @@ func (l *life) lookForBirth(v *gossip.View) {
 			l.step(core.EndBirth{Older: birth})
 		}
 	}
+}
+
+// membersOfOthers returns the members that are up and belong to another birth.
+func (l *life) membersOfOthers(v *gossip.View) (all []*gossip.Member) {
+	for m := range v.All() {
+		if b, ok := birthOf(m); ok && m.Up() && m.Name != l.q.config.Node.Name() && b.ID != l.founding.ID {
+			all = append(all, m)
+		}
+	}
+	return all
 }
 
 // joinOther ends the life; the next one joins another birth.

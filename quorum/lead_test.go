@@ -257,3 +257,22 @@ func TestTheEndOfTheQuorumEndsLead(t *testing.T) {
 		}
 	})
 }
+
+func TestLeadRefusesTheNameOfAGroupOfItsProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMemoryQuorum(t, 1).members[0].parts
+		orders, err := p.shards("orders", Settings{Count: 12})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = p.lead(t.Context(), "orders", func(context.Context, Hold) error { return nil })
+		if !errors.Is(err, ErrCount) {
+			t.Errorf("Lead under the name of a group = %v, want ErrCount", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := orders.Work(ctx, func(context.Context, Hold) error { return nil }); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the group cannot be worked on any more: %v", err)
+		}
+	})
+}

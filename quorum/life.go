@@ -265,8 +265,6 @@ func (l *life) act(out []core.Output) {
 			l.birthEnded(o)
 		case core.Rejected:
 			q.streams.rejected(o)
-		case core.OtherBirth:
-			q.report.noteOtherBirth(o)
 		case core.Failed:
 			q.log.Error("an internal contract of the quorum broke: this member's part ends, the node goes on", "reason", o.Reason)
 			l.fail(fmt.Errorf("%w: %s", errBroken, o.Reason))

@@ -23,7 +23,7 @@ import (
 // No write is ever applied twice: each one in the log names the index that it replaces, and an index is never used again. A write whose answer was lost
 // is sent again under the same index; where that does not show what became of it, the error wraps [ErrUnknown] and the program decides.
 //
-// A context without a deadline counts as one of 10 s. When no leader answers before it ends, the error wraps [ErrNoLeader], and of a write [ErrUnknown]
+// A context without a deadline counts as one of 10 s. When no leader answers before it ends, the error wraps [ErrNoLeader] and the cause of the context, and of a write [ErrUnknown]
 // if a leader may have taken it.
 type Map struct{ *parts }
 
@@ -84,14 +84,24 @@ func (m *Map) Delete(ctx context.Context, key string, opts ...WriteOption) error
 }
 
 // Update replaces the value of a key by what fn makes of it: ok reports whether there was a value, and keep false deletes it. When another
-// write came between, fn is called again with the newer value, after a pause, until ctx ends: no update of any member is lost. An
-// error of fn is returned as it is, and nothing is written. It returns the key as this update left it.
+// write came between, fn is called again with the newer value, after a pause, until ctx ends, and the error wraps [ErrConflict] then: no update of
+// any member is lost. An error of fn is returned as it is, and nothing is written. It returns the key as this update left it.
+//
+// Updates of one key in one process run one after the other, so that they do not conflict among themselves: fn should be quick, and must not
+// update that key itself. A function that returns after ctx has ended changes nothing.
 //
 // [ErrUnknown] means that a leader took the write and no answer came: the update took effect, or will, or never does. Read the key to find
 // out, if its values show whose they are.
 func (m *Map) Update(ctx context.Context, key string, fn func(old string, ok bool) (value string, keep bool, err error), opts ...WriteOption) (Entry, error) {
+	if fn == nil {
+		return Entry{}, mapError("update", key, errNoFunction)
+	}
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
+	if err := m.updating.Lock(ctx, key); err != nil {
+		return Entry{}, mapError("update", key, fmt.Errorf("%w: other updates of the key in this process came first: %w", ErrNoLeader, err))
+	}
+	defer m.updating.Unlock(key)
 	for failures := 1; ; failures++ {
 		old, err := m.Get(ctx, key)
 		if err != nil {
@@ -103,6 +113,8 @@ func (m *Map) Update(ctx context.Context, key string, fn func(old string, ok boo
 			return old, err
 		case !keep && old.Index == 0:
 			return old, nil
+		case ctx.Err() != nil:
+			return Entry{}, mapError("update", key, fmt.Errorf("the function returned after the context had ended, and nothing was written: %w", context.Cause(ctx)))
 		}
 		r, err := m.write(ctx, core.Write{Key: key, Value: []byte(value), Delete: !keep}, slices.Concat(opts, []WriteOption{IfIndex(old.Index)}))
 		if err == nil && !keep {
@@ -115,7 +127,7 @@ func (m *Map) Update(ctx context.Context, key string, fn func(old string, ok boo
 			return Entry{}, mapError("update", key, err)
 		}
 		if backoff.Sleep(ctx, conflictPause(failures)) != nil {
-			return Entry{}, mapError("update", key, err)
+			return Entry{}, mapError("update", key, fmt.Errorf("%w, %d times in a row: %w", err, failures, context.Cause(ctx)))
 		}
 	}
 }

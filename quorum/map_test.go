@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,8 +168,9 @@ func TestWhatIsTooLargeForTheMapIsRefused(t *testing.T) {
 				t.Fatalf("value %d: %v", i, err)
 			}
 		}
-		if _, err := m.Set(ctx, "one more", value); !errors.Is(err, ErrFull) {
-			t.Errorf("Set in a full map = %v, want ErrFull", err)
+		_, err := m.Set(ctx, "one more", value)
+		if want := "a key of 8 bytes and a value of 65536; the map has 16712335 bytes of 16777216 at most"; !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), want) {
+			t.Errorf("Set in a full map = %v, want ErrFull with %q", err, want)
 		}
 	})
 }
@@ -325,4 +327,100 @@ func TestAWatchThatReadsAllKeysAgainShowsOnlyWhatChanged(t *testing.T) {
 			t.Errorf("step %d shows %q, since %d after %q, want %q, since %d after %q", i, got, w.since, w.after, step.want, step.since, step.after)
 		}
 	}
+}
+
+func TestUpdatesOfOneProcessDoNotConflictAmongThemselves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &Map{newMemoryQuorum(t, 3).members[2].parts}
+		var wg sync.WaitGroup
+		var calls atomic.Int64
+		for range 200 {
+			wg.Go(func() {
+				_, err := m.Update(context.Background(), "count", func(old string, ok bool) (string, bool, error) {
+					calls.Add(1)
+					return increment(old, ok)
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if e, err := m.Get(t.Context(), "count"); err != nil || e.Value != "200" || calls.Load() != 200 {
+			t.Errorf("after 200 increments at once the count is %q, %v, and the function was called %d times", e.Value, err, calls.Load())
+		}
+	})
+}
+
+func TestAnUpdateThatPanicsLeavesItsKeyToTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &Map{newMemoryQuorum(t, 1).members[0].parts}
+		func() {
+			defer func() { _ = recover() }()
+			_, err := m.Update(t.Context(), "k", func(string, bool) (string, bool, error) { panic("broken") })
+			t.Errorf("Update = %v, want the panic", err)
+		}()
+		if e, err := m.Update(t.Context(), "k", increment); err != nil || e.Value != "1" {
+			t.Errorf("Update after a panic = %+v, %v", e, err)
+		}
+	})
+}
+
+func TestAnUpdateWhoseFunctionOutlivesItsContextWritesNothingAndReportsThat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &Map{newMemoryQuorum(t, 1).members[0].parts}
+		_, err := m.Update(context.Background(), "k", func(old string, ok bool) (string, bool, error) {
+			time.Sleep(maxWait + time.Second)
+			return increment(old, ok)
+		})
+		if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrNoLeader) || !strings.Contains(err.Error(), "the function returned after the context had ended") {
+			t.Errorf("Update = %v, want that its function took too long", err)
+		}
+		if e, err := m.Get(t.Context(), "k"); err != nil || e.Index != 0 {
+			t.Errorf("Get = %+v, %v, want nothing", e, err)
+		}
+	})
+}
+
+func TestARequestUnderAContextThatHasEndedReportsItsCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &Map{newMemoryQuorum(t, 1).members[0].parts}
+		gone := errors.New("the client is gone")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(gone)
+		_, get := m.Get(ctx, "k")
+		_, set := m.Set(ctx, "k", "v")
+		_, update := m.Update(ctx, "k", increment)
+		for what, err := range map[string]error{"Get": get, "Set": set, "Update": update, "Delete": m.Delete(ctx, "k")} {
+			if !errors.Is(err, ErrNoLeader) || !errors.Is(err, gone) || errors.Is(err, ErrUnknown) {
+				t.Errorf("%s = %v, want ErrNoLeader with the cause of the context", what, err)
+			}
+		}
+	})
+}
+
+func TestNilFunctionsAndOptionsAreErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newMemoryQuorum(t, 1).members[0].parts
+		m := &Map{p}
+		shards, err := p.shards("a", Settings{Count: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		work := func(context.Context, Hold) error { return nil }
+		_, update := m.Update(ctx, "k", nil)
+		_, set := m.Set(ctx, "k", "v", nil)
+		for want, errs := range map[error]map[string]error{
+			errNoFunction: {"Update": update, "Lead": p.lead(ctx, "l", nil), "Work": shards.Work(ctx, nil)},
+			errNilOption:  {"Set": set, "Work": shards.Work(ctx, work, nil)},
+		} {
+			for what, err := range errs {
+				if !errors.Is(err, want) {
+					t.Errorf("%s = %v, want %v", what, err, want)
+				}
+			}
+		}
+	})
 }

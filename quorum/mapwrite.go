@@ -15,6 +15,9 @@ import (
 func (m *Map) write(ctx context.Context, in core.Write, opts []WriteOption) (core.Result, error) {
 	var o writeOptions
 	for _, opt := range opts {
+		if opt == nil {
+			return core.Result{}, errNilOption
+		}
 		opt(&o)
 	}
 	if err := checkWrite(in); err != nil {
@@ -63,7 +66,10 @@ func (m *Map) writeAt(ctx context.Context, in core.Write) (core.Result, error) {
 		if err != nil {
 			return r, fmt.Errorf("%w: %w", ErrUnknown, err)
 		}
-		err = codeError(r.Code)
+		err = resultError(ctx, r.Code)
+		if r.Code == core.Full {
+			err = fmt.Errorf("%w: a key of %d bytes and a value of %d; the map has %d bytes of %d at most", ErrFull, len(in.Key), len(in.Value), r.Used, core.MaxMap)
+		}
 		switch {
 		case err == nil || !unknown && !errors.Is(err, ErrUnknown):
 			return r, err

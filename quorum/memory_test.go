@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/goconvoke/convoke/internal/keylock"
 	"github.com/goconvoke/convoke/quorum/internal/core"
 )
 
@@ -83,7 +84,7 @@ func newMemoryQuorum(t *testing.T, members int) *memoryQuorum {
 
 func (c *memoryQuorum) newMember(i int) *memoryMember {
 	m := &memoryMember{of: c, ended: make(chan struct{}), changed: make(chan struct{}), receivers: map[string]receiver{}, requests: map[uint64]chan core.Result{}}
-	m.parts = &parts{engine: m, log: hclog.NewNullLogger(), name: fmt.Sprint("n", i), lease: c.lease}
+	m.parts = &parts{engine: m, log: hclog.NewNullLogger(), name: fmt.Sprint("n", i), lease: c.lease, updating: &keylock.Locks{}, declared: &sync.Map{}}
 	cfg := core.DefaultConfig()
 	cfg.Name, cfg.ID, cfg.Lease, cfg.Voters = m.name, uint64(i+1), c.lease, c.voters
 	var err error

@@ -83,20 +83,20 @@ func (q *Quorum) Transfer(ctx context.Context, to string) error {
 			return fmt.Errorf("quorum: transfer to %q: %w", to, ErrNotEligible)
 		}
 	}
-	return q.direct(ctx, func(timeout time.Duration) core.Request { return core.Transfer{To: to, Timeout: timeout} })
+	return q.direct(ctx, fmt.Sprintf("transfer to %q", to), func(timeout time.Duration) core.Request { return core.Transfer{To: to, Timeout: timeout} })
 }
 
 // Pin fixes a shard of a group to a member, by name, until it is pinned to another one or, with "", to none. While the member takes no part
 // in the group the shard goes elsewhere; when it does again, the shard is handed over to it.
 func (q *Quorum) Pin(ctx context.Context, group string, shard int, member string) error {
-	return q.direct(ctx, func(timeout time.Duration) core.Request {
+	return q.direct(ctx, fmt.Sprintf("pin shard %d of group %q to %q", shard, group, member), func(timeout time.Duration) core.Request {
 		return core.Pin{Group: group, Shard: shard, Member: member, Timeout: timeout}
 	})
 }
 
 // Move hands a shard of a group to a member now, and leaves it to the balance from then on. It returns when the member holds it.
 func (q *Quorum) Move(ctx context.Context, group string, shard int, member string) error {
-	return q.direct(ctx, func(timeout time.Duration) core.Request {
+	return q.direct(ctx, fmt.Sprintf("move shard %d of group %q to %q", shard, group, member), func(timeout time.Duration) core.Request {
 		return core.Move{Group: group, Shard: shard, Member: member, Timeout: timeout}
 	})
 }
@@ -104,27 +104,30 @@ func (q *Quorum) Move(ctx context.Context, group string, shard int, member strin
 // Exclude frees a member, by name, of all shards of a group, and of its restarts too, until Include. It returns when that is decided; Status shows
 // how many the member still holds.
 func (q *Quorum) Exclude(ctx context.Context, group, member string) error {
-	return q.direct(ctx, func(timeout time.Duration) core.Request {
+	return q.direct(ctx, fmt.Sprintf("exclude %q from group %q", member, group), func(timeout time.Duration) core.Request {
 		return core.Exclude{Group: group, Member: member, Timeout: timeout}
 	})
 }
 
 // Include undoes Exclude.
 func (q *Quorum) Include(ctx context.Context, group, member string) error {
-	return q.direct(ctx, func(timeout time.Duration) core.Request {
+	return q.direct(ctx, fmt.Sprintf("include %q in group %q", member, group), func(timeout time.Duration) core.Request {
 		return core.Exclude{Group: group, Member: member, Undo: true, Timeout: timeout}
 	})
 }
 
-// direct has the leader do what an operator asks for.
-func (q *Quorum) direct(ctx context.Context, with func(timeout time.Duration) core.Request) error {
+// direct has the leader do what an operator asks for; its error begins with what that was.
+func (q *Quorum) direct(ctx context.Context, what string, with func(timeout time.Duration) core.Request) error {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
 	r, err := q.parts().ask(ctx, with)
 	if err == nil {
-		err = codeError(r.Code)
+		err = resultError(ctx, r.Code)
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("quorum: %s: %w", what, err)
+	}
+	return nil
 }
 
 // ErrMajority is returned by Recover if more than half of the voters may still be alive.

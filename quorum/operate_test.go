@@ -136,6 +136,28 @@ func TestTransferMovesLeadershipFromAnyMember(t *testing.T) {
 	})
 }
 
+func TestAMemberThatStartsAgainWithoutADiskHasOneSessionThatIsNotOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := startQuorum(t, nil, "a", "b", "c", "d")
+		q.awaitLeader("a", "b", "c", "d")
+		q.all["d"].Stop()
+		q.Crash("d")
+		q.add(q.Restart("d"), nil)
+		q.Wait("d has two sessions", func() bool { return len(q.status("a").Sessions) == 5 })
+		var present []uint64
+		for _, s := range q.status("a").Sessions {
+			if s.Member == "d" && !s.Old {
+				present = append(present, s.ID)
+			}
+		}
+		q.awaitLeader("a", "b", "c", "d")
+		if own := q.status("d").Session; len(present) != 1 || present[0] != own {
+			t.Errorf("sessions %v of d are not old, want %d alone", present, own)
+		}
+		q.Wait("the old session has ended", func() bool { return len(q.status("a").Sessions) == 4 })
+	})
+}
+
 func TestAQuorumThatIsLostForGoodIsRecoveredByOneMember(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := startQuorum(t, nil, "a", "b", "c", "d")
@@ -173,7 +195,10 @@ func TestAQuorumThatIsLostForGoodIsRecoveredByOneMember(t *testing.T) {
 		for _, name := range rest {
 			q.wantValue(name, "k", "v")
 		}
-		q.Wait("both are of one birth", func() bool { return q.status(rest[0]).Birth == q.status(rest[1]).Birth })
+		q.Wait("both are of one birth, and there is no conflict any more", func() bool {
+			a, b := q.status(rest[0]), q.status(rest[1])
+			return a.Birth == b.Birth && a.Conflict == "" && b.Conflict == ""
+		})
 	})
 }
 

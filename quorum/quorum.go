@@ -13,6 +13,7 @@ import (
 
 	"github.com/goconvoke/convoke/gossip"
 	"github.com/goconvoke/convoke/internal/backoff"
+	"github.com/goconvoke/convoke/internal/keylock"
 	"github.com/goconvoke/convoke/internal/span"
 	"github.com/goconvoke/convoke/quorum/internal/core"
 )
@@ -42,6 +43,9 @@ type Quorum struct {
 	life  atomic.Pointer[life]       // the one that runs, nil between two
 	lease atomic.Pointer[core.Lease] // nil: none
 	now   published                  // the newest table
+
+	updating keylock.Locks // keys for which a Map.Update of this process runs
+	declared sync.Map      // core.GroupSettings by name, of the groups that Shards has returned
 
 	mu        sync.Mutex
 	receivers map[string]receiver

@@ -101,7 +101,7 @@ func checkGroup(want, have core.GroupSettings) error {
 
 func checkGroupName(name string) error {
 	if len(name) == 0 || len(name) > core.MaxName {
-		return fmt.Errorf("group name %q: want 1 to %d bytes", name, core.MaxName)
+		return fmt.Errorf("group name %.80q: want 1 to %d bytes", name, core.MaxName)
 	}
 	return nil
 }

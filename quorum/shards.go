@@ -33,6 +33,7 @@ func (p *parts) shards(name string, s Settings) (*Shards, error) {
 	if err != nil {
 		return nil, wrap("shards", name, err)
 	}
+	p.declared.Store(name, s.group(name))
 	return out, nil
 }
 
@@ -53,14 +54,24 @@ func (s *Shards) check() error {
 // another member, with [ErrRevoked], or with ctx. The next holder begins when the call has returned, so it should finish what it
 // does and return soon: after Settings.Handover an error is logged, and Settings.HandoverThen decides.
 //
+// Shards that no member holds go at once to those that have the fewest in proportion to their weights. Beyond that a member that comes gets its share
+// slowly, since each move costs something: 10 s after the last member came or went, and 5 % of the shards in a minute, at least one.
+// [Quorum.Move] does not wait.
+//
 // A call that returns an error, or panics, before its context ends is called again under the same token after a pause of 1 s to 1 min
 // that doubles with each error in a row. After nil the shard stays with this member without a call until it is wanted elsewhere.
 //
 // Work returns when all calls have returned: the error of ctx when that ends, nil after [Shards.Drain], [ErrCount], [ErrWorking], or
 // [ErrStopped] if the quorum ends. With Exit it returns [ErrStuck] without waiting for the call that is stuck.
 func (s *Shards) Work(ctx context.Context, fn func(ctx context.Context, h Hold) error, opts ...WorkOption) error {
+	if fn == nil {
+		return wrap("work on", s.group, errNoFunction)
+	}
 	w := s.newWorker(s.settings.group(s.group), s.settings, fn)
 	for _, opt := range opts {
+		if opt == nil {
+			return wrap("work on", s.group, errNilOption)
+		}
 		opt(w)
 	}
 	if !s.worker.CompareAndSwap(nil, w) {

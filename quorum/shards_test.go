@@ -392,7 +392,7 @@ func TestOwnerAndOfAllocateNothing(t *testing.T) {
 }
 
 func TestOfDividesByTheHashOfTheSettings(t *testing.T) {
-	p := &parts{engine: &memoryMember{of: &memoryQuorum{}}}
+	p := &parts{engine: &memoryMember{of: &memoryQuorum{}}, declared: &sync.Map{}}
 	fnv, err := p.shards("a", Settings{Count: 271})
 	java, err2 := p.shards("a", Settings{Count: 271, Hash: Java})
 	if err != nil || err2 != nil {

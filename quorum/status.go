@@ -37,7 +37,7 @@ type Status struct {
 	Sessions []Session // of all members
 	Groups   []Group   // in the order in which they were made
 	Moves    []Move    // hand-overs that have begun and not ended; known to the leader alone
-	Conflict string    // other births that were met, in words; "" if there are none
+	Conflict string    // which members that are up belong to another birth, or that the arbiter has another one, in words; "" if there is none
 	Problem  string    // why this member's part does not run, in words; "" if it does
 }
 
@@ -57,6 +57,7 @@ type Session struct {
 	Member   string
 	Zone     string
 	Draining bool
+	Old      bool           // the member has a later session, mostly as it has started again: this one ends with its lease
 	Holds    map[string]int // shards that it holds, by group that it serves
 }
 
@@ -122,7 +123,7 @@ func (s *Status) fill(c core.Status, now core.Now) {
 		s.Voters = append(s.Voters, o)
 	}
 	for _, e := range c.Sessions {
-		o := Session{ID: e.ID, Member: e.Name, Zone: e.Zone, Draining: e.Draining, Holds: map[string]int{}}
+		o := Session{ID: e.ID, Member: e.Name, Zone: e.Zone, Draining: e.Draining, Old: e.Old, Holds: map[string]int{}}
 		for _, h := range e.Serves {
 			o.Holds[h.Group] = h.Shards
 		}
@@ -167,9 +168,10 @@ type report struct {
 	mu        sync.Mutex
 	problem   error
 	formation *gossip.Formation
-	missing   string // for the founding by an arbiter
-	conflict  string
-	left      chan struct{} // closed once a Leave has ended; nil before it
+	missing   string           // for the founding by an arbiter
+	others    []*gossip.Member // that belong to other births
+	arbiter   string           // what the arbiter has instead of the birth of this member
+	left      chan struct{}    // closed once a Leave has ended; nil before it
 	leftAs    *core.Left
 }
 
@@ -185,10 +187,18 @@ func (r *report) setMissing(what string) {
 	r.missing = what
 }
 
-func (r *report) setConflict(what string) {
+// setOthers notes the members that belong to other births now.
+func (r *report) setOthers(members []*gossip.Member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.conflict = what
+	r.others = members
+}
+
+// setArbiter notes what the arbiter has instead of the birth of this member, "" if it has that.
+func (r *report) setArbiter(what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.arbiter = what
 }
 
 func (r *report) setFormation(f *gossip.Formation) {
@@ -203,7 +213,25 @@ func (r *report) read() (problem, conflict string) {
 	if r.problem != nil {
 		problem = r.problem.Error()
 	}
-	return problem, r.conflict
+	var conflicts []string
+	if len(r.others) > 0 {
+		conflicts = append(conflicts, othersConflict(r.others))
+	}
+	if r.arbiter != "" {
+		conflicts = append(conflicts, r.arbiter)
+	}
+	return problem, strings.Join(conflicts, "; ")
+}
+
+// othersConflict describes members of other births by the first one.
+func othersConflict(members []*gossip.Member) string {
+	b, _ := birthOf(members[0])
+	birth, _ := parseBirth(b.ID)
+	text := fmt.Sprintf("%s belongs to another birth, of order %d", members[0].Name, birth.Order())
+	if n := len(members) - 1; n > 0 {
+		text += fmt.Sprintf(", and %d more belong to others than this one", n)
+	}
+	return text
 }
 
 // formationProblem returns what is missing for the founding.
@@ -227,10 +255,3 @@ func (r *report) formationProblem() string {
 }
 
 var errNotYet = errors.New("not yet")
-
-// noteOtherBirth notes that a member of another birth sent something.
-func (r *report) noteOtherBirth(o core.OtherBirth) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.conflict = fmt.Sprintf("%s belongs to another birth, of order %d", o.Peer, o.Birth.Order())
-}

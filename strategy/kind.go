@@ -32,7 +32,8 @@ type Kind[C any] struct {
 	// without a nil field, so it checks neither. It does no I/O, so that a configuration can be checked
 	// anywhere. C may have a method Validate() error; it is called once, before New, and its
 	// errors may be placed with [At]. It may have a method Warnings() error too, for settings that
-	// work and that a reader would not choose if he saw what follows, such as answers that are never complete.
+	// work and that a reader would not choose if he saw what follows, such as answers that are never complete; and a method
+	// FixedPeers() []string with the host:port of all peers that it ever finds, if that follows from the configuration alone.
 	New func(C, Env) (Strategy, error)
 }
 
@@ -80,6 +81,15 @@ func (c *Configured) Equal(o *Configured) bool {
 
 // Warnings joins settings that work and have consequences, one error with its place for each; nil if there is nothing.
 func (c *Configured) Warnings() error { return c.warnings }
+
+// FixedPeers returns the host:port of all peers that the strategy ever finds, nil if that does not follow from its configuration. A host may be
+// a name, which may stand for several peers.
+func (c *Configured) FixedPeers() []string {
+	if fixed, ok := c.Config.(interface{ FixedPeers() []string }); ok {
+		return fixed.FixedPeers()
+	}
+	return nil
+}
 
 // Node returns the YAML that was decoded, nil if there was none.
 func (c *Configured) Node() *yaml.Node { return c.node }
@@ -150,6 +160,10 @@ func (r *Registry) With(kinds ...AnyKind) (*Registry, error) {
 	}
 	var errs []error
 	for _, k := range kinds {
+		if k == nil {
+			errs = append(errs, errors.New("a strategy is nil"))
+			continue
+		}
 		switch _, taken := all[k.name()]; {
 		case k.name() == "":
 			errs = append(errs, errors.New("a strategy without a name"))

@@ -62,8 +62,8 @@ func node(t *testing.T, text string) *yaml.Node {
 }
 
 func TestRegistryRefusesNamesThatAreEmptyOrTaken(t *testing.T) {
-	_, err := strategy.NewRegistry(testKind("a"), testKind(""), testKind("a"))
-	if err == nil || !strings.Contains(err.Error(), "without a name") || !strings.Contains(err.Error(), `"a"`) {
+	_, err := strategy.NewRegistry(testKind("a"), testKind(""), testKind("a"), nil)
+	if err == nil || !strings.Contains(err.Error(), "a strategy is nil") || !strings.Contains(err.Error(), "without a name") || !strings.Contains(err.Error(), `"a"`) {
 		t.Errorf("NewRegistry = %v, want both mistakes", err)
 	}
 }

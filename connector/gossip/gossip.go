@@ -44,6 +44,8 @@ var (
 	_ connector.Configured   = (*Connector)(nil)
 	_ connector.Reloader     = (*Connector)(nil)
 	_ connector.NoticeSource = (*Connector)(nil)
+
+	_ connector.RemovedLister = (*Connector)(nil)
 )
 
 var errNotRunning = errors.New("gossip: not running: Run was not called or has ended")
@@ -119,6 +121,15 @@ func (c *Connector) ListLeft() []peer.Peer {
 		return nil
 	}
 	return c.peers(n, func(m *gossip.Member) bool { return m.Status == gossip.Left })
+}
+
+// ListRemoved returns the names of the members that were removed, until the cluster no longer remembers that.
+func (c *Connector) ListRemoved() []string {
+	n, err := c.current()
+	if err != nil {
+		return nil
+	}
+	return n.Removed()
 }
 
 // peers returns the members of a kind, without this node.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,11 +26,11 @@ const (
 	stopTimeout  = 10 * time.Second
 )
 
-const config = `global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
-rule_files: [%q]
+const config = `global: {scrape_interval: %[1]v, scrape_timeout: 1s, evaluation_interval: %[1]v}
+rule_files: [%[2]q]
 scrape_configs:
   - job_name: convoke
-    static_configs: [{targets: [%s]}]
+    static_configs: [{targets: [%[3]s]}]
 `
 
 // Server is a Prometheus that runs until the end of its test.
@@ -42,13 +43,19 @@ type Server struct {
 // REQUIRE_LABS=1 it fails.
 func Start(t testing.TB, rules string, targets ...string) *Server {
 	t.Helper()
+	return StartEvery(t, time.Second, rules, targets...)
+}
+
+// StartEvery is [Start] with another interval of scrapes and evaluations, a whole number of seconds.
+func StartEvery(t testing.TB, interval time.Duration, rules string, targets ...string) *Server {
+	t.Helper()
 	program, err := exec.LookPath("prometheus")
 	if err != nil {
 		lab.Missing(t, "prometheus: install the package of this name")
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "prometheus.yml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, config, rules, `"`+strings.Join(targets, `", "`)+`"`), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, config, interval, rules, `"`+strings.Join(targets, `", "`)+`"`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s := &Server{t, FreeAddr(t)}
@@ -137,6 +144,21 @@ func (s *Server) Firing() map[string]bool {
 		names[a.Metric["alertname"]] = true
 	}
 	return names
+}
+
+// FiringSince returns when an alert began to fire within the last hour, as rules are evaluated; false: it has not.
+func (s *Server) FiringSince(alert string) (time.Time, bool) {
+	s.t.Helper()
+	found := s.Query(fmt.Sprintf(`min(min_over_time(timestamp(ALERTS{alertname=%q, alertstate="firing"})[1h:1s]))`, alert))
+	if len(found) == 0 {
+		return time.Time{}, false
+	}
+	text, _ := found[0].Value[1].(string)
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return time.UnixMilli(int64(1000 * seconds)), true
 }
 
 // Await waits until a condition holds.

@@ -224,9 +224,9 @@ func (c *Cluster) Get(ctx context.Context, name, key string) (e Entry, err error
 	return e, err
 }
 
-// Clients runs clients of the map at a node for a while; see [Ledger.Calls].
-func (c *Cluster) Clients(ctx context.Context, name string, n int, d time.Duration) error {
-	return c.hub.ask(ctx, name, request{Do: "clients", Clients: n, For: d}, nil)
+// Clients runs clients at a node and returns when all have ended; see [Ledger.History]. The error is that of ctx, or [ErrEnded].
+func (c *Cluster) Clients(ctx context.Context, name string, what Clients) error {
+	return c.hub.ask(ctx, name, request{Do: "clients", Clients: what}, nil)
 }
 
 // Junk has a node send what is not a frame on quorum streams to a member.

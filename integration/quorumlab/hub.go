@@ -77,16 +77,26 @@ func (h *hub) read(conn net.Conn) {
 	close(h.arrived)
 	h.arrived = make(chan struct{})
 	h.mu.Unlock()
+	calls := map[string]Call{} // that have begun and not ended, by client
 	for {
 		var e event
 		if from.Decode(&e) != nil {
 			break
 		}
-		if e.Kind == "reply" {
+		switch e.Kind {
+		case "reply":
 			l.reply(e)
-		} else {
-			h.ledger.add(name, e)
+			continue
+		case "called":
+			calls[e.Call.History+e.Call.Client] = *e.Call
+		case "call":
+			delete(calls, e.Call.History+e.Call.Client)
 		}
+		h.ledger.add(name, e)
+	}
+	for _, c := range calls { // the process has ended before they have
+		c.End, c.OutcomeUnknown = Now(), true
+		h.ledger.add(name, event{Kind: "call", Call: &c})
 	}
 	h.ledger.ended(name)
 	l.end()
@@ -137,7 +147,7 @@ func (l *link) ask(ctx context.Context, r request) (event, error) {
 	l.mu.Lock()
 	if l.waiting == nil {
 		l.mu.Unlock()
-		return event{}, errEnded
+		return event{}, ErrEnded
 	}
 	l.lastID++
 	r.ID = l.lastID
@@ -145,12 +155,12 @@ func (l *link) ask(ctx context.Context, r request) (event, error) {
 	err := json.NewEncoder(l.conn).Encode(r)
 	l.mu.Unlock()
 	if err != nil {
-		return event{}, err
+		return event{}, fmt.Errorf("%w: %w", ErrEnded, err)
 	}
 	select {
 	case e, ok := <-answer:
 		if !ok {
-			return e, errEnded
+			return e, ErrEnded
 		}
 		return e, nil
 	case <-ctx.Done():
@@ -158,7 +168,8 @@ func (l *link) ask(ctx context.Context, r request) (event, error) {
 	}
 }
 
-var errEnded = errors.New("the process has ended")
+// ErrEnded is returned for a request whose process ends before it answers.
+var ErrEnded = errors.New("the process has ended")
 
 func (l *link) reply(e event) {
 	l.mu.Lock()

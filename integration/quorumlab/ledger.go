@@ -30,11 +30,19 @@ type Ledger struct {
 	acts    map[string][]store.Record // of a group, in the order of arrival; Time is when the effect began
 	seen    map[string]map[int]uint64 // greatest token by group and shard
 	refused map[string]int
-	calls   []Call
+	calls   map[string][]Call // by history
+	leads   []Lead
+}
+
+// Lead is the beginning of leadership.
+type Lead struct {
+	Node string
+	Term uint64
+	At   time.Duration // when the node reported it, some time after it began
 }
 
 func newLedger() *Ledger {
-	return &Ledger{changed: make(chan struct{}), acts: map[string][]store.Record{}, refused: map[string]int{},
+	return &Ledger{changed: make(chan struct{}), acts: map[string][]store.Record{}, refused: map[string]int{}, calls: map[string][]Call{},
 		seen: map[string]map[int]uint64{Exclusive: {}, Fenced: {}}}
 }
 
@@ -54,7 +62,9 @@ func (l *Ledger) add(node string, e event) {
 			l.notify()
 		}
 	case "call":
-		l.calls = append(l.calls, *e.Call)
+		l.calls[e.Call.History] = append(l.calls[e.Call.History], *e.Call)
+	case "leads":
+		l.leads = append(l.leads, Lead{node, e.Term, e.At})
 	}
 }
 
@@ -130,11 +140,20 @@ func (l *Ledger) Spans(group string) []Span {
 	return all
 }
 
-// Calls returns the calls of clients so far.
-func (l *Ledger) Calls() []Call {
+// History returns the calls of a history that have ended, or whose process has, and forgets them.
+func (l *Ledger) History(name string) []Call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.calls)
+	calls := l.calls[name]
+	delete(l.calls, name)
+	return calls
+}
+
+// Leads returns who began to lead so far, in the order of the reports.
+func (l *Ledger) Leads() []Lead {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.leads)
 }
 
 // Await waits until a condition holds, which is checked with each span that begins or ends, and twenty times a second for what is not in the ledger.

@@ -22,13 +22,13 @@ func CheckLinear(calls []Call, within time.Duration) error {
 	return fmt.Errorf("no order was found for %d calls within %v", len(calls), within)
 }
 
-// operations returns calls as porcupine takes them. One whose outcome is not known may take effect at any time after its begin, or never, which is
-// the same as after all others. One that failed did nothing.
+// operations returns calls on the map as porcupine takes them. One whose outcome is not known may take effect at any time after its begin, or never,
+// which is the same as after all others. One that failed did nothing, and a read without an outcome shows nothing.
 func operations(calls []Call) []porcupine.Operation {
 	var all []porcupine.Operation
 	clients := map[string]int{}
 	for i, c := range calls {
-		if c.Failed {
+		if c.Failed || c.Group != "" || c.OutcomeUnknown && c.Op == "get" {
 			continue
 		}
 		if _, ok := clients[c.Client]; !ok {
@@ -72,7 +72,7 @@ type value struct {
 func step(v value, c Call) (bool, value) {
 	switch c.Op {
 	case "get":
-		return c.OutcomeUnknown || v == value{c.Output, c.Found}, v
+		return v == value{c.Output, c.Found}, v
 	case "set":
 		return true, value{c.Input, true}
 	case "delete":

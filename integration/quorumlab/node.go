@@ -60,6 +60,7 @@ func Run(args []string) (err error) {
 	if n.quorum != nil {
 		n.wg.Go(func() { n.work(work, Exclusive, quorum.Exclusive) })
 		n.wg.Go(func() { n.work(work, Fenced, quorum.Fenced) })
+		n.wg.Go(func() { n.reportLeading(ctx) })
 	}
 	n.wg.Go(func() { n.serve(ctx) })
 	<-ctx.Done()

@@ -51,7 +51,7 @@ func (n *node) do(ctx context.Context, r request) (any, error) {
 	case "set":
 		return n.quorum.Map().Set(ctx, r.Key, r.Value)
 	case "clients":
-		n.clients(ctx, r)
+		n.clients(ctx, r.Clients)
 		return nil, nil
 	}
 	return nil, fmt.Errorf("%q is not a request", r.Do)

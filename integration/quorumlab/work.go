@@ -51,3 +51,20 @@ func (n *node) act(h quorum.Hold) {
 func (n *node) note(kind string, h quorum.Hold) {
 	n.out.send(event{Kind: kind, At: Now(), Group: h.Group, Shard: h.Shard, Token: uint64(h.Token)})
 }
+
+// reportLeading reports each term that this node leads in, soon after it began.
+func (n *node) reportLeading(ctx context.Context) {
+	ticker := time.NewTicker(actEvery)
+	defer ticker.Stop()
+	for last := uint64(0); ; {
+		if s, err := n.quorum.Status(ctx); err == nil && s.Role == "leader" && s.Term != last {
+			last = s.Term
+			n.out.send(event{Kind: "leads", At: Now(), Term: last})
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

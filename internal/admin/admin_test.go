@@ -347,3 +347,24 @@ func TestAnAgentWithADataDirectoryIsFoundByItsNames(t *testing.T) {
 		t.Errorf("Running = %v, want lab@b", got)
 	}
 }
+
+func TestAnAgentIsFoundBesideTheSocketsOfManyDeadProcesses(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", socketDir(t))
+	t.Setenv("TMPDIR", socketDir(t))
+	own, err := Serve(Paths("", "z", "last")[0], http.HandlerFunc(echo), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	for i := range 300 {
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: Paths("", "a", fmt.Sprint(i))[0], Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.SetUnlinkOnClose(false)
+		_ = l.Close()
+	}
+	if got := Running(); len(got) != 1 || got[0].Name != "z@last" {
+		t.Errorf("Running = %v, want z@last", got)
+	}
+}

@@ -44,6 +44,9 @@ func NewClient(path string) *Client {
 	return c
 }
 
+// Transport returns what sends a request to the agent, whatever its host: for a proxy.
+func (c *Client) Transport() http.RoundTripper { return c.http.Transport }
+
 // Do sends a request with a body in JSON, unless that is nil, and decodes the answer into v, unless that is nil. What went wrong at the
 // agent is an *[ops.Problem] with its words.
 func (c *Client) Do(ctx context.Context, method, path string, query url.Values, body, v any) error {

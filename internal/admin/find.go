@@ -23,16 +23,18 @@ func (f Found) IsNode(name string) bool {
 	return node == fileNamePart(name)
 }
 
-// maxFound bounds the sockets that are looked at: each takes a moment.
-const maxFound = 256
+const (
+	maxFound  = 256     // agents that are returned
+	maxLooked = 1 << 14 // sockets that are looked at; those of dead processes, which take a few microseconds each, may come first
+)
 
 // Running returns the agents of this user that run and can be found in the directory of the user: see [Publish].
 func Running() []Found {
 	var all []Found
 	for _, dir := range socketDirs() {
 		paths, _ := filepath.Glob(filepath.Join(dir, "*@*.sock")) // the pattern is valid
-		for _, path := range paths[:min(len(paths), maxFound)] {
-			if Answers(path) {
+		for _, path := range paths[:min(len(paths), maxLooked)] {
+			if len(all) < maxFound && Answers(path) {
 				all = append(all, Found{path, strings.TrimSuffix(filepath.Base(path), ".sock")})
 			}
 		}

@@ -11,13 +11,15 @@ var table = []rule{
 	{pkg: "internal/backoff"}, // waits between retries
 	{pkg: "internal/hist"},    // durations in buckets
 	{pkg: "internal/span", third: otel},
-	{pkg: "internal/bounded"}, // reads what others wrote
+	{pkg: "internal/logqueue", third: []string{hclog}}, // lines for a log writer that may block
+	{pkg: "internal/keylock"},                          // locks by key
+	{pkg: "internal/bounded"},                          // reads what others wrote
 	{pkg: "internal/pacedlog", ours: []string{"internal/ratelog"}, third: []string{hclog}}, // how many lines of a kind a node logs
 	{pkg: "internal/ratelog"},  // how often a message is logged
 	{pkg: "internal/safetext"}, // quotes what others wrote
 	{pkg: "internal/admin", ours: []string{"ops"}, third: []string{hclog, "golang.org/x/net/netutil"}}, // HTTP over a private socket
 	{pkg: "internal/secret"}, // settings that are never printed: strategy and connector export them
-	{pkg: "internal/command", ours: []string{"*"}, third: []string{hclog, yaml, "github.com/spf13/cobra", "github.com/coreos/go-systemd/v22/daemon"}},
+	{pkg: "internal/command", ours: []string{"*"}, third: []string{hclog, yaml, "github.com/spf13/cobra", "github.com/coreos/go-systemd/v22/daemon", "golang.org/x/term"}},
 	{pkg: "internal/manifest", ours: []string{"cluster", "connector", "quorum/kubernetes", "strategy/kubernetes"}, third: []string{yaml}}, // what Kubernetes needs for a file
 	{pkg: "internal/reread", ours: []string{"internal/bounded"}},                                                                          // how hostsfile and file follow a file
 	{pkg: "internal/targets", ours: []string{"peer", "internal/safetext"}, third: []string{yaml}},                                         // what file, http and exec read
@@ -59,7 +61,7 @@ var table = []rule{
 		third: append([]string{hclog, yaml}, otel...)},
 	{pkg: "cluster/internal/*", ours: []string{"peer", "connector", "internal/backoff"}},
 
-	{pkg: "gossip", ours: []string{"gossip/*", "internal/disk", "internal/hostaddr", "internal/ratelog", "internal/span"}, third: append([]string{hclog, "github.com/tidwall/btree"}, otel...)},
+	{pkg: "gossip", ours: []string{"gossip/*", "internal/disk", "internal/hist", "internal/hostaddr", "internal/keylock", "internal/logqueue", "internal/ratelog", "internal/span"}, third: append([]string{hclog, "github.com/tidwall/btree"}, otel...)},
 	{pkg: "gossip/internal/core", third: []string{"github.com/tidwall/btree"}},
 	{pkg: "gossip/internal/wire", ours: []string{"gossip/internal/core"}, third: []string{"google.golang.org/protobuf/encoding/protowire"}},
 	{pkg: "gossip/internal/simulation", ours: []string{"gossip/internal/core"}},
@@ -69,7 +71,7 @@ var table = []rule{
 	{pkg: "internal/disk"},
 	{pkg: "ring", ours: []string{"gossip"}},
 
-	{pkg: "quorum", ours: []string{"gossip", "quorum/internal/*", "internal/backoff", "internal/disk", "internal/hist", "internal/ratelog", "internal/span"},
+	{pkg: "quorum", ours: []string{"gossip", "quorum/internal/*", "internal/backoff", "internal/disk", "internal/hist", "internal/keylock", "internal/ratelog", "internal/span"},
 		third: append([]string{hclog, "golang.org/x/sys/unix"}, otel...)},
 	{pkg: "quorum/kubernetes", ours: []string{"quorum", "internal/bounded", "internal/safetext"}},
 	{pkg: "quorum/internal/plan"},

@@ -36,7 +36,7 @@ SIGHUP, and a change of the file, reload it; a file with mistakes is refused and
 stdout gets one line for every change of the member list: text, or with -o json one object a line.
 The log goes to stderr.
 
-While it runs, members, status, events, wait, reload, keys, shared, join, leave and remove, and with a quorum in the file
+While it runs, members, status, ui, events, wait, reload, keys, shared, join, leave and remove, and with a quorum in the file
 quorum, shards, elect and map, ask it over a socket that only its user may open: admin.sock in node.data_dir, or one below $XDG_RUNTIME_DIR or
 the directory for temporary files. With the section http in the file the same API is on a port.
 

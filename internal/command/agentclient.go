@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,8 +16,12 @@ import (
 	"github.com/goconvoke/convoke/internal/admin"
 )
 
-// grace is how much longer a command waits than it asked the agent to take, so that it gets the reason of a failure.
-const grace = 2 * time.Second
+const (
+	// maxMargin bounds how much earlier than the command the agent gives up, so that its reason arrives in time: a tenth of the timeout.
+	maxMargin = 250 * time.Millisecond
+	// maxTimeout is how long an agent may take for an answer.
+	maxTimeout = 10 * time.Minute
+)
 
 // agentClient is how a command finds the agent, and how it prints.
 type agentClient struct {
@@ -70,8 +75,15 @@ func (r *agentClient) ask(ctx context.Context, q call, v any) error {
 	if r.timeout <= 0 {
 		return fmt.Errorf("--timeout %v is not above 0", r.timeout)
 	}
-	q.query.Set("timeout", strconv.FormatFloat(min(r.timeout, 10*time.Minute).Seconds(), 'f', -1, 64))
-	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout+grace, fmt.Errorf("the agent did not answer within %v", r.timeout))
+	if strings.HasSuffix(q.path, "/") { // of all that commands ask for only a key, or a name, can be empty
+		return errors.New("the key is empty, or the name of the member or the group")
+	}
+	if r.timeout > maxTimeout {
+		return fmt.Errorf("--timeout %v is above %v", r.timeout, maxTimeout)
+	}
+	answer := r.timeout - min(r.timeout/10, maxMargin)
+	q.query.Set("timeout", strconv.FormatFloat(answer.Seconds(), 'f', -1, 64))
+	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, fmt.Errorf("the agent did not answer within %v", r.timeout))
 	defer cancel()
 	return r.onAgent(func(c *admin.Client) error { return c.Do(ctx, q.method, q.path, r.withNode(q), q.body, v) })
 }

@@ -6,10 +6,10 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+
+	"github.com/goconvoke/convoke/internal/safetext"
 )
 
 // printAll asks for a list and prints it as a table.
@@ -26,35 +26,25 @@ func printList[T any](c *cobra.Command, as format, list []T, head string, row fu
 	if as == asJSON {
 		return failedError(printJSON(c.OutOrStdout(), list))
 	}
-	t := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+	s := screenOf(c, as)
+	t := tabwriter.NewWriter(s, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, head)
 	for _, v := range list {
 		cells := row(v)
 		for i := range cells {
-			cells[i] = orNothing(displayText(cells[i]))
+			cells[i] = orNothing(s.cell(cells[i]))
 		}
 		fmt.Fprintln(t, strings.Join(cells, "\t"))
 	}
 	return failedError(t.Flush())
 }
 
-// shownBytes is how much of a value a table shows.
-const shownBytes = 80
-
-// displayText makes text of others fit for a line of a terminal: what is not printable is quoted, what is long is cut.
+// displayText makes text of others fit for a line of a terminal: what is not printable is quoted.
 func displayText(s string) string {
-	rest := ""
-	if len(s) > shownBytes {
-		cut := shownBytes
-		for !utf8.RuneStart(s[cut]) && cut > shownBytes-utf8.UTFMax {
-			cut--
-		}
-		s, rest = s[:cut], fmt.Sprintf("... (%d bytes)", len(s))
+	if safetext.Printable(s) {
+		return s
 	}
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		s = fmt.Sprintf("%q", s)
-	}
-	return s + rest
+	return fmt.Sprintf("%q", s)
 }
 
 // printLine prints one reply of a watch.

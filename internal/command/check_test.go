@@ -1,6 +1,7 @@
 package command
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,14 +11,16 @@ import (
 func TestCheckAcceptsGoodFilesAndCountsTheirTopologies(t *testing.T) {
 	one := write(t, "one.yaml", `
 cluster: lab
+node: {listen: "127.0.0.1:7946"}
 topologies:
-  here: {strategy: local}
+  here: {strategy: local, expect: 3}
 `)
 	two := write(t, "two.yaml", `
 cluster: lab
+node: {listen: "10.0.0.2:7946"}
 topologies:
-  here: {strategy: local}
-  there: {strategy: static, config: {hosts: ["10.0.0.1:7946"]}}
+  here: {strategy: local, expect: 0}
+  there: {strategy: static, expect: 2, config: {hosts: ["10.0.0.1:7946"]}}
 `)
 	got := convoke(t, "check", one, two)
 	want := one + ": ok (1 topology)\n" + two + ": ok (2 topologies)\n"
@@ -147,19 +150,45 @@ topologies:
 	}
 }
 
+func TestWarningsFailNoCheckAndAreInJSONToo(t *testing.T) {
+	file := write(t, "open.yaml", `
+cluster: lab
+topologies:
+  here: {strategy: local}
+`)
+	text := convoke(t, "check", file)
+	for _, want := range []string{":2:1: warning: node.listen: other hosts can reach 0.0.0.0:7946", ":4:9: warning: expect: not given"} {
+		if !strings.Contains(text.stderr, file+want) {
+			t.Errorf("check prints\n%swant it to hold %s%s", text.stderr, file, want)
+		}
+	}
+	if text.code != exitOK || text.stdout != file+": ok (1 topology)\n" {
+		t.Errorf("check = exit code %d, stdout %q", text.code, text.stdout)
+	}
+	var all []checked
+	if err := json.Unmarshal([]byte(convoke(t, "check", "-o", "json", file).stdout), &all); err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 1 || !all[0].OK || strings.Join(all[0].Warnings, "\n")+"\n" != text.stderr {
+		t.Errorf("check -o json = %+v, want the warnings\n%s", all, text.stderr)
+	}
+}
+
 func TestCheckWarnsWhereAnswersAreHardlyEverComplete(t *testing.T) {
 	file := write(t, "sampled.yaml", `
 cluster: lab
+node: {listen: "127.0.0.1:7946"}
 topologies:
   here:
     strategy: dns
+    expect: 3
     config:
       names: [peers.example.com:7946]
       sampled: true
       interval: 30s
 `)
 	got := convoke(t, "check", file)
-	want := file + ":9:17: warning: interval: with sampled, an answer is complete only after 10 lookups without a failure or more, which take 5m0s"
+	want := file + ":11:17: warning: interval: with sampled, an answer is complete only after 10 lookups without a failure or more, which take 5m0s"
 	if got.code != exitOK || !strings.HasPrefix(got.stderr, want) || !strings.HasSuffix(got.stdout, ": ok (1 topology)\n") {
 		t.Errorf("check = %+v, want exit code 0 and %q", got, want)
 	}

@@ -64,7 +64,7 @@ func (p program) runLine(ctx context.Context, args []string, stdout, stderr io.W
 	root.SetArgs(append([]string{}, args...)) // not nil, which would be the arguments of the process
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	var f *failure
 	var child *childExit
 	switch {
@@ -81,7 +81,7 @@ func (p program) runLine(ctx context.Context, args []string, stdout, stderr io.W
 		}
 		return exitFailed
 	default:
-		fmt.Fprintf(stderr, "%v\n(run \"%s --help\" for the commands and their flags)\n", err, p.name)
+		fmt.Fprintf(stderr, "%v\n(run \"%s --help\" for its commands and flags)\n", err, c.CommandPath())
 		return exitUsage
 	}
 }
@@ -127,9 +127,27 @@ func (p program) newRoot() *cobra.Command {
 	}
 	root.Flags().BoolVar(&version, "version", false, "print which build this is")
 	root.AddCommand(p.newAgent(), p.newCheck(), newAddrs(), newExplain(), newListen(), newManifest(), newVersion(),
-		newMembers(), newStatus(), newEvents(), newWait(), newReload(), newKeys(), newShared(), newJoin(), newLeave(), newRemove(),
+		newMembers(), newStatus(), newUI(), newEvents(), newWait(), newReload(), newKeys(), newShared(), newJoin(), newLeave(), newRemove(),
 		newQuorum(), newShards(), newElect(), newMap())
+	describeArgs(root)
 	return root
+}
+
+// describeArgs has each command below one report a wrong number of arguments with what it wants.
+func describeArgs(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		describeArgs(sub)
+		check := sub.Args
+		if check == nil || sub.HasSubCommands() {
+			continue
+		}
+		sub.Args = func(c *cobra.Command, args []string) error {
+			if check(c, args) == nil {
+				return nil
+			}
+			return fmt.Errorf("%s given, want: %s %s", countNoun(len(args), "argument", "arguments"), c.Parent().CommandPath(), c.Use)
+		}
+	}
 }
 
 // withoutCommand answers a command line that names no command, or one that does not exist.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,6 +34,9 @@ No lease stops what CMD has already sent elsewhere: have the receiver refuse sma
 		RunE: func(c *cobra.Command, args []string) error {
 			if e.grace < 0 {
 				return fmt.Errorf("--grace %v is below 0", e.grace)
+			}
+			if _, err := exec.LookPath(args[1]); err != nil { // before others wait for this node
+				return failedError(err)
 			}
 			e.name, e.run, e.out = args[0], args[1:], c
 			return e.stand(c.Context())

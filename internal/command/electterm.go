@@ -66,7 +66,7 @@ func (t *term) take(s ops.Term) (err error) {
 		}
 	case ops.TermEnds:
 		if t.stop.IsZero() {
-			t.report(s, fmt.Sprintf("%s: no longer leading: %s", t.name, displayText(s.Why)))
+			t.report(s, fmt.Sprintf("%s: no longer leading: %s", t.name, onOneLine(s.Why)))
 			t.terminate()
 		}
 	}

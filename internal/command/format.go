@@ -13,22 +13,23 @@ type format string
 
 const (
 	asText format = "text"
+	asWide format = "wide" // as text, but nothing is cut to the width of a terminal
 	asJSON format = "json"
 )
 
 func (f *format) String() string { return string(*f) }
 
 // Type names the values in the help.
-func (f *format) Type() string { return "text|json" }
+func (f *format) Type() string { return "text|wide|json" }
 
-// Set accepts "text" and "json".
+// Set accepts "text", "wide" and "json".
 func (f *format) Set(s string) error {
 	switch v := format(s); v {
-	case asText, asJSON:
+	case asText, asWide, asJSON:
 		*f = v
 		return nil
 	}
-	return fmt.Errorf("want text or json")
+	return fmt.Errorf("want text, wide or json")
 }
 
 // formatFlag adds the flag -o to a command.

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goconvoke/convoke/ops"
+	"github.com/goconvoke/convoke/peer"
 )
 
 func newJoin() *cobra.Command {
@@ -23,6 +24,11 @@ It exits with 1 if any of them could not be joined.`,
 }
 
 func joinNodes(c *cobra.Command, r *agentClient, addrs []string) error {
+	for _, addr := range addrs {
+		if _, err := peer.Addr(addr); err != nil {
+			return err
+		}
+	}
 	list, err := ask[[]ops.Joined](c.Context(), r, post("join", ops.JoinRequest{Addrs: addrs}))
 	if err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 	"github.com/goconvoke/convoke/ops"
 )
 
-// lineOf returns a line of a watch.
-func lineOf(p ops.Pair) string {
+// pairLine returns a line of a watch.
+func (s screen) pairLine(p ops.Pair) string {
 	line := displayText(string(p.Key))
 	if p.Member != "" {
 		line = displayText(p.Member) + "  " + line
@@ -18,7 +18,7 @@ func lineOf(p ops.Pair) string {
 	if p.Gone {
 		return line + "  (gone)"
 	}
-	return line + " = " + displayText(valueOf(p))
+	return line + " = " + s.cell(valueOf(p))
 }
 
 // valueOf returns the value of a pair.
@@ -154,5 +154,6 @@ func hideTimeout(c *cobra.Command) { _ = c.Flags().MarkHidden("timeout") } // th
 
 // watchPairs prints pairs until ctx is done.
 func watchPairs(c *cobra.Command, r *agentClient, q call) error {
-	return r.follow(c.Context(), q, reportEach(ops.EventPair, func(p ops.Pair) error { return printLine(c.OutOrStdout(), r.as, p, lineOf(p)) }))
+	s := screenOf(c, r.as)
+	return r.follow(c.Context(), q, reportEach(ops.EventPair, func(p ops.Pair) error { return printLine(s, r.as, p, s.pairLine(p)) }))
 }

@@ -50,7 +50,7 @@ func (p *printer) printMembers(all, joined, left []string) {
 		p.printJSON(line{Event: "members", Members: orEmpty(all), Joined: orEmpty(joined), Left: orEmpty(left)})
 		return
 	}
-	text := fmt.Sprintf("%s  %s: %s", time.Now().Format("15:04:05.000"), countNoun(len(all), "node", "nodes"), strings.Join(all, " "))
+	text := fmt.Sprintf("%s  %s: %s", time.Now().Format("15:04:05.000"), countNoun(len(all), "node", "nodes"), someNames(all))
 	var changes []string
 	for _, name := range joined {
 		changes = append(changes, "+"+name)
@@ -59,11 +59,19 @@ func (p *printer) printMembers(all, joined, left []string) {
 		changes = append(changes, "-"+name)
 	}
 	if len(changes) > 0 {
-		text += "  (" + strings.Join(changes, " ") + ")"
+		text += "  (" + someNames(changes) + ")"
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	fmt.Fprintln(p.w, text)
+}
+
+// someNames writes a bounded number of names in one line; convoke members and -o json have all.
+func someNames(all []string) string {
+	if len(all) <= shownNames {
+		return strings.Join(all, " ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(all[:shownNames], " "), len(all)-shownNames)
 }
 
 // printRemoved reports that this node was removed from its cluster, and ends.

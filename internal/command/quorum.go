@@ -40,7 +40,7 @@ func newQuorumStatus() *cobra.Command {
 			case r.as == asJSON:
 				return failedError(printJSON(c.OutOrStdout(), q))
 			}
-			return failedError(printQuorum(c.OutOrStdout(), q))
+			return failedError(printQuorum(screenOf(c, r.as), q))
 		},
 	}
 	clientFlags(c, &r)

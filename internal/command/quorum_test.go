@@ -246,3 +246,17 @@ func eventuallyRefused(t *testing.T, want string, args ...string) {
 		}
 	}
 }
+
+func TestANodeThatIsNotAVoterDoesNotPrintThatThereAreNone(t *testing.T) {
+	q := ops.QuorumStatus{Member: "d", Role: "none", Leader: "a", Wanted: 3}
+	var b strings.Builder
+	if err := printQuorum(&b, q); err != nil {
+		t.Fatal(err)
+	}
+	if text := squeeze(b.String()); !strings.Contains(text, "\nvoters 3 wanted; a voter lists them") || strings.Contains(text, "0 of 3") || strings.Contains(text, "\nlog ") {
+		t.Errorf("quorum status =\n%s", text)
+	}
+	if line := quorumLine(q); !strings.HasPrefix(line, "not one of the 3 voters, ") {
+		t.Errorf("the line of status = %q", line)
+	}
+}

@@ -2,47 +2,58 @@ package command
 
 import (
 	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/goconvoke/convoke/ops"
 )
 
 // printQuorum prints a status as a table.
-func printQuorum(w io.Writer, q ops.QuorumStatus) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(name, value string) { fmt.Fprintf(t, "%s\t%s\n", name, value) }
+func printQuorum(s screen, q ops.QuorumStatus) error {
+	t := &statusTable{screen: s}
+	row := t.row
 	row("leader", leaderOf(q))
 	row("term", fmt.Sprint(q.Term))
 	row("birth", orNothing(q.Birth))
 	for _, text := range []struct{ name, value string }{{"problem", q.Problem}, {"conflict", q.Conflict}} {
 		if text.value != "" {
-			row(text.name, displayText(text.value))
+			row(text.name, onOneLine(text.value))
 		}
 	}
 	row("this node", q.Member+": "+roleOf(q))
-	row("log", fmt.Sprintf("%d committed, %d applied, %s", q.Commit, q.Applied, onDisk(q.Disk)))
+	if !withoutLog(q) {
+		row("log", fmt.Sprintf("%d committed, %d applied, %s", q.Commit, q.Applied, onDisk(q.Disk)))
+	}
 	heard := "never"
 	if q.Age != nil {
 		heard = seconds(*q.Age) + " ago"
 	}
 	row("lease", fmt.Sprintf("%s left, the leader last sent something %s", seconds(q.Lease), heard))
-	row("voters", fmt.Sprintf("%d of %d wanted%s", votersOf(q), q.Wanted, changing(q.Changing)))
+	if withoutLog(q) {
+		row("voters", fmt.Sprintf("%d wanted; a voter lists them, this node is not one", q.Wanted))
+	} else {
+		row("voters", fmt.Sprintf("%d of %d wanted%s", votersOf(q), q.Wanted, changing(q.Changing)))
+	}
 	for _, v := range q.Voters {
 		row("voter "+displayText(v.Name), voterState(v))
 	}
-	for _, s := range q.Sessions {
-		row("member "+displayText(s.Member), sessionState(s))
+	shown := q.Sessions
+	if !s.whole && len(shown) > shownNames {
+		shown = shown[:shownNames]
 	}
-	return t.Flush()
+	for _, one := range shown {
+		row("member "+displayText(one.Member), sessionState(one))
+	}
+	if more := len(q.Sessions) - len(shown); more > 0 {
+		row("", fmt.Sprintf("and %s more (all: -o wide)", countNoun(more, "member", "members")))
+	}
+	return t.printRows(t.rows)
 }
 
 // leaderOf returns who leads, or why there is no leader.
 func leaderOf(q ops.QuorumStatus) string {
 	if q.Leader == "" {
-		return "none: " + displayText(q.Why)
+		return "none: " + onOneLine(q.Why)
 	}
 	return displayText(q.Leader)
 }
@@ -53,18 +64,31 @@ func quorumLine(q ops.QuorumStatus) string {
 	for _, g := range q.Groups {
 		vacant, held = vacant+g.Vacant, held+g.Here
 	}
-	text := fmt.Sprintf("%s, %d of %d voters, %s here, %d without a holder", roleOf(q), votersOf(q), q.Wanted, countNoun(held, "shard", "shards"), vacant)
+	role := fmt.Sprintf("%s, %d of %d voters", roleOf(q), votersOf(q), q.Wanted)
+	if withoutLog(q) {
+		role = fmt.Sprintf("not one of the %d voters%s", q.Wanted, drainingText(q.Draining))
+	}
+	text := fmt.Sprintf("%s, %s here, %d without a holder", role, countNoun(held, "shard", "shards"), vacant)
 	if q.Problem != "" {
-		text += "; " + displayText(q.Problem)
+		text += "; " + onOneLine(q.Problem)
 	}
 	return text
 }
 
+// withoutLog reports whether a node takes part in a quorum as one that is not a voter: it has no log, and does not know the voters.
+func withoutLog(q ops.QuorumStatus) bool {
+	return q.Role == "none" && q.Leader != "" && len(q.Voters) == 0
+}
+
 func roleOf(q ops.QuorumStatus) string {
-	if q.Draining {
-		return q.Role + ", giving up its shards"
+	return q.Role + drainingText(q.Draining)
+}
+
+func drainingText(is bool) string {
+	if is {
+		return ", giving up its shards"
 	}
-	return q.Role
+	return ""
 }
 
 func onDisk(disk bool) string {
@@ -119,6 +143,9 @@ func sessionState(s ops.Session) string {
 	}
 	if s.Draining {
 		text += ", gives them up"
+	}
+	if s.Old {
+		text += ", by an earlier session that ends with its lease"
 	}
 	return text
 }

@@ -2,11 +2,9 @@ package command
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,20 +31,23 @@ Staleness is for how long some neighbour has had another state than this node.`,
 			case r.as == asJSON:
 				return failedError(printJSON(c.OutOrStdout(), d))
 			}
-			return failedError(printStatus(c.OutOrStdout(), &d))
+			return failedError(printStatus(screenOf(c, r.as), &d))
 		},
 	}
 	clientFlags(c, &r)
 	return c
 }
 
-// statusTable is a table of two columns.
-type statusTable struct{ w *tabwriter.Writer }
+// statusTable is a table of two columns that is printed when it is whole.
+type statusTable struct {
+	screen
+	rows [][2]string
+}
 
-func (t statusTable) row(name, value string) { fmt.Fprintf(t.w, "%s\t%s\n", name, value) }
+func (t *statusTable) row(name, value string) { t.rows = append(t.rows, [2]string{name, value}) }
 
-func printStatus(w io.Writer, d *ops.Document) error {
-	t := statusTable{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+func printStatus(s screen, d *ops.Document) error {
+	t := &statusTable{screen: s}
 	t.printNode(d)
 	t.printTopologies(d)
 	t.printGossip(d)
@@ -63,10 +64,10 @@ func printStatus(w io.Writer, d *ops.Document) error {
 			t.row(name, fmt.Sprint(n))
 		}
 	}
-	return t.w.Flush()
+	return t.printRows(t.rows)
 }
 
-func (t statusTable) printNode(d *ops.Document) {
+func (t *statusTable) printNode(d *ops.Document) {
 	n := d.Node
 	t.row("node", displayText(n.Name))
 	t.row("state", orNothing(string(n.State)))
@@ -91,7 +92,7 @@ func (t statusTable) printNode(d *ops.Document) {
 	t.row("formed", yesNo(d.Formed))
 }
 
-func (t statusTable) printTopologies(d *ops.Document) {
+func (t *statusTable) printTopologies(d *ops.Document) {
 	for _, one := range d.Topologies {
 		state := "not whole"
 		if one.Whole {
@@ -108,7 +109,7 @@ func (t statusTable) printTopologies(d *ops.Document) {
 	t.row("members", strings.Join(members, ", "))
 }
 
-func (t statusTable) printGossip(d *ops.Document) {
+func (t *statusTable) printGossip(d *ops.Document) {
 	g := d.Gossip
 	if g == nil {
 		return
@@ -116,15 +117,15 @@ func (t statusTable) printGossip(d *ops.Document) {
 	t.row("isolated", yesNo(g.Isolated))
 	t.row("hash", g.Hash+" (records) "+g.SharedHash+" (shared map)")
 	if a := d.Agreement; a != nil {
-		t.row("same", joinNames(a.Same))
-		t.row("differ", joinNames(a.Differ))
-		t.row("silent", joinNames(a.Silent))
+		t.row("same", t.names(a.Same))
+		t.row("differ", t.names(a.Differ))
+		t.row("silent", t.names(a.Silent))
 	}
 	t.row("staleness", seconds(g.Staleness))
 	t.row("shared map", fmt.Sprintf("%s, %d of %d bytes", countNoun(g.Shared.Keys, "key", "keys"), g.Shared.Values, g.Shared.Limit))
 }
 
-func (t statusTable) printLinks(links []ops.Link) {
+func (t *statusTable) printLinks(links []ops.Link) {
 	for _, l := range links {
 		rtt := "unknown"
 		if l.RTT != nil {
@@ -141,15 +142,6 @@ func onOneLine(s string) string {
 		return s
 	}
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
-}
-
-// joinNames writes names in one line.
-func joinNames(all []string) string {
-	var safe []string
-	for _, n := range all {
-		safe = append(safe, displayText(n))
-	}
-	return orNothing(strings.Join(safe, " "))
 }
 
 func yesNo(b bool) string {

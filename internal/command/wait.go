@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,22 +50,46 @@ func (r *agentClient) await(ctx context.Context, formed bool, topologies []strin
 	defer cancel()
 	tick := time.NewTicker(waitPause)
 	defer tick.Stop()
+	once := *r
+	once.timeout = min(r.timeout, maxTimeout)
+	var last error // what was missing until now
 	for {
-		d, err := ask[ops.Document](ctx, r, get("status"))
-		if err == nil {
+		d, err := ask[ops.Document](ctx, &once, get("status"))
+		switch {
+		case err == nil:
+			if err := checkTopologies(&d, topologies); err != nil {
+				return err
+			}
 			err = missingOf(&d, formed, topologies)
-		} else if ctx.Err() == nil && !errors.Is(err, admin.ErrNoAgent) && !errors.Is(err, errNoAgentFound) {
+		case ctx.Err() != nil && last != nil: // the time was over before there was an answer
+			err = last
+		case ctx.Err() == nil && !errors.Is(err, admin.ErrNoAgent) && !errors.Is(err, errNoAgentFound):
 			return err
 		}
 		if err == nil {
 			return nil
 		}
+		last = err
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return fmt.Errorf("after %v: %w", r.timeout, err)
 		}
 	}
+}
+
+// checkTopologies returns an error if a topology does not exist: none would be waited for without end.
+func checkTopologies(d *ops.Document, topologies []string) error {
+	var names []string
+	for _, t := range d.Topologies {
+		names = append(names, t.Name)
+	}
+	for _, name := range topologies {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("no topology is named %q; there is %s", name, strings.Join(names, ", "))
+		}
+	}
+	return nil
 }
 
 // missingOf returns what a node lacks.
@@ -74,11 +99,6 @@ func missingOf(d *ops.Document, formed bool, topologies []string) error {
 	}
 	if !formed {
 		return nil
-	}
-	for _, name := range topologies {
-		if !slices.ContainsFunc(d.Topologies, func(t ops.Topology) bool { return t.Name == name }) {
-			return fmt.Errorf("no topology is named %q", name)
-		}
 	}
 	var errs []error
 	for _, t := range d.Topologies {

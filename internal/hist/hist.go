@@ -9,7 +9,7 @@ import (
 // bounds are the upper bounds of the buckets but the last one, which has none. What stays on a local network, what crosses the world, what
 // waits for a busy server, and what ends by a deadline fall into different buckets. They are few because each bucket is a series of each
 // histogram.
-var bounds = [...]time.Duration{10 * time.Millisecond, 50 * time.Millisecond, 250 * time.Millisecond, time.Second, 5 * time.Second}
+var bounds = [...]time.Duration{10 * time.Millisecond, 250 * time.Millisecond, time.Second, 5 * time.Second}
 
 // Histogram counts durations. The zero value is empty. Its methods are safe for concurrent use.
 type Histogram struct {

@@ -16,7 +16,7 @@ func TestADurationFallsIntoTheFirstBucketThatHoldsIt(t *testing.T) {
 		{-time.Second, 0, 0.01},
 		{0, 0, 0.01},
 		{10 * time.Millisecond, 0, 0.01},
-		{10*time.Millisecond + 1, 0.01, 0.05},
+		{10*time.Millisecond + 1, 0.01, 0.25},
 		{time.Second, 0.25, 1},
 		{5 * time.Second, 1, 5},
 		{time.Hour, 5, 0},
@@ -50,7 +50,7 @@ func TestConcurrentObservationsAreAllCounted(t *testing.T) {
 	}
 	wg.Wait()
 	s := h.Read()
-	want := map[float64]uint64{0.01: 0, 0.05: 8000, 0.25: 8000, 1: 8000, 5: 8000}
+	want := map[float64]uint64{0.01: 0, 0.25: 8000, 1: 8000, 5: 8000}
 	if got := s.Buckets(); !maps.Equal(got, want) {
 		t.Errorf("buckets = %v, want %v", got, want)
 	}

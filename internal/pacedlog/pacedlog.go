@@ -46,7 +46,7 @@ type line struct {
 // New starts a log before a logger. Its Close must be called.
 func New(out hclog.Logger) *Log {
 	l := &Log{
-		front: hclog.NewInterceptLogger(&hclog.LoggerOptions{Name: out.Name(), Level: out.GetLevel(), Output: io.Discard, Exclude: all}),
+		front: hclog.NewInterceptLogger(&hclog.LoggerOptions{Level: levelOf(out), Output: io.Discard, Exclude: all}),
 		out:   out, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 		named: make(map[string]hclog.Logger),
 	}
@@ -58,13 +58,25 @@ func New(out hclog.Logger) *Log {
 // all excludes every line from the logger behind the sink, which would format it for nothing.
 func all(hclog.Level, string, ...any) bool { return true }
 
-// Logger returns the logger whose lines the log gets. Its level is the one that the logger behind it had at New. The values of pairs must not
-// change after the call.
+// levelOf returns the least level that a logger writes. A logger that discards everything states none.
+func levelOf(out hclog.Logger) hclog.Level {
+	if !out.IsError() {
+		return hclog.Off
+	}
+	return out.GetLevel()
+}
+
+// Logger returns the logger whose lines the log gets. It follows the level of the logger behind it. The values of pairs must not change after
+// the call.
 func (l *Log) Logger() hclog.Logger { return l.front }
 
 // Accept implements [hclog.SinkAdapter]. It waits for no writer.
 func (l *Log) Accept(name string, level hclog.Level, message string, pairs ...any) {
-	if level < l.front.GetLevel() {
+	least := levelOf(l.out)
+	if least != l.front.GetLevel() {
+		l.front.SetLevel(least)
+	}
+	if level < least {
 		return
 	}
 	one := line{name, level, message, pairs}
@@ -72,7 +84,7 @@ func (l *Log) Accept(name string, level hclog.Level, message string, pairs ...an
 	defer l.mu.Unlock()
 	switch {
 	case l.closed:
-		l.out.ResetNamed(name).Log(level, message, pairs...)
+		l.out.Named(name).Log(level, message, pairs...)
 		return
 	case level == hclog.Trace || level == hclog.Debug:
 		l.enqueueLocked(one)

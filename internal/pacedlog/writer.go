@@ -48,7 +48,9 @@ func (l *Log) flush(all bool) (next time.Time) {
 func (l *Log) write(one line) {
 	to := l.named[one.name]
 	if to == nil {
-		to = l.out.ResetNamed(one.name)
+		if to = l.out; one.name != "" {
+			to = l.out.Named(one.name)
+		}
 		l.named[one.name] = to
 	}
 	to.Log(one.level, one.message, one.pairs...)

@@ -3,7 +3,10 @@ package span
 
 import (
 	"context"
+	"net"
+	"strconv"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
@@ -34,4 +37,18 @@ func End(s trace.Span, err error) {
 		s.SetStatus(codes.Error, err.Error())
 	}
 	s.End()
+}
+
+// Server returns the attributes of the other side of a call at host:port, with the names and types of OTel's conventions: the port is a number. An
+// address of another form has none.
+func Server(addr string) []attribute.KeyValue {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return nil
+	}
+	return []attribute.KeyValue{attribute.String("server.address", host), attribute.Int64("server.port", int64(number))}
 }

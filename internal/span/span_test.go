@@ -2,7 +2,10 @@ package span
 
 import (
 	"context"
+	"slices"
 	"testing"
+
+	"go.opentelemetry.io/otel/attribute"
 )
 
 func TestASpanThatIsNotTracedAllocatesNothing(t *testing.T) {
@@ -13,6 +16,23 @@ func TestASpanThatIsNotTracedAllocatesNothing(t *testing.T) {
 	})
 	if allocs != 0 {
 		t.Errorf("a span of no provider makes %v allocations, want none", allocs)
+	}
+}
+
+// OTel's conventions have an integer: one who asks for server.port > 1024 finds no text.
+func TestThePortOfAServerIsANumber(t *testing.T) {
+	for addr, want := range map[string][]attribute.KeyValue{
+		"10.0.0.1:7946":      {attribute.String("server.address", "10.0.0.1"), attribute.Int("server.port", 7946)},
+		"[2001:db8::1]:7946": {attribute.String("server.address", "2001:db8::1"), attribute.Int("server.port", 7946)},
+		"db:65535":           {attribute.String("server.address", "db"), attribute.Int("server.port", 65535)},
+		"10.0.0.1":           nil,
+		"10.0.0.1:http":      nil,
+		"10.0.0.1:65536":     nil,
+		"":                   nil,
+	} {
+		if got := Server(addr); !slices.Equal(got, want) {
+			t.Errorf("Server(%q) = %v, want %v", addr, got, want)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@
 package strictyaml
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -32,13 +35,13 @@ func Parse(file string, text []byte) (*yaml.Node, error) {
 	case errors.Is(err, io.EOF):
 		return nil, nil
 	case err != nil:
-		return nil, syntaxError(file, err)
+		return nil, syntaxError(file, text, err)
 	}
 	var second yaml.Node
 	if err := dec.Decode(&second); err == nil {
 		return nil, &Error{File: file, Line: second.Line, Col: second.Column, Msg: "a second document; only one is read"}
 	} else if !errors.Is(err, io.EOF) {
-		return nil, syntaxError(file, err)
+		return nil, syntaxError(file, text, err)
 	}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) == 0 {
 		return nil, nil
@@ -48,15 +51,26 @@ func Parse(file string, text []byte) (*yaml.Node, error) {
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
-// syntaxError moves the line out of yaml.v3's message to where editors look for it.
-func syntaxError(file string, err error) error {
+// syntaxError moves the line out of yaml.v3's message to where editors look for it. yaml.v3 gives no line for the first one, nor for
+// bytes that no text has.
+func syntaxError(file string, text []byte, err error) error {
 	msg := err.Error()
 	m := yamlLine.FindStringSubmatch(msg)
 	if m == nil {
 		return fmt.Errorf("%s: %s", file, msg)
 	}
-	line, _ := strconv.Atoi(m[1]) // no line gives 0, which is left out
+	line, _ := strconv.Atoi(m[1])
+	if line == 0 {
+		line = 1 + bytes.Count(text[:max(0, notText(text))], []byte("\n"))
+	}
 	return &Error{File: file, Line: line, Msg: msg[len(m[0]):]}
+}
+
+// notText returns the index of the first byte that is not part of a text: a control character, or not UTF-8; -1 if there is none.
+func notText(text []byte) int {
+	return bytes.IndexFunc(text, func(r rune) bool {
+		return r == utf8.RuneError || unicode.IsControl(r) && !strings.ContainsRune("\t\n\r", r)
+	})
 }
 
 // Decode decodes n over the struct that into points to; a nil n leaves it as it is. Then,

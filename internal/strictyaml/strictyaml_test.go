@@ -176,3 +176,17 @@ func TestHintsNameOnlyWhatIsNear(t *testing.T) {
 		t.Errorf("Hint without names = %q", got)
 	}
 }
+
+func TestEverySyntaxErrorHasItsLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"a: b: c":                 "f:1: mapping values are not allowed",
+		"a: 1\nb: c: d":           "f:2: mapping values are not allowed",
+		"\x00":                    "f:1: control characters are not allowed",
+		"a: 1\nb: 2\nc: \x00\n":   "f:3: control characters are not allowed",
+		"a: 1\nb: \"\xff\xfe\"\n": "f:2: ",
+	} {
+		if _, err := Parse("f", []byte(text)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("Parse(%q) = %v, want %q", text, err, want)
+		}
+	}
+}

@@ -100,8 +100,23 @@ func TestWhatComesFromTheNetworkIsTextAndNeverMarkup(t *testing.T) {
 	wantText(t, body, "&lt;script&gt;")
 }
 
+func TestAMemberThatServesAPageIsALinkToIt(t *testing.T) {
+	s := clusterOf(4)
+	s.members[0].HTTP, s.members[1].HTTP, s.members[2].HTTP = "http://10.0.0.0:7947/", "https://10.0.0.1:7947/", "javascript:alert(1)"
+	body := get(t, s, "/").Body.String()
+	wantText(t, body, `<a href="https://10.0.0.1:7947/" rel="noreferrer" title="https://10.0.0.1:7947/">n0001</a>`)
+	for _, bad := range []string{`href="http://10.0.0.0:7947/"`, `href="javascript:`} {
+		if strings.Contains(body, bad) {
+			t.Errorf("the page has %s", bad)
+		}
+	}
+}
+
 func TestALargeClusterIsAPageOfBoundedSizeWithAWayToTheRest(t *testing.T) {
 	s := clusterOf(4000)
+	for i := range s.members {
+		s.members[i].HTTP = "http://" + s.members[i].Name + ".orders.example.com:7947/"
+	}
 	body := get(t, s, "/").Body.String()
 	if len(body) > 200_000 {
 		t.Errorf("%d bytes for 4,000 members, at most 200,000", len(body))

@@ -30,6 +30,9 @@ func histogram(name, help string, labels ...string) *family {
 	return &family{name: name, help: help, labels: labels}
 }
 
+// summary has no kind: scrape.total makes its series.
+func summary(name, help string, labels ...string) *family { return histogram(name, help, labels...) }
+
 // scrape sends the series of one scrape.
 type scrape struct {
 	descs map[*family]*prometheus.Desc
@@ -64,6 +67,12 @@ func (s scrape) at(f *family, t time.Time, labels ...string) {
 // times sends a histogram.
 func (s scrape) times(f *family, d cluster.Durations, labels ...string) {
 	m, err := prometheus.NewConstHistogram(s.descs[f], d.Count(), d.Sum().Seconds(), d.Buckets(), texts(labels)...)
+	s.send(f, m, err)
+}
+
+// total sends the count and the sum of durations, as a summary without quantiles: two series.
+func (s scrape) total(f *family, d cluster.Durations, labels ...string) {
+	m, err := prometheus.NewConstSummary(s.descs[f], d.Count(), d.Sum().Seconds(), nil, texts(labels)...)
 	s.send(f, m, err)
 }
 

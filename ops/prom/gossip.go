@@ -23,6 +23,8 @@ var (
 	gossipLinks     = gauge("gossip_links", "Links to neighbours in use.")
 	gossipWanted    = gauge("gossip_links_wanted", "Members that are up and to which this node should have a link.")
 	gossipPhi       = gauge("gossip_link_phi_max", "Greatest suspicion that a link is dead: -log10 of the chance that a frame is still to come.")
+	gossipRTT       = gauge("gossip_link_rtt_seconds", "Round-trip times of the links, as the kernel measures them. Absent where it does not.", "of")
+	gossipSpread    = summary("gossip_propagation_seconds", "How long writes of the shared map by other nodes took to this one, by the clocks of the cluster.")
 	gossipBytesHeld = gauge("gossip_shared_bytes", "Size of the values of the shared map with their keys.")
 	gossipLimit     = gauge("gossip_shared_limit_bytes", "Limit of gossip_shared_bytes, beyond which writes are refused.")
 	gossipEntries   = gauge("gossip_shared_entries", "Entries of the shared map.", "kind")
@@ -32,7 +34,7 @@ var (
 )
 
 var gossipFamilies = append([]*family{gossipRunning, gossipConflict, gossipMembers, gossipChanges, gossipConflicts, gossipIsolated, gossipStaleness,
-	gossipHash, gossipLinks, gossipWanted, gossipPhi, gossipBytesHeld, gossipLimit, gossipEntries, gossipCertEnd, gossipSecurity, gossipDisk}, trafficFamilies...)
+	gossipHash, gossipLinks, gossipWanted, gossipPhi, gossipRTT, gossipSpread, gossipBytesHeld, gossipLimit, gossipEntries, gossipCertEnd, gossipSecurity, gossipDisk}, trafficFamilies...)
 
 // gossip sends what is known of a node, nil if there is none.
 func (s scrape) gossip(n *gossip.Node) {
@@ -77,6 +79,7 @@ func (s scrape) changes(c gossip.Counters) {
 		s.count(gossipChanges, n, change)
 	}
 	s.count(gossipConflicts, c.NameConflicts)
+	s.total(gossipSpread, c.Propagation)
 }
 
 // view sends what a view shows. It goes over all members.
@@ -104,6 +107,11 @@ func (s scrape) sizes(n *gossip.Node) {
 	s.put(gossipLinks, float64(stats.Links))
 	s.put(gossipWanted, float64(stats.LinksWanted))
 	s.put(gossipPhi, stats.MaxPhi)
+	if stats.RTT.Max > 0 {
+		s.put(gossipRTT, stats.RTT.Min.Seconds(), "min")
+		s.put(gossipRTT, stats.RTT.Median.Seconds(), "median")
+		s.put(gossipRTT, stats.RTT.Max.Seconds(), "max")
+	}
 	s.put(gossipBytesHeld, float64(stats.SharedBytes))
 	s.put(gossipLimit, float64(stats.SharedLimit))
 	s.put(gossipEntries, float64(stats.SharedValues), "value")

@@ -63,6 +63,17 @@ func (c Config) eachHost() iter.Seq2[int, string] {
 	}
 }
 
+// FixedPeers returns the canonical host:port of each host.
+func (c Config) FixedPeers() []string {
+	var all []string
+	for _, host := range c.eachHost() {
+		if e, err := parseEntry(host); err == nil { // Validate reports the others
+			all = append(all, e.addr)
+		}
+	}
+	return all
+}
+
 // entry is one configured host.
 type entry struct {
 	addr    string // canonical host:port

@@ -40,7 +40,8 @@ type topology struct {
 	emptyCalls int // empty Sets in a row, while held back
 	emptySince time.Time
 
-	selfSeen   bool // this node was in an answer
+	selfSeen   bool // this node was in an answer, by its ID or an address
+	selfListed bool // it was by an own address
 	selfAbsent int  // Sets in a row without it since
 }
 
@@ -191,15 +192,19 @@ func (l *Ledger) newWant(t *topology, p peer.Peer) *want {
 }
 
 // noteSelf looks for this node in a complete answer. A node that was listed and no longer is has been removed from its source, by a
-// rollout or an operator: it stops dialling, because the others are to forget it, and drops no peer, because it still serves them.
+// rollout or an operator: it stops dialling, because the others are to forget it, and drops no peer, because it still serves them. One that was
+// named by its ID alone was not listed: that may have been another process of the name, and a source such as local never names this node itself.
 func (t *topology) noteSelf(l *Ledger, all []peer.Peer) {
+	present := false
 	for _, p := range all {
 		if l.isSelf(p) {
-			t.selfSeen, t.selfAbsent = true, 0
-			return
+			present, t.selfListed = true, t.selfListed || l.self[p.Addr]
 		}
 	}
-	if t.selfSeen {
+	switch {
+	case present:
+		t.selfSeen, t.selfAbsent = true, 0
+	case t.selfListed:
 		t.selfAbsent++
 	}
 }

@@ -128,7 +128,7 @@ func (l *Ledger) learnSelf(addr string) {
 		return
 	}
 	for _, w := range s.wants {
-		w.topology.selfSeen = w.topology.selfSeen || w.active
+		w.topology.selfSeen, w.topology.selfListed = w.topology.selfSeen || w.active, w.topology.selfListed || w.active
 		delete(w.topology.wants, addr)
 		w.topology.sorted = nil
 		if w.active {

@@ -340,6 +340,22 @@ func TestANodeThatIsNoLongerListedStopsDiallingAndDropsNoPeer(t *testing.T) {
 	wantPeers(t, "dialled when listed again", dialled, "c:1")
 }
 
+// A source that leaves this node out, as local does, names the other process of a conflict of names until that is gone.
+func TestAnotherProcessOfTheNameThatIsGoneDoesNotEndTheDials(t *testing.T) {
+	s := newSim(t, false)
+	s.SetSelf([]peer.Peer{node("me", "own")})
+	s.AddTopology("t", pruneSoon)
+	s.set("t", node("me", "twin"), p("a"))
+	s.round()
+	s.set("t", peers("a")...)
+	s.set("t", peers("a", "b")...)
+	if s.Topology("t").Leaving {
+		t.Error("the node takes the end of the other process for its own removal")
+	}
+	dialled, _ := s.round()
+	wantPeers(t, "dialled", dialled, "b:1")
+}
+
 func TestANodeAtANewAddressIsConnectedThereBeforeTheOldOneIsDropped(t *testing.T) {
 	s := newSim(t, false)
 	s.AddTopology("t", Prune{After: time.Hour, MaxFraction: 0.01})

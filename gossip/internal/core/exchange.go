@@ -12,7 +12,7 @@ import (
 // trees in Dynamo, SOSP 2007, at depth two). Idle clusters pay for the first step only.
 //
 // While changes are under way, hashes differ all the time and mean nothing. A comparison therefore takes a hash that this node had
-// within the last two seconds for equal, and under load only buckets that differ twice in a row are looked into.
+// recently (recentHashes) for equal, and under load only buckets that differ twice in a row are looked into.
 //
 // Items are pulled: a node that lacks some asks for them, and an answer has at most pullWindow bytes before the next ask, so that large
 // state never fills the queue of a link (flow control as in van Renesse et al., "Efficient reconciliation and flow control for
@@ -142,7 +142,7 @@ func (x *exchange) bucketsOf() *bucketHashes {
 // that writes all the time is ahead in every comparison, each time by something else.
 func (b *bucketHashes) caughtUp(past *recentHashes) {
 	for i := range b.theirs {
-		if b.cameAt > b.sameAt[i] && past.hasBucket(i, b.theirs[i], b.cameAt-recentFor) {
+		if b.cameAt > b.sameAt[i] && past.hasBucket(i, b.theirs[i], b.cameAt) {
 			b.sameAt[i] = b.cameAt
 		}
 	}

@@ -19,7 +19,7 @@ type exchanger struct {
 }
 
 func newExchanger(h *host, ls *links, t table) exchanger {
-	return exchanger{host: h, links: ls, table: t}
+	return exchanger{host: h, links: ls, table: t, past: newRecentHashes(h.cfg)}
 }
 
 // recordHashes records the present hashes, before others can see them.
@@ -36,7 +36,7 @@ func (e *exchanger) leads(l *link) bool { return e.node < l.peer.node }
 func (e *exchanger) onHash(l *link, hash uint64, first, hint bool) {
 	x, now := e.table.of(l), e.now()
 	whole, _ := e.table.sums()
-	if x.lastAt != 0 && e.past.has(x.last, x.lastAt-recentFor) { // what it was ahead of us then has arrived
+	if x.lastAt != 0 && e.past.has(x.last, x.lastAt) { // what it was ahead of us then has arrived
 		x.sameAt = max(x.sameAt, x.lastAt)
 	}
 	x.last, x.lastAt = hash, now
@@ -45,7 +45,7 @@ func (e *exchanger) onHash(l *link, hash uint64, first, hint bool) {
 		return
 	}
 	x.differ++
-	if x.same = e.past.has(hash, now-recentFor); x.same { // it lags by what is on its way
+	if x.same = e.past.has(hash, now); x.same { // it lags by what is on its way
 		x.sameAt, x.differ = now, 1 // and not 0: this heartbeat is the first of a row, if what is on its way does not arrive
 	}
 	if x.pending = e.begins(l, first, hint); x.pending {
@@ -189,7 +189,7 @@ func (e *exchanger) compareBuckets(l *link, times uint8) {
 	fresh, long := false, false
 	oldest := now
 	for i := range b.theirs {
-		if e.past.hasBucket(i, b.theirs[i], now-recentFor) {
+		if e.past.hasBucket(i, b.theirs[i], now) {
 			b.sameAt[i], b.differs[i] = now, 0
 			continue
 		}

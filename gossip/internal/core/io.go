@@ -174,7 +174,9 @@ type (
 	// RememberShared is an entry of the shared map to be kept, in place of the one with its key.
 	RememberShared struct {
 		Entry    *SharedEntry
-		Restored bool // it is from Restore, so it is kept already
+		Restored bool          // it is from Restore, so it is kept already
+		Arrived  bool          // a neighbour has sent it
+		Age      time.Duration // if it has arrived: since its stamp, by cluster time; below 0 if a clock is ahead
 	}
 
 	// ForgetShared reports that a key of the shared map is gone for good.

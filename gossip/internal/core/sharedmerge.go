@@ -51,7 +51,7 @@ func (r *replica) merge(l *link, e *SharedEntry) bool {
 		r.report([]ended{{e, true}})
 		return true
 	}
-	r.remember(e)
+	r.emit(RememberShared{Entry: e, Arrived: true, Age: r.cluster.moment().Time().Sub(e.Stamp.Time())})
 	r.enforce(e)
 	return true
 }

@@ -11,13 +11,13 @@ func (c *Core) equalAt(x *exchange) time.Duration {
 }
 
 // Staleness returns for how long some neighbour has had another state than this node, by the last comparison with each, not counting
-// changes of the last two seconds that are on their way: about 0 while all is well, under any load. It is 0 without neighbours.
+// changes that may be on their way (Config.transit): 0 while all is well, under any load. It is 0 without neighbours.
 func (c *Core) Staleness() time.Duration {
 	oldest := c.now()
 	for _, l := range c.links.list {
 		oldest = min(oldest, c.equalAt(&l.records), c.equalAt(&l.shared))
 	}
-	if late := c.now() - oldest; late > 2*c.cfg.Heartbeat {
+	if late := c.now() - oldest; late > c.cfg.transit() {
 		return late
 	}
 	return 0

@@ -40,3 +40,63 @@ func TestChangesOnTheirWayAreNoStalenessHoweverLongTheyFollowEachOther(t *testin
 		t.Errorf("6 s after a write that does not come the node is %v behind", late)
 	}
 }
+
+// slowed has intervals of minutes, as Tuning allows them.
+func slowed(c *Config) {
+	c.Heartbeat, c.Silence, c.Coalesce, c.Relax, c.Tombstone = time.Minute, 270*time.Second, 600*time.Millisecond, 30*time.Second, time.Hour
+}
+
+// With heartbeats of a minute a change waits for company for half a minute at each node on its way.
+func TestANeighbourThatLagsByAChangeOnItsWayIsNoStalenessHoweverLongTheHeartbeat(t *testing.T) {
+	l := newLoner(slowed)
+	l.meet(1, "b")
+	theirs := newSharedMap(1<<20, time.Hour)
+	for i := range 12 {
+		l.do(SharedSet{Key: "own", Value: fmt.Sprint(i)})
+		l.pass(20 * time.Second)
+		l.receive(1, &Beat{Wanted: true, Hash: l.Hash(), Shared: theirs.hash})
+		l.pass(10 * time.Second)
+		theirs.put(l.shared.find(SpaceUser, "own"))
+		l.pass(30 * time.Second)
+		if late := l.Staleness(); late != 0 {
+			t.Fatalf("after %d heartbeats of a minute the node is %v behind, want 0", i+1, late)
+		}
+	}
+	l.do(SharedSet{Key: "own", Value: "lost"})
+	for range 6 {
+		l.pass(time.Minute)
+		l.receive(1, &Beat{Wanted: true, Hash: l.Hash(), Shared: theirs.hash})
+	}
+	if late := l.Staleness(); late < 3*time.Minute {
+		t.Errorf("6 m after a write that the neighbour does not get the node is %v behind, want 3 m and more", late)
+	}
+}
+
+// What a heartbeat was ahead by is looked up with the next one, a minute later.
+func TestANeighbourThatLedByAChangeThatCameIsNoStalenessHoweverLongTheHeartbeat(t *testing.T) {
+	l := newLoner(slowed)
+	l.meet(1, "b")
+	theirs := newSharedMap(1<<20, time.Hour)
+	for i := range 12 {
+		written := l.write("key", 7)
+		theirs.put(&written)
+		l.receive(1, &Beat{Wanted: true, Hash: l.Hash(), Shared: theirs.hash})
+		l.pass(time.Second)
+		l.receive(1, &SharedDelta{Entries: []SharedEntry{written}})
+		l.do(SharedSet{Key: "own", Value: fmt.Sprint(i)})
+		theirs.put(l.shared.find(SpaceUser, "own"))
+		l.pass(59 * time.Second)
+		if late := l.Staleness(); late > 2*time.Minute {
+			t.Fatalf("after %d heartbeats of a minute the node is %v behind, want 2 m at most", i+1, late)
+		}
+	}
+	lost := l.write("lost", 7)
+	theirs.put(&lost)
+	for range 6 {
+		l.receive(1, &Beat{Wanted: true, Hash: l.Hash(), Shared: theirs.hash})
+		l.pass(time.Minute)
+	}
+	if late := l.Staleness(); late < 5*time.Minute {
+		t.Errorf("6 m after a write that does not come the node is %v behind, want 5 m and more", late)
+	}
+}

@@ -39,6 +39,7 @@ func TestRandomSchedulesKeepTheInvariants(t *testing.T) {
 var regressions = []Schedule{
 	{Seed: 308804, Kind: Disks}, // three nodes remove each other crosswise
 	{Seed: 504133},              // a node that came back on purpose was removed again on the other side of a cut
+	{Seed: 357, Kind: Days},     // hashes were recent for two seconds, whatever the heartbeat
 	{Seed: 700374},              // the last heartbeats that a lossy network held up arrived after it was whole again
 	{Seed: 3210}, {Seed: 6829}, {Seed: 20731}, {Seed: 21696}, {Seed: 356}, {Seed: 21007}, {Seed: 20508}, {Seed: 306}, {Seed: 5633},
 	{Seed: 40058}, {Seed: 42074}, {Seed: 42216}, {Seed: 43192}, {Seed: 43364}, {Seed: 43449}, {Seed: 43476}, {Seed: 44258}, {Seed: 44299},

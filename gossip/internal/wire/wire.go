@@ -188,12 +188,15 @@ func (r *Reader) next() ([]byte, error) {
 	if err != nil {
 		return nil, within(len(head), err)
 	}
-	n := binary.BigEndian.Uint32(head)
+	return r.body(binary.BigEndian.Uint32(head))
+}
+
+// body returns the body of a frame whose header claims n bytes.
+func (r *Reader) body(n uint32) (body []byte, err error) {
 	if n == 0 || n > r.limit {
 		return nil, fmt.Errorf("%w: it claims %d bytes, 1 to %d are allowed", ErrMalformed, n, r.limit)
 	}
 	_, _ = r.in.Discard(headerSize) // it is in the buffer
-	var body []byte
 	if int(n) <= r.in.Size() {
 		body, err = r.in.Peek(int(n))
 		_, _ = r.in.Discard(len(body)) // as is this

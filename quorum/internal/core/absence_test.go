@@ -66,3 +66,34 @@ func TestAGroupIsRefusedWithAnotherTimeToReturn(t *testing.T) {
 		t.Errorf("the group has members %+v", g.Members)
 	}
 }
+
+func TestMembersThatAllStartAgainShareTheShards(t *testing.T) {
+	for _, known := range []bool{false, true} { // their next processes present the sessions of those before
+		s := begin(t, 6, func(s *simulation) {
+			s.predecessors = known
+			s.groups[0].Shards = 24
+		})
+		s.run(time.Second)
+		group := s.groups[0]
+		for _, n := range s.nodes {
+			n.crash()
+		}
+		s.run(2 * time.Second)
+		s.groups = nil // programs work on it once their clusters have formed, one a bit later than the other
+		for _, n := range s.nodes {
+			n.start()
+		}
+		s.run(8 * time.Second)
+		s.groups = []GroupSettings{group}
+		for _, n := range s.nodes {
+			n.step(Serve{group})
+			s.run(100 * time.Millisecond)
+		}
+		s.finish(t, 8*time.Second)
+		for _, n := range s.nodes {
+			if held := len(n.heldBy()); held > 8 {
+				t.Errorf("one of 6 members holds %d of 24 shards", held)
+			}
+		}
+	}
+}

@@ -14,7 +14,7 @@ const (
 	balanceEvery = 5 * time.Second // and whether the balance can be improved
 	revokeAgain  = time.Second     // a revocation is sent again after this
 
-	// A new group waits for its members, or the first one would be given all shards, and balance comes slowly.
+	// A group that none holds waits for its members, see gathers.
 	gatherQuiet = 100 * time.Millisecond // without another member
 	gatherMost  = time.Second
 )
@@ -105,7 +105,7 @@ func (l *leader) planDue(c *Core) {
 	a.forget(c.raft.state.table)
 	l.endAbsences(c)
 	for _, g := range c.raft.state.table.groups {
-		if a.gathers(g, c.now.Running) {
+		if l.gathers(c, g) {
 			a.balanceAt = c.now.Running // look again at the next occasion
 			continue
 		}

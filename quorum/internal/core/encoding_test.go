@@ -29,6 +29,7 @@ func frames() []Frame {
 		&RequestFrame{Birth: 1, ID: 2, Kind: requestExclude, Group: "orders", Shard: 7, Member: "n1", Undo: true},
 		&RequestFrame{Birth: 1, ID: 2, Kind: requestWatch, Key: "a/", Prev: 3, After: "a/b"},
 		&ResponseFrame{Birth: 1, ID: 2, Index: 3, Whole: true, More: true, Changes: []MapChange{{Key: "k", Value: []byte("v"), Index: 3}, {Key: "l", Index: 2, Deleted: true}}},
+		&ResponseFrame{Birth: 1, ID: 2, Code: Full, Used: 5},
 		&ResponseFrame{Birth: 1, ID: 2, Code: Conflict, Index: 3, Value: []byte("v"), At: 4},
 		&NotLeaderFrame{Birth: 1, Term: 2, Leader: "n1", ID: 3},
 	}

@@ -98,6 +98,7 @@ type (
 		Index uint64
 		Value []byte
 		At    uint64 // of a read: the index up to which everything was applied
+		Used  uint64 // of a write that is Full: bytes in the map
 		// of a watch: see Result
 		Changes     []MapChange
 		Whole, More bool

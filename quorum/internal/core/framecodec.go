@@ -48,7 +48,7 @@ func AppendFrame(b []byte, f Frame) []byte {
 	case *ResponseFrame:
 		m := appendNumbers(nil, uint64(f.Birth), f.ID, uint64(f.Code), f.Index, f.At)
 		m = appendBool(appendBool(appendText(m, 6, f.Value), 7, f.Whole), 8, f.More)
-		return appendMessage(b, frameResponse, appendChanges(m, 9, f.Changes))
+		return appendMessage(b, frameResponse, appendNumber(appendChanges(m, 9, f.Changes), 10, f.Used))
 	case *EndedFrame:
 		return appendMessage(b, frameEnded, appendNumbers(nil, uint64(f.Birth), uint64(f.Into)))
 	case *NotLeaderFrame:
@@ -192,6 +192,8 @@ func parseResponse(b []byte) (Frame, error) {
 			return v.bool(&f.More)
 		case 9:
 			return parseMapChange(v, &f.Changes)
+		case 10:
+			return v.number(&f.Used)
 		}
 		return nil
 	})

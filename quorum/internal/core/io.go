@@ -291,6 +291,7 @@ type (
 		Code  Code
 		Index uint64
 		Value []byte
+		Used  uint64 // of a Write that is Full: bytes in the map
 
 		Changes     []MapChange // of a Watch
 		Whole, More bool
@@ -299,7 +300,8 @@ type (
 	// Rejected reports that something a peer sent broke a limit or a rule and was dropped.
 	Rejected struct{ Peer, Reason string }
 
-	// OtherBirth reports a peer that belongs to another founding. Nothing is exchanged with it.
+	// OtherBirth reports a peer that belongs to another founding. Nothing is exchanged with it. A shell that knows the births of all members need not
+	// act on it.
 	OtherBirth struct {
 		Peer  string
 		Birth Birth

@@ -115,7 +115,7 @@ func (m *member) response(c *Core, f *ResponseFrame) {
 		m.releaseSynced(c)
 		return
 	}
-	out := Result{ID: f.ID, Code: f.Code, Index: f.Index, Value: slices.Clone(f.Value), Changes: slices.Clone(f.Changes), Whole: f.Whole, More: f.More}
+	out := Result{ID: f.ID, Code: f.Code, Index: f.Index, Value: slices.Clone(f.Value), Used: f.Used, Changes: slices.Clone(f.Changes), Whole: f.Whole, More: f.More}
 	for i := range out.Changes {
 		out.Changes[i].Value = slices.Clone(out.Changes[i].Value)
 	}

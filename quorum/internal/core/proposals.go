@@ -107,7 +107,11 @@ func (l *leader) applied(c *Core, e *pb.Entry, ops []op, results []outcome) {
 		l.proposals = l.proposals[1:]
 		l.settled(p.ops)
 		for i, r := range p.replies {
-			c.send(r.to, &ResponseFrame{Birth: c.birth, ID: r.id, Code: results[i].code, Index: results[i].index})
+			f := &ResponseFrame{Birth: c.birth, ID: r.id, Code: results[i].code, Index: results[i].index}
+			if f.Code == Full {
+				f.Used = uint64(c.raft.state.kv.bytes)
+			}
+			c.send(r.to, f)
 		}
 	}
 }

@@ -73,6 +73,7 @@ type SessionStatus struct {
 	Name     string // of the member
 	Zone     string
 	Draining bool
+	Old      bool            // the member has a later session: this one ends with its lease
 	Serves   []HoldingStatus // by group, in their order
 	Heard    time.Duration   // when its last renewal arrived; known to the leader alone
 }
@@ -90,7 +91,7 @@ type GroupStatus struct {
 	Level   Level
 	Copies  int
 	Shards  int
-	Members int // sessions that serve it
+	Members int // members that serve it
 	Vacant  int // shards without a holder
 
 	Pins     []PinStatus // by shard
@@ -188,11 +189,15 @@ func (c *Core) voterStatus(s *Status) {
 // status returns what the table has of sessions and groups.
 func (t *Table) status() ([]SessionStatus, []GroupStatus) {
 	var sessions []SessionStatus
+	newest := make(map[string]uint64, len(t.order))
+	for _, id := range t.order {
+		newest[t.sessions[id].Name] = id
+	}
 	place := make(map[uint64]int, len(t.order))
 	for i, id := range t.order {
 		s := t.sessions[id]
 		place[id] = i
-		sessions = append(sessions, SessionStatus{ID: id, Name: s.Name, Zone: s.Zone, Draining: s.Draining})
+		sessions = append(sessions, SessionStatus{ID: id, Name: s.Name, Zone: s.Zone, Draining: s.Draining, Old: newest[s.Name] != id})
 	}
 	var groups []GroupStatus
 	for _, g := range t.groups {
@@ -200,7 +205,13 @@ func (t *Table) status() ([]SessionStatus, []GroupStatus) {
 		for _, n := range g.held {
 			vacant -= n
 		}
-		groups = append(groups, GroupStatus{Name: g.Name, Level: g.Level, Copies: g.Copies, Shards: len(g.Shards), Members: len(g.Members), Vacant: vacant,
+		members := 0
+		for _, m := range g.Members {
+			if i, ok := place[m.Session]; ok && !sessions[i].Old {
+				members++
+			}
+		}
+		groups = append(groups, GroupStatus{Name: g.Name, Level: g.Level, Copies: g.Copies, Shards: len(g.Shards), Members: members, Vacant: vacant,
 			Pins: g.pinStatus(), Excluded: slices.Sorted(maps.Keys(g.excluded))})
 		for id, h := range g.parts() {
 			if i, ok := place[id]; ok {

@@ -99,3 +99,21 @@ func TestAVoterThatNeedsAnElectionReportsIt(t *testing.T) {
 		t.Errorf("why %+v, want an election among two of three", w)
 	}
 }
+
+func TestAStatusShowsWhichSessionOfAMemberIsAnEarlierOne(t *testing.T) {
+	table := sample(t, Exclusive)
+	table.apply(4, []op{{kind: opOpen, name: "a", nonce: 9}}) // without the ID of the session before, as without a disk
+	sessions, groups := table.status()
+	for _, s := range sessions {
+		if want := s.ID == 1; s.Old != want {
+			t.Errorf("session %d of %s: old %v, want %v", s.ID, s.Name, s.Old, want)
+		}
+	}
+	if len(sessions) != 3 || groups[0].Members != 1 {
+		t.Errorf("%d sessions, %d members serve the group, want 3 and b", len(sessions), groups[0].Members)
+	}
+	table.apply(5, []op{{kind: opServe, session: 3, name: "g", weight: 1, shards: 4, level: uint64(Exclusive), copies: 2}})
+	if _, groups = table.status(); groups[0].Members != 2 {
+		t.Errorf("%d members serve the group, want a and b", groups[0].Members)
+	}
+}
