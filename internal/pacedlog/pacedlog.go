@@ -84,7 +84,7 @@ func (l *Log) Accept(name string, level hclog.Level, message string, pairs ...an
 	defer l.mu.Unlock()
 	switch {
 	case l.closed:
-		l.out.Named(name).Log(level, message, pairs...)
+		l.to(name).Log(level, message, pairs...)
 		return
 	case level == hclog.Trace || level == hclog.Debug:
 		l.enqueueLocked(one)

@@ -48,12 +48,18 @@ func (l *Log) flush(all bool) (next time.Time) {
 func (l *Log) write(one line) {
 	to := l.named[one.name]
 	if to == nil {
-		if to = l.out; one.name != "" {
-			to = l.out.Named(one.name)
-		}
+		to = l.to(one.name)
 		l.named[one.name] = to
 	}
 	to.Log(one.level, one.message, one.pairs...)
+}
+
+// to returns the logger behind the log for a part of the node.
+func (l *Log) to(name string) hclog.Logger {
+	if name == "" {
+		return l.out
+	}
+	return l.out.Named(name)
 }
 
 var _ hclog.SinkAdapter = (*Log)(nil)
