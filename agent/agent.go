@@ -28,6 +28,7 @@ import (
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/connector/gossip"
 	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/internal/pacedlog"
 	"github.com/goconvoke/convoke/ops"
 	"github.com/goconvoke/convoke/strategy"
 )
@@ -43,7 +44,8 @@ type Options struct {
 	// Connectors are those that the file may name, the default first; nil means gossip alone. Each needs a New.
 	Connectors *connector.Registry
 	// Log receives what happens, through a queue of 1,024 lines: a writer that blocks delays nothing, and lines beyond are counted. nil means
-	// warnings and errors on stderr.
+	// warnings and errors on stderr. A kind of lines that keeps coming gets rarer, and each line then has the number of those that were not
+	// logged: at most 50 of a kind in an hour. Lines of level DEBUG and TRACE all come.
 	Log hclog.Logger
 	// Name and Listen replace node.name and node.listen of the file, unless they are "".
 	Name, Listen string
@@ -83,13 +85,13 @@ func Start(ctx context.Context, file string, o Options) (_ *Node, err error) {
 	if o.Log == nil {
 		o.Log = hclog.New(&hclog.LoggerOptions{Name: "convoke", Level: hclog.Warn, Output: os.Stderr})
 	}
-	lines := newAsyncLog(o.Log)
+	lines := pacedlog.New(o.Log)
 	defer func() {
 		if err != nil {
-			lines.flush()
+			lines.Close()
 		}
 	}()
-	o.Log = lines.front
+	o.Log = lines.Logger()
 	o.StopTimeout = cmp.Or(o.StopTimeout, defaultStopTimeout)
 	config, err := loadFile(file, &o)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/gossip"
 	"github.com/goconvoke/convoke/internal/admin"
+	"github.com/goconvoke/convoke/internal/pacedlog"
 	"github.com/goconvoke/convoke/ops"
 )
 
@@ -21,8 +22,8 @@ type Node struct {
 	file        string
 	config      *cluster.Config
 	log         hclog.Logger
-	lines       *asyncLog // what log goes through
-	socket      string    // as asked for
+	lines       *pacedlog.Log // what log goes through
+	socket      string        // as asked for
 	stopTimeout time.Duration
 
 	supervisor *cluster.Supervisor
@@ -48,7 +49,7 @@ type Node struct {
 // runSupervisor runs the supervisor until ctx is done, a command has the node leave, or it is removed from its cluster.
 func (n *Node) runSupervisor(ctx context.Context) {
 	defer close(n.done)
-	defer n.lines.flush()
+	defer n.lines.Close()
 	var wg sync.WaitGroup
 	wg.Go(func() { n.watchConnectors(ctx) })
 	wg.Go(func() { n.publishHTTP(ctx) })
@@ -130,7 +131,7 @@ func (n *Node) Stop() {
 	case <-n.done:
 	case <-late.C:
 		n.log.Error("the node did not stop in time and is left behind", "elapsed", n.stopTimeout)
-		n.lines.flush()
+		n.lines.Close()
 	}
 }
 

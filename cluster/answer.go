@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/goconvoke/convoke/strategy"
 )
 
@@ -67,13 +69,11 @@ func (r *reconciler) takeAnswer(t *topology, p report, now time.Time) {
 
 // noteRecovery records a complete answer, and reports it if it follows a failure.
 func (r *reconciler) noteRecovery(t *topology, now time.Time) {
-	recovered, line := t.source.recordAnswer(now)
-	if recovered {
-		r.feed.emit(Event{Kind: EventSourceRecovered, Topology: t.settings.Name})
+	if !t.source.recordAnswer(now) {
+		return
 	}
-	if line {
-		r.reporter.info("source answers again", "topology", t.settings.Name, "strategy", t.settings.Config.Kind)
-	}
+	r.feed.emit(Event{Kind: EventSourceRecovered, Topology: t.settings.Name})
+	r.reporter.turn("source of "+t.settings.Name, hclog.Info, "source answers again", "topology", t.settings.Name, "strategy", t.settings.Config.Kind)
 }
 
 // noteLeaving reports when this node appears to have been removed from the source.
@@ -94,7 +94,7 @@ func (r *reconciler) recordFailure(t *topology, err error, now time.Time) {
 		r.feed.emit(Event{Kind: EventSourceFailed, Topology: t.settings.Name, Err: err})
 	}
 	if line {
-		r.reporter.warn("source gives no answer; the last one stands", "topology", t.settings.Name,
+		r.reporter.turn("source of "+t.settings.Name, hclog.Warn, "source gives no answer; the last one stands", "topology", t.settings.Name,
 			"strategy", t.settings.Config.Kind, "error", err)
 	}
 }

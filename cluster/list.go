@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/goconvoke/convoke/cluster/internal/reconcile"
 	"github.com/goconvoke/convoke/peer"
 )
@@ -43,7 +45,7 @@ func (r *reconciler) noteList(got listed, now time.Time) {
 		l.successes++
 		l.peers, l.done = got.peers, true
 		if l.warned {
-			r.reporter.info("connector lists its peers again", "connector", r.name)
+			r.reporter.turn("list of "+r.name, hclog.Info, "connector lists its peers again", "connector", r.name)
 		}
 		l.failing, l.warned = time.Time{}, false
 		return
@@ -55,7 +57,7 @@ func (r *reconciler) noteList(got listed, now time.Time) {
 	if !l.warned && (l.done || now.Sub(l.failing) >= startGrace) {
 		l.warned = true
 		args := append([]any{"connector", r.name}, errorArgs(got.err)...)
-		r.reporter.warn("connector cannot list its peers; nothing is dialled or dropped", args...)
+		r.reporter.turn("list of "+r.name, hclog.Warn, "connector cannot list its peers; nothing is dialled or dropped", args...)
 	}
 }
 

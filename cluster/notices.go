@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/goconvoke/convoke/internal/ratelog"
 	"github.com/goconvoke/convoke/peer"
 )
 
@@ -58,10 +59,12 @@ func (k noticeKey) args() []any {
 
 // notice is one kind of change of the peers of one topology.
 type notice struct {
-	pacer
+	ratelog.Pacer
 	peers []peer.Peer // since the last line, each once
 	addrs map[string]bool
+	times int       // since the last line, each peer as often as it came
 	err   error     // of the first one
+	since time.Time // when the first one came
 	due   time.Time // of the next line
 }
 
@@ -72,6 +75,7 @@ func (n notices) add(key noticeKey, p peer.Peer, err error, now time.Time) (firs
 		one = &notice{addrs: make(map[string]bool)}
 		n[key] = one
 	}
+	one.times++
 	if one.addrs[p.Addr] {
 		return false
 	}
@@ -79,8 +83,8 @@ func (n notices) add(key noticeKey, p peer.Peer, err error, now time.Time) (firs
 	if one.peers = append(one.peers, p); len(one.peers) > 1 {
 		return false
 	}
-	one.err, one.due = err, now.Add(noticeDelay)
-	if next := one.next(); next.After(one.due) {
+	one.err, one.since, one.due = err, now, now.Add(noticeDelay)
+	if next := one.Next(); next.After(one.due) {
 		one.due = next
 	}
 	return true
@@ -97,14 +101,18 @@ func (n notices) take(now time.Time, all bool) (due []noticeLine, next time.Time
 	for key, one := range n {
 		switch {
 		case len(one.peers) == 0:
-			if now.Sub(one.logged) > 2*maxLogGap {
+			if one.Calm(now) {
 				delete(n, key)
 			}
 		case all || !one.due.After(now):
 			args := []any{"count", len(one.peers), "peers", nameSome(one.peers)}
+			if one.times > len(one.peers) {
+				args = append(args, "times", one.times)
+			}
+			args = append(args, ratelog.Pairs(0, now.Sub(one.since))...)
 			due = append(due, noticeLine{key, append(append(key.args(), args...), errorArgs(one.err)...)})
-			one.passed(now)
-			one.peers, one.err = nil, nil
+			one.Passed(now)
+			one.peers, one.err, one.times = nil, nil, 0
 			clear(one.addrs)
 		case next.IsZero() || one.due.Before(next):
 			next = one.due

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/goconvoke/convoke/peer"
@@ -35,24 +34,6 @@ func TestALineNamesAFewPeersAndCountsTheOthers(t *testing.T) {
 	}
 }
 
-func TestLinesOfOneKindComeEverMoreRarelyUntilTheyEnd(t *testing.T) {
-	now := time.Unix(1_000_000, 0)
-	var p pacer
-	var gaps []time.Duration
-	for range 8 {
-		p.passed(now)
-		gaps = append(gaps, p.gap)
-		now = p.next()
-	}
-	s := time.Second
-	if d := cmp.Diff([]time.Duration{10 * s, 20 * s, 40 * s, 80 * s, 160 * s, 320 * s, 600 * s, 600 * s}, gaps); d != "" {
-		t.Errorf("gaps (-want +got):\n%s", d)
-	}
-	if p.passed(now.Add(20 * time.Minute)); p.gap != 10*s {
-		t.Errorf("the gap after 20 quiet minutes is %v, want 10s", p.gap)
-	}
-}
-
 func TestEachPeerHasALineAtLevelDebugAndManyShareOneAbove(t *testing.T) {
 	var text bytes.Buffer
 	var r reporter
@@ -71,7 +52,7 @@ func TestEachPeerHasALineAtLevelDebugAndManyShareOneAbove(t *testing.T) {
 		t.Errorf("%d lines at level DEBUG, want 32", n)
 	}
 	for _, want := range []string{
-		`[WARN]  peers cannot be reached; they are dialled again: topology=lan count=30 peers="n0@10.0.0.0:1, n1@10.0.0.1:1 and 28 more" error="connection refused"`,
+		`[WARN]  peers cannot be reached; they are dialled again: topology=lan count=30 peers="n0@10.0.0.0:1, n1@10.0.0.1:1 and 28 more" times=32 error="connection refused"`,
 		`[INFO]  peers connected: topology=lan count=1 peers=10.1.0.1:1`,
 	} {
 		if strings.Count(got, want) != 1 {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/goconvoke/convoke/internal/ratelog"
 )
 
 const reportEvery = 10 * time.Second
@@ -40,7 +42,7 @@ func (s *Supervisor) remind(before map[string]*topologyReminder, status Status, 
 		}
 		after[t.Name] = m
 		if t.Whole {
-			m.broken = reminder{}
+			m.broken.substance = ""
 		} else if m.broken.due(substance(t), now) {
 			phrase := "topology has not formed yet"
 			if t.Formed {
@@ -60,23 +62,19 @@ func (s *Supervisor) remind(before map[string]*topologyReminder, status Status, 
 // reminder decides when to repeat what does not change: at once when its substance is another, else after 10 s doubling to
 // 10 minutes. A substance that changes all the time is logged ever more rarely too.
 type reminder struct {
-	substance string
-	next      time.Time
-	gap       time.Duration
-	changes   pacer
+	substance string // as logged; "" when there is nothing to repeat
+	changes   ratelog.Pacer
+	repeats   ratelog.Pacer
 }
 
 func (r *reminder) due(substance string, now time.Time) bool {
-	switch {
-	case substance != r.substance && !now.Before(r.changes.next()):
-		r.changes.passed(now)
-		r.substance, r.gap = substance, r.changes.gap
-	case now.Before(r.next):
+	if substance != r.substance && !now.Before(r.changes.Next()) {
+		r.changes.Passed(now)
+		r.substance = substance
+	} else if now.Before(r.repeats.Next().Add(-reportEvery / 2)) { // ticks come a little early or late
 		return false
-	default:
-		r.gap = min(2*r.gap, maxLogGap)
 	}
-	r.next = now.Add(r.gap - reportEvery/2) // ticks come a little early or late
+	r.repeats.Passed(now)
 	return true
 }
 

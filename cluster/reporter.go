@@ -21,6 +21,7 @@ type reporter struct {
 	lines   []line
 	lost    int // lines, since the last one that had room
 	notices notices
+	turns   turns
 }
 
 type line struct {
@@ -31,6 +32,7 @@ type line struct {
 
 func (r *reporter) init(out hclog.Logger) {
 	r.out, r.wake, r.notices = out, make(chan struct{}, 1), make(notices)
+	r.turns = make(turns)
 }
 
 func (r *reporter) debug(text string, args ...any) {
@@ -47,6 +49,10 @@ func (r *reporter) error(text string, args ...any) { r.write(line{hclog.Error, t
 func (r *reporter) write(l line) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.writeLocked(l)
+}
+
+func (r *reporter) writeLocked(l line) {
 	if len(r.lines) < maxLines {
 		r.lines = append(r.lines, l)
 	} else {
@@ -66,6 +72,16 @@ func (r *reporter) addNotice(kind *noticeKind, topology string, p peer.Peer, err
 	if r.notices.add(key, p, err, time.Now()) {
 		r.signal()
 	}
+}
+
+// turn logs that something which lasts has changed: a line of the same subject that is not logged yet is out of date then, and counted.
+func (r *reporter) turn(subject string, level hclog.Level, text string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l := (line{level, text, args}); r.turns.add(subject, l, time.Now()) {
+		r.writeLocked(l)
+	}
+	r.signal()
 }
 
 func (r *reporter) signal() {
@@ -93,13 +109,17 @@ func (r *reporter) run(ctx context.Context) {
 	}
 }
 
-// flush writes what is queued and the notices that are due, or all. It returns when the next notice is due; zero if none waits.
+// flush writes what is queued and the notices that are due, or all. It returns when the next one is due; zero if none waits.
 func (r *reporter) flush(now time.Time, all bool) (next time.Time) {
 	r.mu.Lock()
 	lines, lost := r.lines, r.lost
 	r.lines, r.lost = nil, 0
 	due, next := r.notices.take(now, all)
+	turned, nextTurn := r.turns.take(now, all)
 	r.mu.Unlock()
+	if next.IsZero() || !nextTurn.IsZero() && nextTurn.Before(next) {
+		next = nextTurn
+	}
 	for _, l := range lines {
 		r.out.Log(l.level, l.text, l.args...)
 	}
@@ -108,6 +128,9 @@ func (r *reporter) flush(now time.Time, all bool) (next time.Time) {
 	}
 	for _, n := range due {
 		r.out.Log(n.kind.level, n.kind.many, n.args...)
+	}
+	for _, l := range turned {
+		r.out.Log(l.level, l.text, l.args...)
 	}
 	return next
 }

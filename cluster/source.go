@@ -2,6 +2,8 @@ package cluster
 
 import "time"
 
+const repeatFailure = 10 * time.Minute // after which the log has a failure that goes on again
+
 // State is what a strategy is doing.
 type State string
 
@@ -21,37 +23,30 @@ type source struct {
 	complete, partial, failed  uint64 // answers, incomplete answers, failures
 	lastSet, lastAdd, lastFail time.Time
 
-	err      error // of lastFail; nil once a complete answer has followed
-	failures pacer // of the lines about them
-	logged   bool  // the present failure is in the log
-	leaving  bool  // this node is no longer in the answers
+	err      error     // of lastFail; nil once a complete answer has followed
+	reported time.Time // when the log last got a failure of the present series
+	leaving  bool      // this node is no longer in the answers
 }
 
-// recordFailure records that there was no answer. It reports whether the one before was a complete answer, and whether a line for the log is
-// due: at once for the first failure, ever more rarely for a source that fails again and again.
+// recordFailure records that there was no answer. It reports whether the one before was a complete answer, and whether the log gets a line:
+// for the first failure, and every 10 minutes while there is no complete answer.
 func (s *source) recordFailure(err error, now time.Time) (first, line bool) {
-	due := s.failures.next()
-	if first = s.err == nil; !first {
-		due = s.failures.logged.Add(maxLogGap)
-	}
+	first = s.err == nil
 	s.failed++
 	s.lastFail, s.err = now, err
-	if line = !now.Before(due); line {
-		s.logged = true
-		s.failures.passed(now)
+	if line = first || now.Sub(s.reported) >= repeatFailure; line {
+		s.reported = now
 	}
 	return first, line
 }
 
-// recordAnswer records a complete answer. It reports whether it follows a failure, and whether that failure is in the log.
-func (s *source) recordAnswer(now time.Time) (recovered, line bool) {
+// recordAnswer records a complete answer. It reports whether it follows a failure.
+func (s *source) recordAnswer(now time.Time) (recovered bool) {
 	s.complete++
 	s.lastSet = now
-	recovered, line = s.err != nil, s.err != nil && s.logged
-	if recovered {
-		s.err, s.logged = nil, false
-	}
-	return recovered, line
+	recovered = s.err != nil
+	s.err = nil
+	return recovered
 }
 
 // addTo adds what is known of the source to a status.

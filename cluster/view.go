@@ -3,6 +3,8 @@ package cluster
 import (
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/goconvoke/convoke/cluster/internal/reconcile"
 )
 
@@ -120,6 +122,6 @@ func (r *reconciler) reportWhole(t *topology) {
 		r.feed.emit(Event{Kind: EventTopologyFormed, Topology: name})
 		phrase, kind = "topology has formed", EventTopologyWhole
 	}
-	r.reporter.info(phrase, "topology", name, "why", r.view(t).at(time.Now(), running).Why)
+	r.reporter.turn("topology "+name, hclog.Info, phrase, "topology", name, "why", r.view(t).at(time.Now(), running).Why)
 	r.feed.emit(Event{Kind: kind, Topology: name})
 }

@@ -37,7 +37,7 @@ func (l *rateLimitedLog) warnAfter(times int, message, host string, args ...any)
 		return
 	}
 	if unlogged > 0 {
-		args = append(args, "unlogged", unlogged)
+		args = append(args, ratelog.UnloggedKey, unlogged)
 	}
 	l.log.Warn(message, args...)
 }

@@ -18,7 +18,7 @@ import (
 // There is no *http.Client in it, because net/http would make each program 3 MB larger: a strategy that needs one makes it
 // of Dial, and closes its idle connections when Run returns.
 type Env struct {
-	Log       hclog.Logger // tied to the topology already; default: logs nothing
+	Log       hclog.Logger // tied to the topology already; lines may be written after the call, so values must not change; default: logs nothing
 	Topology  string       // name of the topology; may be empty
 	ClusterID string       // nodes of another cluster must not meet; may be empty
 

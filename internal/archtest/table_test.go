@@ -14,8 +14,9 @@ var table = []rule{
 	{pkg: "internal/logqueue", third: []string{hclog}}, // lines for a log writer that may block
 	{pkg: "internal/keylock"},                          // locks by key
 	{pkg: "internal/bounded"},                          // reads what others wrote
-	{pkg: "internal/ratelog"},                          // how often a message is logged
-	{pkg: "internal/safetext"},                         // quotes what others wrote
+	{pkg: "internal/pacedlog", ours: []string{"internal/ratelog"}, third: []string{hclog}}, // how many lines of a kind a node logs
+	{pkg: "internal/ratelog"},  // how often a message is logged
+	{pkg: "internal/safetext"}, // quotes what others wrote
 	{pkg: "internal/admin", ours: []string{"ops"}, third: []string{hclog, "golang.org/x/net/netutil"}}, // HTTP over a private socket
 	{pkg: "internal/secret"}, // settings that are never printed: strategy and connector export them
 	{pkg: "internal/command", ours: []string{"*"}, third: []string{hclog, yaml, "github.com/spf13/cobra", "github.com/coreos/go-systemd/v22/daemon", "golang.org/x/term"}},
@@ -56,7 +57,7 @@ var table = []rule{
 		third: []string{hclog, "github.com/hashicorp/serf/*"}},
 	{pkg: "connector/hashicorp/cmd/*", ours: []string{"connector/*", "internal/command"}},
 
-	{pkg: "cluster", ours: []string{"peer", "strategy", "connector", "internal/backoff", "internal/hist", "internal/span", "internal/strictyaml", "cluster/internal/*"},
+	{pkg: "cluster", ours: []string{"peer", "strategy", "connector", "internal/backoff", "internal/hist", "internal/ratelog", "internal/span", "internal/strictyaml", "cluster/internal/*"},
 		third: append([]string{hclog, yaml}, otel...)},
 	{pkg: "cluster/internal/*", ours: []string{"peer", "connector", "internal/backoff"}},
 
@@ -85,7 +86,7 @@ var table = []rule{
 	{pkg: "ops/hclogslog", third: []string{hclog}}, // for programs that log by log/slog
 	{pkg: "ops/prom", ours: []string{"cluster", "connector", "gossip", "quorum"}, third: []string{"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/*"}},
 
-	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "internal/logqueue", "ops", "ops/page", "peer", "quorum", "quorum/kubernetes", "strategy"}, third: []string{hclog, "go.opentelemetry.io/otel/trace", "golang.org/x/net/netutil"}},
+	{pkg: "agent", ours: []string{"cluster", "connector", "connector/gossip", "gossip", "internal/admin", "internal/backoff", "internal/pacedlog", "ops", "ops/page", "peer", "quorum", "quorum/kubernetes", "strategy"}, third: []string{hclog, "go.opentelemetry.io/otel/trace", "golang.org/x/net/netutil"}},
 	{pkg: "cmd/*", ours: []string{"connector/gossip", "internal/command"}},
 	// A module of its own, of programs that make what is installed.
 	{pkg: "packaging/kubernetes", ours: []string{"cluster", "internal/manifest", "strategy/builtin"}},

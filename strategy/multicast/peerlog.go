@@ -14,9 +14,8 @@ const (
 	warnEvery          = 10 * time.Minute // the same warning, at most this often
 	duplicateNameAfter = 30 * time.Second // packets of one name from two lives for so long do not come from a restart
 
-	summaryDelay = time.Second      // changes of the peers so close together make one line of each kind,
-	summaryEvery = 30 * time.Second // and the next lines come after this
-	namedAtMost  = 3                // peers that a line names; the others are counted
+	summaryDelay = time.Second // changes of the peers so close together make one line of each kind
+	namedAtMost  = 3           // peers that a line names; the others are counted
 )
 
 // peerLog decides when an operator must hear of silence. The log stays bounded whatever is received.
@@ -31,8 +30,9 @@ type peerLog struct {
 	warnings  *ratelog.Limiter
 
 	came, left, lost changeCount // of the peers, since the last summary
+	changed          time.Time   // when the first of those changed
 	summaryAt        time.Time   // when the next summary is due; zero: nothing has changed
-	summarized       time.Time   // when the last one was logged
+	summaries        ratelog.Pacer
 }
 
 // changeCount are peers that changed in one way.
@@ -100,7 +100,7 @@ func (w *peerLog) countChange(c *changeCount, name string, now time.Time) {
 		c.names = append(c.names, name)
 	}
 	if w.summaryAt.IsZero() {
-		w.summaryAt = laterOf(now.Add(summaryDelay), w.summarized.Add(summaryEvery))
+		w.changed, w.summaryAt = now, laterOf(now.Add(summaryDelay), w.summaries.Next())
 	}
 }
 
@@ -109,13 +109,15 @@ func (w *peerLog) logSummary(log hclog.Logger, peers int, now time.Time) {
 	if w.summaryAt.IsZero() || now.Before(w.summaryAt) {
 		return
 	}
-	w.summaryAt, w.summarized = time.Time{}, now
+	w.summaryAt = time.Time{}
+	w.summaries.Passed(now)
 	for _, line := range []struct {
 		phrase string
 		of     *changeCount
 	}{{"peers heard", &w.came}, {"peers left", &w.left}, {"peers fell silent", &w.lost}} {
 		if line.of.count > 0 {
-			log.Info(line.phrase, "count", line.of.count, "peers", line.of.String(), "now", peers)
+			pairs := []any{"count", line.of.count, "peers", line.of.String(), "now", peers}
+			log.Info(line.phrase, append(pairs, ratelog.Pairs(0, now.Sub(w.changed))...)...)
 			*line.of = changeCount{}
 		}
 	}

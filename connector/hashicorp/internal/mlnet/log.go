@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	quiet    = 10 * time.Second // between two lines of one kind
-	maxKinds = 128              // of lines that are remembered
-	maxLine  = 1024             // bytes of a line of the logger
+	quiet    = 2 * time.Minute // between two lines of one kind
+	maxKinds = 128             // of lines that are remembered
+	maxLine  = 1024            // bytes of a line of the logger
 )
 
 // Damper writes to a log and holds back what repeats: other nodes must not be able to flood
@@ -38,7 +38,7 @@ func NewDamper(log hclog.Logger) *Damper {
 func (d *Damper) Warn(msg string, pairs ...any) {
 	if held, ok := d.lines.AllowCount(msg, time.Now()); ok {
 		if held > 0 {
-			pairs = append(pairs, "held_back", held)
+			pairs = append(pairs, ratelog.UnloggedKey, held)
 		}
 		d.log.Warn(msg, pairs...)
 	}
