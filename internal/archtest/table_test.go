@@ -14,7 +14,7 @@ var table = []rule{
 	{pkg: "internal/logqueue", third: []string{hclog}}, // lines for a log writer that may block
 	{pkg: "internal/keylock"},                          // locks by key
 	{pkg: "internal/bounded"},                          // reads what others wrote
-	{pkg: "internal/pacedlog", ours: []string{"internal/ratelog"}, third: []string{hclog}}, // how many lines of a kind a node logs
+	{pkg: "internal/pacedlog", ours: []string{"internal/logqueue", "internal/ratelog"}, third: []string{hclog}}, // how many lines of a kind a node logs
 	{pkg: "internal/ratelog"},  // how often a message is logged
 	{pkg: "internal/safetext"}, // quotes what others wrote
 	{pkg: "internal/admin", ours: []string{"ops"}, third: []string{hclog, "golang.org/x/net/netutil"}}, // HTTP over a private socket

@@ -7,14 +7,14 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/goconvoke/convoke/internal/logqueue"
 )
 
-const (
-	maxLines   = 1024        // that wait to be written; further ones are dropped and counted
-	closeAfter = time.Second // that Close waits for the log writer
-)
+// closeAfter is how long Close waits for the log writer.
+const closeAfter = time.Second
 
-// Log writes lines to a logger, from a goroutine of its own. Lines of level DEBUG and TRACE are passed on. Of those above, the first six of a
+// Log writes lines to a logger, through a queue that waits for no log writer. Lines of level DEBUG and TRACE are passed on. Of those above, the first six of a
 // kind are passed on; while more follow, one of them stands for all, every 10 s at first and every 10 minutes in the end: the newest, with how
 // many were not logged ("unlogged") and in what time all of them came ("within"). That makes at most 26 lines of a kind in any hour. After an
 // hour without one the kind is new again. A kind is the name of the logger, the level, the message, and the topology or connector that the
@@ -22,17 +22,14 @@ const (
 type Log struct {
 	front hclog.InterceptLogger
 	out   hclog.Logger
-	wake  chan struct{} // of one
-	stop  chan struct{} // closed by Close
-	done  chan struct{} // closed when the goroutine has ended
+	queue logqueue.Queue
 
-	mu     sync.Mutex // guards what follows
-	lines  []line
-	lost   int // lines, since the last one that had room
+	mu     sync.Mutex              // guards what follows, and the order of the queue
+	named  map[string]hclog.Logger // out, for each part of the node; there are few, and they are constants
 	kinds  kinds
-	closed bool // lines go directly to the logger
-
-	named map[string]hclog.Logger // of out, by name; owned by the goroutine
+	timer  *time.Timer // of writeDue
+	armed  time.Time   // what the timer is set to; zero: it is stopped
+	closed bool        // lines are held no longer
 }
 
 // line is one line as it reaches the sink: the pairs of With are among its own.
@@ -43,15 +40,16 @@ type line struct {
 	pairs   []any
 }
 
-// New starts a log before a logger. Its Close must be called.
+// New returns a log before a logger. Its Close must be called.
 func New(out hclog.Logger) *Log {
 	l := &Log{
 		front: hclog.NewInterceptLogger(&hclog.LoggerOptions{Level: levelOf(out), Output: io.Discard, Exclude: all}),
-		out:   out, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+		out:   out,
 		named: make(map[string]hclog.Logger),
 	}
+	l.timer = time.AfterFunc(time.Hour, l.writeDue)
+	l.timer.Stop()
 	l.front.RegisterSink(l)
-	go l.run() // Close waits for it
 	return l
 }
 
@@ -82,44 +80,19 @@ func (l *Log) Accept(name string, level hclog.Level, message string, pairs ...an
 	one := line{name, level, message, pairs}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case l.closed:
-		l.to(name).Log(level, message, pairs...)
-		return
-	case level == hclog.Trace || level == hclog.Debug:
-		l.enqueueLocked(one)
-	default:
-		if l.kinds.add(one, time.Now()) {
-			l.enqueueLocked(one)
-		}
-	}
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (l *Log) enqueueLocked(one line) {
-	if len(l.lines) >= maxLines {
-		l.lost++
+	if level <= hclog.Debug || l.closed || l.kinds.add(one, time.Now()) {
+		l.writeLocked(one)
 		return
 	}
-	l.lines = append(l.lines, one)
+	l.armLocked()
 }
 
-// Close writes what is left, for a second at most: a goroutine that the log writer blocks stays behind until that returns. Later lines go
-// directly to the logger. It may be called more than once.
+// Close writes what is held and what is queued, and waits for that for a second at most: a log writer that blocks keeps a goroutine until
+// it returns. Later lines are queued as they come. It may be called more than once.
 func (l *Log) Close() {
 	l.mu.Lock()
-	if !l.closed {
-		l.closed = true
-		close(l.stop)
-	}
+	l.closed = true
 	l.mu.Unlock()
-	late := time.NewTimer(closeAfter)
-	defer late.Stop()
-	select {
-	case <-l.done:
-	case <-late.C:
-	}
+	l.writeDue()
+	l.queue.Flush(closeAfter)
 }

@@ -193,6 +193,7 @@ func TestLinesOfLevelDebugAllCome(t *testing.T) {
 			t.Errorf("%d lines, want the 100 of level DEBUG", len(w.lines))
 		}
 		l.Logger().Info("after the end")
+		synctest.Wait()
 		if lines, _ := w.containing("after the end"); len(lines) != 1 {
 			t.Error("a line after Close is not logged")
 		}
@@ -217,7 +218,8 @@ func TestAWriterThatHangsStopsNoCallerAndBoundsWhatWaits(t *testing.T) {
 		began := time.Now()
 		l.Logger().Info("first")
 		synctest.Wait() // the writer hangs in it
-		for range 3 * maxLines {
+		const most = 1024 // lines in the queue
+		for range 3 * most {
 			l.Logger().Debug("more")
 		}
 		l.Close()
@@ -225,9 +227,9 @@ func TestAWriterThatHangsStopsNoCallerAndBoundsWhatWaits(t *testing.T) {
 			t.Errorf("the calls took %v, want at most the %v of Close", took, closeAfter)
 		}
 		close(w.release)
-		<-l.done
-		if lines, _ := w.containing("too slow: count=2048"); len(lines) != 1 || len(w.lines) != maxLines+2 {
-			t.Errorf("%d lines, with %q; want %d and one with the number of the others", len(w.lines), lines, maxLines+1)
+		synctest.Wait()
+		if lines, _ := w.containing("too slow: lines=2048"); len(lines) != 1 || len(w.lines) != most+2 {
+			t.Errorf("%d lines, with %q; want %d and one with the number of the others", len(w.lines), lines, most+1)
 		}
 	})
 }
