@@ -217,7 +217,7 @@ func TestAWriterThatHangsStopsNoCallerAndBoundsWhatWaits(t *testing.T) {
 		l := New(hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: w, DisableTime: true}))
 		began := time.Now()
 		l.Logger().Info("first")
-		synctest.Wait() // the writer hangs in it
+		synctest.Wait()   // the writer hangs in it
 		const most = 1024 // lines in the queue
 		for range 3 * most {
 			l.Logger().Debug("more")
