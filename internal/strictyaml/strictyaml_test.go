@@ -144,10 +144,8 @@ func TestAliasesCannotMultiplyWithoutBound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
-	err = Decode(n, &target, "f", nil, nil)
-	if err == nil || time.Since(began) > 5*time.Second {
-		t.Errorf("error %v after %v, want a refusal soon", err != nil, time.Since(began))
+	if err = Decode(n, &target, "f", nil, nil); err == nil || !strings.Contains(err.Error(), "too large through aliases") {
+		t.Errorf("six to the power of eleven values: %.200v", err)
 	}
 	n, err = Parse("f", []byte("maybe: &m\n  maybe: *m\n"))
 	if err != nil {
