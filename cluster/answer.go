@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -61,8 +62,8 @@ func (r *reconciler) takeAnswer(t *topology, p report, now time.Time) {
 			r.recordFailure(t, p.err, now)
 		}
 	}
+	t.lookup = cmp.Or(p.lookup, t.lookup)
 	if added {
-		r.linkLookup(p.lookup)
 		r.schedule.requestRound()
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/goconvoke/convoke/cluster/internal/reconcile"
 	"github.com/goconvoke/convoke/connector"
 	"github.com/goconvoke/convoke/internal/hist"
@@ -32,8 +30,7 @@ type reconciler struct {
 	topologies  map[string]*topology
 	list        list
 	departed    peerHistory
-	lastSelf    []peer.Peer  // how the last round named this node
-	lookups     []trace.Link // whose news the next round takes
+	lastSelf    []peer.Peer // how the last round named this node
 	calls       callCounts
 	roundTime   hist.Histogram // from the call of List to the end of the comparison
 	schedule    schedule

@@ -7,6 +7,7 @@ import (
 	"github.com/goconvoke/convoke/cluster/internal/reconcile"
 	"github.com/goconvoke/convoke/internal/hist"
 	"github.com/goconvoke/convoke/peer"
+	"go.opentelemetry.io/otel/trace"
 )
 
 const maxPeers = 1 << 20 // peers of one topology; more is taken for a fault of the source
@@ -18,8 +19,9 @@ type topology struct {
 	began    time.Time // its first strategy
 	mailbox  *mailbox
 	current  *runner
-	pending  *runner        // of a changed configuration, until its first answer
-	lookups  hist.Histogram // how long lookups took; used by its runners too
+	pending  *runner            // of a changed configuration, until its first answer
+	lookups  hist.Histogram     // how long lookups took; used by its runners too
+	lookup   *trace.SpanContext // of the last answer; nil if it was not traced
 
 	source     source
 	pendingErr error         // of pending

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -14,7 +15,7 @@ import (
 const maxLinks = 16
 
 // WithTracerProvider traces lookups, rounds that do something, dials, disconnects and reloads of the configuration: a round is linked to the lookups
-// whose news it takes, and dials are its children. What a lookup or a connector traces with its context is below them. Nil, the default, traces
+// whose answers it follows, and dials are its children. What a lookup or a connector traces with its context is below them. Nil, the default, traces
 // nothing.
 func WithTracerProvider(p trace.TracerProvider) Option {
 	return func(s *Supervisor) { s.tracer = span.TracerOf(p, "github.com/goconvoke/convoke/cluster") }
@@ -49,22 +50,28 @@ func (run *runner) takeLookup() *trace.SpanContext {
 	return run.lookup.Swap(nil)
 }
 
-// linkLookup has the next round linked to a lookup, nil for none.
-func (r *reconciler) linkLookup(of *trace.SpanContext) {
-	if of != nil && len(r.lookups) < maxLinks {
-		r.lookups = append(r.lookups, trace.Link{SpanContext: *of})
+// linksTo returns the lookups that a plan follows from: the last one of each topology that it is about.
+func (r *reconciler) linksTo(plan *reconcile.Plan) (links []trace.Link) {
+	about := func(name string) bool {
+		return slices.ContainsFunc([][]reconcile.Call{plan.Dial, plan.Drop, plan.Up, plan.Down, plan.Dropped, plan.Forgotten}, func(calls []reconcile.Call) bool {
+			return slices.ContainsFunc(calls, func(c reconcile.Call) bool { return c.Topology == name })
+		})
 	}
+	for name, t := range r.topologies {
+		if t.lookup != nil && len(links) < maxLinks && about(name) {
+			links = append(links, trace.Link{SpanContext: *t.lookup})
+		}
+	}
+	return links
 }
 
 // traceRound begins and ends the span of a round that does or sees something: it has the start of the round, and its context is for what
 // follows from the round.
 func (r *reconciler) traceRound(ctx context.Context, plan *reconcile.Plan) context.Context {
-	links := r.lookups
-	r.lookups = nil
 	if len(plan.Dial)+len(plan.Drop)+len(plan.Up)+len(plan.Down)+len(plan.Dropped)+len(plan.Forgotten) == 0 {
 		return ctx
 	}
-	ctx, sp := r.tracer.Start(ctx, "convoke.reconcile", trace.WithNewRoot(), trace.WithTimestamp(r.schedule.begun), trace.WithLinks(links...))
+	ctx, sp := r.tracer.Start(ctx, "convoke.reconcile", trace.WithNewRoot(), trace.WithTimestamp(r.schedule.begun), trace.WithLinks(r.linksTo(plan)...))
 	if sp.IsRecording() {
 		wanted := 0
 		for name := range r.topologies {
