@@ -79,7 +79,7 @@ func TestSettingsWithConsequencesAreWarnings(t *testing.T) {
 		{"a founding that never comes", disk + here + "quorum: {birth: {expect: 4}}\n", []string{"f:5:26: warning: quorum.birth.expect: 4 members found the quorum, and no topology expects more than 3 nodes"}},
 		{"more founders than nodes", disk + here + "quorum: {birth: {names: [a, b, c, d]}}\n", []string{"f:5:25: warning: quorum.birth.names: 4 members found the quorum"}},
 		{"more voters than nodes", disk + here + "quorum: {voters: 5}\n", []string{"f:5:18: warning: quorum.voters: 5 are wanted, and no topology expects more than 3 nodes"}},
-		{"a founder that is no peer", disk + "topologies:\n  here: {strategy: static, expect: 3, config: {hosts: ['a:1', 'b.example.com:1', 'c:1']}}\nquorum: {birth: {names: [a, b, d]}}\n",
+		{"a founder that is not a peer", disk + "topologies:\n  here: {strategy: static, expect: 3, config: {hosts: ['a:1', 'b.example.com:1', 'c:1']}}\nquorum: {birth: {names: [a, b, d]}}\n",
 			[]string{`f:5:32: warning: quorum.birth.names[2]: "d" is the host of no peer`}},
 		{"founders whose names are not those of hosts", disk + "topologies:\n  here: {strategy: static, expect: 3, config: {hosts: ['x:1', 'y:1', 'z:1']}}\nquorum: {birth: {names: [a, b, c]}}\n", nil},
 	} {

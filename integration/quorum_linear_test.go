@@ -130,19 +130,9 @@ func (q *quorumRun) clients(ctx context.Context, names []string, parts []quoruml
 // leader waits until these nodes have sessions at one leader.
 func (q *quorumRun) leader(names ...string) (leader string) {
 	q.t.Helper()
-	q.await("a leader", func(ctx context.Context) string {
-		leader = ""
-		for _, n := range names {
-			s, err := q.Status(ctx, n)
-			switch {
-			case err != nil:
-				return err.Error()
-			case s.Leader == "" || s.Session == 0 || leader != "" && s.Leader != leader:
-				return fmt.Sprintf("%s has leader %q and session %d: %s", n, s.Leader, s.Session, s.Why)
-			}
-			leader = s.Leader
-		}
-		return ""
+	q.await("a leader", func(ctx context.Context) (lacks string) {
+		leader, lacks = q.commonLeader(ctx, names)
+		return lacks
 	})
 	return leader
 }

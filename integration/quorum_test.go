@@ -63,23 +63,32 @@ func (q *quorumRun) await(what string, holds func(ctx context.Context) (problem 
 // settled waits until these nodes have sessions at one leader, which is one of them, and hold all shards; it returns the leader.
 func (q *quorumRun) settled(names ...string) (leader string) {
 	q.t.Helper()
-	q.await("settled", func(ctx context.Context) string {
-		leader = ""
-		for _, n := range names {
-			s, err := q.Status(ctx, n)
-			switch {
-			case err != nil:
-				return err.Error()
-			case s.Leader == "" || s.Session == 0:
-				return fmt.Sprintf("%s has leader %q and session %d: %s", n, s.Leader, s.Session, s.Why)
-			case leader != "" && s.Leader != leader || !slices.Contains(names, s.Leader):
-				return fmt.Sprintf("%s has leader %q", n, s.Leader)
-			}
-			leader = s.Leader
+	q.await("settled", func(ctx context.Context) (lacks string) {
+		leader, lacks = q.commonLeader(ctx, names)
+		switch {
+		case lacks != "":
+			return lacks
+		case !slices.Contains(names, leader):
+			return fmt.Sprintf("the leader is %q", leader)
 		}
 		return q.unheld(names)
 	})
 	return leader
+}
+
+// commonLeader returns the one leader at which all these nodes have sessions, or what is missing.
+func (q *quorumRun) commonLeader(ctx context.Context, names []string) (leader, lacks string) {
+	for _, n := range names {
+		s, err := q.Status(ctx, n)
+		switch {
+		case err != nil:
+			return "", err.Error()
+		case s.Leader == "" || s.Session == 0 || leader != "" && s.Leader != leader:
+			return "", fmt.Sprintf("%s has leader %q and session %d: %s", n, s.Leader, s.Session, s.Why)
+		}
+		leader = s.Leader
+	}
+	return leader, ""
 }
 
 // unheld describes the shards that none of these nodes works on, "" if there are none.

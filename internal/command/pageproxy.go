@@ -48,7 +48,7 @@ func newPageProxy(agent *admin.Client) *pageProxy {
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			ops.WriteProblem(w, ops.WithStatus(http.StatusBadGateway, fmt.Errorf("the agent cannot be asked: %w", err)))
 		},
-		ErrorLog: log.New(io.Discard, "", 0), // a browser that goes away is no error
+		ErrorLog: log.New(io.Discard, "", 0), // a browser that goes away is not an error
 	}
 	p.server = http.Server{
 		Handler:           ops.CheckHost(nil, http.StripPrefix(strings.TrimSuffix(p.prefix, "/"), onlyPage(reverse))),
@@ -71,7 +71,7 @@ func onlyPage(h http.Handler) http.Handler {
 	})
 }
 
-// serve serves until ctx ends, which is no error. It calls ready as soon as requests are accepted.
+// serve serves until ctx ends, which is not an error. It calls ready as soon as requests are accepted.
 func (p *pageProxy) serve(ctx context.Context, l net.Listener, ready func() error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

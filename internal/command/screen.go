@@ -30,7 +30,7 @@ type screen struct {
 func screenOf(c *cobra.Command, as format) screen {
 	s := screen{Writer: c.OutOrStdout(), whole: as == asWide}
 	if f, ok := s.Writer.(interface{ Fd() uintptr }); ok && !s.whole {
-		if width, _, err := xterm.GetSize(int(f.Fd())); err == nil { // else it is no terminal
+		if width, _, err := xterm.GetSize(int(f.Fd())); err == nil { // else it is not a terminal
 			s.width = width
 		}
 	}

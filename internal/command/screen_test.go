@@ -95,7 +95,7 @@ func TestALongCellHasItsBeginningAndItsEndOnATerminal(t *testing.T) {
 		t.Errorf("cell = %s, want %s", got, want)
 	}
 	if got := (screen{}).cell(long); got != long {
-		t.Errorf("where there is no terminal the cell = %s", got)
+		t.Errorf("without a terminal the cell = %s", got)
 	}
 	if got := terminal.cell("\x1b[2J"); got != `"\x1b[2J"` {
 		t.Errorf("cell = %s", got)
