@@ -41,9 +41,12 @@ type options struct {
 	trace     string
 }
 
-// virtualGCPercent is the GOGC of virtual mode: a third of its CPU time is garbage collection at the default of 100, and no figure
-// depends on it, as the clock is virtual.
-const virtualGCPercent = 800
+// virtualGCPercent and virtualMemory bound the heap in virtual mode: a third of the CPU time is garbage collection at the default of
+// 100 percent, and no figure depends on it, as the clock is virtual.
+const (
+	virtualGCPercent = 800
+	virtualMemory    = 4 << 30
+)
 
 func main() {
 	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
@@ -78,6 +81,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 		return nil
 	}
 	debug.SetGCPercent(virtualGCPercent)
+	debug.SetMemoryLimit(virtualMemory)
 	asTest(o.parallel, func(t *testing.T) error {
 		results := playAll(t, o.jobs(), stderr)
 		if err := o.writeTrace(results); err != nil {

@@ -44,6 +44,16 @@ func (n *Node) Links(ctx context.Context) ([]Link, error) {
 	return all, nil
 }
 
+// LinkCounts returns how many links each member has that both of their ends publish, as far as this node knows: at most two for each
+// ring (Tuning.Rings). It asks the loop, and costs as much as there are members; errors are those of [Node.Links].
+func (n *Node) LinkCounts(ctx context.Context) (map[string]int, error) {
+	var counts map[string]int
+	if err := n.request(ctx, event{query: func() { counts = n.core.LinkCounts() }}); err != nil {
+		return nil, fmt.Errorf("gossip: link counts: %w", err)
+	}
+	return counts, nil
+}
+
 // streamsOf returns the streams of links, in their order. Only the loop calls it.
 func (n *Node) streamsOf(infos []core.LinkInfo) []transport.Conn {
 	streams := make([]transport.Conn, 0, len(infos))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -34,12 +35,19 @@ func TestLinksAreThoseOfTheMomentTheyAreAskedFor(t *testing.T) {
 				t.Errorf("phi of %s is %v", l.Peer, l.Phi)
 			}
 		}
+		counts, err := nodes[0].LinkCounts(t.Context())
+		if err != nil || !maps.Equal(counts, map[string]int{"a": 2, "b": 2, "c": 2}) {
+			t.Errorf("link counts %v, %v; want 2 of each", counts, err)
+		}
 		if _, err := json.Marshal(links); err != nil {
 			t.Error(err)
 		}
 		nodes[0].Stop()
 		if _, err := nodes[0].Links(context.Background()); !errors.Is(err, ErrStopped) {
 			t.Errorf("links of a node that has stopped: %v, want %v", err, ErrStopped)
+		}
+		if _, err := nodes[0].LinkCounts(context.Background()); !errors.Is(err, ErrStopped) {
+			t.Errorf("link counts of a node that has stopped: %v, want %v", err, ErrStopped)
 		}
 	})
 }

@@ -22,7 +22,7 @@ const (
 func (s Status) String() string { return core.Status(s).String() }
 
 // Member is one member in a [View]. It is never changed: a member of which nothing changed is the same *Member in the next view. It takes
-// 120 bytes, and a node has one for each member.
+// 112 bytes, and a node has one for each member.
 type Member struct {
 	// Name is unique in the cluster.
 	Name string
@@ -37,8 +37,6 @@ type Member struct {
 	Zone, Version string
 	// Generation is that of its life: each start of the process has a higher one.
 	Generation uint64
-	// Links is how many members hold a link to it; at most two for each ring (Tuning.Rings).
-	Links int
 
 	keys core.Keys
 }
@@ -47,7 +45,7 @@ type Member struct {
 func memberOf(m core.Member, since time.Time) Member {
 	return Member{
 		Name: m.Name, Addr: m.Addr, Status: Status(m.Status), Since: since, Zone: m.Zone, Version: m.Release,
-		Generation: m.Generation, Links: m.Links, Protocol: m.Protocol, keys: m.Keys,
+		Generation: m.Generation, Protocol: m.Protocol, keys: m.Keys,
 	}
 }
 

@@ -70,7 +70,7 @@ func TestAViewThatIsUpdatedEqualsOneMadeFromNothing(t *testing.T) {
 					f.remove(name)
 					continue
 				}
-				f.put(core.Member{Name: name, Links: rng.IntN(3), Status: core.Status(1 + rng.IntN(4))})
+				f.put(core.Member{Name: name, Generation: rng.Uint64N(3), Status: core.Status(1 + rng.IntN(4))})
 			}
 			v := w.renew(time.Unix(int64(i), 0))
 			views, copies = append(views, &v), append(copies, copyOf(&v))
@@ -90,7 +90,7 @@ func checkMembers(t *testing.T, v *View, f *fakeMembers) {
 	t.Helper()
 	for name, m := range f.members {
 		got, ok := v.Member(name)
-		if !ok || got.Links != m.Links || got.Status != Status(m.Status) {
+		if !ok || got.Generation != m.Generation || got.Status != Status(m.Status) {
 			t.Fatalf("the view has %+v, want %+v", got, m)
 		}
 	}
@@ -127,9 +127,9 @@ func TestAMemberThatDidNotChangeIsTheSameInTheNextView(t *testing.T) {
 		f.put(core.Member{Name: fmt.Sprint(i), Version: 1, Status: core.Up})
 	}
 	old := w.renew(time.Unix(1, 0))
-	f.put(core.Member{Name: "7", Version: 2, Links: 1, Status: core.Up})
+	f.put(core.Member{Name: "7", Version: 2, Addr: "a", Status: core.Up})
 	f.changed["8"] = true                                      // touched, and as it was
-	f.put(core.Member{Name: "9", Version: 2, Status: core.Up}) // its record has a later version, and shows the same
+	f.put(core.Member{Name: "9", Version: 2, Links: 1, Status: core.Up}) // its record has a later version and one more link, and shows the same
 	now := w.renew(time.Unix(2, 0))
 	for m := range now.All() {
 		was, _ := old.Member(m.Name)
@@ -145,11 +145,11 @@ func TestAMemberThatDidNotChangeIsTheSameInTheNextView(t *testing.T) {
 func TestAViewKeepsNoMemberOfTheViewBeforeInMemory(t *testing.T) {
 	f := newFakeMembers()
 	w := viewer{source: f}
-	f.put(core.Member{Name: "a", Links: 1})
+	f.put(core.Member{Name: "a", Generation: 1})
 	v := w.renew(time.Unix(1, 0))
 	m, _ := v.Member("a")
 	was := weak.Make(m)
-	f.put(core.Member{Name: "a", Links: 2})
+	f.put(core.Member{Name: "a", Generation: 2})
 	m, v = nil, w.renew(time.Unix(2, 0))
 	runtime.GC()
 	runtime.GC()
@@ -169,10 +169,10 @@ func TestSinceIsWhenTheStatusOrTheLifeOfAMemberChanged(t *testing.T) {
 		want int64
 	}{
 		{core.Member{Name: "a", Status: core.Up, Generation: 1}, 0},
-		{core.Member{Name: "a", Status: core.Up, Generation: 1, Links: 2}, 0}, // another link
-		{core.Member{Name: "a", Status: core.Down, Generation: 1, Links: 2}, 2},
-		{core.Member{Name: "a", Status: core.Up, Generation: 1, Links: 2}, 3},
-		{core.Member{Name: "a", Status: core.Up, Generation: 2, Links: 1}, 4}, // it was started again
+		{core.Member{Name: "a", Status: core.Up, Generation: 1, Addr: "b"}, 0}, // another address
+		{core.Member{Name: "a", Status: core.Down, Generation: 1, Addr: "b"}, 2},
+		{core.Member{Name: "a", Status: core.Up, Generation: 1, Addr: "b"}, 3},
+		{core.Member{Name: "a", Status: core.Up, Generation: 2, Addr: "a"}, 4}, // it was started again
 	} {
 		f.put(step.m)
 		v := w.renew(time.Unix(int64(i), 0))
@@ -186,11 +186,11 @@ func TestComparingViewsAllocatesNothingPerMember(t *testing.T) {
 	f := newFakeMembers()
 	w := viewer{source: f}
 	for i := range 2000 {
-		f.put(core.Member{Name: fmt.Sprint(i), Links: 1})
+		f.put(core.Member{Name: fmt.Sprint(i), Generation: 1})
 	}
 	old := w.renew(time.Now())
 	for more := range 2 { // so that the views are not neighbours and all members are compared
-		f.put(core.Member{Name: "7", Links: 2 + more})
+		f.put(core.Member{Name: "7", Generation: 2 + uint64(more)})
 		w.renew(time.Now())
 	}
 	now := w.last
@@ -215,12 +215,12 @@ func BenchmarkViewAfterOneChange(b *testing.B) {
 			f := newFakeMembers()
 			w := viewer{source: f}
 			for i := range n {
-				f.put(core.Member{Name: fmt.Sprint(i), Links: 1})
+				f.put(core.Member{Name: fmt.Sprint(i), Generation: 1})
 			}
 			w.renew(time.Now())
 			b.ReportAllocs()
 			for i := 2; b.Loop(); i++ {
-				f.put(core.Member{Name: fmt.Sprint(i * 7919 % n), Links: i})
+				f.put(core.Member{Name: fmt.Sprint(i * 7919 % n), Generation: uint64(i)})
 				w.renew(time.Now())
 			}
 		})
@@ -228,7 +228,7 @@ func BenchmarkViewAfterOneChange(b *testing.B) {
 }
 
 func TestAMemberOfAViewIsSmall(t *testing.T) {
-	if size := unsafe.Sizeof(Member{}); unsafe.Sizeof(uintptr(0)) == 8 && size > 120 {
-		t.Errorf("a Member takes %d bytes, want at most 120: a node has one for each member", size)
+	if size := unsafe.Sizeof(Member{}); unsafe.Sizeof(uintptr(0)) == 8 && size > 112 {
+		t.Errorf("a Member takes %d bytes, want at most 112: a node has one for each member", size)
 	}
 }

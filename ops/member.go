@@ -34,14 +34,14 @@ func (a *API) Members(ctx context.Context) ([]Member, error) {
 	if g == nil || g.Err() != nil {
 		return a.listedMembers(ctx)
 	}
-	phi, err := phiOf(ctx, g)
+	held, err := linksOf(ctx, g)
 	if err != nil {
 		return nil, err
 	}
 	v := g.View()
 	all := make([]Member, 0, v.Len())
 	for m := range v.All() {
-		all = append(all, a.memberOf(m, phi[m.Name]))
+		all = append(all, a.memberOf(m, held))
 	}
 	return all, nil
 }
@@ -53,8 +53,8 @@ func (a *API) Member(ctx context.Context, name string) (Member, error) {
 		if err != nil {
 			return Member{}, err
 		}
-		phi, err := phiOf(ctx, g)
-		return a.memberOf(m, phi[name]), err
+		held, err := linksOf(ctx, g)
+		return a.memberOf(m, held), err
 	}
 	all, err := a.listedMembers(ctx)
 	if err != nil {
@@ -79,22 +79,31 @@ func memberNamed(g *gossip.Node, name string) (*gossip.Member, error) {
 	return nil, errNoMember(name)
 }
 
-// phiOf returns the suspicion on each link of this node, by the member at its other end.
-func phiOf(ctx context.Context, g *gossip.Node) (map[string]float64, error) {
+// memberLinks is what there is of links by member.
+type memberLinks struct {
+	counts map[string]int     // that both ends publish
+	phi    map[string]float64 // the suspicion on the link of this node to it
+}
+
+func linksOf(ctx context.Context, g *gossip.Node) (memberLinks, error) {
+	counts, err := g.LinkCounts(ctx)
+	if err != nil {
+		return memberLinks{}, err
+	}
 	links, err := g.Links(ctx)
 	phi := make(map[string]float64, len(links))
 	for _, l := range links {
 		phi[l.Peer] = l.Phi
 	}
-	return phi, err
+	return memberLinks{counts, phi}, err
 }
 
-func (a *API) memberOf(m *gossip.Member, phi float64) Member {
+func (a *API) memberOf(m *gossip.Member, held memberLinks) Member {
 	page, _ := m.Get(KeyHTTP)
 	return Member{
 		HTTP: pageOf(page, m.Addr),
 		Name: m.Name, Status: m.Status.String(), Since: timeOf(m.Since), Addr: Text(m.Addr), Zone: Text(m.Zone), Version: Text(m.Version),
-		Links: m.Links, Phi: phi, Keys: m.NumKeys(), Self: m.Name == a.config.Node.Name,
+		Links: held.counts[m.Name], Phi: held.phi[m.Name], Keys: m.NumKeys(), Self: m.Name == a.config.Node.Name,
 	}
 }
 

@@ -107,6 +107,17 @@ func (c *Core) Edges() iter.Seq2[string, string] {
 	}
 }
 
+// LinkCounts returns by name how many links each member has that both ends publish.
+func (c *Core) LinkCounts() map[string]int {
+	counts := make(map[string]int, c.store.known)
+	for _, t := range c.store.slots {
+		if t.rec != nil {
+			counts[t.rec.id] = len(t.peers)
+		}
+	}
+	return counts
+}
+
 // Linked reports whether this node holds a link to another one that has passed its hysteresis, so that it is published or about
 // to be.
 func (c *Core) Linked(n NodeID) bool {
