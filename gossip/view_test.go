@@ -128,7 +128,7 @@ func TestAMemberThatDidNotChangeIsTheSameInTheNextView(t *testing.T) {
 	}
 	old := w.renew(time.Unix(1, 0))
 	f.put(core.Member{Name: "7", Version: 2, Addr: "a", Status: core.Up})
-	f.changed["8"] = true                                      // touched, and as it was
+	f.changed["8"] = true                                                // touched, and as it was
 	f.put(core.Member{Name: "9", Version: 2, Links: 1, Status: core.Up}) // its record has a later version and one more link, and shows the same
 	now := w.renew(time.Unix(2, 0))
 	for m := range now.All() {
