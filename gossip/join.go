@@ -18,9 +18,22 @@ type joinCall struct {
 
 	once sync.Once
 	done chan struct{} // closed when the first exchange is over, or there will be none
+	err  error         // to be read when done is closed: why there was none
 }
 
-func (j *joinCall) finishJoin() { j.once.Do(func() { close(j.done) }) }
+func (j *joinCall) finishJoin(err error) {
+	j.once.Do(func() {
+		j.err = err
+		close(j.done)
+	})
+}
+
+// errExchangeCut is the error of a Join whose stream has ended too early.
+var errExchangeCut = errors.New("the stream ended before the first exchange was over")
+
+// joinTries is how often Join calls an address whose stream ends during the first exchange: the member may still have a stream to an
+// earlier life of this node, and closes the one or the other.
+const joinTries = 3
 
 // Join calls addresses at which members may live, one after the other, and keeps them all: while no member that is up lives at one
 // of them, it is tried again for as long as this node runs, whatever Join returns.
@@ -32,14 +45,19 @@ func (n *Node) Join(ctx context.Context, addrs ...string) error {
 	ctx, sp := n.tracer.Start(ctx, "convoke.gossip.join")
 	var errs []error
 	for _, addr := range addrs {
-		errs = append(errs, n.startJoin(ctx, addr))
+		err := n.joinAddr(ctx, addr)
+		for tries := 1; errors.Is(err, errExchangeCut) && tries < joinTries; tries++ {
+			err = n.joinAddr(ctx, addr)
+		}
+		errs = append(errs, err)
 	}
 	err := errors.Join(errs...)
 	span.End(sp, err)
 	return err
 }
 
-func (n *Node) startJoin(ctx context.Context, addr string) error {
+// joinAddr calls one address, and returns when the first exchange is over.
+func (n *Node) joinAddr(ctx context.Context, addr string) error {
 	if addr == n.Addr() {
 		return ErrSelf
 	}
@@ -66,6 +84,9 @@ func (n *Node) startJoin(ctx context.Context, addr string) error {
 	// The exchange may be over because the node ends: the loop answers only if it does not.
 	if err := n.request(ctx, event{query: func() {}}); err != nil {
 		return fmt.Errorf("join %s: %w", addr, err)
+	}
+	if j.err != nil {
+		return fmt.Errorf("join %s: %w", addr, j.err)
 	}
 	return nil
 }
@@ -108,7 +129,7 @@ func (n *Node) takeJoin(e event) (end bool) {
 	}
 	switch in := e.in.(type) {
 	case core.DialFailed:
-		j.finishJoin()
+		j.finishJoin(nil) // callForJoin returns why
 		if in.Attempt = j.attempt; in.Attempt == 0 {
 			return false
 		}
@@ -118,7 +139,7 @@ func (n *Node) takeJoin(e event) (end bool) {
 		if in.Attempt = j.attempt; in.Attempt == 0 && (used != nil || n.isUp(in.ID, in.Generation)) {
 			e.link.close(false) // for the peer it was a probe
 			if used == nil {
-				j.finishJoin()
+				j.finishJoin(nil)
 			} else {
 				used.addJoin(j)
 			}

@@ -1,10 +1,13 @@
 package gossip
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,4 +104,58 @@ func TestANodeThatRestartsNeverDialsWithoutItsGeneration(t *testing.T) {
 			t.Errorf("the other node rejected %+v", r)
 		}
 	})
+}
+
+// cutting is a transport whose first dialled streams break as soon as more than the hello is written.
+type cutting struct {
+	transport.Transport
+	left *atomic.Int32 // how many still break
+}
+
+func (c cutting) Dial(ctx context.Context, addr string) (transport.Conn, error) {
+	conn, err := c.Transport.Dial(ctx, addr)
+	if err != nil || c.left.Add(-1) < 0 {
+		return conn, err
+	}
+	return &cutConn{Conn: conn}, nil
+}
+
+type cutConn struct {
+	transport.Conn
+	writes atomic.Int32
+}
+
+func (c *cutConn) Write(b []byte) (int, error) {
+	if c.writes.Add(1) > 1 {
+		_ = c.Close()
+		return 0, io.ErrClosedPipe
+	}
+	return c.Conn.Write(b)
+}
+
+func TestJoinCallsAgainWhenItsStreamEndsDuringTheFirstExchange(t *testing.T) {
+	for _, c := range []struct {
+		cut  int32
+		want error
+	}{{1, nil}, {2, nil}, {1000, errExchangeCut}} {
+		t.Run(fmt.Sprint(c.cut), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				net := transport.NewMemory()
+				a := cluster(t, net, "a")[0]
+				must(t, a.Set(t.Context(), "k", "v"))
+				left := new(atomic.Int32)
+				left.Store(c.cut)
+				b, err := Start(Config{Name: "b", ClusterID: "test", Listen: "b:7946", Transport: cutting{net.Host("b"), left}})
+				must(t, err)
+				t.Cleanup(b.Stop)
+				err = b.Join(t.Context(), a.Addr())
+				if !errors.Is(err, c.want) {
+					t.Fatalf("Join = %v, want %v", err, c.want)
+				}
+				if v, _ := b.Get("a", "k"); (v == "v") != (err == nil) {
+					t.Errorf("Join = %v, and the key of a is %q", err, v)
+				}
+			})
+		})
+	}
 }

@@ -115,16 +115,16 @@ func newLink(number core.LinkID, hello *core.Hello, s *stream) *link {
 // addJoin has a Join wait for the first exchange of this link. Only the loop calls it.
 func (l *link) addJoin(j *joinCall) {
 	if l.exchanged {
-		j.finishJoin()
+		j.finishJoin(nil)
 		return
 	}
 	l.joins = append(l.joins, j)
 }
 
-// finishJoins ends the wait of all Joins for this link. Only the loop calls it.
-func (l *link) finishJoins() {
+// finishJoins ends the wait of all Joins for this link, with why there was no exchange. Only the loop calls it.
+func (l *link) finishJoins(err error) {
 	for _, j := range l.joins {
-		j.finishJoin()
+		j.finishJoin(err)
 	}
 	l.joins = nil
 }

@@ -84,7 +84,7 @@ func (n *Node) carryOut(out core.Output) (end bool) {
 		}
 		if l := n.links[out.Link]; l != nil {
 			l.exchanged = true
-			l.finishJoins()
+			l.finishJoins(nil)
 		}
 	case core.Changed:
 		if n.viewAt.IsZero() {
@@ -173,13 +173,22 @@ func (n *Node) sendFrame(out core.Send) {
 	}
 }
 
-// dropLink closes a link that the core does not use any more.
+// dropLink closes a link that the core does not use any more. The Joins that wait for its first exchange wait for that of another link
+// to the same member, if there is one.
 func (n *Node) dropLink(id core.LinkID, graceful bool) {
-	if l := n.links[id]; l != nil {
-		l.close(graceful)
-		l.finishJoins()
-		delete(n.links, id)
+	l := n.links[id]
+	if l == nil {
+		return
 	}
+	l.close(graceful)
+	delete(n.links, id)
+	if used := n.linkTo(l.id, l.generation); used != nil {
+		for _, j := range l.joins {
+			used.addJoin(j)
+		}
+		return
+	}
+	l.finishJoins(errExchangeCut)
 }
 
 // closeLinks ends the links that are left, and the Joins that wait.
