@@ -71,21 +71,26 @@ func (r *record) putLink(l LinkEntry) {
 		r.accountLink(r.links[i], -1)
 		r.links[i] = l
 	} else {
-		r.links = insertAt(r.links, i, l)
+		r.links = insertAt(r.links, i, l, usualLinks)
 	}
 	r.accountLink(l, 1)
 }
 
-// insertAt is slices.Insert for lists of which a node has one for each member: they grow by a few, not to twice their size.
-func insertAt[T any](all []T, i int, x T) []T {
+// insertAt is slices.Insert for lists of which a node has one for each member. They begin with the room that most of them come to need,
+// so that a join storm leaves no holes of many sizes in the heap, and then grow by a few, not to twice their size.
+func insertAt[T any](all []T, i int, x T, usual int) []T {
 	if n := len(all); n == cap(all) {
-		all = append(make([]T, 0, n+growBy+n/growPart), all...)
+		all = append(make([]T, 0, roomFor(n, usual)), all...)
 	}
 	return slices.Insert(all, i, x)
 }
 
-// growBy and growPart bound the room for more, see insertAt.
-const growBy, growPart = 2, 4
+// roomFor returns the most room that a list of n is given or keeps.
+func roomFor(n, usual int) int { return max(usual, n+2+n/4) }
+
+// What a member with all its neighbours has, by the default of Config.Rings: entries for links in its record, some of them tombstones,
+// and peers.
+const usualLinks, usualPeers = 12, 10
 
 // putLinks is putLink for many links, ascending by version: inserting them one by one would move all that follow each time.
 func (r *record) putLinks(links []LinkEntry) {
@@ -104,12 +109,12 @@ func (r *record) putLinks(links []LinkEntry) {
 			r.accountLink(l, 1)
 		}
 	}
-	r.links = clip(r.links)
+	r.links = clip(r.links, usualLinks)
 }
 
 // clip gives back the room of a list that is much larger than what it holds.
-func clip[T any](all []T) []T {
-	if cap(all) <= len(all)+growBy+len(all)/growPart {
+func clip[T any](all []T, usual int) []T {
+	if cap(all) <= roomFor(len(all), usual) {
 		return all
 	}
 	return append(make([]T, 0, len(all)), all...)
@@ -150,9 +155,9 @@ func (s *slot) pair(p *slot, linked bool) {
 	i, found := s.findPeer(p.node)
 	switch {
 	case linked && !found:
-		s.peers = insertAt(s.peers, i, p)
+		s.peers = insertAt(s.peers, i, p, usualPeers)
 	case !linked && found:
-		s.peers = clip(slices.Delete(s.peers, i, i+1))
+		s.peers = clip(slices.Delete(s.peers, i, i+1), usualPeers)
 	}
 }
 
@@ -182,7 +187,7 @@ const bulkLinks = 16
 func (s *store) putLinks(t *slot, links []LinkEntry) {
 	if len(links) < bulkLinks {
 		if len(t.rec.links) == 0 {
-			t.rec.links = make([]LinkEntry, 0, len(links)) // most records arrive whole
+			t.rec.links = make([]LinkEntry, 0, max(usualLinks, len(links))) // most records arrive whole
 		}
 		for _, l := range links {
 			s.putLink(t, l)

@@ -157,16 +157,13 @@ func (r *record) raiseFloor(floor uint64) {
 		return
 	}
 	r.floor = floor
-	live := slices.DeleteFunc(r.links, func(l LinkEntry) bool {
+	r.links = clip(slices.DeleteFunc(r.links, func(l LinkEntry) bool {
 		gone := l.Deleted() && l.Version() <= floor
 		if gone {
 			r.accountLink(l, -1)
 		}
 		return gone
-	})
-	if len(live) < len(r.links) {
-		r.links = slices.Clone(live) // without the room of a storm of changes
-	}
+	}), usualLinks)
 	r.holes = 0
 	r.log = slices.DeleteFunc(r.log, func(l logged) bool {
 		if l.entry == nil {
