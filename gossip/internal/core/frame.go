@@ -30,7 +30,7 @@ type Refuse struct {
 type Beat struct {
 	Hash   uint64 // of all records of the sender
 	Known  uint32 // number of records of the sender, while the link is new; else 0
-	Wanted bool   // the sender wants this link on one of its rings
+	Wanted bool   // the sender wants this link: on one of its rings, or because it lacks most of those
 	Eager  bool   // the sender takes bulk on this link
 	Shared uint64 // hash of the sender's shared map
 	Clock  int64  // milliseconds since 1970 at the sender; 0: not in this beat

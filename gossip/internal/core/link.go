@@ -222,6 +222,7 @@ func (c *Core) tendLinks() {
 		return
 	}
 	c.links.tendAt = now + c.cfg.Heartbeat/4
+	c.links.thin = c.links.isThin(c.fullLinks())
 	for _, l := range slices.Clone(c.links.list) {
 		switch {
 		case now-l.detector.heard > c.load.silence(l, l.detector.silence(c.cfg.Silence), c.cfg.Silence):
@@ -262,10 +263,10 @@ func (c *Core) tend(l *link) {
 
 // unwanted reports whether neither end has wanted a link for five heartbeats, and it is not so new that minds may change. While a
 // verdict is held back the rings are those of before, and the link may be one that the survivors hang on; so it may while one of its ends
-// has lost most of its links.
+// has lost most of its links, or those that its rings want are not published yet: the peer says so on its heartbeats.
 func (c *Core) unwanted(l *link) bool {
 	now := c.now()
-	if l.wanted || l.peerWants || c.judge.held != 0 || c.isDegraded(c.self) || c.isDegraded(l.peer) {
+	if c.links.wants(l) || l.peerWants || c.judge.held != 0 || c.isDegraded(c.self) || c.isDegraded(l.peer) {
 		l.idleSince = 0
 		return false
 	}

@@ -21,12 +21,13 @@ type links struct {
 	publishAt time.Duration // when links that came or went are published; 0: none did
 	published time.Duration // when links were last published
 	urgent    bool          // the next publication must not wait
+	thin      bool          // this node hangs on links that its rings do not want, see isThin
 }
 
 // clear takes all links out of use.
 func (ls *links) clear() {
 	ls.list, ls.removed, ls.byID, ls.byPeer = nil, nil, map[LinkID]*link{}, map[*slot]*link{}
-	ls.tendAt, ls.publishAt, ls.published, ls.urgent = 0, 0, 0, false
+	ls.tendAt, ls.publishAt, ls.published, ls.urgent, ls.thin = 0, 0, 0, false, false
 }
 
 // add takes a link into use. The caller has dropped the one to the same peer, if there was one.
@@ -81,7 +82,7 @@ const clockEvery = 8
 // beat sends a heartbeat. The hashes in it are recorded before it leaves: the peer may be equal to them when its answer comes and this
 // node has gone on, and must count as in step then.
 func (ls *links) beat(l *link) {
-	b := &Beat{Hash: ls.store.hash, Wanted: l.wanted, Eager: l.eager, Shared: ls.shared.hash}
+	b := &Beat{Hash: ls.store.hash, Wanted: ls.wants(l), Eager: l.eager, Shared: ls.shared.hash}
 	if ls.now()-l.since < livedFor*ls.cfg.Heartbeat {
 		b.Known = uint32(ls.store.known)
 	}
@@ -92,6 +93,26 @@ func (ls *links) beat(l *link) {
 	l.beatAt = ls.now()
 	ls.recordHashes()
 	ls.send(l, b)
+}
+
+// isThin reports whether less than half of the links that this node should have are wanted by its rings and published by both ends. After
+// a cut those are withheld for a while (see flaps), and what took their place must not be closed before.
+func (ls *links) isThin(full int) bool {
+	good := 0
+	for _, l := range ls.list {
+		if l.wanted && ls.bothPublish(l) {
+			good++
+		}
+	}
+	return 2*good < full
+}
+
+// wants reports whether this node wants a link: on one of its rings, or because it hangs on it.
+func (ls *links) wants(l *link) bool { return l.wanted || ls.thin && ls.bothPublish(l) }
+
+func (ls *links) bothPublish(l *link) bool {
+	_, both := ls.self.findPeer(l.peer.node)
+	return both
 }
 
 // setEager makes a link one of the tree that carries bulk, or takes it out. The peer decides what it sends over the link, so it learns of
