@@ -144,7 +144,7 @@ func (s *soak) comesTogether() {
 }
 
 // states remembers in which states nodes were seen. While writes go on, two nodes are hardly ever in one state at the moment at which
-// somebody looks. But if each was in it at some time, neither lacks what the other had then.
+// the test looks. But if each was in it at some time, neither lacks what the other had then.
 type states struct {
 	mu    sync.Mutex
 	in    map[string]map[int]bool // hosts, by state

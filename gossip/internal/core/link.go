@@ -263,7 +263,7 @@ func (c *Core) tend(l *link) {
 
 // unwanted reports whether neither end has wanted a link for five heartbeats, and it is not so new that minds may change. While a
 // verdict is held back the rings are those of before, and the link may be one that the survivors hang on; so it may while one of its ends
-// has lost most of its links, or those that its rings want are not published yet: the peer says so on its heartbeats.
+// has lost most of its links, or those that its rings want are not published yet: the heartbeats of the peer tell.
 func (c *Core) unwanted(l *link) bool {
 	now := c.now()
 	if c.links.wants(l) || l.peerWants || c.judge.held != 0 || c.isDegraded(c.self) || c.isDegraded(l.peer) {

@@ -85,7 +85,7 @@ func TestIdleCostDoesNotGrowWithTheCluster(t *testing.T) {
 //	bytes <= (2K-1)·(4K·delta + record) + 2·2K·digest / n
 //
 // with a delta of a few links of about 70 bytes, and does not grow with the number of members. The last term are the comparisons over the
-// links of the newcomer, each with a digest of at most 40 records both ways: two of the n members bear one.
+// links of the newcomer, each with a digest of at most 40 records both ways, spread over the n members.
 func TestAMemberThatComesOrGoesCostsTheSameAtEverySize(t *testing.T) {
 	sizes := []int{32, 64, 128}
 	if *large {
